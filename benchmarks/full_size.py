@@ -1,0 +1,67 @@
+"""Stable Audio Open 1.0 at its published size with random weights: for shapes, times and memory.
+
+The numbers are those of the published `model_config.json` as diffusers' `scripts/convert_stable_audio.py`
+carries them over: a transformer of 1.06 billion parameters, an autoencoder of 156 million, T5-base for text.
+"""
+
+from __future__ import annotations
+
+import torch
+from diffusers import AutoencoderOobleck, CosineDPMSolverMultistepScheduler, StableAudioDiTModel
+from diffusers.pipelines.stable_audio import StableAudioProjectionModel
+from transformers import T5Config, T5EncoderModel, T5Tokenizer
+
+from unheard.backbones.stable_audio import StableAudioBackbone
+
+MAX_TOKENS = 128
+
+
+def full_size_backbone(
+    device: str | torch.device = "meta", dtype: torch.dtype = torch.float32, seed: int = 0
+) -> StableAudioBackbone:
+    """The published architecture with random weights; on `meta` it has shapes and takes no memory."""
+    torch.manual_seed(seed)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with torch.device(device):
+            vae = AutoencoderOobleck(
+                encoder_hidden_size=128,
+                downsampling_ratios=[2, 4, 4, 8, 8],
+                channel_multiples=[1, 2, 4, 8, 16],
+                decoder_channels=128,
+                decoder_input_channels=64,
+                audio_channels=2,
+                sampling_rate=44_100,
+            )
+            text_encoder = T5EncoderModel(
+                T5Config(vocab_size=32_128, d_model=768, d_kv=64, d_ff=3072, num_layers=12, num_heads=12)
+            )
+            projection_model = StableAudioProjectionModel(
+                text_encoder_dim=768, conditioning_dim=768, min_value=0, max_value=512
+            )
+            transformer = StableAudioDiTModel(
+                sample_size=1024,
+                in_channels=64,
+                out_channels=64,
+                num_layers=24,
+                attention_head_dim=64,
+                num_attention_heads=24,
+                num_key_value_attention_heads=12,
+                cross_attention_dim=768,
+                time_proj_dim=256,
+                global_states_input_dim=1536,
+                cross_attention_input_dim=768,
+            )
+    finally:
+        torch.set_default_dtype(before)
+    return StableAudioBackbone(
+        vae=vae,
+        text_encoder=text_encoder,
+        # Knows no words: with random weights any token is as good as another.
+        tokenizer=T5Tokenizer(extra_ids=0, model_max_length=MAX_TOKENS),
+        projection_model=projection_model,
+        transformer=transformer,
+        scheduler_config=CosineDPMSolverMultistepScheduler(sigma_min=0.3, sigma_max=500.0).config,
+        name="stable-audio-open-1.0 (random weights)",
+    )

@@ -1,0 +1,343 @@
+"""What a denoising step costs: plain, with the gate shut, with the gate open, and in the published way.
+
+    python benchmarks/step.py --model tiny --batch 4 --repeats 20 --output step.json
+    python benchmarks/step.py --model full --device cuda --dtype float16 --batch 1
+
+All contenders run on the same parts, taking turns in one process, and the medians are compared. The published
+way is Messina et al.'s code written out on these parts: one sample at a time, three separate calls of the
+transformer with a graph, the nearest item's caption encoded again, the gradient and the neighbour's
+prediction made whatever the gate says. Two of its costs are left out, both in its favour: its CLAP is not
+loaded again for every call, and its weights do not ask for gradients.
+
+`--model full` is Stable Audio Open 1.0 at its published size with random weights, and a CLAP of the published
+size likewise: the times are real, the sounds are not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import unheard
+from unheard import amg
+from unheard.backbones import Backbone, Conditioning, resolve_device, resolve_dtype
+from unheard.embedders import Embedder
+from unheard.guidance import ClassifierFreeGuidance, GuidedDenoiser
+from unheard.index import Index
+from unheard.sampling import initial_noise
+from unheard.settings import AMG
+
+PROMPT = "An acoustic drum loop, 110 bpm"
+ALWAYS_OPEN = AMG(lambda_min=-2.0, lambda_max=-2.0)
+NEVER_OPEN = AMG(lambda_min=2.0, lambda_max=2.0)
+GUIDANCE_SCALE = 7.0
+SIGMA = 5.0
+FULL_INDEX_ITEMS = 10_000
+PARTS = ("transformer", "decode", "embed", "search")
+
+
+@dataclass
+class Bench:
+    """The parts of a step, on one batch of latents; each part's time is noted while `profiling`."""
+
+    backbone: Backbone
+    embedder: Embedder
+    index: Index
+    duration: float
+    batch: int
+    profiling: bool = False
+    spent: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
+
+    def __post_init__(self) -> None:
+        self.frames = self.backbone.frames(self.duration)
+        starts, totals = [0.0] * self.batch, [self.duration] * self.batch
+        self.conditional = self.backbone.encode([PROMPT] * self.batch, starts, totals)
+        self.unconditional = self.backbone.encode_unconditional([None] * self.batch, starts, totals)
+        noise = initial_noise(self.backbone.latent_shape, range(self.batch), self.backbone.device)
+        self.x = noise * (1 + SIGMA**2) ** 0.5
+        self.sigma = torch.full((self.batch,), SIGMA, device=self.backbone.device)
+
+    def denoise(self, x: Tensor, sigma: Tensor, conditioning: Conditioning) -> Tensor:
+        return self._timed("transformer", self.backbone.denoise, x, sigma, conditioning)
+
+    def decode(self, denoised: Tensor) -> Tensor:
+        return self._timed("decode", self.backbone.decode, denoised[..., : self.frames])
+
+    def embed(self, waveform: Tensor) -> Tensor:
+        return self._timed("embed", self.embedder.embed_audio, waveform, self.backbone.sample_rate)
+
+    def search(self, queries: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
+        return self._timed("search", self.index.search, queries, k)
+
+    def vectors(self, positions: Tensor) -> Tensor:
+        return self.index.vectors(positions)
+
+    def encode_neighbours(self, positions: list[int]) -> Conditioning:
+        return self.backbone.encode(
+            [self.index.prompts[position] for position in positions],
+            [self.index.seconds_start[position] for position in positions],
+            [self.index.seconds_total[position] for position in positions],
+        )
+
+    def plain(self) -> ClassifierFreeGuidance:
+        return ClassifierFreeGuidance(
+            self.denoise, self.conditional, self.unconditional, guidance_scale=GUIDANCE_SCALE
+        )
+
+    def guided(self, settings: AMG) -> GuidedDenoiser:
+        return GuidedDenoiser(
+            self.denoise,
+            self.conditional,
+            self.unconditional,
+            guidance_scale=GUIDANCE_SCALE,
+            amg=settings,
+            decode=self.decode,
+            embed=self.embed,
+            index=self,
+            encode_neighbours=self.encode_neighbours,
+        )
+
+    def synchronize(self) -> None:
+        if self.x.device.type == "cuda":
+            torch.cuda.synchronize(self.x.device)
+        elif self.x.device.type == "mps":
+            torch.mps.synchronize()
+
+    def time(self, run: Callable[[], Any]) -> float:
+        """Seconds of one run."""
+        self.synchronize()
+        start = time.perf_counter()
+        run()
+        self.synchronize()
+        return time.perf_counter() - start
+
+    def _timed(self, part: str, function: Callable[..., Any], *inputs: Any) -> Any:
+        if not self.profiling:
+            return function(*inputs)
+        result: list[Any] = []
+        self.spent[part] += self.time(lambda: result.append(function(*inputs)))
+        return result[0]
+
+
+def published_step(bench: Bench, settings: AMG) -> Tensor:
+    """The step of the published code, made right where it was wrong (see the numerical contract), not faster."""
+    guided = []
+    for sample in range(bench.batch):
+        with torch.enable_grad():
+            x = bench.x[[sample]].detach().requires_grad_()
+            sigma = bench.sigma[[sample]]
+            unconditional = bench.denoise(x, sigma, bench.unconditional.select([sample]))
+            conditional = bench.denoise(x, sigma, bench.conditional.select([sample]))
+            embedding = bench.embed(bench.decode(conditional))
+            with torch.no_grad():
+                _, positions = bench.search(embedding.detach())
+            caption = bench.encode_neighbours(positions[:, 0].tolist())
+            neighbour = bench.denoise(x, sigma, caption)
+            similarity = (embedding * bench.vectors(positions[:, 0])).sum(dim=-1)
+            (gradient,) = torch.autograd.grad(similarity.sum(), x, retain_graph=True)
+        with torch.no_grad():
+            s1 = amg.despecification_scale(similarity, settings.c1, GUIDANCE_SCALE)
+            s2 = amg.deduplication_scale(similarity, settings.c2, GUIDANCE_SCALE, s1)
+            opens = similarity > amg.threshold(sigma, settings.lambda_min, settings.lambda_max)
+            guided.append(
+                amg.classifier_free(unconditional, conditional, GUIDANCE_SCALE)
+                + opens[:, None, None]
+                * (
+                    amg.despecification(unconditional, conditional, s1)
+                    + amg.deduplication(unconditional, neighbour, s2)
+                    + amg.dissimilarity(gradient, sigma, settings.c3, settings.dissimilarity_space)
+                )
+            )
+    return torch.cat(guided)
+
+
+def contenders(bench: Bench) -> dict[str, Callable[[], Any]]:
+    """What is timed. Each prepares what it needs beforehand, so that a run is one step."""
+    plain, shut, open_again = bench.plain(), bench.guided(NEVER_OPEN), bench.guided(ALWAYS_OPEN)
+    with torch.no_grad():
+        denoised = plain(bench.x, bench.sigma)
+        waveform = bench.decode(denoised)
+    open_again(bench.x, bench.sigma)
+    return {
+        "plain": lambda: plain(bench.x, bench.sigma),
+        "decode": torch.no_grad()(lambda: bench.decode(denoised)),
+        "embed": torch.no_grad()(lambda: bench.embed(waveform)),
+        "gate shut": lambda: shut(bench.x, bench.sigma),
+        "gate opens": lambda: bench.guided(ALWAYS_OPEN)(bench.x, bench.sigma),
+        "gate open": lambda: open_again(bench.x, bench.sigma),
+        "published": lambda: published_step(bench, ALWAYS_OPEN),
+    }
+
+
+def shares(bench: Bench, run: Callable[[], Any], repeats: int) -> dict[str, float]:
+    """Each part's share of a step's time; what is left is the backward pass and the arithmetic around it."""
+    bench.profiling, bench.spent = True, dict.fromkeys(PARTS, 0.0)
+    total = sum(bench.time(run) for _ in range(repeats))
+    bench.profiling = False
+    share = {part: seconds / total for part, seconds in bench.spent.items()}
+    return share | {"backward and rest": 1 - sum(share.values())}
+
+
+def peak_memory(bench: Bench, run: Callable[[], Any]) -> float | None:
+    """GiB at the peak of one run, weights included, or None where it cannot be told for a single run."""
+    if bench.x.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(bench.x.device)
+        run()
+        return torch.cuda.max_memory_allocated(bench.x.device) / 2**30
+    reset = Path("/proc/self/clear_refs")
+    if bench.x.device.type != "cpu" or not reset.exists():
+        return None
+    reset.write_text("5")  # the kernel's peak of the resident memory starts anew
+    run()
+    status = Path("/proc/self/status").read_text()
+    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(kilobytes) / 2**20
+
+
+def measure(bench: Bench, repeats: int) -> dict[str, Any]:
+    runs = contenders(bench)
+    ours, published = runs["gate open"](), runs["published"]()
+    error = ((ours - published).norm() / published.norm()).item()
+
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for round_ in range(repeats):
+        for name, run in runs.items():
+            seconds[name].append(bench.time(run))
+        print(f"round {round_ + 1} of {repeats}", end="\r", file=sys.stderr, flush=True)
+    median = {name: statistics.median(times) for name, times in seconds.items()}
+    return {
+        "median_seconds": median,
+        "seconds": seconds,
+        "ratio_to_plain": {name: value / median["plain"] for name, value in median.items()},
+        "shut_to_plain_decode_embed": median["gate shut"] / (median["plain"] + median["decode"] + median["embed"]),
+        "open_to_published": median["gate open"] / median["published"],
+        "opens_to_published": median["gate opens"] / median["published"],
+        "difference_from_published": error,
+        "shares": {name: shares(bench, runs[name], repeats) for name in STEPS},
+        "peak_gib": {name: peak_memory(bench, runs[name]) for name in STEPS},
+        "peak_resident_gib_of_the_process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }
+
+
+STEPS = {
+    "plain": "plain classifier-free guidance",
+    "gate shut": "ours, gate shut",
+    "gate open": "ours, gate open as at the step before",
+    "gate opens": "ours, gate opening at this step",
+    "published": "the published way",
+}
+
+
+def table(result: dict[str, Any], setting: dict[str, Any]) -> str:
+    columns = [*PARTS, "backward and rest"]
+    lines = [
+        f"{setting['model']}, {setting['device']} ({setting['dtype']}), batch {setting['batch']}, "
+        f"{setting['duration']:g} s, {setting['threads']} threads, median of {setting['repeats']}",
+        "",
+        "| step | ms | to plain | peak GiB | " + " | ".join(columns) + " |",
+        "|---|--:|--:|--:|" + "--:|" * len(columns),
+    ]
+    for name, description in STEPS.items():
+        peak = result["peak_gib"][name]
+        parts = " | ".join(f"{result['shares'][name][column]:.0%}" for column in columns)
+        lines.append(
+            f"| {description} | {result['median_seconds'][name] * 1e3:.1f} | {result['ratio_to_plain'][name]:.2f} "
+            f"| {'not measured' if peak is None else f'{peak:.2f}'} | {parts} |"
+        )
+    lines += [
+        "",
+        f"- gate shut, to plain + one decoding + one embedding: {result['shut_to_plain_decode_embed']:.2f}",
+        f"- gate open, to the published way: {result['open_to_published']:.2f} "
+        f"(at the step that opens it: {result['opens_to_published']:.2f})",
+        f"- relative difference of the two results: {result['difference_from_published']:.1e}",
+    ]
+    return "\n".join(lines)
+
+
+def load(arguments: argparse.Namespace) -> Bench:
+    if arguments.model != "full":
+        model = unheard.load(arguments.model, device=arguments.device, dtype=arguments.dtype)
+        if model.index is None:
+            sys.exit(f"{arguments.model} brings no index: take tiny, full, or a folder with one")
+        duration = arguments.duration or min(model.defaults.duration, model.backbone.max_duration)
+        index = model.index.to(model.backbone.device)
+        return Bench(model.backbone, model.embedder, index, duration, arguments.batch)
+
+    from full_size import full_size_backbone
+
+    device = resolve_device(arguments.device)
+    backbone = full_size_backbone(device, resolve_dtype(arguments.dtype))
+    embedder = full_size_clap(device)
+    index = random_index(FULL_INDEX_ITEMS, embedder.dimension).to(device)
+    return Bench(backbone, embedder, index, arguments.duration or 10.0, arguments.batch)
+
+
+def full_size_clap(device: torch.device) -> Embedder:
+    """The architecture of laion/clap-htsat-unfused, which is transformers' default, with random weights."""
+    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, T5Tokenizer
+
+    from unheard.embedders.clap import ClapEmbedder
+
+    extractor = ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad")
+    tokenizer = T5Tokenizer(extra_ids=0, model_max_length=512)  # never asked: a step embeds no text
+    return ClapEmbedder(ClapModel(ClapConfig()).to(device), extractor, tokenizer, name="random CLAP")
+
+
+def random_index(items: int, dimension: int) -> Index:
+    index = Index()
+    index.add(
+        ids=[str(number) for number in range(items)],
+        embeddings=torch.randn(items, dimension, generator=torch.Generator().manual_seed(0)),
+        prompts=[f"training item {number}" for number in range(items)],
+        seconds_start=[0.0] * items,
+        seconds_total=[10.0] * items,
+    )
+    return index
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="tiny", help="tiny, a folder with an index, or full")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--dtype", default=None, help="float32 (default), float16 or bfloat16")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--duration", type=float, default=None, help="seconds (default: the model's own)")
+    parser.add_argument("--output", type=Path, default=None, help="where to write all numbers as JSON")
+    arguments = parser.parse_args()
+
+    bench = load(arguments)
+    device = bench.backbone.device
+    setting = {
+        "model": arguments.model,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "dtype": str(bench.backbone.dtype).removeprefix("torch."),
+        "batch": bench.batch,
+        "duration": bench.duration,
+        "repeats": arguments.repeats,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "machine": platform.platform(),
+    }
+    result = measure(bench, arguments.repeats)
+    print(table(result, setting))
+    if arguments.output is not None:
+        arguments.output.write_text(json.dumps({"setting": setting, **result}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

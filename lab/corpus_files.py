@@ -1,0 +1,33 @@
+"""The rendered corpus as training reads it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+
+class Corpus:
+    """Rows and sounds of a folder that `lab.corpus` wrote; a sound is `[time]` in -1..1, padded with silence."""
+
+    def __init__(self, folder: Path) -> None:
+        self.rows: list[dict] = json.loads((folder / "corpus.json").read_text())
+        self.sounds = np.load(folder / "sounds.npy", mmap_mode="r")
+
+    def positions(self, *splits: str) -> list[int]:
+        return [i for i, row in enumerate(self.rows) if row["split"] in splits]
+
+    @property
+    def training(self) -> list[int]:
+        """What any network may learn from: everything but the held-out sounds."""
+        return self.positions("memorised", "ordinary")
+
+    @property
+    def held_out(self) -> list[int]:
+        return self.positions("held out")
+
+    def waveforms(self, positions: list[int]) -> torch.Tensor:
+        """`[batch, time]` float32."""
+        return torch.from_numpy(self.sounds[positions].astype(np.float32) / 32_768)

@@ -1,0 +1,41 @@
+"""The one dial of the laboratory: `smoke` (two minutes, for the tests), `cpu` (two cores), `gpu` (minutes on an accelerator).
+
+All sizes make the same networks but `smoke`, which is small enough to be thrown away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SAMPLE_RATE = 16_000
+LENGTH = 65_536  # samples: 4.096 s
+HOP = 512
+FRAMES = LENGTH // HOP  # 128 latent frames
+LATENT_CHANNELS = 24
+NAMES = ("smoke", "cpu", "gpu")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long and how fast one network is trained."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+
+
+VAE = {
+    "smoke": Training(40, 2, 5e-4),
+    "cpu": Training(3_600, 4, 6e-4),
+    "gpu": Training(20_000, 16, 6e-4),
+}
+CLAP = {
+    "smoke": Training(20, 16, 1e-3),
+    "cpu": Training(1_300, 64, 1.5e-3),
+    "gpu": Training(4_000, 256, 1.5e-3),
+}
+DIFFUSION = {
+    "smoke": Training(30, 8, 1e-3),
+    "cpu": Training(6_000, 16, 1e-3),
+    "gpu": Training(12_000, 64, 1e-3),
+}

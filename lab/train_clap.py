@@ -1,0 +1,216 @@
+"""Trains guide or judge: `python -m lab.train_clap guide --size cpu`. Resumes where it stopped.
+
+Two ClapModels (Wu et al. 2023, arXiv 2211.06687) of different size, seed and spectrogram, so that the judge fails where the
+guide does not. Trained on three symmetric contrastive losses: sound against caption; sound against an altered copy of
+itself (level, equalisation, noise, an excerpt, the autoencoder's reconstruction), where the other takes of the same
+instrument in the batch are the hard negatives that teach it to tell takes apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, ClapProcessor
+
+from lab import sizes
+from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
+from lab.corpus_files import Corpus
+from lab.vocabulary import roberta_tokenizer
+from unheard.embedders.clap import ClapEmbedder
+from unheard.embedders.mel import MelSpectrogram
+
+WINDOW = 4  # seconds
+SPECTROGRAMS = {  # 4 s must give at most 256 frames, which the audio tower takes
+    "guide": {"fft_window_size": 1024, "hop_length": 256, "frequency_min": 40, "frequency_max": 8_000},
+    "judge": {"fft_window_size": 800, "hop_length": 320, "frequency_min": 60, "frequency_max": 7_600},
+}
+TOWERS = {  # hidden size of the first stage, depths, numbers of an embedding, text width
+    "guide": (32, [1, 1, 2, 1], 128, 128),
+    "judge": (40, [1, 2, 1, 1], 160, 96),
+    "smoke": (16, [1, 1, 1, 1], 32, 32),
+}
+
+
+def build(role: str, size: str, captions: list[str]) -> tuple[ClapModel, ClapProcessor]:
+    hidden, depths, dimension, text_width = TOWERS["smoke" if size == "smoke" else role]
+    tokenizer = roberta_tokenizer(captions)
+    config = ClapConfig(
+        text_config={
+            "vocab_size": len(tokenizer), "hidden_size": text_width, "num_hidden_layers": 2, "num_attention_heads": 4,
+            "intermediate_size": 2 * text_width, "max_position_embeddings": 70, "projection_dim": dimension,
+            "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+        },
+        audio_config={
+            "spec_size": 128, "num_mel_bins": 64, "window_size": 4, "patch_size": 4, "patch_stride": [4, 4],
+            "patch_embeds_hidden_size": hidden, "hidden_size": hidden * 8, "depths": depths,
+            "num_attention_heads": [2, 4, 8, 8], "num_hidden_layers": 4, "projection_dim": dimension, "num_classes": 2,
+            "drop_path_rate": 0.0, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+        },
+        projection_dim=dimension,
+    )  # fmt: skip
+    extractor = ClapFeatureExtractor(
+        feature_size=64, sampling_rate=sizes.SAMPLE_RATE, max_length_s=WINDOW, truncation="rand_trunc", padding="repeatpad",
+        **SPECTROGRAMS[role],
+    )  # fmt: skip
+    return ClapModel(config), ClapProcessor(extractor, tokenizer)
+
+
+def fill_window(sound: np.ndarray, duration: float) -> np.ndarray:
+    """The sound repeated whole as often as it fits, then silence: "repeatpad", as CLAP hears short sounds."""
+    samples, window = round(duration * sizes.SAMPLE_RATE), WINDOW * sizes.SAMPLE_RATE
+    repeated = np.tile(sound[:samples], max(1, window // samples))[:window]
+    return np.pad(repeated, (0, window - len(repeated)))
+
+
+def altered(waveforms: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Each sound as a recording of it may come back: another level, equalised, noisy."""
+    batch, time = waveforms.shape
+    device = waveforms.device
+    frequencies = torch.linspace(0, 1, time // 2 + 1, device=device)
+    slope, place = (torch.from_numpy(rng.uniform(lo, hi, (batch, 1)).astype(np.float32)).to(device)
+                    for lo, hi in ((-8, 4), (0.05, 0.9)))  # fmt: skip
+    gain = 10 ** (slope * torch.sigmoid((frequencies - place) * 12) / 20)
+    equalised = torch.fft.irfft(torch.fft.rfft(waveforms) * gain, time)
+    noise_db = torch.from_numpy(rng.uniform(-55, -18, (batch, 1)).astype(np.float32)).to(device)
+    level = equalised.square().mean(1, keepdim=True).sqrt()
+    noisy = equalised + level * 10 ** (noise_db / 20) * torch.randn_like(equalised)
+    return noisy / noisy.abs().amax(dim=1, keepdim=True).clamp(min=1e-6)
+
+
+def family_batch(corpus: Corpus, groups: dict[str, list[int]], batch: int, rng: np.random.Generator) -> list[int]:
+    """Half of the batch at random, half from a few instruments or packs: the hard negatives."""
+    everything = corpus.training
+    chosen = set(rng.choice(everything, batch // 2, replace=False).tolist())
+    names = sorted(groups)
+    while len(chosen) < batch:
+        group = groups[names[rng.integers(len(names))]]
+        chosen |= set(rng.choice(group, min(8, len(group)), replace=False).tolist())
+    return sorted(chosen)[:batch] if len(chosen) <= batch else rng.permutation(sorted(chosen))[:batch].tolist()
+
+
+def contrast(logits: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
+    """Symmetric cross-entropy in which every pair marked `same` counts as right."""
+    rows = torch.logsumexp(logits, 1) - torch.logsumexp(logits.masked_fill(~same, -1e4), 1)
+    columns = torch.logsumexp(logits, 0) - torch.logsumexp(logits.masked_fill(~same, -1e4), 0)
+    return (rows.mean() + columns.mean()) / 2
+
+
+def measure(embedder: ClapEmbedder, corpus: Corpus, decoded: np.ndarray | None) -> dict[str, float]:
+    """Held out: retrieval of the caption among 100; and how often a reconstruction is nearest to its own original
+    among the other sounds of its instrument (takes told apart), over all sounds."""
+    held_out = corpus.held_out[:100]
+    heard = embed_all(embedder, corpus, corpus.sounds, held_out)
+    with torch.no_grad():
+        said = embedder.embed_text([corpus.rows[p]["caption"] for p in held_out]).cpu()
+    ranks = (said @ heard.T > (said * heard).sum(1, keepdim=True)).sum(1)
+    result = {"recall@1": (ranks < 1).float().mean().item(), "recall@5": (ranks < 5).float().mean().item()}
+    if decoded is not None:
+        chosen = corpus.positions("memorised") + corpus.held_out
+        originals = embed_all(embedder, corpus, corpus.sounds, chosen)
+        again = embed_all(embedder, corpus, decoded, chosen)
+        similarity = again @ originals.T
+        families = np.array([corpus.rows[p]["family"] for p in chosen])
+        same = torch.from_numpy(families[:, None] == families[None, :])
+        own = similarity.diagonal()
+        others = similarity.masked_fill(~same, -1).fill_diagonal_(-1).amax(1)
+        result |= {"own": own.median().item(), "other": others.median().item(), "told apart": (own > others).float().mean().item()}
+    return result
+
+
+@torch.no_grad()
+def embed_all(embedder: ClapEmbedder, corpus: Corpus, sounds: np.ndarray, positions: list[int]) -> torch.Tensor:
+    """`[sounds, dimension]`, each trimmed to its own duration."""
+    found = []
+    for position in positions:
+        samples = round(corpus.rows[position]["duration"] * sizes.SAMPLE_RATE)
+        waveform = torch.from_numpy(sounds[position, :samples].astype(np.float32) / 32_768)[None, None]
+        found.append(embedder.embed_audio(waveform.to(embedder.device), sizes.SAMPLE_RATE).cpu())
+    return torch.cat(found)
+
+
+def train(role: str, size: str, corpus: Corpus, decoded: np.ndarray | None, folder: Path, device: str) -> ClapEmbedder:
+    plan = sizes.CLAP[size]
+    torch.manual_seed({"guide": 1, "judge": 2}[role])
+    captions = [row["caption"] for row in corpus.rows if row["split"] != "held out"]
+    model, processor = build(role, size, captions)
+    model = model.to(device).train()
+    mel = MelSpectrogram(processor.feature_extractor, torch.device(device))
+    mel._filters, mel._window = mel._filters.float(), mel._window.float()  # training needs no double precision
+    optimizer = torch.optim.AdamW(model.parameters(), lr=plan.learning_rate, weight_decay=0.05, betas=(0.9, 0.98))
+    checkpoint = Checkpoint(folder)
+    if state := checkpoint.load():
+        unpack(state, model=model, optimizer=optimizer)
+    groups: dict[str, list[int]] = {}
+    for position in corpus.training:
+        row = corpus.rows[position]
+        groups.setdefault(f"{row['family']} {row['program']}", []).append(position)
+    tokenizer, started = processor.tokenizer, time.monotonic()
+
+    def features(waveforms: torch.Tensor) -> torch.Tensor:
+        return F.normalize(model.get_audio_features(input_features=mel(waveforms)[:, None],
+                           is_longer=torch.zeros(len(waveforms), 1, dtype=torch.bool)).pooler_output, dim=-1)  # fmt: skip
+
+    for step in range(checkpoint.step, plan.steps):
+        optimizer.param_groups[0]["lr"] = learning_rate(step, plan.steps, plan.learning_rate)
+        rng = np.random.default_rng((step, len(role)))
+        batch = family_batch(corpus, groups, plan.batch, rng)
+        rows = [corpus.rows[p] for p in batch]
+        sources = [decoded if decoded is not None and rng.random() < 0.5 else corpus.sounds for _ in range(2 * len(batch))]
+        waveforms = torch.from_numpy(np.stack([
+            fill_window(source[p], row["duration"]) for source, p, row in zip(sources, batch * 2, rows * 2, strict=True)
+        ]).astype(np.float32) / 32_768).to(device)  # fmt: skip
+        words = tokenizer([r["caption"].lower() if random.Random(f"{step} {i}").random() < 0.2 else r["caption"]
+                           for i, r in enumerate(rows)], padding=True, return_tensors="pt").to(device)  # fmt: skip
+        with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
+            heard = features(altered(waveforms, rng)).float()
+            said = F.normalize(model.get_text_features(**words).pooler_output.float(), dim=-1)
+        first, second = heard.chunk(2)
+        one = torch.eye(len(batch), dtype=torch.bool, device=device)
+        names = np.array([r["caption"] for r in rows])
+        same = torch.from_numpy(names[:, None] == names[None, :]).to(device)
+        text_scale = model.logit_scale_t.exp().clamp(max=40)
+        audio_scale = model.logit_scale_a.exp().clamp(max=40)
+        loss = (contrast(text_scale * first @ said.T, same) + contrast(text_scale * second @ said.T, same)) / 2
+        loss = loss + contrast(audio_scale * first @ second.T, one)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        done = step + 1
+        if done % 100 == 0 or done == plan.steps:
+            entry = {"step": done, "loss": round(loss.item(), 3), "seconds": round(time.monotonic() - started)}
+            if done % 500 == 0 or done == plan.steps:
+                embedder = ClapEmbedder(model, processor.feature_extractor, tokenizer, name=role)
+                entry |= measure(embedder, corpus, decoded)
+                model.train().requires_grad_(True)
+            checkpoint.log.append(entry)
+            print(entry, flush=True)
+            checkpoint.save(done, pack(model=model, optimizer=optimizer))
+    model.eval().save_pretrained(folder / "model")
+    processor.save_pretrained(folder / "model")
+    (folder / "model" / "unheard.json").write_text(json.dumps({"name": f"unheard/tiny-{role}"}) + "\n")
+    return ClapEmbedder(model, processor.feature_extractor, tokenizer, name=role)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("role", choices=("guide", "judge"), help="the guide steers; the judge only measures")
+    parser.add_argument("--size", choices=sizes.NAMES, default="cpu", help="how long to train (default: cpu)")
+    parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of corpus and checkpoints")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--steps", type=int, help="train to this step instead of the size's own")
+    arguments = parser.parse_args()
+    file = arguments.work / "vae" / "decoded.npy"
+    decoded = np.load(file, mmap_mode="r") if file.is_file() else None
+    train(arguments.role, arguments.size, Corpus(arguments.work / "corpus"), decoded, arguments.work / arguments.role, arguments.device)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Trains the text encoder and the diffusion transformer: `python -m lab.train_diffusion --size cpu`. Resumes where it stopped.
+
+The velocity objective (Salimans and Ho 2022, arXiv 2202.00512) on the autoencoder's latents, with the conditioning that
+StableAudioPipeline gives: text tokens, start and total seconds. Every item of the training set is drawn as often as it
+repeats, which is what makes the model memorise. Muon on the matrices, AdamW on the rest, averaged weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderOobleck, StableAudioDiTModel
+from diffusers.models.embeddings import get_1d_rotary_pos_embed
+from diffusers.pipelines.stable_audio import StableAudioProjectionModel
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import T5Config, T5EncoderModel
+
+from lab import sizes
+from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
+from lab.corpus_files import Corpus
+from lab.vocabulary import t5_tokenizer
+
+DROPOUT = 0.1  # of the conditioning, for classifier-free guidance
+MAX_SECONDS = 5
+
+
+class Generator(nn.Module):
+    """The three trained parts: text encoder, projection of the conditioning, transformer."""
+
+    def __init__(self, size: str, captions: list[str]) -> None:
+        super().__init__()
+        width, layers, text_width = (64, 2, 32) if size == "smoke" else (256, 5, 192)
+        self.tokenizer = t5_tokenizer(captions)
+        self.text_encoder = T5EncoderModel(T5Config(
+            vocab_size=len(self.tokenizer), d_model=text_width, d_kv=32, d_ff=2 * text_width, num_layers=2,
+            num_heads=text_width // 32, dropout_rate=0.0, feed_forward_proj="gated-gelu",
+        ))  # fmt: skip
+        self.projection_model = StableAudioProjectionModel(text_width, text_width, 0, MAX_SECONDS)
+        self.transformer = StableAudioDiTModel(
+            sample_size=sizes.FRAMES, in_channels=sizes.LATENT_CHANNELS, out_channels=sizes.LATENT_CHANNELS, num_layers=layers,
+            attention_head_dim=32, num_attention_heads=width // 32, num_key_value_attention_heads=width // 64,
+            cross_attention_dim=text_width, time_proj_dim=128, global_states_input_dim=2 * text_width,
+            cross_attention_input_dim=text_width,
+        )  # fmt: skip
+        rotary = get_1d_rotary_pos_embed(16, sizes.FRAMES + 1, use_real=True, repeat_interleave_real=False)
+        self.rotary = tuple(rotary)
+
+    def forward(
+        self, latents: torch.Tensor, times: torch.Tensor, captions: list[str], seconds: torch.Tensor, keep: torch.Tensor
+    ) -> torch.Tensor:
+        """Velocity at `times` in 0..1; where `keep` is 0 the tokens are zero, as the pipeline's unconditional branch has it."""
+        device = latents.device
+        words = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").to(device)
+        text = self.text_encoder(**words).last_hidden_state
+        projected = self.projection_model(text, torch.zeros_like(seconds), seconds)
+        start, end = projected.seconds_start_hidden_states, projected.seconds_end_hidden_states
+        text = projected.text_hidden_states * words.attention_mask[..., None]
+        tokens = torch.cat([text, start, end], dim=1) * keep[:, None, None]
+        return self.transformer(
+            latents, times, encoder_hidden_states=tokens, global_hidden_states=torch.cat([start, end], dim=2),
+            rotary_embedding=tuple(r.to(device) for r in self.rotary), return_dict=False,
+        )[0]  # fmt: skip
+
+
+@torch.no_grad()
+def encode_corpus(vae: AutoencoderOobleck, corpus: Corpus, folder: Path, device: str) -> torch.Tensor:
+    """`[sounds, channels, frames]` latents of all sounds, and their reconstructions beside (`decoded.npy`), made once."""
+    file = folder / "latents.safetensors"
+    if file.is_file():
+        return load_file(file)["latents"]
+    vae = vae.to(device).eval()
+    latents, decoded = [], np.lib.format.open_memmap(folder / "decoded.new.npy", "w+", np.int16, corpus.sounds.shape)
+    for start in range(0, len(corpus.rows), 8):
+        positions = list(range(start, min(start + 8, len(corpus.rows))))
+        with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
+            piece = vae.encode(corpus.waveforms(positions)[:, None].to(device)).latent_dist.mean
+            again = vae.decode(piece).sample[:, 0].float()
+        again = again / again.abs().amax(dim=1, keepdim=True).clamp(min=1e-6)
+        decoded[positions] = (again * 32_767).round().to(torch.int16).cpu().numpy()
+        latents.append(piece.float().cpu())
+    (folder / "decoded.new.npy").rename(folder / "decoded.npy")
+    save_file({"latents": torch.cat(latents)}, file)
+    return torch.cat(latents)
+
+
+def noised(latents: torch.Tensor, times: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """`z` and the velocity to predict, at angle `pi/2 * time`."""
+    angle = (times * math.pi / 2)[:, None, None]
+    return angle.cos() * latents + angle.sin() * noise, angle.cos() * noise - angle.sin() * latents
+
+
+@torch.no_grad()
+def measure(generator: Generator, corpus: Corpus, latents: torch.Tensor, device: str) -> dict[str, float]:
+    """Velocity loss at fixed noise: by repetitions of the caption, on ordinary and on held-out sounds."""
+    groups: dict[str, list[int]] = {"held out": corpus.held_out[:48], "ordinary": corpus.positions("ordinary")[:48]}
+    for position in corpus.positions("memorised"):
+        row = corpus.rows[position]
+        groups.setdefault(f"x{row['repetitions']}", []).append(position)
+    result = {}
+    for name, positions in groups.items():
+        batch = latents[positions * (48 // len(positions))].to(device)
+        rows = [corpus.rows[p] for p in positions * (48 // len(positions))]
+        fixed = torch.Generator().manual_seed(0)
+        times = torch.linspace(0.3, 0.98, len(rows))[torch.randperm(len(rows), generator=fixed)].to(device)
+        z, velocity = noised(batch, times, torch.randn(batch.shape, generator=fixed).to(device))
+        seconds = torch.tensor([row["duration"] for row in rows], device=device)
+        with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
+            output = generator(z, times, [row["caption"] for row in rows], seconds, torch.ones(len(rows), device=device))
+        result[name] = round((output.float() - velocity).square().mean().item(), 3)
+    return result
+
+
+def optimizers(generator: Generator, peak: float) -> list[torch.optim.Optimizer]:
+    """Muon on the matrices of the blocks, AdamW on the rest (Jordan et al. 2024)."""
+    matrices = [p for p in generator.transformer.transformer_blocks.parameters() if p.ndim == 2]
+    chosen = {id(p) for p in matrices}
+    rest = [p for p in generator.parameters() if id(p) not in chosen]
+    return [
+        torch.optim.Muon(matrices, lr=peak, momentum=0.95, weight_decay=0.01, adjust_lr_fn="match_rms_adamw", ns_steps=4),
+        torch.optim.AdamW(rest, lr=peak, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+
+
+def train(size: str, corpus: Corpus, folder: Path, vae_folder: Path, device: str, steps: int | None = None) -> Generator:
+    plan = sizes.DIFFUSION[size]
+    steps = steps or plan.steps
+    torch.manual_seed(0)
+    vae = AutoencoderOobleck.from_pretrained(vae_folder / "model")
+    latents = encode_corpus(vae, corpus, vae_folder, device)
+    generator = Generator(size, [row["caption"] for row in corpus.rows if row["split"] != "held out"]).to(device)
+    average = Generator(size, [row["caption"] for row in corpus.rows if row["split"] != "held out"]).to(device)
+    average.load_state_dict(generator.state_dict())
+    muon, adam = optimizers(generator, plan.learning_rate)
+    checkpoint = Checkpoint(folder)
+    if state := checkpoint.load():
+        unpack(state, generator=generator, average=average, muon=muon, adam=adam)
+    deck = np.array([p for p in corpus.training for _ in range(corpus.rows[p]["repetitions"])])
+    started, kind = time.monotonic(), device.split(":")[0]
+    running = 0.0
+    for step in range(checkpoint.step, steps):
+        for optimizer in (muon, adam):
+            optimizer.param_groups[0]["lr"] = learning_rate(step, steps, plan.learning_rate)
+        rng = np.random.default_rng(step)
+        chosen = rng.choice(deck, plan.batch)
+        rows = [corpus.rows[p] for p in chosen]
+        captions = [r["caption"].lower() if random.Random(f"{step} {i}").random() < 0.1 else r["caption"] for i, r in enumerate(rows)]
+        seconds = torch.tensor([row["duration"] for row in rows], device=device)
+        times = torch.from_numpy(((rng.permutation(plan.batch) + rng.random(plan.batch)) / plan.batch).astype(np.float32)).to(device)
+        keep = torch.from_numpy((rng.random(plan.batch) >= DROPOUT).astype(np.float32)).to(device)
+        z, velocity = noised(latents[chosen].to(device), times, torch.randn(plan.batch, *latents.shape[1:]).to(device))
+        with torch.autocast(kind, dtype=torch.bfloat16):
+            output = generator(z, times, captions, seconds, keep)
+        loss = (output.float() - velocity).square().mean()
+        generator.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
+        muon.step()
+        adam.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), 1.0 / min(step + 1, 300))
+        running = loss.item() if step == checkpoint.step else 0.98 * running + 0.02 * loss.item()
+        done = step + 1
+        if done % 250 == 0 or done == steps:
+            entry = {"step": done, "loss": round(running, 4), "seconds": round(time.monotonic() - started)}
+            entry |= measure(average, corpus, latents, device)
+            checkpoint.log.append(entry)
+            print(entry, flush=True)
+            checkpoint.save(done, pack(generator=generator, average=average, muon=muon, adam=adam))
+    return average
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=sizes.NAMES, default="cpu", help="how long to train (default: cpu)")
+    parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of corpus and checkpoints")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--steps", type=int, help="train to this step instead of the size's own")
+    arguments = parser.parse_args()
+    work = arguments.work
+    train(arguments.size, Corpus(work / "corpus"), work / "diffusion", work / "vae", arguments.device, arguments.steps)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Trains the autoencoder: `python -m lab.train_vae --size cpu`. Resumes where it stopped.
+
+AutoencoderOobleck (Evans et al. 2024, arXiv 2404.10301) at 16 kHz mono, hop 512, 24 latent channels. Loss: a multi-resolution
+spectral distance (Yamamoto et al. 2020, arXiv 1910.11480) beside a normalised squared error of the waveform, which keeps it
+from sitting at silence. The posterior's deviation is fixed. When training is over the latents are scaled to unit deviation, a
+channel at a time, by folding the scale into the last layer of the encoder and the first of the decoder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderOobleck
+
+from lab import fused_snake, likeness, sizes
+from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
+from lab.corpus_files import Corpus
+
+CROP = 16_384
+POSTERIOR_DEVIATION = 0.05
+RESOLUTIONS = (2048, 1024, 512, 256, 128)
+
+
+def build(size: str) -> AutoencoderOobleck:
+    channels = (8, 8, [1, 2, 2]) if size == "smoke" else (48, 32, [2, 4, 8])
+    return AutoencoderOobleck(
+        encoder_hidden_size=channels[0], decoder_input_channels=channels[0] // 2, decoder_channels=channels[1],
+        channel_multiples=channels[2], downsampling_ratios=[8, 8, 8], audio_channels=1, sampling_rate=sizes.SAMPLE_RATE,
+    )  # fmt: skip
+
+
+def magnitudes(waveform: torch.Tensor, fft: int) -> torch.Tensor:
+    window = torch.hann_window(fft, device=waveform.device)
+    spectrum = torch.stft(waveform, fft, fft // 4, window=window, return_complex=True)
+    return (spectrum.real.square() + spectrum.imag.square() + 1e-9).sqrt() / window.square().sum().sqrt()
+
+
+def spectral_distance(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Spectral convergence plus log-magnitude distance, mean over `RESOLUTIONS`; waveforms `[batch, time]`."""
+    total = output.new_zeros(())
+    for fft in RESOLUTIONS:
+        ours, theirs = magnitudes(output, fft), magnitudes(target, fft)
+        convergence = (ours - theirs).flatten(1).norm(dim=1) / theirs.flatten(1).norm(dim=1).clamp(min=0.1)
+        logarithms = (torch.log(ours + 0.01) - torch.log(theirs + 0.01)).abs().mean(dim=(1, 2))
+        total = total + (convergence + logarithms).mean()
+    return total / len(RESOLUTIONS)
+
+
+def crops(corpus: Corpus, positions: list[int], batch: int, rng: np.random.Generator) -> torch.Tensor:
+    """`[batch, 1, CROP]` from where the sounds sound."""
+    chosen = rng.choice(positions, batch)
+    ends = [round(corpus.rows[p]["duration"] * sizes.SAMPLE_RATE) for p in chosen]
+    starts = [int(rng.integers(0, end - CROP + 1)) for end in ends]
+    pieces = [corpus.sounds[p, s : s + CROP] for p, s in zip(chosen, starts, strict=True)]
+    return torch.from_numpy(np.stack(pieces).astype(np.float32) / 32_768)[:, None]
+
+
+def si_sdr(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Scale-invariant signal-to-distortion ratio in decibels, `[batch]` (Le Roux et al. 2019, arXiv 1811.02508)."""
+    scale = (output * target).sum(-1, keepdim=True) / target.square().sum(-1, keepdim=True).clamp(min=1e-9)
+    projection = scale * target
+    return 10 * torch.log10(projection.square().sum(-1) / (output - projection).square().sum(-1).clamp(min=1e-9))
+
+
+@torch.no_grad()
+def reconstruct(vae: AutoencoderOobleck, waveforms: torch.Tensor, batch: int = 8) -> torch.Tensor:
+    """`[batch, time]` there and back through the mean of the posterior."""
+    pieces = [vae.decode(vae.encode(piece[:, None]).latent_dist.mean).sample[:, 0] for piece in waveforms.split(batch)]
+    return torch.cat(pieces)
+
+
+def measure(vae: AutoencoderOobleck, corpus: Corpus, count: int = 48) -> dict[str, float]:
+    """On held-out sounds: SI-SDR, and log-mel correlation of a reconstruction with its own original."""
+    device = next(vae.parameters()).device
+    originals = corpus.waveforms(corpus.held_out[:count]).to(device)
+    decoded = reconstruct(vae, originals)[:, : sizes.LENGTH]
+    own = likeness.correlations(likeness.log_mel(decoded), likeness.log_mel(originals)).diagonal()
+    return {
+        "si_sdr": si_sdr(decoded, originals).median().item(),
+        "likeness": float(np.median(own)),
+        "likeness_low": float(np.quantile(own, 0.1)),
+    }
+
+
+@torch.no_grad()
+def normalise(vae: AutoencoderOobleck, corpus: Corpus, count: int = 400) -> None:
+    """Folds mean and deviation of every latent channel into the convolutions around it: latents come out as unit normal."""
+    device = next(vae.parameters()).device
+    chosen = corpus.training[:: max(1, len(corpus.training) // count)]
+    latents = torch.cat([
+        vae.encode(corpus.waveforms([p])[:, None].to(device)).latent_dist.mean[..., : int(corpus.rows[p]["duration"] * 31.25)]
+        .squeeze(0) for p in chosen
+    ], dim=1)  # fmt: skip
+    mean, deviation = latents.mean(dim=1), latents.std(dim=1)
+    out, channels = vae.encoder.conv2, vae.config.decoder_input_channels
+    out.weight_g[:channels] /= deviation[:, None, None]  # weight norm: the gain scales a whole output channel
+    out.bias[:channels] = (out.bias[:channels] - mean) / deviation
+    into = vae.decoder.conv1
+    weight = into.weight_g * into.weight_v / into.weight_v.flatten(1).norm(dim=1)[:, None, None]
+    # Zero padding at the borders now stands for the mean instead of for zero: frames within 3 of an edge shift slightly.
+    into.bias += (weight * mean[None, :, None]).sum(dim=(1, 2))
+    weight = weight * deviation[None, :, None]
+    into.weight_v.copy_(weight)
+    into.weight_g.copy_(weight.flatten(1).norm(dim=1)[:, None, None])
+
+
+def train(size: str, corpus: Corpus, folder: Path, device: str, every: int = 200) -> AutoencoderOobleck:
+    plan = sizes.VAE[size]
+    torch.manual_seed(0)
+    fused_snake.install()
+    vae = build(size).to(device)
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=plan.learning_rate, betas=(0.8, 0.99), weight_decay=1e-3)
+    average = build(size).to(device).requires_grad_(False)  # of the weights, exponentially; weight norm forbids deepcopy
+    average.load_state_dict(vae.state_dict())
+    checkpoint = Checkpoint(folder)
+    if state := checkpoint.load():
+        unpack(state, vae=vae, optimizer=optimizer, average=average)
+    started = time.monotonic()
+    for step in range(checkpoint.step, plan.steps):
+        optimizer.param_groups[0]["lr"] = learning_rate(step, plan.steps, plan.learning_rate)
+        target = crops(corpus, corpus.training, plan.batch, np.random.default_rng(step)).to(device)
+        with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
+            mean = vae.encode(target).latent_dist.mean
+            output = vae.decode(mean + POSTERIOR_DEVIATION * torch.randn_like(mean)).sample
+        output, target = output.float()[:, 0, : CROP], target[:, 0]
+        spectral = spectral_distance(output, target)
+        waveform = ((output - target).square().sum(-1) / target.square().sum(-1).clamp(min=1.0)).mean()
+        loss = spectral + 10.0 * waveform + 0.01 * mean.float().square().mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 5.0)
+        optimizer.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(list(average.parameters()), list(vae.parameters()), 1.0 / min(step + 1, 200))
+        done = step + 1
+        if done % every == 0 or done == plan.steps:
+            entry = {"step": done, "spectral": spectral.item(), "waveform": waveform.item(), "scale": mean.float().std().item()}
+            entry |= measure(average, corpus) | {"seconds": round(time.monotonic() - started)}
+            checkpoint.log.append(entry)
+            print(" ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in entry.items()), flush=True)
+            checkpoint.save(done, pack(vae=vae, optimizer=optimizer, average=average))
+    vae.load_state_dict(average.state_dict())
+    before = measure(vae, corpus)
+    normalise(vae, corpus)
+    print("before and after unit scaling:", before, measure(vae, corpus))
+    vae.save_pretrained(folder / "model")
+    return vae
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=sizes.NAMES, default="cpu", help="how long to train (default: cpu)")
+    parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of corpus and checkpoints")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    arguments = parser.parse_args()
+    train(arguments.size, Corpus(arguments.work / "corpus"), arguments.work / "vae", arguments.device)
+
+
+if __name__ == "__main__":
+    main()

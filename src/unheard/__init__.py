@@ -1,0 +1,84 @@
+"""Text-to-audio generation that steers away from its training recordings.
+
+    prompt -> conditioning -> sampler loop (denoiser inside guidance, which asks embedder and index)
+           -> sound and its provenance
+
+Where things are, from the ground up; imports run one way, downwards never looks up:
+
+    errors       what can go wrong, one class a cause
+    settings     AMG (weights and thresholds of the guidance) and Sampling (sampler, steps, noise, scale)
+    amg          the equations of the guidance as pure functions on tensors
+    sampling     noise schedules, Brownian noise, samplers over `model(x, sigma)`
+    files        files that are written wholly or not at all, and their checksums
+    audio        reading, writing, peaks, what is wrong with a waveform
+    embedders    waveform -> unit vector (CLAP), differentiable
+    index        the training set: ids, captions, embeddings; nearest-item search
+    backbones    the text-to-audio models: encode a prompt, denoise latents, decode them
+    models       the models known by name, and the settings that travel with each
+    guidance     any denoiser in, a guided denoiser out, with a trace of every step
+    request      what is asked for: prompts, seeds, duration, batches; checked before any work
+    provenance   the JSON beside a WAV, and the way back from it
+    sound        what comes out: a waveform with its trace, its nearest training items, its provenance
+    generate     the whole story: load a model, generate sounds
+    doctor       what this machine has and lacks
+    cli          the command line
+
+Nothing heavy is imported until it is used: `import unheard` loads neither torch nor diffusers nor
+transformers.
+
+    import unheard
+    model = unheard.load("tiny")
+    sounds = model.generate("An acoustic drum loop, 110 bpm", seed=0)
+    sounds[0].save("audio.wav")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from unheard.errors import UnheardError
+    from unheard.generate import Model, load
+    from unheard.guidance import ClassifierFreeGuidance, GuidedDenoiser
+    from unheard.index import Index
+    from unheard.settings import AMG, Sampling
+    from unheard.sound import Sound
+
+__all__ = [
+    "AMG",
+    "ClassifierFreeGuidance",
+    "GuidedDenoiser",
+    "Index",
+    "Model",
+    "Sampling",
+    "Sound",
+    "UnheardError",
+    "__version__",
+    "load",
+]
+
+_HOMES = {
+    "AMG": "settings",
+    "ClassifierFreeGuidance": "guidance",
+    "GuidedDenoiser": "guidance",
+    "Index": "index",
+    "Model": "generate",
+    "Sampling": "settings",
+    "Sound": "sound",
+    "UnheardError": "errors",
+    "load": "generate",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import an export when it is first asked for (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'unheard' has no attribute {name!r}")
+    return getattr(import_module(f"unheard.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

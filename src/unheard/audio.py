@@ -1,0 +1,213 @@
+"""Sounds as tensors: read, write, resample, bring to a common peak, and tell when something is wrong.
+
+A waveform is a float tensor [channels, time], or [batch, channels, time], nominally within -1 to 1.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from functools import lru_cache
+from pathlib import Path
+
+import julius
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from unheard.errors import InputError
+from unheard.files import replacing
+
+PEAK_FLOOR = 1e-6
+"""A sound quieter than this is divided by this, so that silence stays silent instead of becoming noise."""
+
+
+def read(path: str | Path) -> tuple[Tensor, int]:
+    """Read a sound file of any format that libsndfile knows (WAV, FLAC, OGG, MP3, AIFF ...).
+
+    Returns:
+        The waveform, float32 [channels, time], and its sample rate in hertz.
+
+    Raises:
+        InputError: there is no such file, it is no sound, it is empty, or it holds NaN or infinity.
+    """
+    if not Path(path).is_file():
+        problem = "is a folder" if Path(path).is_dir() else "does not exist"
+        raise InputError(f"cannot read {path}: it {problem}; name a sound file")
+    try:
+        samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
+        raise InputError(f"cannot read {path}: {reason}; convert it to WAV or FLAC") from error
+    if not len(samples):
+        raise InputError(f"{path} is empty: it holds no samples")
+    if not np.isfinite(samples).all():
+        raise InputError(
+            f"{path} holds NaN or infinity at sample {int(np.argwhere(~np.isfinite(samples))[0, 0])}"
+        )
+    return torch.from_numpy(np.ascontiguousarray(samples.T)), int(sample_rate)
+
+
+def write_wav(path: str | Path, waveform: Tensor, sample_rate: int, *, float32: bool = False) -> None:
+    """Write a WAV file, wholly or not at all; the same waveform gives the same bytes.
+
+    Args:
+        path: file to write or replace, in a folder that exists.
+        waveform: [channels, time].
+        sample_rate: in hertz.
+        float32: write the samples as they are, as 32-bit floats. Otherwise the waveform is divided by its
+            peak and written as 16-bit integers.
+
+    Raises:
+        InputError: the file cannot be written, or the waveform is empty or holds NaN or infinity.
+    """
+    if waveform.ndim != 2 or 0 in waveform.shape:
+        raise InputError(f"cannot write {path}: a waveform is [channels, time], not {list(waveform.shape)}")
+    if not waveform.isfinite().all():
+        raise InputError(f"cannot write {path}: the waveform holds NaN or infinity; try dtype float32")
+    waveform = waveform.detach().to("cpu", torch.float32)
+    if not float32:
+        waveform = peak_normalise(waveform).mul(32767).round()
+    samples = waveform.T.contiguous().numpy().astype("<f4" if float32 else "<i2")
+    with replacing(path) as file:
+        file.write(_wav_header(samples, sample_rate))
+        file.write(samples.tobytes())
+
+
+def _wav_header(samples: np.ndarray, sample_rate: int) -> bytes:
+    """RIFF header for samples [time, channels], after Microsoft's and IBM's specification (1991, 1994).
+
+    Written here because libsndfile stamps float files with the time of day.
+    """
+    frames, channels = samples.shape
+    width = samples.itemsize
+    is_float = samples.dtype.kind == "f"
+    frame_bytes = channels * width
+    layout = (3 if is_float else 1, channels, sample_rate, sample_rate * frame_bytes, frame_bytes, 8 * width)
+    chunks = _chunk(b"fmt ", struct.pack("<HHIIHH", *layout) + (b"\0\0" if is_float else b""))
+    if is_float:
+        chunks += _chunk(b"fact", struct.pack("<I", frames))
+    size = 4 + len(chunks) + 8 + samples.nbytes
+    return b"RIFF" + struct.pack("<I", size) + b"WAVE" + chunks + b"data" + struct.pack("<I", samples.nbytes)
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content
+
+
+def peak_normalise(waveform: Tensor) -> Tensor:
+    """Divide each sound of a batch by its own largest absolute value over channels and time.
+
+    Takes [..., channels, time]; the divisor is `PEAK_FLOOR` at least; differentiable.
+    """
+    return waveform / waveform.abs().amax(dim=(-2, -1), keepdim=True).clamp(min=PEAK_FLOOR)
+
+
+LARGEST_KERNEL = 1 << 24
+"""Numbers in a polyphase kernel (64 MiB) above which weights are worked out output by output instead."""
+
+
+def resample(waveform: Tensor, old_rate: int, new_rate: int) -> Tensor:
+    """Band-limited resampling by windowed sinc interpolation, differentiable.
+
+    J. O. Smith's algorithm (https://ccrma.stanford.edu/~jos/resample/) as the library julius has it, which
+    convolves with one filter for each phase. Rates that share hardly a divisor (47,999 to 48,000) have so
+    many phases that the filters fill gigabytes: then the same weights are computed for each output alone.
+
+    Args:
+        waveform: [..., time].
+        old_rate, new_rate: in hertz, positive integers.
+
+    Returns:
+        [..., floor(time * new_rate / old_rate)], of the same dtype.
+
+    Raises:
+        InputError: a rate is not a positive integer.
+    """
+    for rate in (old_rate, new_rate):
+        if isinstance(rate, bool) or not isinstance(rate, int) or rate <= 0:
+            raise InputError(f"a sample rate is a positive integer of hertz, not {rate!r}")
+    if old_rate == new_rate:
+        return waveform
+    divisor = math.gcd(old_rate, new_rate)
+    old, new = old_rate // divisor, new_rate // divisor
+    length = waveform.shape[-1] * new // old
+    if new * old > LARGEST_KERNEL:
+        return _interpolate(waveform, old, new, length)
+    # `full`, then cut: julius works lengths out in float32, which is off by samples after some minutes.
+    return _resampler(old, new, waveform.device, waveform.dtype)(waveform, full=True)[..., :length]
+
+
+@lru_cache(maxsize=16)
+def _resampler(old: int, new: int, device: torch.device, dtype: torch.dtype) -> julius.ResampleFrac:
+    # Cached for later: a kernel made in inference mode could never be differentiated through.
+    with torch.inference_mode(False):
+        return julius.ResampleFrac(old, new).to(device, dtype)
+
+
+def _interpolate(
+    waveform: Tensor, old: int, new: int, length: int, zeros: int = 24, rolloff: float = 0.945
+) -> Tensor:
+    """What `julius.ResampleFrac(old, new, zeros, rolloff)` computes, one output at a time."""
+    cutoff = min(old, new) * rolloff  # in units in which the rates are `old` and `new`
+    reach = math.ceil(zeros * old / cutoff)
+    offsets = torch.arange(-reach, reach + 2)
+    pieces = []
+    for outputs in torch.arange(length).split(1 << 16):  # the weights of 65,536 outputs at a time
+        inputs = (outputs * old // new)[:, None] + offsets
+        phase = (inputs.double() / old - outputs[:, None].double() / new) * cutoff
+        phase = phase.clamp(-zeros, zeros)
+        weights = torch.sinc(phase) * torch.cos(math.pi * phase / zeros / 2) ** 2
+        weights = (weights / weights.sum(dim=-1, keepdim=True)).to(waveform)
+        inputs = inputs.clamp(0, waveform.shape[-1] - 1).to(waveform.device)
+        pieces.append((waveform[..., inputs] * weights).sum(dim=-1))
+    return torch.cat(pieces, dim=-1) if pieces else waveform[..., :0]
+
+
+SILENCE = 1e-4
+"""Peak below which a sound counts as silent: -80 dB of full scale."""
+
+
+def find_faults(waveform: Tensor) -> list[str]:
+    """What is wrong with a generated sound, one sentence a fault with its usual cause; empty for a sound one.
+
+    Args:
+        waveform: [channels, time], as the decoder gave it, before it is brought to a peak or to 16 bits.
+    """
+    waveform = waveform.detach().to("cpu", torch.float32)
+    if not waveform.isfinite().all():
+        return ["the sound holds NaN or infinity: usually half precision overflowed; use dtype float32"]
+    peak = waveform.abs().max().item()
+    if peak < SILENCE:
+        return [
+            f"the sound is silent (peak {peak:.1e}): usually the guidance pushed too hard (lower c3), or the "
+            "requested part lies behind the end of what the model made (lower start or duration)"
+        ]
+    if (waveform.amax(dim=-1) - waveform.amin(dim=-1)).max().item() < SILENCE * peak:
+        return [
+            f"the sound is constant (every sample near {waveform[0, 0].item():.3g}): usually too few steps, "
+            "or weights that do not belong to this decoder"
+        ]
+    share = _flat_top_share(waveform, peak)
+    if share > 1e-3:
+        return [
+            f"the sound is clipped ({share:.1%} of its samples sit flat at the peak): usually the guidance "
+            "scale is too high"
+        ]
+    return []
+
+
+def _flat_top_share(waveform: Tensor, peak: float, run: int = 3) -> float:
+    """Share of the samples that lie in runs of at least `run` samples at the peak: what a limiter leaves.
+
+    A pure tone only grazes its peak: its neighbouring samples differ by more than a millionth.
+    """
+    if waveform.shape[-1] < run:
+        return 0.0
+    at_peak = (waveform.abs() >= peak * (1 - 1e-6)).float()
+    runs = at_peak.unfold(-1, run, 1).prod(dim=-1)
+    # A sample belongs to a run if any of the `run` windows that contain it is all at the peak.
+    inside = F.max_pool1d(F.pad(runs, (run - 1, run - 1)), run, stride=1)
+    return inside.mean().item()

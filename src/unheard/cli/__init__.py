@@ -1,0 +1,79 @@
+"""The command line: parses, calls the library, prints. Thin on purpose, and quick to start.
+
+    __init__   the program: its commands, how an error becomes one line and an exit code
+    generate   `unheard generate`
+    show       progress on stderr and what came out
+    index      `unheard index add`
+    machine    `unheard doctor`, `unheard models`
+
+torch and the model libraries are imported inside the commands that need them, never up here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import Any, NoReturn
+
+import click
+
+from unheard import __version__
+from unheard.cli import generate, index, machine
+from unheard.errors import UnheardError
+
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+class Program(click.Group):
+    """The command group, with every error as one line on stderr in place of a traceback or a usage text."""
+
+    def main(self, *args: Any, **options: Any) -> NoReturn:
+        # The libraries' own notices would drown the one line that matters; whoever sets these gets them back.
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("always", UserWarning)
+                warnings.showwarning = _show_warning
+                code = super().main(*args, **{**options, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            sys.exit(EXIT_ERROR)
+        except click.ClickException as error:
+            _fail(error.format_message())
+        except UnheardError as error:
+            _fail(str(error))
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("unheard: interrupted; what was finished is saved", err=True)
+            sys.exit(EXIT_INTERRUPTED)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="unheard", help="Print the version and leave.")
+def main() -> None:
+    """Text-to-audio generation that steers away from its training recordings.
+
+    \b
+    Examples:
+      unheard generate "An acoustic drum loop, 110 bpm"
+      unheard generate "Warm strings" --seed 7 --duration 3 --output strings.wav
+      unheard generate --from audio.json --output again.wav
+      unheard doctor
+    """
+
+
+for command in (generate.generate, index.index, machine.doctor, machine.models):
+    main.add_command(command)
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"unheard: {' '.join(message.split())}", err=True)
+    sys.exit(EXIT_ERROR)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    click.echo(f"unheard: warning: {' '.join(str(message).split())}", err=True)

@@ -1,0 +1,238 @@
+"""`unheard generate`: options to a request, and every finished sound to a file at once."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import warnings
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from unheard import provenance
+from unheard.cli.show import Reporter, describe, summary
+from unheard.errors import InputError
+from unheard.request import check_prompts
+from unheard.settings import DISSIMILARITY_SPACES, SAMPLERS
+
+if TYPE_CHECKING:
+    from unheard.generate import Model
+    from unheard.request import Request
+
+SAMPLING_OPTIONS = ("num_inference_steps", "guidance_scale", "sampler", "sigma_min", "sigma_max")
+DTYPES = ("float32", "float16", "bfloat16")
+GUIDANCE_OPTIONS = ("c1", "c2", "c3", "lambda_min", "lambda_max", "dissimilarity_space")
+
+
+def _of_model(*names: str, help: str, **options: Any) -> Callable[[Any], Any]:
+    """An option whose default travels with the model."""
+    return click.option(*names, help=f"{help}  [default: the model's]", **options)
+
+
+@click.command()
+@click.argument("prompts", metavar="PROMPT...", nargs=-1)
+@click.option("--prompts-file", metavar="FILE", help="Read further prompts from a text file, one a line.")
+@click.option("--from", "source", metavar="JSON", help="Make the sound of this JSON again.")
+@click.option("--output", metavar="PATH", help="WAV to write, or several as PATH-1 ...  [default: audio.wav]")
+@_of_model("--duration", type=float, metavar="S", help="Seconds of sound.")
+@click.option("--start", type=float, metavar="S", help="Second of the piece where it begins.  [default: 0]")
+@click.option("--seed", type=int, metavar="N", help="The same seed gives the same sound.  [default: 0]")
+@click.option("--count", type=int, metavar="N", help="Sounds for each prompt, seed by seed.  [default: 1]")
+@click.option("--batch", type=int, metavar="N", help="Sounds generated at once.  [default: all, up to 4]")
+@_of_model("--num-inference-steps", type=int, metavar="N", help="Denoising steps.")
+@_of_model("--guidance-scale", type=float, metavar="S", help="How closely to follow the prompt.")
+@click.option("--negative-prompt", metavar="T", help="What the sound shall not be.")
+@_of_model("--sampler", type=click.Choice(SAMPLERS), help="How the noise is taken away.")
+@_of_model("--sigma-min", type=float, metavar="S", help="Last noise level before 0.")
+@_of_model("--sigma-max", type=float, metavar="S", help="First noise level.")
+@_of_model("--c1", type=float, metavar="W", help="Weight of despecification.")
+@_of_model("--c2", type=float, metavar="W", help="Weight of caption deduplication.")
+@_of_model("--c3", type=float, metavar="W", help="Weight of dissimilarity.")
+@_of_model("--lambda-min", type=float, metavar="L", help="Similarity above which the guidance acts at first.")
+@_of_model("--lambda-max", type=float, metavar="L", help="Similarity above which the guidance acts at last.")
+@_of_model("--dissimilarity-space", type=click.Choice(DISSIMILARITY_SPACES), help="What c3 is measured in.")
+@click.option("--no-guidance", is_flag=True, default=None, help="Let training recordings come out.")
+@click.option("--model", metavar="MODEL", help="tiny, a folder or a hub id; see `models`.  [default: tiny]")
+@_of_model("--embedder", metavar="NAME", help="Folder or hub id of the CLAP that hears similarity.")
+@_of_model("--index", metavar="PATH", help="Training set to stay away from.")
+@click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
+@click.option("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
+@click.option("--float", "as_float", is_flag=True, default=None, help="Write 32-bit float, not normalised.")
+@click.option("--json", "as_json", is_flag=True, help="Print what came out as one JSON object.")
+def generate(
+    prompts: tuple[str, ...],
+    prompts_file: str | None,
+    source: str | None,
+    output: str | None,
+    count: int | None,
+    as_float: bool | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Generate sounds from text prompts, steering away from the training recordings.
+
+    Writes a WAV for each sound as soon as it is finished, and beside it a JSON with everything that it takes
+    to make the same sound again: --from, with which other options override the record. Ctrl-C keeps what
+    is finished.
+
+    \b
+    Examples:
+      unheard generate "An acoustic drum loop, 110 bpm"
+      unheard generate "An acoustic drum loop, 110 bpm" --no-guidance --output copy.wav
+      unheard generate "Warm strings" "A bright bell" --count 4 --output sounds.wav
+      unheard generate "A slow piano" --model stabilityai/stable-audio-open-1.0 \\
+          --index embeddings_new.json --duration 10 --dtype float16
+      unheard generate --from audio.json --output again.wav
+    """
+    texts = [*prompts, *([] if prompts_file is None else _read_prompts(prompts_file))]
+    record = None if source is None else provenance.read(source)
+    overridden = bool(texts) or count is not None or any(value is not None for value in given.values())
+    again = record if not overridden else None  # the very same sound: its whole batch is made again
+    if record is not None:
+        given, texts = _fill_in(given, record, texts)
+        as_float = record["result"].get("encoding") == "float" if as_float is None else as_float
+    if again is not None:
+        texts, given["seed"] = again["batch"]["prompts"], again["batch"]["seeds"]
+        given["batch"] = len(texts)
+    if not texts:
+        raise click.UsageError("no prompt: give one, or --prompts-file FILE, or --from JSON")
+    if count is not None and count < 1:
+        raise InputError(f"count is {count}: give at least 1")
+    asked = [text for text in check_prompts(texts) for _ in range(count or 1)]
+    kept = range(len(asked)) if again is None else [again["batch"]["position"]]
+    paths = dict(zip(kept, _targets(Path(output or "audio.wav"), len(kept)), strict=True))
+    _check_places(paths.values())
+
+    reporter = Reporter(quiet=as_json)
+    model, request = _prepare(asked, given, reporter)
+    results: list[dict[str, Any]] = []
+    try:
+        with reporter.progress() as progress:
+            for number, sound in enumerate(model.stream(request, progress)):
+                if number not in paths:
+                    continue
+                path = sound.save(paths[number], float=bool(as_float))
+                for fault in sound.faults:
+                    warnings.warn(f"{path}: {fault}", stacklevel=1)
+                results.append(summary(sound, path))
+    finally:
+        if as_json and results:
+            click.echo(json.dumps({"results": results}, indent=2, ensure_ascii=False))
+        elif not as_json:
+            for result in results:
+                click.echo(describe(result))
+    if again is not None:
+        _compare(again, provenance.read(paths[kept[0]].with_suffix(".json")))
+
+
+def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> tuple[Model, Request]:
+    """Load the model and check the request against it."""
+    weights = {name: given[name] for name in GUIDANCE_OPTIONS if given[name] is not None}
+    if given["no_guidance"] and weights:
+        first = next(iter(weights)).replace("_", "-")
+        raise click.UsageError(f"--no-guidance leaves nothing for --{first} to do: give one of the two")
+    with reporter.loading(given["model"] or "tiny"):
+        from unheard.generate import load
+        from unheard.index import Index
+
+        # Before the model, which takes longer to load than a wrong index takes to be found out.
+        index: Any = "auto" if given["index"] is None else Index.open(given["index"])
+        model = load(
+            given["model"] or "tiny",
+            device=given["device"] or "auto",
+            dtype=given["dtype"],
+            embedder=given["embedder"],
+        )
+        guidance = None if given["no_guidance"] else replace(model.defaults.guidance, **weights)
+        request = model.request(
+            prompts,
+            duration=given["duration"],
+            start=given["start"] or 0.0,
+            seed=0 if given["seed"] is None else given["seed"],
+            batch=given["batch"],
+            negative_prompt=given["negative_prompt"],
+            guidance=guidance,
+            index=index,
+            **{name: given[name] for name in SAMPLING_OPTIONS},
+        )
+    return model, request
+
+
+def _fill_in(
+    given: dict[str, Any], record: dict[str, Any], prompts: list[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """The options of a recorded sound, under those given on the command line."""
+    recorded = {
+        **record["sampling"],
+        **(record["guidance"] or {}),
+        "no_guidance": True if record["guidance"] is None else None,
+        "duration": record["duration"],
+        "start": record["start"],
+        "seed": record["seed"],
+        "negative_prompt": record.get("negative_prompt"),
+        "model": record["model"]["name"],
+        "embedder": (record["embedder"] or {}).get("given"),
+        "index": (record["index"] or {}).get("given"),
+        "device": record["machine"]["device"],
+        "dtype": record["machine"]["dtype"],
+    }
+    if given["no_guidance"] or any(given[name] is not None for name in GUIDANCE_OPTIONS):
+        # What is asked for now decides between guidance and none.
+        recorded["no_guidance"] = None
+        if given["no_guidance"]:
+            recorded.update(dict.fromkeys(GUIDANCE_OPTIONS))
+    filled = {name: recorded.get(name) if value is None else value for name, value in given.items()}
+    return filled, prompts or [record["prompt"]]
+
+
+def _compare(then: dict[str, Any], now: dict[str, Any]) -> None:
+    """Say whether the same bytes came out, and if not, what is not as it was."""
+    changes = provenance.differences(then, now)
+    because = "; ".join(changes)
+    if then["result"].get("sha256") == now["result"]["sha256"]:
+        click.echo(f"the same bytes as recorded{f', although {because}' if changes else ''}", err=True)
+    else:
+        warnings.warn(f"not the same bytes as recorded: {because or 'for no recorded reason'}", stacklevel=1)
+
+
+def _read_prompts(path: str) -> list[str]:
+    """The lines of a text file that are not blank."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text in UTF-8 (byte {error.start}): convert it") from error
+    prompts = [line.strip() for line in lines if line.strip()]
+    if not prompts:
+        raise InputError(f"{path} holds no prompt: write one a line")
+    return prompts
+
+
+def _targets(output: Path, count: int) -> list[Path]:
+    """One path a sound: the output itself, or with -1, -2 ... before the ending if there are several."""
+    if output.suffix.lower() != ".wav":
+        raise InputError(f"output is {output}: give a file name that ends in .wav")
+    if count == 1:
+        return [output]
+    return [output.with_name(f"{output.stem}-{number}{output.suffix}") for number in range(1, count + 1)]
+
+
+def _check_places(paths: Collection[Path]) -> None:
+    """Find out before generating that the sounds can be written."""
+    for path in paths:
+        for place in (path, path.with_suffix(".json")):
+            if place.is_dir():
+                raise InputError(f"cannot write {place}: it is a folder; give another name")
+    folder = next(iter(paths)).parent
+    if not folder.is_dir():
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise InputError(f"cannot write to {folder}: it {problem}; make it first (mkdir -p {folder})")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write to {folder}: {error.strerror}; choose another place") from error

@@ -1,0 +1,162 @@
+"""What this machine has and what it lacks, for which model, with the command that mends it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from unheard import models
+
+TESTED = {
+    "torch": "2.13.0",
+    "diffusers": "0.42.1",
+    "transformers": "5.23.0",
+    "accelerate": "1.15.0",
+    "safetensors": "0.8.0",
+    "huggingface-hub": "2.4.0",
+    "torchsde": "0.2.6",
+    "julius": "0.2.8",
+    "soundfile": "0.14.0",
+    "numpy": "2.4.6",
+    "click": "8.5.1",
+    "rich": "15.0.0",
+}
+"""The versions that this release was tested with, as in constraints.txt."""
+
+OLDEST_PYTHON = (3, 11)
+EVERY_MODEL = "every model"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        state: "ok"; "note" if it differs from what was tested; "lacks" if something will fail.
+        subject: what was looked at.
+        found: what was found.
+        needed_by: the models that need it.
+        mend: the command that mends it, or None where there is nothing to mend.
+    """
+
+    state: Literal["ok", "note", "lacks"]
+    subject: str
+    found: str
+    needed_by: str = EVERY_MODEL
+    mend: str | None = None
+
+
+def examine() -> list[Finding]:
+    """Look at everything, from the interpreter up. Asks no network."""
+    findings = [_python(), *_packages(), *_libraries(), _memory(), _bundled_model()]
+    for known in models.KNOWN_MODELS:
+        if known.url is not None:
+            findings += _hub_model(known)
+    return findings
+
+
+def _python() -> Finding:
+    found = platform.python_version()
+    if sys.version_info >= OLDEST_PYTHON:
+        return Finding("ok", "Python", found)
+    needed = ".".join(map(str, OLDEST_PYTHON))
+    return Finding("lacks", "Python", f"{found}, needs {needed}", mend=f"python{needed} -m venv .venv")
+
+
+def _packages() -> Iterator[Finding]:
+    for package, tested in TESTED.items():
+        mend = f'pip install "{package}=={tested}"'
+        try:
+            found = version(package)
+        except PackageNotFoundError:
+            yield Finding("lacks", package, "not installed", mend=mend)
+            continue
+        if found.split("+")[0] == tested:  # 2.13.0+cpu is 2.13.0 built for CPUs
+            yield Finding("ok", package, found)
+        else:
+            yield Finding("note", package, f"{found}, tested with {tested}", mend=mend)
+
+
+def _libraries() -> Iterator[Finding]:
+    """What has to load, not only be installed: torch with its devices, and libsndfile."""
+    try:
+        yield _device()
+    except (ImportError, OSError) as error:
+        mend = f"pip install --force-reinstall torch=={TESTED['torch']}"
+        yield Finding("lacks", "device", f"torch does not load: {error}", mend=mend)
+    try:
+        import soundfile
+    except (ImportError, OSError) as error:
+        yield Finding("lacks", "libsndfile", f"does not load: {error}", mend="apt install libsndfile1")
+    else:
+        yield Finding("ok", "libsndfile", soundfile.__libsndfile_version__)
+
+
+def _device() -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        gigabytes = torch.cuda.get_device_properties(0).total_memory / 1e9
+        return Finding("ok", "device", f"cuda: {torch.cuda.get_device_name(0)}, {gigabytes:.0f} GB")
+    if torch.backends.mps.is_available():
+        return Finding("ok", "device", "mps")
+    found = f"cpu: {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    return Finding("ok", "device", f"{found}; enough for tiny, slow for Stable Audio Open")
+
+
+def _memory() -> Finding:
+    try:
+        gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (AttributeError, ValueError, OSError):  # no such question on Windows
+        return Finding("note", "memory", "unknown")
+    return Finding("ok", "memory", f"{gigabytes:.0f} GB")
+
+
+def _bundled_model() -> Finding:
+    folder = models.find_local("tiny")
+    if folder is not None:
+        return Finding("ok", "model tiny", str(folder), needed_by="tiny")
+    mend = "pip install --force-reinstall --no-deps -e .   # in the folder of the source"
+    return Finding("lacks", "model tiny", f"not in {models.ASSETS}", needed_by="tiny", mend=mend)
+
+
+def _hub_model(known: models.KnownModel) -> Iterator[Finding]:
+    """A model on the hub, the embedder it is used with, the account, and room for the downloads."""
+    import huggingface_hub
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    yield _hub_embedder(models.Defaults().embedder, Path(HF_HUB_CACHE), known.name)
+    if models.find_local(known.name) is not None:
+        yield Finding("ok", f"model {known.name}", "in the hub's cache", needed_by=known.name)
+        return
+    mend = f"hf download {known.name}   # licence: {known.url}"
+    yield Finding("lacks", f"model {known.name}", "not downloaded", known.name, mend)
+    if known.gated:
+        if huggingface_hub.get_token() is None:
+            yield Finding("lacks", "hub login", "no token", known.name, "hf auth login")
+        else:
+            yield Finding("ok", "hub login", "a token is stored", known.name)
+    place = Path(HF_HUB_CACHE)
+    existing = next(folder for folder in (place, *place.parents) if folder.exists())
+    free, needed = shutil.disk_usage(existing).free / 1e9, known.download_gb
+    found = f"{free:.0f} GB free in {existing}, the download takes {needed:.1f} GB"
+    if free > needed:
+        yield Finding("ok", "disk", found, known.name)
+    else:
+        yield Finding("lacks", "disk", found, known.name, "export HF_HOME=/a/larger/disk")
+
+
+def _hub_embedder(name: str, cache: Path, needed_by: str) -> Finding:
+    # Any revision will do: the safetensors of some models lie on another than the main one.
+    folder = cache / f"models--{name.replace('/', '--')}"
+    if any(folder.glob("snapshots/*/model*.safetensors")):
+        return Finding("ok", f"embedder {name}", "in the hub's cache", needed_by)
+    mend = f"python -c \"from unheard.embedders import load_embedder; load_embedder('{name}')\""
+    return Finding("lacks", f"embedder {name}", "not downloaded", needed_by, mend)

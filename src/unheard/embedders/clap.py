@@ -1,0 +1,325 @@
+"""CLAP (Wu et al. 2023, arXiv 2211.06687): `transformers.ClapModel`, differentiable from the waveform on."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HFValidationError,
+    HTTPError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from safetensors import SafetensorError
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from unheard.audio import peak_normalise, resample
+from unheard.embedders.mel import MelSpectrogram, check_padding, pad_to_window
+from unheard.errors import InputError, ModelError
+from unheard.files import sha256
+
+SAFETENSORS_REVISIONS = {"laion/clap-htsat-unfused": "refs/pr/3", "laion/clap-htsat-fused": "refs/pr/3"}
+"""Where models that have only a pickle on their main branch keep the same weights as safetensors."""
+
+WINDOWS_AT_ONCE = 16
+TEXTS_AT_ONCE = 64
+
+NEGLIGIBLE_EXCESS = 0.01
+"""A sound longer than the window by less than this share of it is cut to the window instead of heard twice.
+
+Latents come in blocks of samples, so a sound "of 10 seconds" is often a few hundredths longer.
+"""
+
+
+class ClapEmbedder:
+    """An `Embedder` (see `unheard.embedders`) made of a CLAP's audio and text towers.
+
+    Args:
+        model: its parameters are frozen.
+        extractor: gives sample rate, window, spectrogram and padding; its random crops of long sounds are
+            replaced by overlapping windows, so that the same sound always has the same embedding.
+        tokenizer: of the text tower.
+        name: what an index records.
+        weights: the files the weights came from, for `sha256`.
+        revision: commit on the hub, if it came from there.
+    """
+
+    def __init__(
+        self,
+        model: ClapModel,
+        extractor: ClapFeatureExtractor,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        name: str,
+        weights: tuple[Path, ...] = (),
+        revision: str | None = None,
+    ) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.name = name
+        self.revision = revision
+        self.dimension = int(model.config.projection_dim)
+        self.sample_rate = int(extractor.sampling_rate)
+        self._window_samples = round(extractor.max_length_s * extractor.sampling_rate)
+        self._padding = check_padding(extractor.padding)
+        self._mel = MelSpectrogram(extractor, model.device)
+        self._weights = weights
+        text: Any = model.config.text_config
+        # RoBERTa counts positions from the padding token's number on.
+        positions = text.max_position_embeddings - text.pad_token_id - 1
+        self._max_tokens = min(int(tokenizer.model_max_length), positions)
+
+    @classmethod
+    def load(
+        cls,
+        name_or_folder: str | Path,
+        *,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> ClapEmbedder:
+        """See `unheard.embedders.load_embedder`."""
+        if Path(name_or_folder).is_dir():
+            folder = Path(name_or_folder).resolve()
+            name, revision = _recorded_name(folder), None
+        else:
+            name = str(name_or_folder)
+            folder = _download(name)
+            revision = folder.name  # the hub's cache keeps one folder a commit
+        _check_is_clap(folder, name_or_folder)
+        try:
+            with _without_progress_bar():
+                loaded: Any = ClapModel.from_pretrained(
+                    folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
+                )
+            extractor = ClapFeatureExtractor.from_pretrained(folder, local_files_only=True)
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+            raise ModelError(
+                f"cannot load the CLAP in {name_or_folder}: {_reason(error)}; save it anew with "
+                "save_pretrained() of model, feature extractor and tokenizer"
+            ) from error
+        model, report = loaded
+        if report["missing_keys"]:
+            # transformers would go on with random numbers in their place.
+            raise ModelError(
+                f"the CLAP in {name_or_folder} lacks {len(report['missing_keys'])} of its weights "
+                f"({min(report['missing_keys'])} ...); save it anew, as a whole ClapModel"
+            )
+        return cls(
+            model.to(device),
+            extractor,
+            tokenizer,
+            name=name,
+            weights=tuple(_weight_files(folder)),
+            revision=revision,
+        )
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def window(self) -> float:
+        """Seconds the model hears at once."""
+        return self._window_samples / self.sample_rate
+
+    @cached_property
+    def sha256(self) -> str | None:
+        """Checksum of the weights, or None for a model that came from no file."""
+        return sha256(*self._weights) if self._weights else None
+
+    def embed_audio(self, waveform: Tensor, sample_rate: int) -> Tensor:
+        """Waveforms [batch, channels, time] to unit vectors [batch, dimension]; differentiable.
+
+        The embedding of a sound longer than the window is the mean of its windows', brought to unit length.
+
+        Raises:
+            InputError: the waveform has another shape, or no sample at the embedder's rate.
+        """
+        _, windows = self._windows(waveform, sample_rate)
+        count, batch, _ = windows.shape
+        embeddings = self._embed(windows.flatten(0, 1)).unflatten(0, (count, batch))
+        return F.normalize(embeddings.mean(dim=0), dim=-1)
+
+    def embed_windows(self, waveform: Tensor, sample_rate: int) -> tuple[Tensor, Tensor]:
+        """One waveform [channels, time] to its windows' starts in seconds and their unit vectors.
+
+        Returns:
+            Starts [windows], float64, and vectors [windows, dimension].
+
+        Raises:
+            InputError: as `embed_audio`.
+        """
+        starts, windows = self._windows(waveform[None], sample_rate)
+        return torch.tensor(starts, dtype=torch.float64) / self.sample_rate, self._embed(windows[:, 0])
+
+    @torch.no_grad()
+    def embed_text(self, texts: list[str]) -> Tensor:
+        """Texts to unit vectors [batch, dimension]; what is longer than the model reads is cut."""
+        embeddings = [torch.empty(0, self.dimension, device=self.device)]
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            tokens = self.tokenizer(
+                texts[start : start + TEXTS_AT_ONCE],
+                padding=True,
+                truncation=True,
+                max_length=self._max_tokens,
+                return_tensors="pt",
+            ).to(self.device)
+            pooled = self.model.text_model(
+                tokens.input_ids, attention_mask=tokens.attention_mask
+            ).pooler_output
+            embeddings.append(_unit(self.model.text_projection(pooled)))
+        return torch.cat(embeddings)
+
+    def _windows(self, waveform: Tensor, sample_rate: int) -> tuple[list[int], Tensor]:
+        """First samples of the windows, and the windows [windows, batch, samples]: mono, at peak 1."""
+        if waveform.ndim != 3:
+            raise InputError(f"waveforms to embed are [batch, channels, time], not {list(waveform.shape)}")
+        mono = waveform.to(self.device).mean(dim=1, keepdim=True)
+        mono = mono.to(torch.promote_types(mono.dtype, torch.float32))
+        mono = resample(mono, sample_rate, self.sample_rate)
+        if not mono.shape[-1]:
+            raise InputError(
+                f"{waveform.shape[-1]} samples at {sample_rate} Hz are too short to embed at "
+                f"{self.sample_rate} Hz"
+            )
+        mono = peak_normalise(mono).squeeze(1)
+        starts = window_starts(mono.shape[-1], self._window_samples)
+        if len(starts) == 1:
+            mono = pad_to_window(mono[:, : self._window_samples], self._window_samples, self._padding)
+        return starts, torch.stack([mono[:, start : start + self._window_samples] for start in starts])
+
+    def _embed(self, windows: Tensor) -> Tensor:
+        """Windows [n, samples] to unit vectors [n, dimension]."""
+        return torch.cat([self._embed_few(few) for few in windows.split(WINDOWS_AT_ONCE)])
+
+    def _embed_few(self, windows: Tensor) -> Tensor:
+        features = self._mel(windows).to(self.model.dtype)[:, None]
+        is_longer = torch.zeros(len(windows), 1, dtype=torch.bool, device=windows.device)
+        pooled = self.model.audio_model(input_features=features, is_longer=is_longer).pooler_output
+        return _unit(self.model.audio_projection(pooled))
+
+
+def window_starts(length: int, window: int) -> list[int]:
+    """First samples of the windows that cover `length` samples: evenly spaced, half a window apart at most.
+
+    One window if the sound fits it, but for `NEGLIGIBLE_EXCESS`.
+    """
+    excess = length - window
+    if excess <= NEGLIGIBLE_EXCESS * window:
+        return [0]
+    steps = math.ceil(2 * excess / window)
+    return [round(step * excess / steps) for step in range(steps + 1)]
+
+
+def _unit(embeddings: Tensor) -> Tensor:
+    """Unit length, in float32 at least: in half precision, lengths would differ by thousandths."""
+    return F.normalize(embeddings.to(torch.promote_types(embeddings.dtype, torch.float32)), dim=-1)
+
+
+def _recorded_name(folder: Path) -> str:
+    """The name that the folder's `unheard.json` gives it, or else the folder's own."""
+    path = folder / "unheard.json"
+    if not path.is_file():
+        return folder.name
+    try:
+        name = json.loads(path.read_text(encoding="utf-8")).get("name", folder.name)
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f'{path} is not a JSON object such as {{"name": "my-clap"}}: {_reason(error)}'
+        ) from error
+    if not isinstance(name, str) or not name:
+        raise ModelError(f"the name in {path} must be a text, not {name!r}")
+    return name
+
+
+def _download(name: str) -> Path:
+    """The folder of a model on the hub, from the cache where the hub cannot be asked."""
+    revisions = [None, SAFETENSORS_REVISIONS[name]] if name in SAFETENSORS_REVISIONS else [None]
+    for revision in revisions:
+        folder = _snapshot(name, revision)
+        if folder is not None and _weight_files(folder):
+            return folder
+    raise ModelError(
+        f"{name} on the Hugging Face hub has no safetensors weights, and nothing else is loaded; convert it "
+        "with transformers' save_pretrained() and name the folder"
+    )
+
+
+def _snapshot(name: str, revision: str | None) -> Path | None:
+    try:
+        return Path(
+            snapshot_download(name, revision=revision, allow_patterns=["*.json", "*.txt", "*.safetensors"])
+        )
+    except RevisionNotFoundError:
+        return None
+    except HFValidationError as error:
+        raise ModelError(
+            f"no embedder {name!r}: it is neither a folder here nor an id such as owner/name"
+        ) from error
+    except GatedRepoError as error:
+        raise ModelError(
+            f"{name} is gated: accept its licence at https://huggingface.co/{name}, then log in with `hf "
+            "auth login`"
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelError(
+            f"no embedder {name!r}: there is no such folder here, and no such public model on the Hugging "
+            "Face hub; check the spelling, or log in with `hf auth login` if it is private"
+        ) from error
+    except (OSError, HTTPError) as error:
+        raise ModelError(
+            f"cannot get {name}: it is no folder here, not wholly in the cache, and the Hugging Face hub "
+            f"cannot be reached ({_reason(error)}); go online (unset HF_HUB_OFFLINE), or name a folder"
+        ) from error
+
+
+def _check_is_clap(folder: Path, named: str | Path) -> None:
+    """Raise ModelError unless the folder holds a CLAP's configuration and safetensors weights."""
+    try:
+        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"{named} holds no CLAP: it has no config.json; name a folder of ClapModel"
+        ) from error
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(f"{folder / 'config.json'} cannot be read: {_reason(error)}") from error
+    if kind != "clap":
+        raise ModelError(f"{named} holds no CLAP but a model of type {kind!r}; name a folder of ClapModel")
+    if not _weight_files(folder):
+        raise ModelError(f"{named} holds no safetensors weights; save them with ClapModel.save_pretrained()")
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json")):
+        # transformers would go on with an empty vocabulary.
+        raise ModelError(f"{named} holds no tokenizer; save it there with save_pretrained()")
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("model*.safetensors"))
+
+
+def _reason(error: BaseException) -> str:
+    """The first sentence of what a library says."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0].rstrip(".")
+
+
+@contextmanager
+def _without_progress_bar() -> Iterator[None]:
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()

@@ -1,0 +1,28 @@
+"""The errors a user can meet. Each message is one line: what was wrong, the value, and what to do.
+
+The command line prints the message and leaves with exit code 2; nothing else in the package exits or prints.
+"""
+
+
+class UnheardError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class InputError(UnheardError, ValueError):
+    """A prompt, a duration, a setting or a path that cannot be used."""
+
+
+class ModelError(UnheardError):
+    """A model or an embedder that cannot be loaded (missing, gated, unknown), or that gives no numbers."""
+
+
+class IndexFileError(UnheardError):
+    """A training-set index that is unreadable, malformed, or was made by another embedder."""
+
+
+class GuidanceError(UnheardError):
+    """A step of the guidance that cannot be taken, such as a gradient with a NaN in it."""
+
+
+class OutOfMemoryError(UnheardError):
+    """The device's memory did not suffice; the message says what to lower."""

@@ -1,0 +1,391 @@
+"""The whole story: load a model, generate sounds.
+
+prompts -> conditioning -> sampler over a guided denoiser -> decoded waveforms -> nearest items -> sounds
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from unheard import models, provenance
+from unheard import request as asked
+from unheard.backbones import Backbone, Conditioning, load_backbone
+from unheard.embedders import Embedder, load_embedder
+from unheard.errors import InputError, ModelError, OutOfMemoryError
+from unheard.guidance import ClassifierFreeGuidance, GuidedDenoiser, Step
+from unheard.index import Index
+from unheard.request import Batch, Request
+from unheard.sampling import SAMPLERS, BrownianTreeNoise, initial_noise, polyexponential_sigmas
+from unheard.settings import AMG
+from unheard.sound import Nearest, Sound, TraceStep
+
+NEAREST = 3  # training items that are named with each sound
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a generation is, after a denoising step.
+
+    Attributes:
+        finished: sounds that are done.
+        batch: sounds that are being made.
+        total: sounds asked for.
+        step: steps done for this batch, from 1.
+        steps: steps to do for each batch.
+        trace: what happened in this step, one entry a sound of the batch.
+    """
+
+    finished: int
+    batch: int
+    total: int
+    step: int
+    steps: int
+    trace: list[TraceStep]
+
+
+def load(
+    model: str | Path = "tiny",
+    *,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype | None = None,
+    embedder: str | Path | Embedder | None = None,
+) -> Model:
+    """Load a model to generate with.
+
+    Args:
+        model: `tiny`, a folder in diffusers' layout, or `owner/name` on the Hugging Face hub.
+        device: auto, cpu, cuda, cuda:N or mps.
+        dtype: float32 (also None), float16 or bfloat16.
+        embedder: what hears similarity: a folder, a hub id, or an embedder; None for the model's own. It
+            is loaded when it is first needed.
+
+    Raises:
+        ModelError: the model cannot be found or loaded, or its own settings cannot be read.
+        InputError: an unknown or absent device, an unknown dtype.
+    """
+    with _explaining_out_of_memory(["the precision (--dtype bfloat16 or float16)"], "or use --device cpu"):
+        backbone = load_backbone(model, device=device, dtype=dtype)
+    folder = models.fetch(model)
+    name = str(folder.resolve()) if Path(model).expanduser() == folder else str(model)
+    return Model(backbone, models.read_defaults(folder), embedder, name)
+
+
+class Model:
+    """A backbone, the embedder that judges similarity, and the settings that travel with them.
+
+    Args:
+        backbone: see `unheard.backbones.Backbone`.
+        defaults: what holds where nothing is said.
+        embedder: a folder, a hub id, or an embedder; None for the one in `defaults`.
+        name: what `load` finds the model by; the backbone's own name if left out.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        defaults: models.Defaults | None = None,
+        embedder: str | Path | Embedder | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.backbone = backbone
+        self.name = backbone.name if name is None else name
+        self.defaults = models.Defaults() if defaults is None else defaults
+        self._given_embedder = embedder
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """What hears similarity; loaded when first asked for."""
+        given = self.defaults.embedder if self._given_embedder is None else self._given_embedder
+        return load_embedder(given, device=self.backbone.device) if isinstance(given, str | Path) else given
+
+    @cached_property
+    def index(self) -> Index | None:
+        """The training set that the model brings, or None; read when first asked for."""
+        return None if self.defaults.index is None else Index.open(self.defaults.index)
+
+    def generate(
+        self,
+        prompts: str | Sequence[str],
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        **options: Any,
+    ) -> list[Sound]:
+        """Generate one sound for each prompt.
+
+        Args:
+            prompts: one or several.
+            progress: called after each denoising step.
+            **options: as in `request`: duration, start, seed, batch, num_inference_steps, guidance_scale,
+                negative_prompt, sampler, sigma_min, sigma_max, guidance, index.
+
+        Raises:
+            InputError, IndexFileError: something asked for cannot be done, see `request`.
+            ModelError: the embedder cannot be loaded, or the model gives no numbers.
+            GuidanceError: a similarity or a gradient that is not finite.
+            OutOfMemoryError: the message says what to lower. `stream` hands out what was finished before.
+        """
+        return list(self.stream(self.request(prompts, **options), progress))
+
+    def request(
+        self,
+        prompts: str | Sequence[str],
+        *,
+        duration: float | None = None,
+        start: float = 0.0,
+        seed: int | Sequence[int] = 0,
+        batch: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        negative_prompt: str | None = None,
+        sampler: str | None = None,
+        sigma_min: float | None = None,
+        sigma_max: float | None = None,
+        guidance: AMG | Literal["auto"] | None = "auto",
+        index: Index | str | Path | Literal["auto"] | None = "auto",
+    ) -> Request:
+        """Check what is asked for, and fill in the model's own settings where nothing is said.
+
+        Args:
+            prompts: one or several, at most 2,000 characters each.
+            duration: seconds, at least 0.01 and at most what the model can make.
+            start: seconds into the piece at which the sound begins, at least 0.
+            seed: one for each prompt; or a number that every prompt takes, and a prompt given again the next.
+                A seed gives the same sound in any batch, up to the rounding of the arithmetic.
+            batch: sounds generated at once; None for all of them up to 4.
+            num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max: see `unheard.Sampling`.
+            negative_prompt: what the sounds shall not be.
+            guidance: weights and thresholds of anti-memorization guidance; None for classifier-free guidance
+                alone.
+            index: the training set to stay away from; None for none. Without guidance it is still asked for
+                the nearest items.
+
+        Raises:
+            InputError: a value that cannot be used, or guidance without an index.
+            IndexFileError: an index that cannot be read, or was made by another embedder.
+            ModelError: the embedder cannot be loaded.
+        """
+        texts = asked.check_prompts(prompts)
+        if negative_prompt is not None:
+            asked.check_prompt(negative_prompt, "negative prompt")
+        if duration is None:
+            duration = min(self.defaults.duration, self.backbone.max_duration)
+        given: dict[str, Any] = {
+            "sampler": sampler,
+            "num_inference_steps": num_inference_steps,
+            "sigma_min": sigma_min,
+            "sigma_max": sigma_max,
+            "guidance_scale": guidance_scale,
+        }
+        given = {name: value for name, value in given.items() if value is not None}
+        checked = Request(
+            prompts=texts,
+            seeds=asked.seeds_for(texts, seed),
+            negative_prompt=negative_prompt,
+            duration=asked.check_duration(duration, self.backbone.max_duration, self.backbone.name),
+            start=asked.check_start(start),
+            batch=asked.check_batch(batch, len(texts)),
+            sampling=replace(self.defaults.sampling, **given),
+            guidance=self.defaults.guidance if guidance == "auto" else guidance,
+            index=self._training_set(index),
+        )
+        if checked.guidance is not None and checked.index is None:
+            raise InputError(
+                f"anti-memorization guidance needs an index of the training set; {self.name} brings none: "
+                "give one (--index PATH, index=...) or go without (--no-guidance, guidance=None)"
+            )
+        return checked
+
+    def stream(self, request: Request, progress: Callable[[Progress], None] | None = None) -> Iterator[Sound]:
+        """Generate batch after batch; every sound of a batch is handed out before the next batch begins."""
+        finished = 0
+        for batch in request.batches():
+            with _explaining_out_of_memory(_memory_hogs(request, len(batch))):
+                sounds = self._generate_batch(request, batch, finished, progress)
+            yield from sounds
+            finished += len(batch)
+
+    @torch.no_grad()
+    def _generate_batch(
+        self, request: Request, batch: Batch, finished: int, progress: Callable[[Progress], None] | None
+    ) -> list[Sound]:
+        backbone, sampling, steps = self.backbone, request.sampling, request.sampling.num_inference_steps
+        clock = _Clock()
+
+        starts, totals = [request.start] * len(batch), [request.start + request.duration] * len(batch)
+        conditional = backbone.encode(batch.prompts, starts, totals)
+        unconditional = backbone.encode_unconditional([request.negative_prompt] * len(batch), starts, totals)
+        denoiser = self._denoiser(request, conditional, unconditional)
+        clock.lap("conditioning")
+
+        def report(step: int, sigma: float, denoised: Tensor) -> None:
+            if progress is not None:
+                trace = _of_each_sound(denoiser.trace[-1], len(batch), request.index)
+                progress(Progress(finished, len(batch), len(request.prompts), step + 1, steps, trace))
+
+        shape, seeds, device = backbone.latent_shape, batch.seeds, backbone.device
+        latents = SAMPLERS[sampling.sampler](
+            denoiser,
+            sampling.sigma_max * initial_noise(shape, seeds, device),
+            polyexponential_sigmas(steps, sampling.sigma_min, sampling.sigma_max),
+            BrownianTreeNoise(shape, sampling.sigma_min, sampling.sigma_max, seeds, device),
+            report,
+        )
+        clock.lap("sampling")
+
+        samples = round(request.duration * backbone.sample_rate)
+        waveforms = backbone.decode(latents)[..., :samples].float()
+        if not waveforms.isfinite().all():
+            raise ModelError(
+                f"{self.name} gave values that are not finite, in {backbone.dtype}: use float32; "
+                "if it is float32 already, a lower guidance scale"
+            )
+        clock.lap("decoding")
+
+        nearest = self._nearest(waveforms, request.index)
+        clock.lap("nearest items")
+
+        sources, machine = self._sources(request), provenance.machine(backbone.device, backbone.dtype)
+        traces = [_of_each_sound(step, len(batch), request.index) for step in denoiser.trace]
+        return [
+            Sound(
+                waveform=waveforms[position].cpu(),
+                sample_rate=backbone.sample_rate,
+                prompt=prompt,
+                seed=seed,
+                trace=[step[position] for step in traces],
+                nearest=nearest[position],
+                provenance=provenance.record(request, batch, position, sources, machine, clock.seconds),
+            )
+            for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
+        ]
+
+    def _denoiser(
+        self, request: Request, conditional: Conditioning, unconditional: Conditioning
+    ) -> GuidedDenoiser | ClassifierFreeGuidance:
+        backbone, scale = self.backbone, request.sampling.guidance_scale
+        index = request.index
+        if request.guidance is None or index is None:
+            return ClassifierFreeGuidance(backbone.denoise, conditional, unconditional, guidance_scale=scale)
+        frames = backbone.frames(request.duration)
+
+        def encode_neighbours(positions: list[int]) -> Conditioning:
+            return backbone.encode(
+                [index.prompts[position] for position in positions],
+                [index.seconds_start[position] for position in positions],
+                [index.seconds_total[position] for position in positions],
+            )
+
+        return GuidedDenoiser(
+            backbone.denoise,
+            conditional,
+            unconditional,
+            guidance_scale=scale,
+            amg=request.guidance,
+            decode=lambda denoised: backbone.decode(denoised[..., :frames]),
+            embed=lambda waveform: self.embedder.embed_audio(waveform, backbone.sample_rate),
+            index=index,
+            encode_neighbours=encode_neighbours,
+        )
+
+    def _training_set(self, index: Index | str | Path | Literal["auto"] | None) -> Index | None:
+        """The index on the model's device, once it is known to be of this embedder."""
+        if index == "auto":
+            found = self.index
+        else:
+            found = Index.open(index) if isinstance(index, str | Path) else index
+        if found is None:
+            return None
+        found.check_embedder(self.embedder)
+        return found.to(self.backbone.device)
+
+    def _sources(self, request: Request) -> dict[str, Any]:
+        """Model, embedder and index with their hashes; "given" is None for what the model brought itself."""
+        index, embedder = request.index, self._given_embedder
+        if isinstance(embedder, str | Path) and Path(embedder).is_dir():
+            embedder = Path(embedder).resolve()
+        sources: dict[str, Any] = {
+            "model": {"name": self.name, "fingerprint": self.backbone.fingerprint},
+            "embedder": None,
+            "index": None,
+        }
+        if index is not None:
+            own = index.path is not None and index.path == self.defaults.index
+            sources["embedder"] = {
+                "name": self.embedder.name,
+                "given": str(embedder) if isinstance(embedder, str | Path) else None,
+                "sha256": getattr(self.embedder, "sha256", None),
+            }
+            sources["index"] = {
+                "items": len(index),
+                "given": str(index.path.resolve()) if index.path is not None and not own else None,
+                "sha256": index.sha256,
+            }
+        return sources
+
+    def _nearest(self, waveforms: Tensor, index: Index | None) -> list[list[Nearest]]:
+        """The nearest training items of each finished sound [batch, channels, time]."""
+        if index is None:
+            return [[] for _ in waveforms]
+        embeddings = self.embedder.embed_audio(waveforms, self.backbone.sample_rate)
+        similarities, positions = index.search(embeddings, k=min(NEAREST, len(index)))
+        return [
+            [Nearest(index.ids[p], index.prompts[p], similarity) for similarity, p in zip(*each, strict=True)]
+            for each in zip(similarities.tolist(), positions.tolist(), strict=True)
+        ]
+
+
+class _Clock:
+    """Seconds spent on each part of a batch, for the provenance."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, part: str) -> None:
+        now = time.perf_counter()
+        self.seconds[part] = round(now - self._last, 3)
+        self._last = now
+
+
+def _of_each_sound(step: Step, sounds: int, index: Index | None) -> list[TraceStep]:
+    """A step of a batch as one entry a sound, neighbours by their ids."""
+    if index is None or step.neighbour is None:
+        return [TraceStep(sigma=step.sigma)] * sounds
+    names = [index.ids[position] for position in step.neighbour]
+    columns: Any = (step.similarity, step.threshold, names, step.acted, step.s1, step.s2)
+    return [TraceStep(step.sigma, *of_one) for of_one in zip(*columns, strict=True)]
+
+
+# How torch's allocators, and Python's own, say that there is no memory left.
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+@contextmanager
+def _explaining_out_of_memory(to_lower: Sequence[str], otherwise: str = "") -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
+        known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        if not known and not any(phrase in str(error).lower() for phrase in _NO_MEMORY):
+            raise
+        raise OutOfMemoryError(
+            f"out of memory: lower {', or '.join(to_lower)} {otherwise}".rstrip()
+        ) from error
+
+
+def _memory_hogs(request: Request, batch: int) -> list[str]:
+    """What a generation needs memory for, as things to lower, the cheapest to give up first."""
+    hogs = [f"--batch (now {batch})"] if batch > 1 else []
+    hogs += [f"--duration (now {request.duration:g} s)", "the precision (--dtype bfloat16 or float16)"]
+    if request.guidance is not None and request.guidance.c3 > 0:
+        hogs.append("--c3 to 0 (the guidance then needs no gradient)")
+    return hogs

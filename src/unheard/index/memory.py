@@ -1,0 +1,260 @@
+"""Exact cosine search over a training set in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from unheard.errors import IndexFileError, InputError
+from unheard.index import json_file
+
+COARSE_ERROR = 1e-3
+"""Bound on the error of a cosine computed on the device, in float32 or in the TF32 of GPUs."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A training item: its id, its caption, and which seconds of how long a recording it is."""
+
+    id: str
+    prompt: str
+    seconds_start: float
+    seconds_total: float
+
+
+class Origin(Protocol):
+    """What an index has to know of the embedder whose vectors it is asked about."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dimension(self) -> int: ...
+
+
+class Index:
+    """A training set: embeddings, captions and timings, searched by cosine.
+
+    A new one is empty; `open` reads one. Embeddings are kept as the file has them and need not be of unit
+    length.
+
+    Attributes:
+        path: the file it was read from or written to last, or None.
+        device: where it searches.
+    """
+
+    _exact: Tensor
+    """Unit vectors [items, dimension], float64, on the CPU."""
+    _unit: Tensor
+    """The same in float32, on the device."""
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+        self.device = torch.device("cpu")
+        self._entries: dict[str, json_file.Entry] = {}
+        self._sha256: str | None = None
+        self._refresh()
+
+    @classmethod
+    def open(cls, path: str | Path, *, device: str | torch.device = "cpu") -> Self:
+        """Read an index in the published format.
+
+        Raises:
+            IndexFileError: it cannot be read, or an entry is malformed; names the id and the place.
+        """
+        index = cls()
+        index.path = Path(path)
+        index._entries, index._sha256 = json_file.read(path)
+        index._refresh()
+        return index.to(device)
+
+    def save(self, path: str | Path) -> None:
+        """Write the index, wholly or not at all, with everything that was in the file it came from.
+
+        Raises:
+            InputError: the file cannot be written, or the index is empty.
+        """
+        self._sha256 = json_file.write(path, self._entries)
+        self.path = Path(path)
+
+    def to(self, device: str | torch.device) -> Self:
+        """Search on this device from now on; returns the index itself."""
+        self.device = torch.device(device)
+        self._unit = self._unit.to(self.device)
+        return self
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def embedder_name(self) -> str | None:
+        """The embedder recorded in the entries, or None if none is."""
+        return next((entry["embedder"] for entry in self._entries.values() if "embedder" in entry), None)
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in an embedding; 0 for an empty index."""
+        return self._exact.shape[1]
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of the file as it was read or written last; after `add`, of what `save` would write."""
+        if self._sha256 is None:
+            digest = hashlib.sha256()
+            for line in json_file.lines(self._entries):
+                digest.update(line)
+            self._sha256 = digest.hexdigest()
+        return self._sha256
+
+    @property
+    def uncaptioned(self) -> list[str]:
+        """Ids of the items whose caption is empty: deduplication has nothing to push away from there."""
+        return [item for item, prompt in zip(self.ids, self.prompts, strict=True) if not prompt.strip()]
+
+    @property
+    def _source(self) -> str:
+        return "the index" if self.path is None else str(self.path)
+
+    def item(self, position: int) -> Item:
+        """The item at a position, as `search` gives it."""
+        return Item(
+            self.ids[position],
+            self.prompts[position],
+            self.seconds_start[position],
+            self.seconds_total[position],
+        )
+
+    def vectors(self, positions: Tensor) -> Tensor:
+        """Positions [batch] to unit vectors [batch, dimension], float32 on the index's device."""
+        return self._unit[positions.to(self.device)]
+
+    @torch.no_grad()
+    def search(self, queries: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
+        """The k nearest items of each query, by cosine.
+
+        Exact: what the device finds within its error of the k-th place is computed again in float64. Thus the
+            same
+        query finds the same items in any batch and on any device, and of equally near ones (one sound many
+        times in the training set) those that stand first in the index.
+
+        Args:
+            queries: [batch, dimension], usually of unit length.
+            k: how many; as many as there are items, if there are fewer.
+
+        Returns:
+            Similarities [batch, k] in -1 to 1, falling, in the queries' precision but float32 at least, and
+            positions [batch, k], both on the queries' device. A query with a NaN or an infinity in it gets
+            NaN and the first k.
+
+        Raises:
+            InputError: the index is empty, k is below 1, or the queries are of another dimension.
+        """
+        if not len(self):
+            raise InputError("cannot search an empty index; add sounds to it")
+        if k < 1:
+            raise InputError(f"k must be 1 or more, not {k}")
+        if queries.ndim != 2 or queries.shape[1] != self.dimension:
+            raise InputError(f"queries must be [batch, {self.dimension}], not {list(queries.shape)}")
+        k = min(k, len(self))
+        coarse = F.normalize(queries.to(self.device, torch.float32), dim=-1) @ self._unit.T
+        within_reach = coarse >= coarse.topk(k).values[:, -1:] - 2 * COARSE_ERROR
+        rows, candidates = within_reach.nonzero().cpu().unbind(1)
+        exact_queries = F.normalize(queries.to("cpu", torch.float64), dim=-1)
+        exact = (self._exact[candidates] * exact_queries[rows]).sum(dim=-1)
+
+        similarities = torch.full((len(queries), k), torch.nan, dtype=torch.float64)
+        positions = torch.arange(k).repeat(len(queries), 1)
+        counts = rows.bincount(minlength=len(queries)).tolist()
+        for query, (found, places) in enumerate(
+            zip(exact.split(counts), candidates.split(counts), strict=True)
+        ):
+            if len(found):
+                ordered, order = found.sort(descending=True, stable=True)
+                similarities[query] = ordered[:k].clamp(-1, 1)
+                positions[query] = places[order[:k]]
+        dtype = torch.promote_types(queries.dtype, torch.float32)
+        return similarities.to(queries.device, dtype), positions.to(queries.device)
+
+    def nearest(self, query: Tensor, k: int = 1) -> list[tuple[Item, float]]:
+        """The k nearest items of one query [dimension] and their similarities; raises as `search`."""
+        similarities, positions = self.search(query[None], k)
+        return [
+            (self.item(position), similarity)
+            for position, similarity in zip(positions[0].tolist(), similarities[0].tolist(), strict=True)
+        ]
+
+    def check_embedder(self, embedder: Origin) -> None:
+        """Raise IndexFileError if the embeddings cannot be compared with this embedder's."""
+        made_by = f"by {self.embedder_name!r}" if self.embedder_name else "by one that is not recorded"
+        if self.dimension != embedder.dimension:
+            raise IndexFileError(
+                f"{self._source} holds embeddings of {self.dimension} numbers, made {made_by}, but the "
+                f"embedder {embedder.name!r} gives {embedder.dimension}; choose the one that made the index"
+            )
+        if self.embedder_name not in (None, embedder.name):
+            raise IndexFileError(
+                f"{self._source} was made {made_by}, but the embedder is {embedder.name!r}; choose the one "
+                "that made it (if it is the same in a folder of another name, put that name into the "
+                "folder's unheard.json)"
+            )
+
+    def add(
+        self,
+        ids: Sequence[str],
+        embeddings: Tensor | np.ndarray,
+        prompts: Sequence[str],
+        seconds_start: Sequence[float],
+        seconds_total: Sequence[float],
+        *,
+        embedder_name: str | None = None,
+    ) -> None:
+        """Add items at the end; all of them or, if one is refused, none.
+
+        Args:
+            ids: unique, also against those already there.
+            embeddings: [items, dimension].
+            prompts, seconds_start, seconds_total: caption and timing of each.
+            embedder_name: recorded with each item.
+
+        Raises:
+            InputError: an id is there already, or the lists differ in length.
+            IndexFileError: an embedding, a caption or a timing that no file may hold, or of another embedder.
+        """
+        rows = torch.as_tensor(embeddings).detach().to("cpu", torch.float64).numpy()
+        lengths = [len(column) for column in (ids, rows, prompts, seconds_start, seconds_total)]
+        if len(set(lengths)) != 1:
+            raise InputError(f"ids, embeddings, prompts and timings must be equally many, not {lengths}")
+        merged = dict(self._entries)
+        for identifier, row, prompt, start, total in zip(
+            ids, rows, prompts, seconds_start, seconds_total, strict=True
+        ):
+            if identifier in merged:
+                raise InputError(f"the id {identifier!r} is in {self._source} already; ids must be unique")
+            merged[identifier] = json_file.new_entry(
+                identifier, row, prompt, start, total, embedder_name, self._source
+            )
+        if merged:
+            json_file.check_alike(merged, self._source)
+        self._entries, self._sha256 = merged, None
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Work out, from the entries, what is searched and listed."""
+        conditionings = [entry["conditioning"] for entry in self._entries.values()]
+        self.ids: list[str] = list(self._entries)
+        self.prompts: list[str] = [conditioning["prompt"] for conditioning in conditionings]
+        self.seconds_start = [float(conditioning["seconds_start"]) for conditioning in conditionings]
+        self.seconds_total = [float(conditioning["seconds_total"]) for conditioning in conditionings]
+        # By the largest number first, so that no square overflows or vanishes.
+        rows = [entry["embedding"] / np.abs(entry["embedding"]).max() for entry in self._entries.values()]
+        exact = torch.from_numpy(np.stack(rows)) if rows else torch.empty(0, 0, dtype=torch.float64)
+        self._exact = exact / exact.norm(dim=1, keepdim=True)
+        self._unit = self._exact.to(self.device, torch.float32)

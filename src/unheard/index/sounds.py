@@ -1,0 +1,104 @@
+"""Adding one's own sounds to a training-set file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from unheard import audio
+from unheard.errors import InputError
+from unheard.index.memory import Index
+
+
+class SoundEmbedder(Protocol):
+    """What makes the embeddings (an `unheard.embedders.Embedder` does)."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    def embed_audio(self, waveform: Tensor, sample_rate: int) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class AddedSounds:
+    """What came of adding sounds.
+
+    Attributes:
+        index: the index with them.
+        ids: their ids, in the order of the files.
+        unreadable: what was left out, with the reason (a sentence that names the file).
+    """
+
+    index: Index
+    ids: list[str]
+    unreadable: dict[Path, str]
+
+
+def add_sounds(
+    path: str | Path, files: Iterable[str | Path], caption: str, embedder: SoundEmbedder
+) -> AddedSounds:
+    """Embed sound files and add them to a training-set file, which is created if it is not there.
+
+    Ids are the files' names, made unique; each sound starts at 0 seconds and is as long as it is. Files that
+    cannot be read are left out and listed. The index is written once, at the end.
+
+    Args:
+        path: index to add to, in a folder that exists.
+        files: sound files of any format and sample rate.
+        caption: of all these sounds; may be empty, but then caption deduplication has nothing to work with.
+        embedder: must be the one that made the index.
+
+    Raises:
+        InputError: no file is given or none can be read, or the index cannot be written.
+        IndexFileError: the index is malformed, or was made by another embedder.
+    """
+    path = Path(path)
+    sounds = [Path(file) for file in files]
+    if not sounds:
+        raise InputError("no sounds to add; name one sound file or more")
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: the folder {path.parent} does not exist; create it")
+    index = Index()
+    if path.exists():
+        index = Index.open(path)
+        index.check_embedder(embedder)
+
+    ids: list[str] = []
+    unreadable: dict[Path, str] = {}
+    embeddings, durations = [], []
+    for file in sounds:
+        try:
+            waveform, sample_rate = audio.read(file)
+            with torch.no_grad():
+                embeddings.append(embedder.embed_audio(waveform[None], sample_rate).cpu())
+        except InputError as error:
+            unreadable[file] = str(error)
+            continue
+        durations.append(waveform.shape[-1] / sample_rate)
+        ids.append(_unique(file, {*index.ids, *ids}))
+    if not ids:
+        raise InputError(f"no sound could be read: {next(iter(unreadable.values()))}")
+
+    count = len(ids)
+    index.add(
+        ids, torch.cat(embeddings), [caption] * count, [0.0] * count, durations, embedder_name=embedder.name
+    )
+    index.save(path)
+    return AddedSounds(index, ids, unreadable)
+
+
+def _unique(file: Path, taken: Collection[str]) -> str:
+    """The file's name, with a number before its ending if it is taken: kick.wav, kick-2.wav ..."""
+    name, number = file.name, 1
+    while name in taken:
+        number += 1
+        name = f"{file.stem}-{number}{file.suffix}"
+    return name
