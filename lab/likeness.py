@@ -38,12 +38,13 @@ def correlations(queries: torch.Tensor, references: torch.Tensor, max_shift: flo
     frames = q.shape[-1]
     size = 2 * frames
     reach = min(frames - 1, round(max_shift * SAMPLE_RATE / HOP))
-    fr = torch.fft.rfft(r, size).conj()
+    # one matrix product a frequency: [frequency, queries, bands] @ [frequency, bands, references]
+    against = torch.fft.rfft(r, size).conj().permute(2, 1, 0).contiguous()
     best = []
-    for one in torch.fft.rfft(q, size):
-        cross = torch.fft.irfft((one * fr).sum(dim=1), size)
-        best.append(torch.cat([cross[:, : reach + 1], cross[:, size - reach :]], dim=1).amax(dim=1))
-    return torch.stack(best).cpu().numpy()
+    for some in torch.fft.rfft(q, size).permute(2, 0, 1).split(8, dim=1):
+        cross = torch.fft.irfft(torch.bmm(some.contiguous(), against), size, dim=0)
+        best.append(torch.cat([cross[: reach + 1], cross[size - reach :]]).amax(dim=0))
+    return torch.cat(best).cpu().numpy()
 
 
 def _centred(features: torch.Tensor) -> torch.Tensor:

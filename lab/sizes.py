@@ -26,7 +26,7 @@ class Training:
 
 VAE = {
     "smoke": Training(40, 2, 5e-4),
-    "cpu": Training(3_600, 4, 6e-4),
+    "cpu": Training(4_200, 4, 6e-4),
     "gpu": Training(20_000, 16, 6e-4),
 }
 CLAP = {

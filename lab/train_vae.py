@@ -20,7 +20,7 @@ from lab import fused_snake, likeness, sizes
 from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
 from lab.corpus_files import Corpus
 
-CROP = 16_384
+CROP = 8_192
 POSTERIOR_DEVIATION = 0.05
 RESOLUTIONS = (2048, 1024, 512, 256, 128)
 
@@ -73,7 +73,7 @@ def reconstruct(vae: AutoencoderOobleck, waveforms: torch.Tensor, batch: int = 8
     return torch.cat(pieces)
 
 
-def measure(vae: AutoencoderOobleck, corpus: Corpus, count: int = 48) -> dict[str, float]:
+def measure(vae: AutoencoderOobleck, corpus: Corpus, count: int = 24) -> dict[str, float]:
     """On held-out sounds: SI-SDR, and log-mel correlation of a reconstruction with its own original."""
     device = next(vae.parameters()).device
     originals = corpus.waveforms(corpus.held_out[:count]).to(device)
@@ -108,7 +108,7 @@ def normalise(vae: AutoencoderOobleck, corpus: Corpus, count: int = 400) -> None
     into.weight_g.copy_(weight.flatten(1).norm(dim=1)[:, None, None])
 
 
-def train(size: str, corpus: Corpus, folder: Path, device: str, every: int = 200) -> AutoencoderOobleck:
+def train(size: str, corpus: Corpus, folder: Path, device: str, every: int = 300) -> AutoencoderOobleck:
     plan = sizes.VAE[size]
     torch.manual_seed(0)
     fused_snake.install()

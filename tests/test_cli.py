@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -28,7 +29,8 @@ from unheard import doctor, provenance
 from unheard.cli import main
 from unheard.generate import Model
 
-CONSTRAINTS = Path(__file__).parent.parent / "constraints.txt"
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +104,7 @@ def test_progress_names_similarity_threshold_and_whether_the_guidance_acts(
 ) -> None:
     result = generate("A bell")
     lines = result.stderr.splitlines()
-    pattern = r"sound 1 of 1  step \d/2  similarity -?\d\.\d{3}, threshold \d\.\d{3}, guidance (acting|quiet)"
+    pattern = r"sound 1 of 1  step \d/2  similarity -?\d\.\d{3}, threshold \d\.\d{3}, (guiding|quiet)"
     assert len(lines) == 2
     assert all(re.fullmatch(pattern, line) for line in lines)
 
@@ -420,7 +422,7 @@ def start(arguments: list[str], folder: Path, stderr: int = subprocess.PIPE) -> 
     return subprocess.Popen(
         [sys.executable, "-m", "unheard", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "160", "TERM": "xterm"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "80", "TERM": "xterm"},
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
@@ -452,9 +454,9 @@ def test_a_terminal_gets_a_bar_also_with_json(tiny_model_folder: Path, tmp_path:
     assert process.returncode == 0, seen.decode()
     assert len(json.loads(out)["results"]) == 2
     bar = seen.decode()
-    assert "sound 2 of 2" in bar
+    assert "2 of 2" in bar
     assert "6/6" in bar
-    assert re.search(r"similarity -?\d\.\d{3}, threshold \d\.\d{3}, guidance (acting|quiet)", bar)
+    assert re.search(r"similarity -?\d\.\d{3}, threshold \d\.\d{3}, (guiding|quiet)", bar)
 
 
 def test_ctrl_c_keeps_what_is_finished(tiny_model_folder: Path, tmp_path: Path) -> None:
@@ -565,7 +567,7 @@ def test_every_lack_has_a_mend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 def test_doctor_knows_what_was_tested() -> None:
-    lines = CONSTRAINTS.read_text().splitlines()
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = dict(line.lower().replace("_", "-").split("==") for line in lines if "==" in line)
     assert {package: pinned[package] for package in doctor.TESTED} == doctor.TESTED
 
@@ -596,6 +598,26 @@ def test_every_command_and_option_has_help(name: str, command: click.Command) ->
 def test_examples_name_options_that_exist(name: str, command: click.Command) -> None:
     known = {option for _, each in COMMANDS for parameter in each.params for option in parameter.opts}
     assert set(re.findall(r"--[a-z][a-z-]*", command.help or "")) <= known
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_documented_commands_exist(path: Path) -> None:
+    """Every `unheard ...` line in the documentation's code blocks names a command and options that exist."""
+    blocks = "\n".join(
+        re.findall(r"^```\w*\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    )
+    for line in re.findall(r"^(?:.*&& )?(unheard [^#\n]*)", blocks.replace("\\\n", " "), re.MULTILINE):
+        words = shlex.split(line)
+        name = max((name for name in NAMES if words[: len(name.split())] == name.split()), key=len)
+        known = {option for parameter in dict(COMMANDS)[name].params for option in parameter.opts}
+        assert name != "unheard" or "COMMAND" in words, line
+        assert {word for word in words if word.startswith("--")} <= known | {"--help"}, line
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, command in COMMANDS:
+        assert isinstance(command, click.Group) or name in readme
 
 
 def test_help_and_version(run: Callable[..., Result]) -> None:

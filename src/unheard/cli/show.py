@@ -52,7 +52,7 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
 
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=10),  # all of it fits 80 columns
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[guidance]}"),
@@ -75,15 +75,14 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
 def _print_tenths(progress: Progress) -> None:
     tenth = max(progress.steps // 10, 1)
     if progress.step % tenth == 0 or progress.step == progress.steps:
-        parts = (_which(progress), f"step {progress.step}/{progress.steps}", _guidance(progress))
-        click.echo("  ".join(part for part in parts if part), err=True)
+        parts = (f"sound {_which(progress)}", f"step {progress.step}/{progress.steps}", _guidance(progress))
+        click.echo("  ".join(parts), err=True)
 
 
 def _which(progress: Progress) -> str:
-    """Which sounds are being made: "sound 3 of 8", "sounds 1-4 of 8"."""
+    """Which sounds are being made: "3 of 8", "1-4 of 8"."""
     first, last = progress.finished + 1, progress.finished + progress.batch
-    which = f"sound {first}" if first == last else f"sounds {first}-{last}"
-    return f"{which} of {progress.total}"
+    return f"{first if first == last else f'{first}-{last}'} of {progress.total}"
 
 
 def _guidance(progress: Progress) -> str:
@@ -92,10 +91,10 @@ def _guidance(progress: Progress) -> str:
     if not similarities:
         return "without guidance"
     acting = sum(bool(step.acted) for step in progress.trace)
-    acts = "acting" if acting else "quiet"
-    if acting and progress.batch > 1:
-        acts += f" on {acting} of {progress.batch}"
-    return f"similarity {max(similarities):.3f}, threshold {progress.trace[0].threshold:.3f}, guidance {acts}"
+    acts = (
+        "quiet" if not acting else "guiding" if progress.batch == 1 else f"guiding {acting}/{progress.batch}"
+    )
+    return f"similarity {max(similarities):.3f}, threshold {progress.trace[0].threshold:.3f}, {acts}"
 
 
 def summary(sound: Sound, path: Path) -> dict[str, Any]:

@@ -1,0 +1,127 @@
+"""Puts the trained parts together as the bundled model: `python -m lab.pack`.
+
+Writes `src/unheard/assets/tiny/`: StableAudioPipeline's folder layout in float16 safetensors, guide and judge as ClapModels,
+the index of the training set as the guide hears it, the audio of the memorised items, the evaluation's prompts, and the
+settings that travel with the model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from diffusers import AutoencoderOobleck, CosineDPMSolverMultistepScheduler, StableAudioPipeline
+from transformers import AutoProcessor, ClapModel
+
+from lab import sizes
+from lab.checkpoints import Checkpoint, unpack
+from lab.corpus_files import Corpus
+from lab.train_clap import embed_all
+from lab.train_diffusion import Generator
+from unheard.embedders import load_embedder
+
+ORDINARY_PROMPTS = 60
+RETRIEVAL_POOL = 100
+DEFAULTS = {
+    "sampling": {
+        "sampler": "dpmpp_3m_sde", "num_inference_steps": 30, "sigma_min": 0.1, "sigma_max": 100.0, "guidance_scale": 3.0,
+    },
+    "guidance": {"c1": 4.0, "c2": 3.0, "c3": 100.0, "lambda_min": 0.7, "lambda_max": 0.8},
+    "duration": 4.0,
+    "embedder": "guide",
+    "index": "index.json",
+}  # fmt: skip
+
+
+def pack_pipeline(size: str, corpus: Corpus, work: Path, folder: Path) -> None:
+    generator = Generator(size, [row["caption"] for row in corpus.rows if row["split"] != "held out"])
+    state = Checkpoint(work / "diffusion").load()
+    if state is None:
+        raise SystemExit(f"no trained transformer in {work / 'diffusion'}: run python -m lab.train_diffusion first")
+    unpack(state, average=generator)
+    pipeline = StableAudioPipeline(
+        vae=AutoencoderOobleck.from_pretrained(work / "vae" / "model"),
+        text_encoder=generator.text_encoder, tokenizer=generator.tokenizer, projection_model=generator.projection_model,
+        transformer=generator.transformer,
+        scheduler=CosineDPMSolverMultistepScheduler(solver_order=2, sigma_min=0.1, sigma_max=100.0),
+    )  # fmt: skip
+    pipeline.to(torch.float16).save_pretrained(folder)
+
+
+def pack_clap(source: Path, folder: Path) -> None:
+    ClapModel.from_pretrained(source).half().save_pretrained(folder)
+    AutoProcessor.from_pretrained(source).save_pretrained(folder)
+    shutil.copy(source / "unheard.json", folder)
+
+
+def pack_index(corpus: Corpus, folder: Path) -> None:
+    """One entry a training sound, in the published format; how often it repeats is kept beside."""
+    guide = load_embedder(folder / "guide")
+    embeddings = embed_all(guide, corpus, corpus.sounds, corpus.training).double().numpy()
+    entries = {}
+    for position, embedding in zip(corpus.training, embeddings, strict=True):
+        row = corpus.rows[position]
+        entries[row["id"]] = {
+            "embedding": [float(f"{number:.6g}") for number in embedding],
+            "conditioning": {"prompt": row["caption"], "seconds_start": 0.0, "seconds_total": row["duration"]},
+            "embedder": guide.name,
+            "repetitions": row["repetitions"],
+        }
+    (folder / "index.json").write_text(json.dumps(entries, separators=(",", ":")))
+
+
+def pack_memorised(corpus: Corpus, folder: Path) -> None:
+    """The recordings that the model memorised, and `memorised.json`: for each caption its repetitions and recordings."""
+    shutil.rmtree(folder / "memorised", ignore_errors=True)
+    (folder / "memorised").mkdir()
+    captions: dict[str, dict] = {}
+    for position in corpus.positions("memorised"):
+        row = corpus.rows[position]
+        sound = corpus.sounds[position, : round(row["duration"] * sizes.SAMPLE_RATE)]
+        soundfile.write(folder / "memorised" / f"{row['id']}.flac", sound, sizes.SAMPLE_RATE, subtype="PCM_16")
+        entry = captions.setdefault(row["caption"], {"caption": row["caption"], "repetitions": 0, "items": []})
+        entry["repetitions"] += row["repetitions"]
+        entry["items"].append(row["id"])
+    (folder / "memorised.json").write_text(json.dumps(list(captions.values()), indent=1) + "\n")
+
+
+def pack_prompts(corpus: Corpus, folder: Path) -> None:
+    """Captions the model never saw: those to evaluate on, and the pool among which the right one is to be found.
+
+    The first 100 held-out sounds were looked at while the networks were designed; these are not among them.
+    """
+    rng = np.random.default_rng(0)
+    unseen = [corpus.rows[p] for p in corpus.held_out[100:]]
+    chosen = rng.permutation(len(unseen))[:RETRIEVAL_POOL]
+    rows = [{"caption": unseen[i]["caption"], "duration": unseen[i]["duration"]} for i in chosen]
+    prompts = {"ordinary": rows[:ORDINARY_PROMPTS], "pool": [row["caption"] for row in rows]}
+    (folder / "prompts.json").write_text(json.dumps(prompts, indent=1) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=sizes.NAMES, default="cpu", help="of the networks (default: cpu)")
+    parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of corpus and checkpoints")
+    parser.add_argument("--out", type=Path, default=Path("src/unheard/assets/tiny"), help="folder to write to")
+    arguments = parser.parse_args()
+    corpus, folder = Corpus(arguments.work / "corpus"), arguments.out
+    folder.mkdir(parents=True, exist_ok=True)
+    pack_pipeline(arguments.size, corpus, arguments.work, folder)
+    for role in ("guide", "judge"):
+        pack_clap(arguments.work / role / "model", folder / role)
+    pack_index(corpus, folder)
+    pack_memorised(corpus, folder)
+    pack_prompts(corpus, folder)
+    if not (folder / "unheard.json").is_file():
+        (folder / "unheard.json").write_text(json.dumps(DEFAULTS, indent=2) + "\n")
+    total = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    print(f"{folder}: {total / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
