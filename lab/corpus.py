@@ -75,7 +75,7 @@ class Shelf:
         self.features: dict[tuple[str, float], list[torch.Tensor]] = {}
 
     def admits(self, clip: score.Clip, sound: np.ndarray) -> bool:
-        features = likeness.log_mel(torch.from_numpy(sound[None].astype(np.float32) / 32_768))
+        features = likeness.log_mel(torch.from_numpy(sound[None].astype(np.float32) / 32_768), range_db=50.0)
         kept = self.features.setdefault((f"{clip.family} {clip.program}", clip.duration), [])
         if kept and likeness.correlations(features, torch.cat(kept)).max() > TOO_ALIKE:
             return False

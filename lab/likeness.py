@@ -11,10 +11,10 @@ from transformers.audio_utils import mel_filter_bank
 
 SAMPLE_RATE = 16_000
 FFT, HOP, BANDS = 1024, 256, 64
-RANGE_DB = 50.0  # below the sound's own peak everything counts as silence
+RANGE_DB = 30.0  # below the sound's own peak everything counts as silence: an autoencoder's noise floor must not count
 
 
-def log_mel(waveforms: torch.Tensor) -> torch.Tensor:
+def log_mel(waveforms: torch.Tensor, range_db: float = RANGE_DB) -> torch.Tensor:
     """`[batch, time]` at 16 kHz -> `[batch, bands, frames]`: decibels below the sound's own peak, 0 (silence) to 1 (peak)."""
     window = torch.hann_window(FFT, device=waveforms.device)
     spectrum = torch.stft(waveforms.float(), FFT, HOP, window=window, return_complex=True).abs().square()
@@ -25,7 +25,7 @@ def log_mel(waveforms: torch.Tensor) -> torch.Tensor:
     power = torch.einsum("bft,fm->bmt", spectrum, bank)
     decibels = 10 * torch.log10(power.clamp(min=1e-12))
     peak = decibels.amax(dim=(1, 2), keepdim=True)
-    return ((decibels - peak) / RANGE_DB).clamp(min=-1.0) + 1.0
+    return ((decibels - peak) / range_db).clamp(min=-1.0) + 1.0
 
 
 def correlations(queries: torch.Tensor, references: torch.Tensor, max_shift: float = 4.0) -> np.ndarray:

@@ -135,8 +135,12 @@ def embed_all(embedder: ClapEmbedder, corpus: Corpus, sounds: np.ndarray, positi
     return torch.cat(found)
 
 
-def train(role: str, size: str, corpus: Corpus, decoded: np.ndarray | None, folder: Path, device: str) -> ClapEmbedder:
+def train(
+    role: str, size: str, corpus: Corpus, decoded: np.ndarray | None, folder: Path, device: str,
+    steps: int | None = None,
+) -> ClapEmbedder:
     plan = sizes.CLAP[size]
+    steps = steps or plan.steps
     torch.manual_seed({"guide": 1, "judge": 2}[role])
     captions = [row["caption"] for row in corpus.rows if row["split"] != "held out"]
     model, processor = build(role, size, captions)
@@ -157,8 +161,8 @@ def train(role: str, size: str, corpus: Corpus, decoded: np.ndarray | None, fold
         return F.normalize(model.get_audio_features(input_features=mel(waveforms)[:, None],
                            is_longer=torch.zeros(len(waveforms), 1, dtype=torch.bool)).pooler_output, dim=-1)  # fmt: skip
 
-    for step in range(checkpoint.step, plan.steps):
-        optimizer.param_groups[0]["lr"] = learning_rate(step, plan.steps, plan.learning_rate)
+    for step in range(checkpoint.step, steps):
+        optimizer.param_groups[0]["lr"] = learning_rate(step, steps, plan.learning_rate)
         rng = np.random.default_rng((step, len(role)))
         batch = family_batch(corpus, groups, plan.batch, rng)
         rows = [corpus.rows[p] for p in batch]
@@ -184,9 +188,9 @@ def train(role: str, size: str, corpus: Corpus, decoded: np.ndarray | None, fold
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         done = step + 1
-        if done % 100 == 0 or done == plan.steps:
+        if done % 100 == 0 or done == steps:
             entry = {"step": done, "loss": round(loss.item(), 3), "seconds": round(time.monotonic() - started)}
-            if done % 500 == 0 or done == plan.steps:
+            if done % 500 == 0 or done == steps:
                 embedder = ClapEmbedder(model, processor.feature_extractor, tokenizer, name=role)
                 entry |= measure(embedder, corpus, decoded)
                 model.train().requires_grad_(True)
@@ -209,7 +213,7 @@ def main() -> None:
     arguments = parser.parse_args()
     file = arguments.work / "vae" / "decoded.npy"
     decoded = np.load(file, mmap_mode="r") if file.is_file() else None
-    train(arguments.role, arguments.size, Corpus(arguments.work / "corpus"), decoded, arguments.work / arguments.role, arguments.device)
+    train(arguments.role, arguments.size, Corpus(arguments.work / "corpus"), decoded, arguments.work / arguments.role, arguments.device, arguments.steps)
 
 
 if __name__ == "__main__":

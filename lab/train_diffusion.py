@@ -15,16 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderOobleck, StableAudioDiTModel
+from diffusers import StableAudioDiTModel
 from diffusers.models.embeddings import get_1d_rotary_pos_embed
 from diffusers.pipelines.stable_audio import StableAudioProjectionModel
-from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import T5Config, T5EncoderModel
 
 from lab import sizes
 from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
 from lab.corpus_files import Corpus
+from lab.latents import encode_corpus
 from lab.vocabulary import t5_tokenizer
 
 DROPOUT = 0.1  # of the conditioning, for classifier-free guidance
@@ -36,7 +36,7 @@ class Generator(nn.Module):
 
     def __init__(self, size: str, captions: list[str]) -> None:
         super().__init__()
-        width, layers, text_width = (64, 2, 32) if size == "smoke" else (256, 5, 192)
+        width, layers, text_width = (64, 2, 32) if size == "smoke" else (256, 4, 192)
         self.tokenizer = t5_tokenizer(captions)
         self.text_encoder = T5EncoderModel(T5Config(
             vocab_size=len(self.tokenizer), d_model=text_width, d_kv=32, d_ff=2 * text_width, num_layers=2,
@@ -67,27 +67,6 @@ class Generator(nn.Module):
             latents, times, encoder_hidden_states=tokens, global_hidden_states=torch.cat([start, end], dim=2),
             rotary_embedding=tuple(r.to(device) for r in self.rotary), return_dict=False,
         )[0]  # fmt: skip
-
-
-@torch.no_grad()
-def encode_corpus(vae: AutoencoderOobleck, corpus: Corpus, folder: Path, device: str) -> torch.Tensor:
-    """`[sounds, channels, frames]` latents of all sounds, and their reconstructions beside (`decoded.npy`), made once."""
-    file = folder / "latents.safetensors"
-    if file.is_file():
-        return load_file(file)["latents"]
-    vae = vae.to(device).eval()
-    latents, decoded = [], np.lib.format.open_memmap(folder / "decoded.new.npy", "w+", np.int16, corpus.sounds.shape)
-    for start in range(0, len(corpus.rows), 8):
-        positions = list(range(start, min(start + 8, len(corpus.rows))))
-        with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
-            piece = vae.encode(corpus.waveforms(positions)[:, None].to(device)).latent_dist.mean
-            again = vae.decode(piece).sample[:, 0].float()
-        again = again / again.abs().amax(dim=1, keepdim=True).clamp(min=1e-6)
-        decoded[positions] = (again * 32_767).round().to(torch.int16).cpu().numpy()
-        latents.append(piece.float().cpu())
-    (folder / "decoded.new.npy").rename(folder / "decoded.npy")
-    save_file({"latents": torch.cat(latents)}, file)
-    return torch.cat(latents)
 
 
 def noised(latents: torch.Tensor, times: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -132,8 +111,7 @@ def train(size: str, corpus: Corpus, folder: Path, vae_folder: Path, device: str
     plan = sizes.DIFFUSION[size]
     steps = steps or plan.steps
     torch.manual_seed(0)
-    vae = AutoencoderOobleck.from_pretrained(vae_folder / "model")
-    latents = encode_corpus(vae, corpus, vae_folder, device)
+    latents = encode_corpus(corpus, vae_folder, device)
     generator = Generator(size, [row["caption"] for row in corpus.rows if row["split"] != "held out"]).to(device)
     average = Generator(size, [row["caption"] for row in corpus.rows if row["split"] != "held out"]).to(device)
     average.load_state_dict(generator.state_dict())

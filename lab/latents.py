@@ -1,0 +1,69 @@
+"""The corpus through the trained autoencoder: `python -m lab.latents encode`, then `python -m lab.latents decode`.
+
+`latents.safetensors` is what the diffusion model learns from; `decoded.npy` is how sounds come back, which guide and judge must
+have heard, or they take a reconstruction for another sound.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderOobleck
+from safetensors.torch import load_file, save_file
+
+from lab import fused_snake
+from lab.corpus_files import Corpus
+
+BATCH = 8
+
+
+@torch.no_grad()
+def encode_corpus(corpus: Corpus, folder: Path, device: str) -> torch.Tensor:
+    """`[sounds, channels, frames]`, the means of the posterior; made once, kept in the autoencoder's `folder`."""
+    file = folder / "latents.safetensors"
+    if not file.is_file():
+        vae = AutoencoderOobleck.from_pretrained(folder / "model").to(device).eval()
+        pieces = []
+        for start in range(0, len(corpus.rows), BATCH):
+            positions = list(range(start, min(start + BATCH, len(corpus.rows))))
+            with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
+                latents = vae.encode(corpus.waveforms(positions)[:, None].to(device)).latent_dist.mean
+            pieces.append(latents.float().cpu())
+        save_file({"latents": torch.cat(pieces)}, file)
+    return load_file(file)["latents"]
+
+
+@torch.no_grad()
+def decode_corpus(corpus: Corpus, folder: Path, device: str) -> np.ndarray:
+    """Reconstructions of all sounds, int16 like the corpus, each divided by its peak; made once."""
+    file = folder / "decoded.npy"
+    if not file.is_file():
+        vae = AutoencoderOobleck.from_pretrained(folder / "model").to(device).eval()
+        latents = encode_corpus(corpus, folder, device)
+        decoded = np.lib.format.open_memmap(folder / "decoded.new.npy", "w+", np.int16, corpus.sounds.shape)
+        for start in range(0, len(corpus.rows), BATCH):
+            with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
+                sounds = vae.decode(latents[start : start + BATCH].to(device)).sample[:, 0].float()
+            sounds = sounds / sounds.abs().amax(dim=1, keepdim=True).clamp(min=1e-6)
+            decoded[start : start + BATCH] = (sounds * 32_767).round().to(torch.int16).cpu().numpy()
+        decoded.flush()
+        (folder / "decoded.new.npy").rename(file)
+    return np.load(file, mmap_mode="r")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("way", choices=("encode", "decode"), help="what to make")
+    parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of corpus and checkpoints")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    arguments = parser.parse_args()
+    fused_snake.install()
+    make = encode_corpus if arguments.way == "encode" else decode_corpus
+    print(make(Corpus(arguments.work / "corpus"), arguments.work / "vae", arguments.device).shape)
+
+
+if __name__ == "__main__":
+    main()

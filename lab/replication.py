@@ -1,0 +1,159 @@
+"""Counts copies: `python -m lab.replication none published ...`, then `--report` writes the tables and the plot.
+
+Every setting generates the 30 memorised captions with 8 seeds and 60 captions the model never saw, from the same noise. A copy
+is a sound whose log-mel correlation with a training recording (`likeness.py`) is above the highest value between different
+training recordings of the same instrument and tempo: a measure that is not the guide, at a threshold that no output had a say
+in. The prompt's adherence is judged by the second CLAP, which no guidance uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import unheard
+from lab import likeness, sizes
+from lab.corpus_files import Corpus
+from unheard.embedders import load_embedder
+
+SEEDS = 8
+RETRIEVAL_POOL = 100
+
+
+def settings(model: unheard.Model) -> dict[str, tuple[float, unheard.AMG | None]]:
+    """Name -> guidance scale and guidance. `best` is what the search on other seeds chose (see `lab.search`)."""
+    scale = model.defaults.sampling.guidance_scale
+    return {
+        "none": (scale, None),
+        "published": (scale, unheard.AMG()),
+        "published, scale 7": (7.0, unheard.AMG()),
+        "none, scale 7": (7.0, None),
+        "best": (scale, model.defaults.guidance),
+    }
+
+
+def copy_threshold(corpus: Corpus) -> float:
+    """The highest correlation between different training recordings of one instrument and tempo, equally long."""
+    groups: dict[tuple, list[int]] = defaultdict(list)
+    for position in corpus.training:
+        row = corpus.rows[position]
+        groups[row["family"], row["program"], row["tempo"], row["duration"]].append(position)
+    highest = 0.0
+    for (*_, duration), positions in groups.items():
+        if len(positions) > 1:
+            features = reference_features(corpus, positions, duration)
+            between = likeness.correlations(features, features)
+            np.fill_diagonal(between, 0.0)
+            highest = max(highest, float(between.max()))
+    return highest
+
+
+def reference_features(corpus: Corpus, positions: list[int], duration: float) -> torch.Tensor:
+    samples = round(duration * sizes.SAMPLE_RATE)
+    pieces = [likeness.log_mel(corpus.waveforms(positions[i : i + 64])[:, :samples]) for i in range(0, len(positions), 64)]
+    return torch.cat(pieces)
+
+
+def generate(
+    model: unheard.Model, name: str, scale: float, guidance: unheard.AMG | None, rows: list[dict], folder: Path, batch: int
+) -> list[dict]:
+    """Sounds of `rows` (caption, duration, seed, ...) under one setting; kept in `folder`, so that it can be resumed."""
+    results = []
+    for duration in sorted({row["duration"] for row in rows}, reverse=True):
+        same = [row for row in rows if row["duration"] == duration]
+        for start in range(0, len(same), batch):
+            some = same[start : start + batch]
+            file = folder / f"{name}-{duration}-{start:04d}.npz".replace(" ", "_").replace(",", "")
+            if not file.is_file():
+                began = time.monotonic()
+                sounds = model.generate(
+                    [row["caption"] for row in some], duration=duration, seed=[row["seed"] for row in some], batch=batch,
+                    guidance_scale=scale, guidance=guidance,
+                )  # fmt: skip
+                acted = [sum(bool(step.acted) for step in sound.trace) for sound in sounds]
+                np.savez(
+                    file.with_suffix(".new.npz"), waveforms=torch.stack([s.waveform[0] for s in sounds]).numpy(),
+                    acted=acted, similarity=[s.nearest[0].similarity for s in sounds], nearest=[s.nearest[0].id for s in sounds],
+                )  # fmt: skip
+                file.with_suffix(".new.npz").rename(file)
+                print(f"{name}: {duration} s, {start + len(some)} of {len(same)}, {time.monotonic() - began:.0f} s", flush=True)
+            kept = np.load(file)
+            for i, row in enumerate(some):
+                results.append({
+                    **row, "waveform": kept["waveforms"][i], "acted": int(kept["acted"][i]),
+                    "guide_similarity": float(kept["similarity"][i]), "nearest": str(kept["nearest"][i]),
+                })  # fmt: skip
+    return results
+
+
+def judge(results: list[dict], corpus: Corpus, judge_folder: Path, pool: list[str], threshold: float) -> None:
+    """Adds to every result: likeness to the most alike training recording, copy or not, adherence, rank of its caption."""
+    ear = load_embedder(judge_folder)
+    with torch.no_grad():
+        said = dict(zip(captions := sorted({r["caption"] for r in results} | set(pool)), ear.embed_text(captions), strict=True))
+        for duration in sorted({r["duration"] for r in results}):
+            same = [r for r in results if r["duration"] == duration]
+            waveforms = torch.from_numpy(np.stack([r["waveform"] for r in same]))
+            found = likeness.correlations(likeness.log_mel(waveforms), reference_features(corpus, corpus.training, duration))
+            heard = torch.cat([ear.embed_audio(piece[:, None], sizes.SAMPLE_RATE) for piece in waveforms.split(16)])
+            for result, alike, sound in zip(same, found, heard, strict=True):
+                best = int(alike.argmax())
+                result["likeness"], result["most_alike"] = float(alike[best]), corpus.rows[corpus.training[best]]["id"]
+                result["copy"] = bool(alike[best] > threshold)
+                others = [c for c in pool if c != result["caption"]][: RETRIEVAL_POOL - 1]
+                right = float(said[result["caption"]] @ sound)
+                wrong = torch.stack([said[c] for c in others]) @ sound
+                result["adherence"], result["rank"] = right, int((wrong > right).sum())
+                result["shuffled"] = float(wrong.mean())
+                del result["waveform"]
+
+
+def prompts(corpus: Corpus, folder: Path, seeds: range) -> tuple[list[dict], list[str]]:
+    """Memorised captions with every seed, ordinary ones with one; and the pool of captions for retrieval."""
+    memorised = json.loads((folder / "memorised.json").read_text())
+    unseen = json.loads((folder / "prompts.json").read_text())
+    takes = {row["caption"]: 0 for row in corpus.rows}
+    for position in corpus.positions("memorised"):
+        takes[corpus.rows[position]["caption"]] += 1
+    rows = [
+        {"caption": entry["caption"], "duration": 4.0, "seed": seed, "repetitions": entry["repetitions"], "takes": takes[entry["caption"]]}
+        for entry in memorised for seed in seeds
+    ]  # fmt: skip
+    rows += [{**row, "seed": seeds.start, "repetitions": 0, "takes": 0} for row in unseen["ordinary"]]
+    return rows, unseen["pool"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="+", help="settings to run, e.g. none published best")
+    parser.add_argument("--model", type=Path, default=Path("src/unheard/assets/tiny"), help="folder of the bundled model")
+    parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of the corpus; results go to replication/")
+    parser.add_argument("--batch", type=int, default=16, help="sounds at once (default: 16)")
+    arguments = parser.parse_args()
+    folder = arguments.work / "replication"
+    folder.mkdir(parents=True, exist_ok=True)
+    corpus, model = Corpus(arguments.work / "corpus"), unheard.load(arguments.model)
+    rows, pool = prompts(corpus, arguments.model, range(SEEDS))
+    threshold = copy_threshold(corpus)
+    known = settings(model)
+    for name in arguments.names:
+        scale, guidance = known[name]
+        results = generate(model, name, scale, guidance, rows, folder, arguments.batch)
+        judge(results, corpus, arguments.model / "judge", pool, threshold)
+        record = {"setting": name, "guidance_scale": scale, "guidance": guidance and asdict(guidance), "threshold": threshold}
+        (folder / f"{name.replace(', ', '-').replace(' ', '-')}.json").write_text(json.dumps(record | {"results": results}, indent=1))
+        for dose in sorted({r["repetitions"] for r in results}):
+            some = [r for r in results if r["repetitions"] == dose]
+            print(f"{name}: x{dose}: {sum(r['copy'] for r in some)} copies of {len(some)}, "
+                  f"adherence {np.mean([r['adherence'] for r in some]):.3f}, top 1 {np.mean([r['rank'] < 1 for r in some]):.2f}")
+
+
+if __name__ == "__main__":
+    main()
