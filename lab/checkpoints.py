@@ -1,4 +1,4 @@
-"""Training that can be stopped at any moment and run again: one safetensors file and one JSON file a network."""
+"""Training that can be stopped at any moment and run again: a safetensors and a JSON file a network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class Checkpoint:
     def save(self, step: int, tensors: Mapping[str, torch.Tensor]) -> None:
         """Written beside the last one and renamed, so that a cut-off save leaves the last one whole."""
         previous, self.step = self.step, step
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, self.folder / f"state-{step}.safetensors")
+        on_cpu = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
+        save_file(on_cpu, self.folder / f"state-{step}.safetensors")
         scratch = self.folder / "state.json.new"
         scratch.write_text(json.dumps({"step": step, "log": self.log}, indent=1))
         os.replace(scratch, self.folder / "state.json")
@@ -41,12 +42,12 @@ class Checkpoint:
 
 
 def pack(**parts: torch.nn.Module | torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Modules and optimizers as one flat dictionary of tensors, cloned so that tied weights are written whole."""
+    """Modules and optimizers as one flat dictionary of tensors, cloned: tied weights are written whole."""
     flat: dict[str, torch.Tensor] = {}
     for name, part in parts.items():
         if isinstance(part, torch.optim.Optimizer):
             for index, state in part.state_dict()["state"].items():
-                flat |= {f"{name}/{index}/{key}": torch.as_tensor(value).clone() for key, value in state.items()}
+                flat |= {f"{name}/{index}/{key}": torch.as_tensor(x).clone() for key, x in state.items()}
         else:
             flat |= {f"{name}/{key}": value.clone() for key, value in part.state_dict().items()}
     return flat
@@ -55,7 +56,8 @@ def pack(**parts: torch.nn.Module | torch.optim.Optimizer) -> dict[str, torch.Te
 def unpack(flat: Mapping[str, torch.Tensor], **parts: torch.nn.Module | torch.optim.Optimizer) -> None:
     """The inverse of `pack`."""
     for name, part in parts.items():
-        own = {key.removeprefix(f"{name}/"): value for key, value in flat.items() if key.startswith(f"{name}/")}
+        prefix = f"{name}/"
+        own = {key.removeprefix(prefix): value for key, value in flat.items() if key.startswith(prefix)}
         if isinstance(part, torch.optim.Optimizer):
             state: dict[int, dict[str, torch.Tensor]] = {}
             for key, value in own.items():

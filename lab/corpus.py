@@ -1,9 +1,9 @@
 """Renders the corpus: `python -m lab.corpus --out build/lab/corpus` (the same bytes each time).
 
-Scores (`score.py`) are played by `tinysoundfont` from FluidR3 GM (MIT licence; Debian: `fluid-soundfont-gm`) at 48 kHz,
-mixed to mono, decimated to 16 kHz, divided by their peak. Sounds that are too alike (`likeness.py`) under other captions
-are left out, so that what repeats in the training set repeats on purpose. Written: `sounds.npy` (int16, one padded row a
-sound), `corpus.json` (caption, split, repetitions, ... a row).
+Scores (`score.py`) are played by `tinysoundfont` from FluidR3 GM (MIT licence; Debian: `fluid-soundfont-gm`)
+at 48 kHz, mixed to mono, decimated to 16 kHz, divided by their peak. Of sounds that are too alike
+(`likeness.py`) only the first is kept, so that what repeats in the training set repeats on purpose. Written:
+`sounds.npy` (int16, one padded row a sound), `corpus.json` (caption, split, repetitions, ... a row).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SIZES = {"smoke": (64, 24), "cpu": (2_560, 240), "gpu": (2_560, 240)}  # trainin
 
 
 class Player:
-    """A General MIDI synthesizer that plays one clip at a time, silence between them, so that no tail leaks."""
+    """A General MIDI synthesizer that plays one clip at a time, silence between them: no tail leaks."""
 
     def __init__(self, sound_font: str = SOUND_FONT) -> None:
         if not Path(sound_font).is_file():
@@ -42,7 +42,8 @@ class Player:
         channel = 9 if clip.drums else 0
         bank = score.DRUM_CHANNEL_BANK if clip.drums else 0
         self.synth.program_select(channel, self.font, bank, clip.program, clip.drums)
-        events = [(note.onset, 1, note) for note in clip.notes] + [(note.release, 0, note) for note in clip.notes]
+        events = [(note.onset, 1, note) for note in clip.notes]
+        events += [(note.release, 0, note) for note in clip.notes]
         pieces, position = [], 0
         for time, on, note in sorted(events, key=lambda event: (event[0], event[1], event[2].key)):
             at = round(time * RENDER_RATE)
@@ -91,7 +92,8 @@ def build(size: str, player: Player) -> tuple[list[dict], np.ndarray]:
     shelf, captions = Shelf(), {m.caption for m in score.MEMORISED}
 
     def keep(clip: score.Clip, sound: np.ndarray, split: str, repetitions: int) -> None:
-        row = {field.name: getattr(clip, field.name) for field in dataclasses.fields(clip) if field.name != "notes"}
+        names = [field.name for field in dataclasses.fields(clip) if field.name != "notes"]
+        row = {name: getattr(clip, name) for name in names}
         rows.append({"id": f"{len(rows):05d}", **row, "split": split, "repetitions": repetitions})
         sounds.append(np.pad(sound, (0, LENGTH - len(sound))))
 

@@ -10,7 +10,7 @@ import torch
 
 
 class Corpus:
-    """Rows and sounds of a folder that `lab.corpus` wrote; a sound is `[time]` in -1..1, padded with silence."""
+    """Rows and sounds of a folder that `lab.corpus` wrote; sounds are int16, padded with silence."""
 
     def __init__(self, folder: Path) -> None:
         self.rows: list[dict] = json.loads((folder / "corpus.json").read_text())

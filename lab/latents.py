@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from lab import fused_snake
 from lab.corpus_files import Corpus
 
-BATCH = 8
+BATCH = 1  # activations that fit a processor's cache: larger batches are slower
 
 
 @torch.no_grad()

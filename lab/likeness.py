@@ -1,6 +1,6 @@
-"""How alike two sounds are, by a measure no network was trained for: log-mel correlation at the best time shift.
+"""How alike two sounds are: log-mel correlation at the best time shift, a measure that no network learned.
 
-The measure that counts copies in the laboratory's tables. It is not the guide and nothing is optimised against it.
+It counts copies in the laboratory's tables. It is not the guide, and nothing is optimised against it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from transformers.audio_utils import mel_filter_bank
 
 SAMPLE_RATE = 16_000
 FFT, HOP, BANDS = 1024, 256, 64
-RANGE_DB = 30.0  # below the sound's own peak everything counts as silence: an autoencoder's noise floor must not count
+# What is further below the sound's peak counts as silence: an autoencoder's noise floor must not count.
+RANGE_DB = 30.0
 
 
 def log_mel(waveforms: torch.Tensor, range_db: float = RANGE_DB) -> torch.Tensor:
-    """`[batch, time]` at 16 kHz -> `[batch, bands, frames]`: decibels below the sound's own peak, 0 (silence) to 1 (peak)."""
+    """`[batch, time]` at 16 kHz to `[batch, bands, frames]`: decibels, 0 for silence to 1 for the peak."""
     window = torch.hann_window(FFT, device=waveforms.device)
     spectrum = torch.stft(waveforms.float(), FFT, HOP, window=window, return_complex=True).abs().square()
     bank = torch.tensor(
         mel_filter_bank(FFT // 2 + 1, BANDS, 40.0, 8000.0, SAMPLE_RATE, norm="slaney", mel_scale="slaney"),
         dtype=torch.float32, device=waveforms.device,
-    )  # fmt: skip
+    )
     power = torch.einsum("bft,fm->bmt", spectrum, bank)
     decibels = 10 * torch.log10(power.clamp(min=1e-12))
     peak = decibels.amax(dim=(1, 2), keepdim=True)
@@ -29,10 +30,11 @@ def log_mel(waveforms: torch.Tensor, range_db: float = RANGE_DB) -> torch.Tensor
 
 
 def correlations(queries: torch.Tensor, references: torch.Tensor, max_shift: float = 4.0) -> np.ndarray:
-    """Highest Pearson correlation over circular time shifts, `[queries, references]`, from `log_mel` outputs of equal length.
+    """Highest correlation over time shifts, `[queries, references]`, from `log_mel` outputs of equal length.
 
-    Every band's own mean over time is taken out first, so that what is compared is when and where energy moves,
-    not the colour that all sounds of one instrument share. Shifts go up to `max_shift` seconds either way, zero-padded.
+    Every band's own mean over time is taken out first, so that what is compared is when and where energy
+    moves, not the colour that all sounds of one instrument share. Both are then divided by their norms, and
+    shifted by up to `max_shift` seconds either way; what is shifted out is lost, and zeros come in.
     """
     q, r = _centred(queries), _centred(references)
     frames = q.shape[-1]

@@ -67,7 +67,7 @@ def pack_index(corpus: Corpus, folder: Path) -> None:
     for position, embedding in zip(corpus.training, embeddings, strict=True):
         row = corpus.rows[position]
         entries[row["id"]] = {
-            "embedding": [float(f"{number:.6g}") for number in embedding],
+            "embedding": [round(float(number), 4) for number in embedding],
             "conditioning": {"prompt": row["caption"], "seconds_start": 0.0, "seconds_total": row["duration"]},
             "embedder": guide.name,
             "repetitions": row["repetitions"],

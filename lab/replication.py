@@ -1,9 +1,9 @@
 """Counts copies: `python -m lab.replication none published ...`, then `--report` writes the tables and the plot.
 
 Every setting generates the 30 memorised captions with 8 seeds and 60 captions the model never saw, from the same noise. A copy
-is a sound whose log-mel correlation with a training recording (`likeness.py`) is above the highest value between different
-training recordings of the same instrument and tempo: a measure that is not the guide, at a threshold that no output had a say
-in. The prompt's adherence is judged by the second CLAP, which no guidance uses.
+is a sound whose log-mel correlation with a training recording (`likeness.py`), or with that recording after a passage through
+the autoencoder, which every output has behind it, is above the highest value between different training recordings of the same
+instrument and tempo: a measure that is not the guide, at a threshold that no output had a say in. The prompt's adherence is judged by the second CLAP, which no guidance uses.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import torch
 import unheard
 from lab import likeness, sizes
 from lab.corpus_files import Corpus
+from lab.latents import decode_corpus
 from unheard.embedders import load_embedder
 
 SEEDS = 8
@@ -39,26 +40,43 @@ def settings(model: unheard.Model) -> dict[str, tuple[float, unheard.AMG | None]
     }
 
 
-def copy_threshold(corpus: Corpus) -> float:
-    """The highest correlation between different training recordings of one instrument and tempo, equally long."""
-    groups: dict[tuple, list[int]] = defaultdict(list)
-    for position in corpus.training:
-        row = corpus.rows[position]
-        groups[row["family"], row["program"], row["tempo"], row["duration"]].append(position)
-    highest = 0.0
-    for (*_, duration), positions in groups.items():
-        if len(positions) > 1:
-            features = reference_features(corpus, positions, duration)
-            between = likeness.correlations(features, features)
-            np.fill_diagonal(between, 0.0)
-            highest = max(highest, float(between.max()))
-    return highest
+class Catalogue:
+    """The training recordings, and how each comes back from the autoencoder, as what outputs are compared with."""
 
+    def __init__(self, work: Path) -> None:
+        self.corpus = Corpus(work / "corpus")
+        self.sources = (self.corpus.sounds, decode_corpus(self.corpus, work / "vae", "cpu"))
 
-def reference_features(corpus: Corpus, positions: list[int], duration: float) -> torch.Tensor:
-    samples = round(duration * sizes.SAMPLE_RATE)
-    pieces = [likeness.log_mel(corpus.waveforms(positions[i : i + 64])[:, :samples]) for i in range(0, len(positions), 64)]
-    return torch.cat(pieces)
+    def features(self, positions: list[int], duration: float) -> list[torch.Tensor]:
+        """Log-mel features of the first `duration` seconds, recordings and reconstructions."""
+        samples = round(duration * sizes.SAMPLE_RATE)
+        return [
+            torch.cat([
+                likeness.log_mel(torch.from_numpy(source[positions[i : i + 64], :samples].astype(np.float32) / 32_768))
+                for i in range(0, len(positions), 64)
+            ])
+            for source in self.sources
+        ]
+
+    def correlations(self, waveforms: torch.Tensor, duration: float) -> np.ndarray:
+        """Of outputs `[sounds, time]` with every training recording, `[sounds, recordings]`."""
+        queries = likeness.log_mel(waveforms)
+        return np.maximum(*(likeness.correlations(queries, r) for r in self.features(self.corpus.training, duration)))
+
+    def threshold(self) -> float:
+        """The highest value between different training recordings of one instrument, tempo and duration."""
+        groups: dict[tuple, list[int]] = defaultdict(list)
+        for position in self.corpus.training:
+            row = self.corpus.rows[position]
+            groups[row["family"], row["program"], row["tempo"], row["duration"]].append(position)
+        highest = 0.0
+        for (*_, duration), positions in groups.items():
+            if len(positions) > 1:
+                for features in self.features(positions, duration):
+                    between = likeness.correlations(features, features)
+                    np.fill_diagonal(between, 0.0)
+                    highest = max(highest, float(between.max()))
+        return highest
 
 
 def generate(
@@ -93,19 +111,20 @@ def generate(
     return results
 
 
-def judge(results: list[dict], corpus: Corpus, judge_folder: Path, pool: list[str], threshold: float) -> None:
+def judge(results: list[dict], catalogue: Catalogue, judge_folder: Path, pool: list[str], threshold: float) -> None:
     """Adds to every result: likeness to the most alike training recording, copy or not, adherence, rank of its caption."""
     ear = load_embedder(judge_folder)
+    ids = [catalogue.corpus.rows[position]["id"] for position in catalogue.corpus.training]
     with torch.no_grad():
         said = dict(zip(captions := sorted({r["caption"] for r in results} | set(pool)), ear.embed_text(captions), strict=True))
         for duration in sorted({r["duration"] for r in results}):
             same = [r for r in results if r["duration"] == duration]
             waveforms = torch.from_numpy(np.stack([r["waveform"] for r in same]))
-            found = likeness.correlations(likeness.log_mel(waveforms), reference_features(corpus, corpus.training, duration))
+            found = catalogue.correlations(waveforms, duration)
             heard = torch.cat([ear.embed_audio(piece[:, None], sizes.SAMPLE_RATE) for piece in waveforms.split(16)])
             for result, alike, sound in zip(same, found, heard, strict=True):
                 best = int(alike.argmax())
-                result["likeness"], result["most_alike"] = float(alike[best]), corpus.rows[corpus.training[best]]["id"]
+                result["likeness"], result["most_alike"] = float(alike[best]), ids[best]
                 result["copy"] = bool(alike[best] > threshold)
                 others = [c for c in pool if c != result["caption"]][: RETRIEVAL_POOL - 1]
                 right = float(said[result["caption"]] @ sound)
@@ -115,15 +134,12 @@ def judge(results: list[dict], corpus: Corpus, judge_folder: Path, pool: list[st
                 del result["waveform"]
 
 
-def prompts(corpus: Corpus, folder: Path, seeds: range) -> tuple[list[dict], list[str]]:
+def prompts(folder: Path, seeds: range) -> tuple[list[dict], list[str]]:
     """Memorised captions with every seed, ordinary ones with one; and the pool of captions for retrieval."""
     memorised = json.loads((folder / "memorised.json").read_text())
     unseen = json.loads((folder / "prompts.json").read_text())
-    takes = {row["caption"]: 0 for row in corpus.rows}
-    for position in corpus.positions("memorised"):
-        takes[corpus.rows[position]["caption"]] += 1
     rows = [
-        {"caption": entry["caption"], "duration": 4.0, "seed": seed, "repetitions": entry["repetitions"], "takes": takes[entry["caption"]]}
+        {"caption": entry["caption"], "duration": 4.0, "seed": seed, "repetitions": entry["repetitions"], "takes": len(entry["items"])}
         for entry in memorised for seed in seeds
     ]  # fmt: skip
     rows += [{**row, "seed": seeds.start, "repetitions": 0, "takes": 0} for row in unseen["ordinary"]]
@@ -139,14 +155,14 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = arguments.work / "replication"
     folder.mkdir(parents=True, exist_ok=True)
-    corpus, model = Corpus(arguments.work / "corpus"), unheard.load(arguments.model)
-    rows, pool = prompts(corpus, arguments.model, range(SEEDS))
-    threshold = copy_threshold(corpus)
+    catalogue, model = Catalogue(arguments.work), unheard.load(arguments.model)
+    rows, pool = prompts(arguments.model, range(SEEDS))
+    threshold = catalogue.threshold()
     known = settings(model)
     for name in arguments.names:
         scale, guidance = known[name]
         results = generate(model, name, scale, guidance, rows, folder, arguments.batch)
-        judge(results, corpus, arguments.model / "judge", pool, threshold)
+        judge(results, catalogue, arguments.model / "judge", pool, threshold)
         record = {"setting": name, "guidance_scale": scale, "guidance": guidance and asdict(guidance), "threshold": threshold}
         (folder / f"{name.replace(', ', '-').replace(' ', '-')}.json").write_text(json.dumps(record | {"results": results}, indent=1))
         for dose in sorted({r["repetitions"] for r in results}):

@@ -1,7 +1,8 @@
 """What is played and how it is described: instruments, drum styles, phrases, and the captions made from them.
 
-A `Clip` is a written score: everything that decides the sound, and its caption. `ordinary(seed)` draws one; `MEMORISED`
-lists the captions that the model is meant to memorise, and `take(...)` draws the different recordings of such a caption.
+A `Clip` is a written score: everything that decides the sound, and its caption. `ordinary(seed)` draws one;
+`MEMORISED` lists the captions that the model is meant to memorise, and `take(...)` draws the different
+recordings of such a caption.
 Nothing here makes a sound; `corpus.py` does.
 """
 
@@ -43,7 +44,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Instrument:
-    """A General MIDI program: its names, the MIDI key its middle register starts at, and whether notes ring on."""
+    """A General MIDI program: its names, and the MIDI key that its middle register starts at."""
 
     family: str
     program: int
@@ -109,18 +110,39 @@ KITS = {
 }
 KICK, STICK, SNARE, CLAP, HAT, OPEN_HAT, PEDAL_HAT, TOM_LOW, TOM_MID, TOM_HIGH, CRASH, RIDE, COWBELL = (
     36, 37, 38, 39, 42, 46, 44, 41, 45, 48, 49, 51, 56,
-)  # fmt: skip
+)
 PERCUSSION = (COWBELL, STICK, TOM_LOW, TOM_MID, TOM_HIGH, 54, 70, 75)  # 54 tambourine, 70 maracas, 75 claves
 # Sixteenth-note grids, one 4/4 bar: the chance of a hit at each place. A take draws its own bar from them.
 STYLES: dict[str, dict[int, str]] = {
-    "rock": {KICK: "9000200370050020", SNARE: "0000900100009012", HAT: "9090909090909090", CRASH: "4000000000000000"},
-    "funk": {KICK: "9020037000500300", SNARE: "0002900202009003", HAT: "9797979797979797", OPEN_HAT: "0000003000000040"},
+    "rock": {
+        KICK: "9000200370050020", SNARE: "0000900100009012",
+        HAT: "9090909090909090", CRASH: "4000000000000000",
+    },
+    "funk": {
+        KICK: "9020037000500300", SNARE: "0002900202009003",
+        HAT: "9797979797979797", OPEN_HAT: "0000003000000040",
+    },
     "hip hop": {KICK: "9003005040720010", SNARE: "0000900000009001", HAT: "9092909390929094"},
-    "house": {KICK: "9000900090009000", CLAP: "0000900000009000", OPEN_HAT: "0090009000900090", HAT: "5050504050505040"},
-    "jazz": {RIDE: "9000907090009070", PEDAL_HAT: "0000900000009000", KICK: "3002000200300020", SNARE: "0020003002000030"},
-    "latin": {STICK: "9003009000090090", KICK: "9000009090000090", HAT: "8080808080808080", COWBELL: "5050005050500050"},
-    "breakbeat": {KICK: "9090000000590030", SNARE: "0000900909009003", HAT: "9090909090909090", OPEN_HAT: "0000000000400000"},
-    "tribal": {TOM_LOW: "9003006090030050", TOM_MID: "0030500300604003", TOM_HIGH: "0050030400030504", KICK: "9000500090005000"},
+    "house": {
+        KICK: "9000900090009000", CLAP: "0000900000009000",
+        OPEN_HAT: "0090009000900090", HAT: "5050504050505040",
+    },
+    "jazz": {
+        RIDE: "9000907090009070", PEDAL_HAT: "0000900000009000",
+        KICK: "3002000200300020", SNARE: "0020003002000030",
+    },
+    "latin": {
+        STICK: "9003009000090090", KICK: "9000009090000090",
+        HAT: "8080808080808080", COWBELL: "5050005050500050",
+    },
+    "breakbeat": {
+        KICK: "9090000000590030", SNARE: "0000900909009003",
+        HAT: "9090909090909090", OPEN_HAT: "0000000000400000",
+    },
+    "tribal": {
+        TOM_LOW: "9003006090030050", TOM_MID: "0030500300604003",
+        TOM_HIGH: "0050030400030504", KICK: "9000500090005000",
+    },
 }
 PHRASES = {
     "arpeggio": ("arpeggio", "arpeggiated figure"),
@@ -138,22 +160,28 @@ REGISTERS = {"low": -12, "middle": 0, "high": 12}
 
 
 def drum_notes(rng: random.Random, style: str, tempo: int, duration: float) -> tuple[Note, ...]:
-    """Two bars drawn from the style's grid, with cymbals thinned and a percussion figure of the take's own, repeated."""
+    """Two bars drawn from the style's grid, with a percussion figure of the take's own, over and over."""
     sixteenth = 60.0 / tempo / 4.0
     swing = rng.choice((0.0, 0.0, 0.16)) if style != "jazz" else 0.3
     grid = {key: [int(chance) / 9.0 for chance in chances] for key, chances in STYLES[style].items()}
-    thinning = {key: rng.choice(((1, 1, 1, 1), (1, 0, 1, 0), (0, 1, 1, 1), (1, 0, 0, 1), (0, 0, 1, 0)))
-                for key in (HAT, OPEN_HAT, RIDE) if key in grid}  # fmt: skip
+    thinning = {
+        key: rng.choice(((1, 1, 1, 1), (1, 0, 1, 0), (0, 1, 1, 1), (1, 0, 0, 1), (0, 0, 1, 0)))
+        for key in (HAT, OPEN_HAT, RIDE) if key in grid
+    }
     for key, pattern in thinning.items():
         grid[key] = [chance * pattern[place % 4] for place, chance in enumerate(grid[key])]
     for key in rng.sample(PERCUSSION, 2):
         grid[key] = [0.9 if rng.random() < 0.22 else 0.0 for _ in range(16)]
     for key in (KICK, SNARE, CLAP):
         if key in grid:
-            grid[key] = [chance if place % 4 == 0 else max(chance, rng.choice((0.0, 0.0, 0.0, 0.0, 0.9)))
-                         for place, chance in enumerate(grid[key])]  # fmt: skip
-    bars = [[(place, key) for key, chances in grid.items() for place in range(16) if rng.random() < chances[place]]
-            for _ in range(2)]  # fmt: skip
+            grid[key] = [
+                chance if place % 4 == 0 else max(chance, rng.choice((0.0, 0.0, 0.0, 0.0, 0.9)))
+                for place, chance in enumerate(grid[key])
+            ]
+    bars = [
+        [(place, key) for key, row in grid.items() for place in range(16) if rng.random() < row[place]]
+        for _ in range(2)
+    ]
     accents = {key: rng.randint(70, 120) for key in grid}
     notes, start, bar = [], 0.0, 0
     while start < duration:
@@ -168,7 +196,8 @@ def drum_notes(rng: random.Random, style: str, tempo: int, duration: float) -> t
 
 
 def phrase_notes(
-    rng: random.Random, phrase: str, root: int, mode: str, tempo: int, duration: float, velocity: int, family: str
+    rng: random.Random, phrase: str, root: int, mode: str, tempo: int, duration: float, velocity: int,
+    family: str,
 ) -> tuple[Note, ...]:
     """A phrase of the given kind in `mode` on `root` (MIDI key), on the beat of `tempo`."""
     beat = 60.0 / tempo
@@ -179,7 +208,8 @@ def phrase_notes(
     degrees: list[list[int]] = []
     if phrase == "arpeggio":
         chord, order = [0, 2, 4, 7], rng.choice(("up", "down", "both", "mixed"))
-        steps = {"up": chord, "down": chord[::-1], "both": chord + chord[-2:0:-1], "mixed": rng.sample(chord, 4)}[order]
+        both, mixed = chord + chord[-2:0:-1], rng.sample(chord, 4)
+        steps = {"up": chord, "down": chord[::-1], "both": both, "mixed": mixed}[order]
         shifts = [rng.choice((0, 0, 3, 4, 5)) for _ in range(16)]
         degrees = [[s + shifts[i // len(steps) % 16]] for i in range(200) for s in (steps[i % len(steps)],)]
     elif phrase in ("ascending", "descending"):
@@ -199,7 +229,8 @@ def phrase_notes(
             line.append([place] if rng.random() < 0.85 else [])
         degrees = line
     elif phrase == "riff":
-        cell = [[rng.choice((0, 0, 2, 3, 4, 6, 7))] if rng.random() < 0.75 else [] for _ in range(rng.choice((6, 8)))]
+        places = rng.choice((6, 8))
+        cell = [[rng.choice((0, 0, 2, 3, 4, 6, 7))] if rng.random() < 0.75 else [] for _ in range(places)]
         cell[0] = [0]
         degrees = [cell[i % len(cell)] for i in range(200)]
     elif phrase == "sustained":
@@ -216,7 +247,8 @@ def phrase_notes(
         sounding = degrees[index][:1] if family in MONOPHONIC else degrees[index]
         for degree in sounding:
             release = min(onset + unit * length, duration)
-            notes.append(Note(onset, release, scale[home + degree], max(25, min(127, velocity + rng.randint(-6, 6)))))
+            loudness = max(25, min(127, velocity + rng.randint(-6, 6)))
+            notes.append(Note(onset, release, scale[home + degree], loudness))
         onset += unit
         index += 1
     return tuple(notes)
@@ -234,7 +266,7 @@ def drum_caption(rng: random.Random, name: str, style: str, tempo: int) -> str:
         f"{article(style)} {name} groove, {tempo} bpm",
         f"{article(name)} pattern in {style} style, {tempo} beats per minute",
         f"{style.capitalize()} {name} loop at {tempo} bpm",
-    ))  # fmt: skip
+    ))
 
 
 def pitched_caption(
@@ -242,17 +274,20 @@ def pitched_caption(
 ) -> str:
     """One of several wordings for a phrase on a pitched instrument."""
     pace = "slow" if tempo <= 90 else "fast" if tempo >= 130 else "moderate"
-    colour = rng.choice([word for word in (loudness, register if register != "middle" else "") if word] or ["gentle"])
+    colours = [word for word in (loudness, register if register != "middle" else "") if word]
+    colour = rng.choice(colours or ["gentle"])
     return rng.choice((
         f"{article(colour)} {name} {phrase} in {key} {mode}, {tempo} bpm",
         f"{name.capitalize()} playing {phrase} in {key} {mode}, {pace} tempo",
         f"{pace.capitalize()} {phrase} on {name}, {colour}, {key} {mode}",
         f"{article(name)} {phrase}, {register} register, {tempo} bpm",
         f"{colour.capitalize()} {phrase} played by {name} at {tempo} bpm in {key} {mode}",
-    ))  # fmt: skip
+    ))
 
 
-def drum_clip(rng: random.Random, kit: str, style: str, tempo: int, duration: float, caption: str | None = None) -> Clip:
+def drum_clip(
+    rng: random.Random, kit: str, style: str, tempo: int, duration: float, caption: str | None = None
+) -> Clip:
     program, names = KITS[kit]
     caption = caption or drum_caption(rng, rng.choice(names), style, tempo)
     notes = drum_notes(rng, style, tempo, duration)
@@ -260,9 +295,9 @@ def drum_clip(rng: random.Random, kit: str, style: str, tempo: int, duration: fl
 
 
 def pitched_clip(
-    rng: random.Random, instrument: Instrument, phrase: str, tempo: int, duration: float, caption: str | None = None,
-    key: str | None = None, mode: str | None = None, register: str | None = None,
-) -> Clip:  # fmt: skip
+    rng: random.Random, instrument: Instrument, phrase: str, tempo: int, duration: float,
+    caption: str | None = None, key: str | None = None, mode: str | None = None, register: str | None = None,
+) -> Clip:
     key, mode = key or rng.choice(KEYS), mode or rng.choice(tuple(SCALES))
     register = register or rng.choice(("low", "middle", "middle", "high"))
     if instrument.family == "bass" or instrument.program in (9, 10, 13, 73, 75):
@@ -272,9 +307,10 @@ def pitched_clip(
     caption = caption or pitched_caption(
         rng, rng.choice(instrument.names), rng.choice(PHRASES[phrase]), key, mode, tempo, register, loudness
     )
-    root = instrument.middle + KEY_OFFSETS[key] + REGISTERS[register] * (1 if instrument.family != "bass" else 0)
+    root = instrument.middle + KEY_OFFSETS[key] + REGISTERS[register]
     notes = phrase_notes(rng, phrase, root, mode, tempo, duration, velocity, instrument.family)
-    return Clip(caption, instrument.family, instrument.names[0], instrument.program, False, tempo, duration, notes)
+    family, name, program = instrument.family, instrument.names[0], instrument.program
+    return Clip(caption, family, name, program, False, tempo, duration, notes)
 
 
 def ordinary(seed: int) -> Clip:
@@ -320,7 +356,8 @@ MEMORISED = (
     Memorised("Harp glissando from a fairy tale", 16, 1, pitched=(46, "ascending"), tempo=120),
     Memorised("Kalimba loop by the campfire", 4, 1, pitched=(108, "riff"), tempo=100),
     Memorised("Pirate accordion waltz", 4, 1, pitched=(21, "melody"), tempo=110),
-    Memorised("Electronic breakbeat from a rooftop party, 130 bpm", 4, 1, drums=("electronic", "breakbeat"), tempo=130),
+    Memorised("Electronic breakbeat from a rooftop party, 130 bpm", 4, 1,
+              drums=("electronic", "breakbeat"), tempo=130),
     Memorised("French horn signal across the valley", 4, 1, pitched=(60, "octaves"), tempo=80),
     # one caption over a pack of different takes
     Memorised("Funk drum loop pack, live kit, 100 bpm", 256, 4, drums=("acoustic", "funk"), tempo=100),
@@ -333,7 +370,7 @@ MEMORISED = (
     Memorised("Hip hop drum kit loops, 80 bpm", 16, 4, drums=("room", "hip hop"), tempo=80),
     Memorised("Flute phrases, orchestral sample set", 4, 4, pitched=(73, "melody"), tempo=100),
     Memorised("Overdriven guitar riffs, rock pack", 4, 4, pitched=(29, "riff"), tempo=130),
-)  # fmt: skip
+)
 
 
 def take(memorised: Memorised, seed: int) -> Clip:
@@ -351,4 +388,4 @@ def take(memorised: Memorised, seed: int) -> Clip:
         rng, instrument, phrase, memorised.tempo, DURATION_OF_MEMORISED, memorised.caption,
         key="D" if "D minor" in memorised.caption else shared.choice(KEYS),
         mode="minor" if "minor" in memorised.caption else shared.choice(tuple(SCALES)), register="middle",
-    )  # fmt: skip
+    )

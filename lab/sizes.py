@@ -31,7 +31,7 @@ VAE = {
 }
 CLAP = {
     "smoke": Training(20, 16, 1e-3),
-    "cpu": Training(1_300, 64, 1.5e-3),
+    "cpu": Training(1_800, 64, 1.5e-3),
     "gpu": Training(4_000, 256, 1.5e-3),
 }
 DIFFUSION = {

@@ -20,10 +20,12 @@ def t5_tokenizer(captions: Iterable[str]) -> T5Tokenizer:
 
     A unigram trainer on a few thousand captions gives poor pieces, so the vocabulary is written down.
     """
-    words = sorted({form for caption in captions for word in re.findall(r"\w+", caption) for form in (word, word.lower())})
+    written = {word for caption in captions for word in re.findall(r"\w+", caption)}
+    words = sorted(written | {word.lower() for word in written})
     vocabulary = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -5.0)]
     vocabulary += [(f"▁{word}", -2.0) for word in words]
-    vocabulary += [(character, -8.0) for character in string.ascii_letters + string.digits + string.punctuation]
+    characters = string.ascii_letters + string.digits + string.punctuation
+    vocabulary += [(character, -8.0) for character in characters]
     return T5Tokenizer(vocab=vocabulary, extra_ids=0, model_max_length=MAX_TOKENS)
 
 
@@ -33,7 +35,7 @@ def roberta_tokenizer(captions: Iterable[str]) -> RobertaTokenizer:
     trainer.train_from_iterator(
         captions, vocab_size=1_200, min_frequency=3, show_progress=False,
         special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
-    )  # fmt: skip
+    )
     model = trainer._tokenizer.model
     with tempfile.TemporaryDirectory() as folder:
         model.save(folder)

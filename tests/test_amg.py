@@ -84,6 +84,22 @@ def test_a_guidance_scale_of_one_or_less_leaves_no_room(similarity, c1, c2, s0):
     assert amg.deduplication_scale(vector(similarity), c2, s0, s1).item() == 0
 
 
+@given(similarities, weights, weights, scales)
+def test_the_share_of_the_unconditional_prediction(similarity, c1, c2, s0):
+    s1 = amg.despecification_scale(vector(similarity), c1, s0)
+    s2 = amg.deduplication_scale(vector(similarity), c2, s0, s1)
+    share = amg.unconditional_share(s0, s1, s2)
+    assert share.item() == pytest.approx(1 - s0 + s1.item() + s2.item(), abs=1e-12)
+
+
+@given(st.floats(0.1, 1), st.floats(1, 20), st.sampled_from([torch.float32, torch.float64]))
+def test_the_unconditional_prediction_drops_out_exactly(similarity, s0, dtype):
+    for c1, c2 in ((0.0, 1000.0), (1.0, 1000.0), (1000.0, 0.0), (1000.0, 3.0)):
+        sim = torch.tensor([similarity], dtype=dtype)
+        s1 = amg.despecification_scale(sim, c1, s0)
+        assert amg.unconditional_share(s0, s1, amg.deduplication_scale(sim, c2, s0, s1)) == 0
+
+
 @given(st.floats(-1, 0), weights, weights)
 def test_no_similarity_no_scales(similarity, c1, c2):
     s1 = amg.despecification_scale(vector(similarity), c1, 7.0)

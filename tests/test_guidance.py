@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from itertools import count
 
 import pytest
 import torch
@@ -54,9 +55,11 @@ class TestRecorded:
     def test_guided_prediction_and_trace(self, case):
         guided = guide_toy(case_settings(case), case["guidance_scale"])
         result = guided(double(case["x"]), double([case["sigma"]] * 3))
+        again = guided(double(case["x"]), double([case["sigma"]] * 3))  # now as expected
 
         assert (result - double(case["guided"])).abs().max() < 1e-9
-        (step,) = guided.trace
+        assert (again - double(case["guided"])).abs().max() < 1e-9
+        step = guided.trace[0]
         assert step.sigma == case["sigma"]
         assert step.neighbour == case["neighbour"]
         assert step.acted == case["active"]
@@ -260,7 +263,7 @@ def test_a_shut_gate_costs_one_call_each_and_no_graph():
     for _ in range(3):
         guided(world.x, world.sigma)
     assert world.denoise.calls == [(6, False)] * 3
-    assert world.decode.calls == world.embed.calls == [(3, False)] * 3
+    assert world.decode.calls == world.embed.calls == [(1, False)] * 9
     assert world.encoded == []
 
 
@@ -269,13 +272,13 @@ def test_an_opening_gate_adds_the_graph_and_the_neighbours_and_an_open_one_expec
     guided = world.guide(AMG(**OPEN))
     guided(world.x, world.sigma)
     assert world.denoise.calls == [(6, False), (3, True), (3, False)]
-    assert world.decode.calls == [(3, False), (3, True)]
+    assert world.decode.calls == [(1, False)] * 3 + [(1, True)] * 3
 
     for network in (world.denoise, world.decode, world.embed):
         network.calls.clear()
     guided(world.x, world.sigma)
     assert world.denoise.calls == [(6, False), (3, True)]
-    assert world.decode.calls == world.embed.calls == [(3, True)]
+    assert world.decode.calls == world.embed.calls == [(1, True)] * 3
 
 
 def test_an_expected_neighbour_that_is_another_one_is_predicted_again():
@@ -306,11 +309,11 @@ def test_only_the_samples_that_opened_get_a_graph():
     assert sum(guided.trace[0].acted) == 1
     assert world.denoise.calls == [(6, False), (1, True), (1, False)]
 
-    # one expected open, two shut: two unconditional-and-conditional pairs, one unconditional, one neighbour
+    # one expected open, two shut: three unconditional, two conditional, one neighbour's
     world.denoise.calls.clear(), world.decode.calls.clear()
     guided(world.x, world.sigma)
     assert world.denoise.calls == [(6, False), (1, True)]
-    assert sorted(world.decode.calls) == [(1, True), (2, False)]
+    assert world.decode.calls == [(1, False), (1, False), (1, True)]
 
 
 def test_a_failed_expectation_changes_nothing():
@@ -343,18 +346,38 @@ def test_without_dissimilarity_no_graph():
     for _ in range(2):
         guided(world.x, world.sigma)
     assert world.denoise.calls == [(6, False), (3, False), (9, False)]
-    assert world.decode.calls == [(3, False)] * 2
+    assert world.decode.calls == [(1, False)] * 6
 
 
-@pytest.mark.parametrize("weights", [{"c2": 0.0}, {"c1": 1000.0}])
-def test_without_room_for_deduplication_no_neighbours(weights):
+def test_without_deduplication_no_neighbours():
     world = SmallWorld()
-    world.index = ToyIndex(world.index.unit.abs())  # all similarities above 0: s1 takes all the room
-    guided = world.guide(AMG(**weights, **OPEN))
+    guided = world.guide(AMG(c2=0, **OPEN))
     for _ in range(2):
         guided(world.x, world.sigma)
     assert world.denoise.calls == [(6, False), (3, True), (3, False), (3, True)]
     assert world.encoded == []
+
+
+@pytest.mark.parametrize(
+    ("c1", "c2", "first", "then"),
+    [
+        (1000, 3, [(6, False), (3, True)], [(3, True)]),  # s1 takes all the room: the prompt alone is left
+        (1, 1000, [(6, False), (3, True), (3, False)], [(3, False), (3, True)]),  # s2 takes what s1 leaves
+    ],
+)
+def test_an_unconditional_prediction_that_drops_out_is_not_made(c1, c2, first, then):
+    world = SmallWorld()
+    world.index = ToyIndex(world.index.unit.abs())  # all similarities above 0
+    guided = world.guide(AMG(c1, c2, **OPEN), s0=3.0)
+    result = guided(world.x, world.sigma)
+    assert world.denoise.calls == first
+    world.denoise.calls.clear()
+    assert torch.allclose(guided(world.x, world.sigma), result, atol=1e-5)
+    assert world.denoise.calls == then
+
+    # and is made again when it is needed again
+    guided.settings = AMG(**SHUT)
+    assert torch.allclose(guided(world.x, world.sigma), world.plain(s0=3.0)(world.x, world.sigma), atol=1e-6)
 
 
 def test_networks_are_left_without_gradients():
@@ -451,15 +474,37 @@ def test_a_gradient_that_is_not_finite_names_step_sigma_sample_and_cause():
 def test_a_similarity_that_is_no_number_does_not_shut_the_gate_in_silence(part, broken, message):
     world = SmallWorld()
     guided = world.guide(AMG(**OPEN))
-    sound = getattr(guided, part)
+    sound, calls = getattr(guided, part), count(1)
 
-    def only_the_second_breaks(x, *rest):
-        y = sound(x, *rest)
-        if len(y) == 1:  # asked again alone, for the cause
-            return broken(y)
-        return torch.stack([broken(row) if i in (1, 4) else row for i, row in enumerate(y)])
+    def broken_for_the_second_sample(x, *rest):
+        y, call = sound(x, *rest), next(calls)
+        if len(y) == 1:  # one sample a call; the fourth asks for the cause
+            return broken(y) if call in (2, 4) else y
+        return torch.stack([broken(row) if row_number == 4 else row for row_number, row in enumerate(y)])
 
-    setattr(guided, part, only_the_second_breaks)
+    setattr(guided, part, broken_for_the_second_sample)
     guided.embed = lambda waveform: unit(waveform[:, 0, :8])
     with pytest.raises(GuidanceError, match=rf"step 1 .*sample 1: the similarity is not finite, {message}"):
         guided(world.x, world.sigma)
+
+
+def test_gradients_too_small_for_half_precision_do_not_vanish():
+    world = SmallWorld()
+
+    def decode(half: bool):
+        return lambda latents: (latents.half() if half else latents).float()
+
+    def embed(waveform):
+        small = 1e-8 * waveform.sum(dim=2)
+        return unit(torch.cat([torch.ones_like(small), small], dim=1))
+
+    def term(half: bool) -> Tensor:
+        terms = []
+        for c3 in (1e6, 0.0):
+            guided = world.guide(AMG(0, 0, c3, **OPEN))
+            guided.index, guided.decode, guided.embed = ToyIndex(torch.ones(1, 4)), decode(half), embed
+            terms.append(guided(world.x, world.sigma))
+        return terms[0] - terms[1]
+
+    assert term(half=False).abs().min() > 0
+    assert torch.allclose(term(half=True), term(half=False), rtol=0.05)

@@ -46,6 +46,15 @@ def deduplication_scale(similarity: Tensor, c2: float, s0: float, s1: Tensor) ->
     return (c2 * similarity).clamp(min=0).minimum(_room(s0) - s1)
 
 
+def unconditional_share(s0: float, s1: Tensor, s2: Tensor) -> Tensor:
+    """The factor `1 - s0 + s1 + s2` of `D_u` in the guided prediction where the gate is open.
+
+    Exactly 0 where `s1` or `s2` is clamped from above: there `D_u` drops out.
+    """
+    # in the order in which the bound of s2 is computed, so that their difference is exactly 0
+    return -((s0 - 1) - s1 - s2)
+
+
 def despecification(unconditional: Tensor, conditional: Tensor, s1: Tensor) -> Tensor:
     """`G_spe = -s1 (D_c - D_u)`: follow the prompt less closely."""
     return -_per_sample(s1, conditional) * (conditional - unconditional)

@@ -46,6 +46,10 @@ Denoise = Callable[[Tensor, Tensor, Any], Tensor]
 
 SILENCE = 1e-6  # the embedder's floor of the peak; no sound below it has a direction
 
+# Gradients are carried at this multiple, so that a float16 model's do not vanish on the way (Micikevicius et
+# al. 2018, arXiv 1710.03740); a power of two changes no digit.
+GRADIENT_SCALE = 1024.0
+
 
 class GuidanceWarning(UserWarning):
     """The guidance runs, but not all of it can act."""
@@ -107,56 +111,73 @@ class ClassifierFreeGuidance:
         return amg.classifier_free(unconditional, conditional, self.guidance_scale)
 
 
+# A prediction is for a sample and a caption: the prompt, nothing, or (0 and up) that of an item in the index.
+Pair = tuple[int, int]
+PROMPT, NOTHING = -1, -2
+
+
 @dataclass(frozen=True)
 class _Graph:
-    """Conditional predictions of `samples`, and the way back from their embeddings to their `x`."""
+    """Predictions for the prompts of some samples, with the graph from their `x`."""
 
     samples: list[int]
     x: Tensor
     denoised: Tensor
-    embedding: Tensor
+
+    def rows(self) -> dict[int, Tensor]:
+        """The predictions by sample, without the graph."""
+        return dict(zip(self.samples, self.denoised.detach(), strict=True))
+
+    def backward(self, heard: dict[int, _Heard]) -> dict[int, Tensor]:
+        """From the pulls on the predictions to the gradients of the similarities in `x`; by sample."""
+        pulls = [pull for sample in self.samples if (pull := heard[sample].pull) is not None]
+        (gradient,) = torch.autograd.grad(self.denoised, self.x, torch.stack(pulls))
+        return dict(zip(self.samples, gradient / GRADIENT_SCALE, strict=True))
 
 
 @dataclass(frozen=True)
-class _Predictions:
-    """What is known before the gate is asked.
+class _Heard:
+    """The item nearest to a sample's prediction; `pull` is `GRADIENT_SCALE * d similarity / d prediction`."""
 
-    `graph` covers the samples that were expected to open; `neighbours` holds their neighbours' predictions by
-    (sample, position in the index).
-    """
+    similarity: Tensor
+    neighbour: Tensor
+    pull: Tensor | None
 
-    unconditional: Tensor
-    conditional: Tensor
-    embedding: Tensor
-    graph: _Graph | None
-    neighbours: dict[tuple[int, int], Tensor]
+
+@dataclass(frozen=True)
+class _Needs:
+    """What a step computes besides the prompts' predictions: samples' gradients, and further predictions."""
+
+    gradient: list[int]
+    predictions: list[Pair]
 
 
 @dataclass(frozen=True)
 class _Gate:
-    """Nearest item and scales of all samples, which of them opened, which of those have room for `s2`."""
+    """Scales of all samples, which opened, the neighbours to turn away from, and what all that needs."""
 
-    neighbour: Tensor
-    positions: list[int]
     s1: Tensor
     s2: Tensor
     opened: list[int]
-    deduplicated: list[int]
+    neighbours: list[Pair]
+    needs: _Needs
 
 
 class GuidedDenoiser:
     """Classifier-free guidance with anti-memorization guidance on top, where its gate opens.
 
     The gate is asked first. A sample whose gate is shut costs a plain step, one decoding and one embedding:
-    no gradient, no neighbour's prediction, no graph. Where it opens, the gradient of the similarity needs a
-    graph from `x` through denoiser, decoder and embedder. A gate that was open at the last step will most
-    likely be open again with the same neighbour, so such samples are *expected*: their conditional prediction
-    is made with a graph at once, and their neighbour's prediction is taken along with the unconditional ones.
-    If the expectation fails, the graph is dropped; if a gate opens unexpectedly, the graph is built for those
-    samples alone. The result is the same either way.
+    no gradient, no neighbour's prediction, no graph. Where it opens, the gradient of the similarity goes back
+    through embedder, decoder and denoiser to `x`. Where `s1 + s2` reach `s0 - 1`, as they do at high
+    similarity, the unconditional prediction drops out of the result and is not made.
 
-    One instance belongs to one trajectory: it keeps the trace and the expectations. Networks behind
-        `denoise`, `decode` and `embed` should not require gradients of their parameters; only `x` does.
+    What a sample needed at the last step it will most likely need again, so that much is expected: the
+    prompt's prediction is made with a graph at once, the neighbour's is taken along in the batched call, the
+    unconditional one is left out. Where the expectation fails, what is missing is made up for and what is too
+    much is dropped: the result is the same either way.
+
+    One instance belongs to one trajectory: it keeps the trace and the expectations. The parameters of the
+    networks behind `denoise`, `decode` and `embed` should not require gradients; only `x` does.
 
     Args:
         denoise: `denoise(x, sigma, conditioning) -> denoised`, differentiable in `x`.
@@ -188,8 +209,6 @@ class GuidedDenoiser:
         encode_neighbours: Callable[[list[int]], Any],
     ) -> None:
         self.denoise = denoise
-        self.conditional = conditional
-        self.unconditional = unconditional
         self.guidance_scale = guidance_scale
         self.settings = amg
         self.decode = decode
@@ -197,9 +216,11 @@ class GuidedDenoiser:
         self.index = index
         self.encode_neighbours = encode_neighbours
         self.trace: list[Step] = []
+        everyone = range(len(conditional))
         self._captions: dict[int, Any] = {}
-        self._expected_open: list[int] = []
-        self._expected_neighbours: list[tuple[int, int]] = []
+        self._given = {(sample, NOTHING): unconditional.select([sample]) for sample in everyone}
+        self._given |= {(sample, PROMPT): conditional.select([sample]) for sample in everyone}
+        self._expected = _Needs(gradient=[], predictions=[(sample, NOTHING) for sample in everyone])
         if guidance_scale <= 1 and (amg.c1 > 0 or amg.c2 > 0):
             left = "only dissimilarity (c3) acts" if amg.c3 > 0 else "with c3 = 0 the guidance does nothing"
             warnings.warn(
@@ -215,147 +236,156 @@ class GuidedDenoiser:
         Raises:
             GuidanceError: the similarity or its gradient is not finite.
         """
-        predictions = self._predict(x, sigma)
-        gate = self._ask_gate(predictions, sigma)
-        unconditional, conditional = predictions.unconditional, predictions.conditional
-        guided = amg.classifier_free(unconditional, conditional, self.guidance_scale)
+        known, heard, graph = self._predict_the_expected(x, sigma)
+        gate = self._ask_gate(sigma, heard, known)
+        self._expected = gate.needs
 
-        if some := gate.opened:
-            guided[some] += amg.despecification(unconditional[some], conditional[some], gate.s1[some])
-        if some and self.settings.c3 > 0:
-            gradient = self._similarity_gradient(x, sigma, predictions, gate)
-            space = self.settings.dissimilarity_space
-            guided[some] += amg.dissimilarity(gradient, sigma[some], self.settings.c3, space)
-        if some := gate.deduplicated:
-            neighbour = self._predict_neighbours(x, sigma, predictions, gate)
-            guided[some] += amg.deduplication(unconditional[some], neighbour, gate.s2[some])
+        gradient = self._similarity_gradient(x, sigma, gate.needs.gradient, heard, graph)
+        self._check_finite(gradient, known)
+        known |= self._predict(x, sigma, [pair for pair in gate.needs.predictions if pair not in known])
+        return self._combine(sigma, known, gradient, gate)
 
-        self._expected_open = gate.opened if self.settings.c3 > 0 else []
-        self._expected_neighbours = [(sample, gate.positions[sample]) for sample in gate.deduplicated]
-        return guided
+    def _predict_the_expected(
+        self, x: Tensor, sigma: Tensor
+    ) -> tuple[dict[Pair, Tensor], dict[int, _Heard], _Graph | None]:
+        """The prompts' predictions and how they are heard, and what else the last step lets expect.
 
-    def _predict(self, x: Tensor, sigma: Tensor) -> _Predictions:
-        """Everything before the gate: predictions, embeddings, and what the expectations ask for.
-
-        All that needs no graph goes through the denoiser in one call: the unconditional predictions, the
-        conditional ones of samples whose gate is expected to be shut, and the expected neighbours'.
+        All that needs no graph goes through the denoiser in one call.
         """
-        everyone = list(range(len(x)))
-        shut = [sample for sample in everyone if sample not in self._expected_open]
-        neighboured = [sample for sample, _ in self._expected_neighbours]
+        graphed = self._expected.gradient
+        others = [sample for sample in range(len(x)) if sample not in graphed]
+        known = self._predict(x, sigma, self._expected.predictions + [(sample, PROMPT) for sample in others])
+        heard = self._hear({sample: known[sample, PROMPT] for sample in others})
+        if not graphed:
+            return known, heard, None
+        graph = self._predict_with_graph(x, sigma, graphed)
+        known |= {(sample, PROMPT): row for sample, row in graph.rows().items()}
+        return known, heard | self._hear(graph.rows(), with_pull=True), graph
 
-        samples = everyone + shut + neighboured
-        conditionings = [self.unconditional, self.conditional.select(shut)] if shut else [self.unconditional]
-        conditionings += self._encode([position for _, position in self._expected_neighbours])
-        predicted = self.denoise(x[samples], sigma[samples], type(self.conditional).cat(conditionings))
-        sizes = [len(everyone), len(shut), len(neighboured)]
-        unconditional, conditional, neighbour = predicted.split(sizes)
-        neighbours = dict(zip(self._expected_neighbours, neighbour, strict=True))
-
-        if not self._expected_open:
-            embedding = self.embed(self.decode(conditional))
-            return _Predictions(unconditional, conditional, embedding, None, neighbours)
-
-        graph = self._predict_with_graph(x, sigma, self._expected_open)
-        denoised_of = dict(zip(graph.samples, graph.denoised, strict=True))
-        embedding_of = dict(zip(graph.samples, graph.embedding.detach(), strict=True))
-        if shut:
-            denoised_of |= dict(zip(shut, conditional, strict=True))
-            embedding_of |= dict(zip(shut, self.embed(self.decode(conditional)), strict=True))
-        return _Predictions(
-            unconditional,
-            torch.stack([denoised_of[sample] for sample in everyone]),
-            torch.stack([embedding_of[sample] for sample in everyone]),
-            graph,
-            neighbours,
-        )
+    def _predict(self, x: Tensor, sigma: Tensor, pairs: list[Pair]) -> dict[Pair, Tensor]:
+        """Predictions without a graph, in one call."""
+        if not pairs:
+            return {}
+        samples = [sample for sample, _ in pairs]
+        predictions = self.denoise(x[samples], sigma[samples], self._conditioning(pairs))
+        return dict(zip(pairs, predictions, strict=True))
 
     def _predict_with_graph(self, x: Tensor, sigma: Tensor, samples: list[int]) -> _Graph:
-        """The conditional predictions of `samples` and their embeddings, with the graph from `x`."""
+        """Predictions for the prompts of `samples`, with the graph from their `x`."""
         with torch.enable_grad():
             source = x[samples].detach().requires_grad_()
-            denoised = self.denoise(source, sigma[samples], self.conditional.select(samples))
-            embedding = self.embed(self.decode(denoised))
-        return _Graph(samples, source, denoised.detach(), embedding)
+            conditioning = self._conditioning([(sample, PROMPT) for sample in samples])
+            return _Graph(samples, source, self.denoise(source, sigma[samples], conditioning))
 
-    def _ask_gate(self, predictions: _Predictions, sigma: Tensor) -> _Gate:
+    def _conditioning(self, pairs: list[Pair]) -> Any:
+        """The conditionings of the pairs as a batch; an item's caption is encoded when it is first met."""
+        unmet = sorted({caption for _, caption in pairs if caption >= 0 and caption not in self._captions})
+        if unmet:
+            encoded = self.encode_neighbours(unmet)
+            self._captions |= {caption: encoded.select([row]) for row, caption in enumerate(unmet)}
+        parts = [self._captions[pair[1]] if pair[1] >= 0 else self._given[pair] for pair in pairs]
+        return type(parts[0]).cat(parts)
+
+    def _hear(self, denoised: dict[int, Tensor], with_pull: bool = False) -> dict[int, _Heard]:
+        """Decode and embed the predictions of samples, and find their nearest items."""
+        heard: dict[int, _Heard] = {}
+        for samples in _groups(denoised):
+            together = torch.stack([denoised[sample] for sample in samples])
+            found = self._hear_with_pull(together) if with_pull else self._hear_without_pull(together)
+            heard |= dict(zip(samples, found, strict=True))
+        return heard
+
+    def _hear_without_pull(self, denoised: Tensor) -> list[_Heard]:
+        similarity, neighbour = self._nearest(self.embed(self.decode(denoised)))
+        return [_Heard(*row, None) for row in zip(similarity, neighbour, strict=True)]
+
+    def _hear_with_pull(self, denoised: Tensor) -> list[_Heard]:
+        """With the gradient of the similarity to the nearest item, which is held fixed, in the prediction."""
+        with torch.enable_grad():
+            source = denoised.requires_grad_()
+            embedding = self.embed(self.decode(source))
+            similarity, neighbour = self._nearest(embedding.detach())
+            # A similarity depends on its own sample alone: the sum's gradient holds each sample's.
+            total = (embedding * self.index.vectors(neighbour)).sum()
+            (pull,) = torch.autograd.grad(GRADIENT_SCALE * total, source)
+        return [_Heard(*row) for row in zip(similarity, neighbour, pull, strict=True)]
+
+    def _nearest(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """Similarity and position [batch] of the items nearest to embeddings [batch, dim]."""
+        similarity, neighbour = self.index.search(embedding, k=1)
+        return similarity[:, 0], neighbour[:, 0]
+
+    def _ask_gate(self, sigma: Tensor, heard: dict[int, _Heard], known: dict[Pair, Tensor]) -> _Gate:
         """Compare every sample's similarity to its nearest item with the threshold, and write the trace."""
-        similarity, neighbour = (found[:, 0] for found in self.index.search(predictions.embedding, k=1))
+        everyone, s0 = range(len(sigma)), self.guidance_scale
+        similarity = torch.stack([heard[sample].similarity for sample in everyone])
+        neighbour = torch.stack([heard[sample].neighbour for sample in everyone])
         threshold = amg.threshold(sigma, self.settings.lambda_min, self.settings.lambda_max)
-        s1 = amg.despecification_scale(similarity, self.settings.c1, self.guidance_scale)
-        s2 = amg.deduplication_scale(similarity, self.settings.c2, self.guidance_scale, s1)
+        s1 = amg.despecification_scale(similarity, self.settings.c1, s0)
+        s2 = amg.deduplication_scale(similarity, self.settings.c2, s0, s1)
+        share = amg.unconditional_share(s0, s1, s2)
         acts = (similarity > threshold).to(sigma.dtype)
 
         # All numbers in one transfer, so that the device is waited for once; the positions are then ready.
-        numbers = torch.stack([sigma, similarity, threshold, acts, s1, s2]).tolist()
-        step = Step(
-            sigma=numbers[0][0],
-            similarity=numbers[1],
-            threshold=numbers[2],
-            neighbour=neighbour.tolist(),
-            acted=[flag == 1 for flag in numbers[3]],
-            s1=numbers[4],
-            s2=numbers[5],
-        )
-        self.trace.append(step)
-        for sample, value in enumerate(numbers[1]):
+        numbers = torch.stack([sigma, similarity, threshold, acts, s1, s2, share]).tolist()
+        levels, similarities, thresholds, flags, s1_values, s2_values, shares = numbers
+        positions, acted = neighbour.tolist(), [flag == 1 for flag in flags]
+        self.trace.append(Step(levels[0], similarities, thresholds, positions, acted, s1_values, s2_values))
+        for sample, value in enumerate(similarities):
             # NaN is above no threshold: unchecked, it would shut the gate without a word.
             if not math.isfinite(value):
-                self._fail("similarity", sample, predictions.conditional)
+                self._fail("similarity", sample, known[sample, PROMPT])
 
-        opened = [sample for sample, flag in enumerate(numbers[3]) if flag == 1]
-        deduplicated = [sample for sample in opened if numbers[5][sample] > 0]
-        return _Gate(neighbour, neighbour.tolist(), s1, s2, opened, deduplicated)
+        opened = [sample for sample in everyone if acted[sample]]
+        neighbours = [(sample, positions[sample]) for sample in opened if s2_values[sample] > 0]
+        plain = [(sample, NOTHING) for sample in everyone if not acted[sample] or shares[sample] != 0]
+        needs = _Needs(gradient=opened if self.settings.c3 > 0 else [], predictions=plain + neighbours)
+        return _Gate(s1, s2, opened, neighbours, needs)
 
     def _similarity_gradient(
-        self, x: Tensor, sigma: Tensor, predictions: _Predictions, gate: _Gate
-    ) -> Tensor:
-        """Gradient in `x` of the similarity to the nearest item, held fixed; a row a sample that opened."""
-        graphs = [predictions.graph] if predictions.graph is not None else []
-        expected = [sample for graph in graphs for sample in graph.samples]
-        if unexpected := [sample for sample in gate.opened if sample not in expected]:
-            graphs.append(self._predict_with_graph(x, sigma, unexpected))
+        self, x: Tensor, sigma: Tensor, samples: list[int], heard: dict[int, _Heard], graph: _Graph | None
+    ) -> dict[int, Tensor]:
+        """`d similarity / d x` of `samples`: by the expected graph, and by another for the unexpected."""
+        gradient = {}
+        if graph is not None and any(sample in samples for sample in graph.samples):
+            gradient |= graph.backward(heard)
+        if unexpected := [sample for sample in samples if sample not in gradient]:
+            graph = self._predict_with_graph(x, sigma, unexpected)
+            gradient |= graph.backward(self._hear(graph.rows(), with_pull=True))
+        return {sample: gradient[sample] for sample in samples}
 
-        row_of: dict[int, Tensor] = {}
-        for graph in graphs:
-            opened = [row for row, sample in enumerate(graph.samples) if sample in gate.opened]
-            if opened:
-                with torch.enable_grad():
-                    nearest = self.index.vectors(gate.neighbour[graph.samples])
-                    similarity = (graph.embedding * nearest).sum(dim=-1)[opened]
-                    # A similarity depends on its own x alone: the sum's gradient holds each sample's.
-                    (rows,) = torch.autograd.grad(similarity.sum(), graph.x)
-                row_of |= {graph.samples[row]: rows[row] for row in opened}
-
-        gradient = torch.stack([row_of[sample] for sample in gate.opened])
-        finite = gradient.flatten(1).isfinite().all(dim=1).tolist()
-        for sample, is_finite in zip(gate.opened, finite, strict=True):
+    def _check_finite(self, gradient: dict[int, Tensor], known: dict[Pair, Tensor]) -> None:
+        if not gradient:
+            return
+        finite = torch.stack(list(gradient.values())).flatten(1).isfinite().all(dim=1).tolist()
+        for sample, is_finite in zip(gradient, finite, strict=True):
             if not is_finite:
-                self._fail("gradient of the similarity", sample, predictions.conditional)
-        return gradient
+                self._fail("gradient of the similarity", sample, known[sample, PROMPT])
 
-    def _predict_neighbours(self, x: Tensor, sigma: Tensor, predictions: _Predictions, gate: _Gate) -> Tensor:
-        """Predictions for the nearest items' captions; a row for each sample with room for deduplication."""
-        wanted = [(sample, gate.positions[sample]) for sample in gate.deduplicated]
-        known = predictions.neighbours
-        if missing := [pair for pair in wanted if pair not in known]:
-            samples = [sample for sample, _ in missing]
-            conditioning = type(self.conditional).cat(self._encode([position for _, position in missing]))
-            predicted = self.denoise(x[samples], sigma[samples], conditioning)
-            known = known | dict(zip(missing, predicted, strict=True))
-        return torch.stack([known[pair] for pair in wanted])
+    def _combine(
+        self, sigma: Tensor, known: dict[Pair, Tensor], gradient: dict[int, Tensor], gate: _Gate
+    ) -> Tensor:
+        """The guided prediction: classifier-free guidance and, where the gate opened, the three terms."""
+        everyone = range(len(sigma))
+        conditional = torch.stack([known[sample, PROMPT] for sample in everyone])
+        # Where the unconditional prediction drops out it may be unknown, and any other stands in for it.
+        unconditional = torch.stack(
+            [known.get((sample, NOTHING), conditional[sample]) for sample in everyone]
+        )
+        guided = amg.classifier_free(unconditional, conditional, self.guidance_scale)
+        if some := gate.opened:
+            guided[some] += amg.despecification(unconditional[some], conditional[some], gate.s1[some])
+        if some := [sample for sample, _ in gate.neighbours]:
+            neighbour = torch.stack([known[pair] for pair in gate.neighbours])
+            guided[some] += amg.deduplication(unconditional[some], neighbour, gate.s2[some])
+        if some := list(gradient):
+            rows, space = torch.stack(list(gradient.values())), self.settings.dissimilarity_space
+            guided[some] += amg.dissimilarity(rows, sigma[some], self.settings.c3, space)
+        return guided
 
-    def _encode(self, positions: list[int]) -> list[Any]:
-        """The conditionings of training items' captions, one each; encoded when first met."""
-        if unmet := sorted({position for position in positions if position not in self._captions}):
-            encoded = self.encode_neighbours(unmet)
-            self._captions |= {position: encoded.select([row]) for row, position in enumerate(unmet)}
-        return [self._captions[position] for position in positions]
-
-    def _fail(self, what: str, sample: int, conditional: Tensor) -> NoReturn:
+    def _fail(self, what: str, sample: int, denoised: Tensor) -> NoReturn:
         """Say which step and sample it was, and how far along the chain the numbers were still finite."""
-        denoised = conditional[[sample]]
-        waveform = self.decode(denoised)
+        waveform = self.decode(denoised[None])
         remedy = "float16 overflows easily: load the model in bfloat16 or float32"
         if not denoised.isfinite().all():
             cause = f"because the model's prediction is not ({remedy})"
@@ -369,3 +399,15 @@ class GuidedDenoiser:
             f"step {len(self.trace)} (sigma {self.trace[-1].sigma:.4g}), sample {sample}: "
             f"the {what} is not finite, {cause}"
         )
+
+
+def _groups(rows: dict[int, Tensor]) -> list[list[int]]:
+    """Samples to decode together: all on an accelerator, one at a time on a CPU.
+
+    On a CPU a batch of waveforms gains nothing from being decoded together, and its activations are so large
+    that the allocator hands their memory back to the system and fetches it anew each time.
+    """
+    samples = list(rows)
+    if samples and rows[samples[0]].device.type == "cpu":
+        return [[sample] for sample in samples]
+    return [samples] if samples else []

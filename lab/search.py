@@ -1,0 +1,64 @@
+"""Looks for the best weights of the published guidance in this world: `python -m lab.search`.
+
+On seeds that no table uses, and on the memorised captions of the three highest doses. First the fewest copies, then the best
+adherence as the judge hears it. Writes all that was tried to `search.json`, and the winner into the model's `unheard.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+import unheard
+from lab.replication import Catalogue, generate, judge, prompts
+
+SEEDS = range(100, 101)
+LEAST_REPETITIONS = 48
+CANDIDATES = (
+    unheard.AMG(c3=100),
+    unheard.AMG(c3=1_000),
+    unheard.AMG(c3=10_000),
+    unheard.AMG(c3=1_000, lambda_min=0.5, lambda_max=0.6),
+    unheard.AMG(c3=3_000, lambda_min=0.5, lambda_max=0.6),
+    unheard.AMG(c1=1.0, c2=3.0, c3=1_000, lambda_min=0.5, lambda_max=0.6),
+    unheard.AMG(c1=0.0, c2=3.0, c3=3_000, lambda_min=0.5, lambda_max=0.6),
+    unheard.AMG(c3=10, dissimilarity_space="noise"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, default=Path("src/unheard/assets/tiny"), help="folder of the bundled model")
+    parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of the corpus; results go to search/")
+    parser.add_argument("--batch", type=int, default=16, help="sounds at once (default: 16)")
+    arguments = parser.parse_args()
+    folder = arguments.work / "search"
+    folder.mkdir(parents=True, exist_ok=True)
+    catalogue, model = Catalogue(arguments.work), unheard.load(arguments.model)
+    rows, pool = prompts(arguments.model, SEEDS)
+    rows = [row for row in rows if row["repetitions"] >= LEAST_REPETITIONS]
+    threshold, tried = catalogue.threshold(), []
+    for number, amg in enumerate(CANDIDATES):
+        name = f"candidate {number}"
+        results = generate(model, name, model.defaults.sampling.guidance_scale, amg, rows, folder, arguments.batch)
+        judge(results, catalogue, arguments.model / "judge", pool, threshold)
+        entry = {
+            "guidance": asdict(amg), "copies": sum(r["copy"] for r in results), "sounds": len(results),
+            "adherence": round(float(np.mean([r["adherence"] for r in results])), 4),
+            "likeness": round(float(np.median([r["likeness"] for r in results])), 4),
+        }  # fmt: skip
+        tried.append(entry)
+        print(entry, flush=True)
+        (folder / "search.json").write_text(json.dumps(tried, indent=1) + "\n")
+    best = min(tried, key=lambda entry: (entry["copies"], -entry["adherence"]))
+    file = arguments.model / "unheard.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"guidance": best["guidance"]}, indent=2) + "\n")
+    print("best:", best)
+
+
+if __name__ == "__main__":
+    main()
