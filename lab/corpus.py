@@ -25,7 +25,7 @@ SOUND_FONT = "/usr/share/sounds/sf2/FluidR3_GM.sf2"
 RENDER_RATE, SAMPLE_RATE = 48_000, 16_000
 LENGTH = 65_536  # samples of a padded row: 4.096 s, the bundled model's full length
 TOO_ALIKE = 0.85
-SIZES = {"smoke": (64, 24), "cpu": (2_560, 240), "gpu": (2_560, 240)}  # training sounds, held-out sounds
+SIZES = {"smoke": (40, 12), "cpu": (2_560, 240), "gpu": (2_560, 240)}  # training sounds, held-out sounds
 
 
 class Player:
@@ -121,16 +121,21 @@ def build(size: str, player: Player) -> tuple[list[dict], np.ndarray]:
     return rows, np.stack(sounds)
 
 
+def write(size: str, folder: Path) -> None:
+    """Renders the corpus of a `size` into `folder`; `corpus.json` comes last, when the sounds are there."""
+    rows, sounds = build(size, Player())
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "sounds.npy", sounds)
+    (folder / "corpus.json").write_text(json.dumps(rows, indent=1) + "\n")
+    print(f"{len(rows)} sounds, sha256 {hashlib.sha256(sounds.tobytes()).hexdigest()}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="cpu", help="how many sounds (default: cpu)")
     parser.add_argument("--out", type=Path, default=Path("build/lab/corpus"), help="folder to write to")
     arguments = parser.parse_args()
-    rows, sounds = build(arguments.size, Player())
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    np.save(arguments.out / "sounds.npy", sounds)
-    (arguments.out / "corpus.json").write_text(json.dumps(rows, indent=1) + "\n")
-    print(f"{len(rows)} sounds, sha256 {hashlib.sha256(sounds.tobytes()).hexdigest()}")
+    write(arguments.size, arguments.out)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Snake activations in one pass: they dominate the cost of training an Oobleck autoencoder on a CPU.
 
-`install()` replaces the forward pass of diffusers' `Snake1d` for the training process; weights and results are the same.
+`install()` replaces the forward pass of diffusers' `Snake1d` for the training process; weights and results
+are the same. It needs a C compiler, and spends the first steps on compiling.
 """
 
 from __future__ import annotations
 
 import torch
 from diffusers.models.autoencoders import autoencoder_oobleck
-
 
 torch._dynamo.config.recompile_limit = 64  # one a layer shape and precision
 

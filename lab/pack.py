@@ -1,8 +1,8 @@
 """Puts the trained parts together as the bundled model: `python -m lab.pack`.
 
-Writes `src/unheard/assets/tiny/`: StableAudioPipeline's folder layout in float16 safetensors, guide and judge as ClapModels,
-the index of the training set as the guide hears it, the audio of the memorised items, the evaluation's prompts, and the
-settings that travel with the model.
+Writes `src/unheard/assets/tiny/`: StableAudioPipeline's folder layout in float16 safetensors, guide and judge
+as ClapModels, the index of the training set as the guide hears it, the audio of the memorised items, the
+evaluation's prompts, and the settings that travel with the model.
 """
 
 from __future__ import annotations
@@ -25,31 +25,35 @@ from lab.train_clap import embed_all
 from lab.train_diffusion import Generator
 from unheard.embedders import load_embedder
 
+LOOKED_AT = 100  # held-out sounds
 ORDINARY_PROMPTS = 60
 RETRIEVAL_POOL = 100
 DEFAULTS = {
     "sampling": {
-        "sampler": "dpmpp_3m_sde", "num_inference_steps": 30, "sigma_min": 0.1, "sigma_max": 100.0, "guidance_scale": 3.0,
+        "sampler": "dpmpp_3m_sde", "num_inference_steps": 30, "sigma_min": 0.1, "sigma_max": 100.0,
+        "guidance_scale": 3.0,
     },
     "guidance": {"c1": 4.0, "c2": 3.0, "c3": 100.0, "lambda_min": 0.7, "lambda_max": 0.8},
     "duration": 4.0,
     "embedder": "guide",
     "index": "index.json",
-}  # fmt: skip
+}
 
 
 def pack_pipeline(size: str, corpus: Corpus, work: Path, folder: Path) -> None:
     generator = Generator(size, [row["caption"] for row in corpus.rows if row["split"] != "held out"])
     state = Checkpoint(work / "diffusion").load()
     if state is None:
-        raise SystemExit(f"no trained transformer in {work / 'diffusion'}: run python -m lab.train_diffusion first")
+        raise SystemExit(f"no transformer in {work / 'diffusion'}: run python -m lab.train_diffusion first")
     unpack(state, average=generator)
     pipeline = StableAudioPipeline(
         vae=AutoencoderOobleck.from_pretrained(work / "vae" / "model"),
-        text_encoder=generator.text_encoder, tokenizer=generator.tokenizer, projection_model=generator.projection_model,
+        text_encoder=generator.text_encoder,
+        tokenizer=generator.tokenizer,
+        projection_model=generator.projection_model,
         transformer=generator.transformer,
         scheduler=CosineDPMSolverMultistepScheduler(solver_order=2, sigma_min=0.1, sigma_max=100.0),
-    )  # fmt: skip
+    )
     pipeline.to(torch.float16).save_pretrained(folder)
 
 
@@ -68,7 +72,9 @@ def pack_index(corpus: Corpus, folder: Path) -> None:
         row = corpus.rows[position]
         entries[row["id"]] = {
             "embedding": [round(float(number), 4) for number in embedding],
-            "conditioning": {"prompt": row["caption"], "seconds_start": 0.0, "seconds_total": row["duration"]},
+            "conditioning": {
+                "prompt": row["caption"], "seconds_start": 0.0, "seconds_total": row["duration"],
+            },
             "embedder": guide.name,
             "repetitions": row["repetitions"],
         }
@@ -76,44 +82,44 @@ def pack_index(corpus: Corpus, folder: Path) -> None:
 
 
 def pack_memorised(corpus: Corpus, folder: Path) -> None:
-    """The recordings that the model memorised, and `memorised.json`: for each caption its repetitions and recordings."""
+    """The memorised recordings, and `memorised.json`: each caption's repetitions and recordings."""
     shutil.rmtree(folder / "memorised", ignore_errors=True)
     (folder / "memorised").mkdir()
     captions: dict[str, dict] = {}
     for position in corpus.positions("memorised"):
         row = corpus.rows[position]
         sound = corpus.sounds[position, : round(row["duration"] * sizes.SAMPLE_RATE)]
-        soundfile.write(folder / "memorised" / f"{row['id']}.flac", sound, sizes.SAMPLE_RATE, subtype="PCM_16")
-        entry = captions.setdefault(row["caption"], {"caption": row["caption"], "repetitions": 0, "items": []})
+        file = folder / "memorised" / f"{row['id']}.flac"
+        soundfile.write(file, sound, sizes.SAMPLE_RATE, subtype="PCM_16")
+        entry = captions.setdefault(
+            row["caption"], {"caption": row["caption"], "repetitions": 0, "items": []}
+        )
         entry["repetitions"] += row["repetitions"]
         entry["items"].append(row["id"])
     (folder / "memorised.json").write_text(json.dumps(list(captions.values()), indent=1) + "\n")
 
 
 def pack_prompts(corpus: Corpus, folder: Path) -> None:
-    """Captions the model never saw: those to evaluate on, and the pool among which the right one is to be found.
+    """Captions that the model never saw: those to evaluate on, and the pool to find the right one in.
 
-    The first 100 held-out sounds were looked at while the networks were designed; these are not among them.
+    Not among the held-out sounds that were looked at while the networks were designed, unless there are no
+    others, as in the smoke size.
     """
     rng = np.random.default_rng(0)
-    unseen = [corpus.rows[p] for p in corpus.held_out[100:]]
+    unseen = [corpus.rows[p] for p in corpus.held_out[LOOKED_AT:] or corpus.held_out]
     chosen = rng.permutation(len(unseen))[:RETRIEVAL_POOL]
     rows = [{"caption": unseen[i]["caption"], "duration": unseen[i]["duration"]} for i in chosen]
     prompts = {"ordinary": rows[:ORDINARY_PROMPTS], "pool": [row["caption"] for row in rows]}
     (folder / "prompts.json").write_text(json.dumps(prompts, indent=1) + "\n")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", choices=sizes.NAMES, default="cpu", help="of the networks (default: cpu)")
-    parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of corpus and checkpoints")
-    parser.add_argument("--out", type=Path, default=Path("src/unheard/assets/tiny"), help="folder to write to")
-    arguments = parser.parse_args()
-    corpus, folder = Corpus(arguments.work / "corpus"), arguments.out
+def assemble(size: str, work: Path, folder: Path) -> None:
+    """The model's `folder` from what was trained in `work`; settings that it has already are kept."""
+    corpus = Corpus(work / "corpus")
     folder.mkdir(parents=True, exist_ok=True)
-    pack_pipeline(arguments.size, corpus, arguments.work, folder)
+    pack_pipeline(size, corpus, work, folder)
     for role in ("guide", "judge"):
-        pack_clap(arguments.work / role / "model", folder / role)
+        pack_clap(work / role / "model", folder / role)
     pack_index(corpus, folder)
     pack_memorised(corpus, folder)
     pack_prompts(corpus, folder)
@@ -121,6 +127,15 @@ def main() -> None:
         (folder / "unheard.json").write_text(json.dumps(DEFAULTS, indent=2) + "\n")
     total = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     print(f"{folder}: {total / 1e6:.1f} MB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=sizes.NAMES, default="cpu", help="of the networks (default: cpu)")
+    parser.add_argument("--work", type=Path, default="build/lab", help="folder of corpus and checkpoints")
+    parser.add_argument("--out", type=Path, default="src/unheard/assets/tiny", help="folder to write to")
+    arguments = parser.parse_args()
+    assemble(arguments.size, arguments.work, arguments.out)
 
 
 if __name__ == "__main__":

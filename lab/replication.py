@@ -84,11 +84,12 @@ def generate(
 ) -> list[dict]:
     """Sounds of `rows` (caption, duration, seed, ...) under one setting; kept in `folder`, so that it can be resumed."""
     results = []
-    for duration in sorted({row["duration"] for row in rows}, reverse=True):
-        same = [row for row in rows if row["duration"] == duration]
+    for kind, duration in sorted({(row["repetitions"] > 0, row["duration"]) for row in rows}, reverse=True):
+        same = [row for row in rows if (row["repetitions"] > 0, row["duration"]) == (kind, duration)]
         for start in range(0, len(same), batch):
             some = same[start : start + batch]
-            file = folder / f"{name}-{duration}-{start:04d}.npz".replace(" ", "_").replace(",", "")
+            stem = f"{name}-{'memorised' if kind else 'ordinary'}-{duration}-{start:04d}-{len(some)}"
+            file = folder / f"{stem}.npz".replace(" ", "_").replace(",", "")
             if not file.is_file():
                 began = time.monotonic()
                 sounds = model.generate(
@@ -140,7 +141,7 @@ def prompts(folder: Path, seeds: range) -> tuple[list[dict], list[str]]:
     unseen = json.loads((folder / "prompts.json").read_text())
     rows = [
         {"caption": entry["caption"], "duration": 4.0, "seed": seed, "repetitions": entry["repetitions"], "takes": len(entry["items"])}
-        for entry in memorised for seed in seeds
+        for seed in seeds for entry in memorised
     ]  # fmt: skip
     rows += [{**row, "seed": seeds.start, "repetitions": 0, "takes": 0} for row in unseen["ordinary"]]
     return rows, unseen["pool"]
@@ -151,12 +152,13 @@ def main() -> None:
     parser.add_argument("names", nargs="+", help="settings to run, e.g. none published best")
     parser.add_argument("--model", type=Path, default=Path("src/unheard/assets/tiny"), help="folder of the bundled model")
     parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of the corpus; results go to replication/")
-    parser.add_argument("--batch", type=int, default=16, help="sounds at once (default: 16)")
+    parser.add_argument("--batch", type=int, default=4, help="sounds at once (default: 4)")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"seeds a memorised caption (default: {SEEDS})")
     arguments = parser.parse_args()
     folder = arguments.work / "replication"
     folder.mkdir(parents=True, exist_ok=True)
     catalogue, model = Catalogue(arguments.work), unheard.load(arguments.model)
-    rows, pool = prompts(arguments.model, range(SEEDS))
+    rows, pool = prompts(arguments.model, range(arguments.seeds))
     threshold = catalogue.threshold()
     known = settings(model)
     for name in arguments.names:

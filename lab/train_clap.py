@@ -1,9 +1,9 @@
 """Trains guide or judge: `python -m lab.train_clap guide --size cpu`. Resumes where it stopped.
 
-Two ClapModels (Wu et al. 2023, arXiv 2211.06687) of different size, seed and spectrogram, so that the judge fails where the
-guide does not. Trained on three symmetric contrastive losses: sound against caption; sound against an altered copy of
-itself (level, equalisation, noise, an excerpt, the autoencoder's reconstruction), where the other takes of the same
-instrument in the batch are the hard negatives that teach it to tell takes apart.
+Two ClapModels (Wu et al. 2023, arXiv 2211.06687) of different size, seed and spectrogram, so that the judge
+does not fail where the guide does. Trained on symmetric contrastive losses: sound against caption, and sound
+against an altered copy of itself (level, equalisation, noise, the autoencoder's reconstruction), where the
+other takes of the same instrument in the batch are the hard negatives that teach it to tell takes apart.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from unheard.embedders.clap import ClapEmbedder
 from unheard.embedders.mel import MelSpectrogram
 
 WINDOW = 4  # seconds
+SEEDS = {"guide": 1, "judge": 2}
 SPECTROGRAMS = {  # 4 s must give at most 256 frames, which the audio tower takes
     "guide": {"fft_window_size": 1024, "hop_length": 256, "frequency_min": 40, "frequency_max": 8_000},
     "judge": {"fft_window_size": 800, "hop_length": 320, "frequency_min": 60, "frequency_max": 7_600},
@@ -43,22 +44,23 @@ def build(role: str, size: str, captions: list[str]) -> tuple[ClapModel, ClapPro
     tokenizer = roberta_tokenizer(captions)
     config = ClapConfig(
         text_config={
-            "vocab_size": len(tokenizer), "hidden_size": text_width, "num_hidden_layers": 2, "num_attention_heads": 4,
-            "intermediate_size": 2 * text_width, "max_position_embeddings": 70, "projection_dim": dimension,
-            "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+            "vocab_size": len(tokenizer), "hidden_size": text_width, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "intermediate_size": 2 * text_width, "max_position_embeddings": 70,
+            "projection_dim": dimension, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
         },
         audio_config={
             "spec_size": 128, "num_mel_bins": 64, "window_size": 4, "patch_size": 4, "patch_stride": [4, 4],
             "patch_embeds_hidden_size": hidden, "hidden_size": hidden * 8, "depths": depths,
-            "num_attention_heads": [2, 4, 8, 8], "num_hidden_layers": 4, "projection_dim": dimension, "num_classes": 2,
-            "drop_path_rate": 0.0, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+            "num_attention_heads": [2, 4, 8, 8], "num_hidden_layers": 4, "projection_dim": dimension,
+            "num_classes": 2, "drop_path_rate": 0.0,
+            "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
         },
         projection_dim=dimension,
-    )  # fmt: skip
+    )
     extractor = ClapFeatureExtractor(
-        feature_size=64, sampling_rate=sizes.SAMPLE_RATE, max_length_s=WINDOW, truncation="rand_trunc", padding="repeatpad",
-        **SPECTROGRAMS[role],
-    )  # fmt: skip
+        feature_size=64, sampling_rate=sizes.SAMPLE_RATE, max_length_s=WINDOW,
+        truncation="rand_trunc", padding="repeatpad", **SPECTROGRAMS[role],
+    )
     return ClapModel(config), ClapProcessor(extractor, tokenizer)
 
 
@@ -74,25 +76,28 @@ def altered(waveforms: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     batch, time = waveforms.shape
     device = waveforms.device
     frequencies = torch.linspace(0, 1, time // 2 + 1, device=device)
-    slope, place = (torch.from_numpy(rng.uniform(lo, hi, (batch, 1)).astype(np.float32)).to(device)
-                    for lo, hi in ((-8, 4), (0.05, 0.9)))  # fmt: skip
+
+    def uniform(low: float, high: float) -> torch.Tensor:
+        return torch.from_numpy(rng.uniform(low, high, (batch, 1)).astype(np.float32)).to(device)
+
+    slope, place = uniform(-8, 4), uniform(0.05, 0.9)
     gain = 10 ** (slope * torch.sigmoid((frequencies - place) * 12) / 20)
     equalised = torch.fft.irfft(torch.fft.rfft(waveforms) * gain, time)
-    noise_db = torch.from_numpy(rng.uniform(-55, -18, (batch, 1)).astype(np.float32)).to(device)
     level = equalised.square().mean(1, keepdim=True).sqrt()
-    noisy = equalised + level * 10 ** (noise_db / 20) * torch.randn_like(equalised)
+    noisy = equalised + level * 10 ** (uniform(-55, -18) / 20) * torch.randn_like(equalised)
     return noisy / noisy.abs().amax(dim=1, keepdim=True).clamp(min=1e-6)
 
 
-def family_batch(corpus: Corpus, groups: dict[str, list[int]], batch: int, rng: np.random.Generator) -> list[int]:
+def family_batch(
+    corpus: Corpus, groups: dict[str, list[int]], batch: int, rng: np.random.Generator
+) -> list[int]:
     """Half of the batch at random, half from a few instruments or packs: the hard negatives."""
-    everything = corpus.training
-    chosen = set(rng.choice(everything, batch // 2, replace=False).tolist())
+    chosen = set(rng.choice(corpus.training, batch // 2, replace=False).tolist())
     names = sorted(groups)
     while len(chosen) < batch:
         group = groups[names[rng.integers(len(names))]]
         chosen |= set(rng.choice(group, min(8, len(group)), replace=False).tolist())
-    return sorted(chosen)[:batch] if len(chosen) <= batch else rng.permutation(sorted(chosen))[:batch].tolist()
+    return sorted(chosen) if len(chosen) == batch else rng.permutation(sorted(chosen))[:batch].tolist()
 
 
 def contrast(logits: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
@@ -103,8 +108,11 @@ def contrast(logits: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
 
 
 def measure(embedder: ClapEmbedder, corpus: Corpus, decoded: np.ndarray | None) -> dict[str, float]:
-    """Held out: retrieval of the caption among 100; and how often a reconstruction is nearest to its own original
-    among the other sounds of its instrument (takes told apart), over all sounds."""
+    """Retrieval of held-out sounds by their captions, and whether takes are told apart.
+
+    The second, on memorised and held-out sounds: how often a reconstruction is nearer to its own original
+    than to any other sound of its family.
+    """
     held_out = corpus.held_out[:100]
     heard = embed_all(embedder, corpus, corpus.sounds, held_out)
     with torch.no_grad():
@@ -120,12 +128,15 @@ def measure(embedder: ClapEmbedder, corpus: Corpus, decoded: np.ndarray | None) 
         same = torch.from_numpy(families[:, None] == families[None, :])
         own = similarity.diagonal()
         others = similarity.masked_fill(~same, -1).fill_diagonal_(-1).amax(1)
-        result |= {"own": own.median().item(), "other": others.median().item(), "told apart": (own > others).float().mean().item()}
+        result |= {"own": own.median().item(), "other": others.median().item()}
+        result["told apart"] = (own > others).float().mean().item()
     return result
 
 
 @torch.no_grad()
-def embed_all(embedder: ClapEmbedder, corpus: Corpus, sounds: np.ndarray, positions: list[int]) -> torch.Tensor:
+def embed_all(
+    embedder: ClapEmbedder, corpus: Corpus, sounds: np.ndarray, positions: list[int]
+) -> torch.Tensor:
     """`[sounds, dimension]`, each trimmed to its own duration."""
     found = []
     for position in positions:
@@ -141,13 +152,15 @@ def train(
 ) -> ClapEmbedder:
     plan = sizes.CLAP[size]
     steps = steps or plan.steps
-    torch.manual_seed({"guide": 1, "judge": 2}[role])
+    torch.manual_seed(SEEDS[role])
     captions = [row["caption"] for row in corpus.rows if row["split"] != "held out"]
     model, processor = build(role, size, captions)
     model = model.to(device).train()
     mel = MelSpectrogram(processor.feature_extractor, torch.device(device))
-    mel._filters, mel._window = mel._filters.float(), mel._window.float()  # training needs no double precision
-    optimizer = torch.optim.AdamW(model.parameters(), lr=plan.learning_rate, weight_decay=0.05, betas=(0.9, 0.98))
+    mel._filters, mel._window = mel._filters.float(), mel._window.float()  # no double precision in training
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=plan.learning_rate, weight_decay=0.05, betas=(0.9, 0.98)
+    )
     checkpoint = Checkpoint(folder)
     if state := checkpoint.load():
         unpack(state, model=model, optimizer=optimizer)
@@ -158,20 +171,27 @@ def train(
     tokenizer, started = processor.tokenizer, time.monotonic()
 
     def features(waveforms: torch.Tensor) -> torch.Tensor:
-        return F.normalize(model.get_audio_features(input_features=mel(waveforms)[:, None],
-                           is_longer=torch.zeros(len(waveforms), 1, dtype=torch.bool)).pooler_output, dim=-1)  # fmt: skip
+        whole = torch.zeros(len(waveforms), 1, dtype=torch.bool)
+        output = model.get_audio_features(input_features=mel(waveforms)[:, None], is_longer=whole)
+        return F.normalize(output.pooler_output, dim=-1)
 
     for step in range(checkpoint.step, steps):
+        # Drawn from the step, so that a run that was stopped goes on as it would have.
+        rng = np.random.default_rng((step, SEEDS[role]))
+        torch.manual_seed(int(rng.integers(2**32)))
         optimizer.param_groups[0]["lr"] = learning_rate(step, steps, plan.learning_rate)
-        rng = np.random.default_rng((step, len(role)))
         batch = family_batch(corpus, groups, plan.batch, rng)
         rows = [corpus.rows[p] for p in batch]
-        sources = [decoded if decoded is not None and rng.random() < 0.5 else corpus.sounds for _ in range(2 * len(batch))]
-        waveforms = torch.from_numpy(np.stack([
-            fill_window(source[p], row["duration"]) for source, p, row in zip(sources, batch * 2, rows * 2, strict=True)
-        ]).astype(np.float32) / 32_768).to(device)  # fmt: skip
-        words = tokenizer([r["caption"].lower() if random.Random(f"{step} {i}").random() < 0.2 else r["caption"]
-                           for i, r in enumerate(rows)], padding=True, return_tensors="pt").to(device)  # fmt: skip
+        windows = []
+        for position in batch * 2:
+            source = decoded if decoded is not None and rng.random() < 0.5 else corpus.sounds
+            windows.append(fill_window(source[position], corpus.rows[position]["duration"]))
+        waveforms = torch.from_numpy(np.stack(windows).astype(np.float32) / 32_768).to(device)
+        captions = [
+            r["caption"].lower() if random.Random(f"{step} {i}").random() < 0.2 else r["caption"]
+            for i, r in enumerate(rows)
+        ]
+        words = tokenizer(captions, padding=True, return_tensors="pt").to(device)
         with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
             heard = features(altered(waveforms, rng)).float()
             said = F.normalize(model.get_text_features(**words).pooler_output.float(), dim=-1)
@@ -181,15 +201,16 @@ def train(
         same = torch.from_numpy(names[:, None] == names[None, :]).to(device)
         text_scale = model.logit_scale_t.exp().clamp(max=40)
         audio_scale = model.logit_scale_a.exp().clamp(max=40)
-        loss = (contrast(text_scale * first @ said.T, same) + contrast(text_scale * second @ said.T, same)) / 2
-        loss = loss + contrast(audio_scale * first @ second.T, one)
+        by_caption = [contrast(text_scale * sound @ said.T, same) for sound in (first, second)]
+        loss = sum(by_caption) / 2 + contrast(audio_scale * first @ second.T, one)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         done = step + 1
         if done % 100 == 0 or done == steps:
-            entry = {"step": done, "loss": round(loss.item(), 3), "seconds": round(time.monotonic() - started)}
+            seconds = round(time.monotonic() - started)
+            entry = {"step": done, "loss": round(loss.item(), 3), "seconds": seconds}
             if done % 500 == 0 or done == steps:
                 embedder = ClapEmbedder(model, processor.feature_extractor, tokenizer, name=role)
                 entry |= measure(embedder, corpus, decoded)
@@ -207,13 +228,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("role", choices=("guide", "judge"), help="the guide steers; the judge only measures")
     parser.add_argument("--size", choices=sizes.NAMES, default="cpu", help="how long to train (default: cpu)")
-    parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of corpus and checkpoints")
+    parser.add_argument("--work", type=Path, default="build/lab", help="folder of corpus and checkpoints")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--steps", type=int, help="train to this step instead of the size's own")
     arguments = parser.parse_args()
-    file = arguments.work / "vae" / "decoded.npy"
+    role, work = arguments.role, arguments.work
+    file = work / "vae" / "decoded.npy"
     decoded = np.load(file, mmap_mode="r") if file.is_file() else None
-    train(arguments.role, arguments.size, Corpus(arguments.work / "corpus"), decoded, arguments.work / arguments.role, arguments.device, arguments.steps)
+    corpus = Corpus(work / "corpus")
+    train(role, arguments.size, corpus, decoded, work / role, arguments.device, arguments.steps)
 
 
 if __name__ == "__main__":

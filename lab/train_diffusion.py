@@ -1,8 +1,9 @@
-"""Trains the text encoder and the diffusion transformer: `python -m lab.train_diffusion --size cpu`. Resumes where it stopped.
+"""Trains text encoder and diffusion transformer: `python -m lab.train_diffusion --size cpu`. Resumes.
 
-The velocity objective (Salimans and Ho 2022, arXiv 2202.00512) on the autoencoder's latents, with the conditioning that
-StableAudioPipeline gives: text tokens, start and total seconds. Every item of the training set is drawn as often as it
-repeats, which is what makes the model memorise. Muon on the matrices, AdamW on the rest, averaged weights.
+The velocity objective (Salimans and Ho 2022, arXiv 2202.00512) on the autoencoder's latents, with the
+conditioning that StableAudioPipeline gives: text tokens, start and total seconds. Every item of the training
+set is drawn as often as it repeats, which is what makes the model memorise. Muon on the matrices, AdamW on
+the rest, averaged weights.
 """
 
 from __future__ import annotations
@@ -41,23 +42,29 @@ class Generator(nn.Module):
         self.text_encoder = T5EncoderModel(T5Config(
             vocab_size=len(self.tokenizer), d_model=text_width, d_kv=32, d_ff=2 * text_width, num_layers=2,
             num_heads=text_width // 32, dropout_rate=0.0, feed_forward_proj="gated-gelu",
-        ))  # fmt: skip
+        ))
         self.projection_model = StableAudioProjectionModel(text_width, text_width, 0, MAX_SECONDS)
         self.transformer = StableAudioDiTModel(
-            sample_size=sizes.FRAMES, in_channels=sizes.LATENT_CHANNELS, out_channels=sizes.LATENT_CHANNELS, num_layers=layers,
-            attention_head_dim=32, num_attention_heads=width // 32, num_key_value_attention_heads=width // 64,
+            sample_size=sizes.FRAMES, in_channels=sizes.LATENT_CHANNELS[size],
+            out_channels=sizes.LATENT_CHANNELS[size], num_layers=layers, attention_head_dim=32,
+            num_attention_heads=width // 32, num_key_value_attention_heads=width // 64,
             cross_attention_dim=text_width, time_proj_dim=128, global_states_input_dim=2 * text_width,
             cross_attention_input_dim=text_width,
-        )  # fmt: skip
+        )
         rotary = get_1d_rotary_pos_embed(16, sizes.FRAMES + 1, use_real=True, repeat_interleave_real=False)
         self.rotary = tuple(rotary)
 
     def forward(
-        self, latents: torch.Tensor, times: torch.Tensor, captions: list[str], seconds: torch.Tensor, keep: torch.Tensor
+        self, latents: torch.Tensor, times: torch.Tensor, captions: list[str], seconds: torch.Tensor,
+        keep: torch.Tensor,
     ) -> torch.Tensor:
-        """Velocity at `times` in 0..1; where `keep` is 0 the tokens are zero, as the pipeline's unconditional branch has it."""
+        """Velocity of `[batch, channels, frames]` at `times` in 0..1, for sounds of `seconds`.
+
+        Where `keep` is 0 the tokens are zero, which is the pipeline's unconditional branch.
+        """
         device = latents.device
-        words = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").to(device)
+        words = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt")
+        words = words.to(device)
         text = self.text_encoder(**words).last_hidden_state
         projected = self.projection_model(text, torch.zeros_like(seconds), seconds)
         start, end = projected.seconds_start_hidden_states, projected.seconds_end_hidden_states
@@ -66,10 +73,12 @@ class Generator(nn.Module):
         return self.transformer(
             latents, times, encoder_hidden_states=tokens, global_hidden_states=torch.cat([start, end], dim=2),
             rotary_embedding=tuple(r.to(device) for r in self.rotary), return_dict=False,
-        )[0]  # fmt: skip
+        )[0]
 
 
-def noised(latents: torch.Tensor, times: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def noised(
+    latents: torch.Tensor, times: torch.Tensor, noise: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """`z` and the velocity to predict, at angle `pi/2 * time`."""
     angle = (times * math.pi / 2)[:, None, None]
     return angle.cos() * latents + angle.sin() * noise, angle.cos() * noise - angle.sin() * latents
@@ -78,20 +87,21 @@ def noised(latents: torch.Tensor, times: torch.Tensor, noise: torch.Tensor) -> t
 @torch.no_grad()
 def measure(generator: Generator, corpus: Corpus, latents: torch.Tensor, device: str) -> dict[str, float]:
     """Velocity loss at fixed noise: by repetitions of the caption, on ordinary and on held-out sounds."""
-    groups: dict[str, list[int]] = {"held out": corpus.held_out[:48], "ordinary": corpus.positions("ordinary")[:48]}
+    groups = {"held out": corpus.held_out[:48], "ordinary": corpus.positions("ordinary")[:48]}
     for position in corpus.positions("memorised"):
         row = corpus.rows[position]
         groups.setdefault(f"x{row['repetitions']}", []).append(position)
     result = {}
     for name, positions in groups.items():
-        batch = latents[positions * (48 // len(positions))].to(device)
-        rows = [corpus.rows[p] for p in positions * (48 // len(positions))]
+        positions = positions * (48 // len(positions))
+        batch, rows = latents[positions].to(device), [corpus.rows[p] for p in positions]
         fixed = torch.Generator().manual_seed(0)
         times = torch.linspace(0.3, 0.98, len(rows))[torch.randperm(len(rows), generator=fixed)].to(device)
         z, velocity = noised(batch, times, torch.randn(batch.shape, generator=fixed).to(device))
+        captions = [row["caption"] for row in rows]
         seconds = torch.tensor([row["duration"] for row in rows], device=device)
         with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
-            output = generator(z, times, [row["caption"] for row in rows], seconds, torch.ones(len(rows), device=device))
+            output = generator(z, times, captions, seconds, torch.ones(len(rows), device=device))
         result[name] = round((output.float() - velocity).square().mean().item(), 3)
     return result
 
@@ -102,18 +112,22 @@ def optimizers(generator: Generator, peak: float) -> list[torch.optim.Optimizer]
     chosen = {id(p) for p in matrices}
     rest = [p for p in generator.parameters() if id(p) not in chosen]
     return [
-        torch.optim.Muon(matrices, lr=peak, momentum=0.95, weight_decay=0.01, adjust_lr_fn="match_rms_adamw", ns_steps=4),
+        torch.optim.Muon(
+            matrices, lr=peak, momentum=0.95, weight_decay=0.01, adjust_lr_fn="match_rms_adamw", ns_steps=4
+        ),
         torch.optim.AdamW(rest, lr=peak, betas=(0.9, 0.98), weight_decay=0.0),
     ]
 
 
-def train(size: str, corpus: Corpus, folder: Path, vae_folder: Path, device: str, steps: int | None = None) -> Generator:
+def train(
+    size: str, corpus: Corpus, folder: Path, vae_folder: Path, device: str, steps: int | None = None
+) -> Generator:
     plan = sizes.DIFFUSION[size]
     steps = steps or plan.steps
     torch.manual_seed(0)
     latents = encode_corpus(corpus, vae_folder, device)
-    generator = Generator(size, [row["caption"] for row in corpus.rows if row["split"] != "held out"]).to(device)
-    average = Generator(size, [row["caption"] for row in corpus.rows if row["split"] != "held out"]).to(device)
+    known = [row["caption"] for row in corpus.rows if row["split"] != "held out"]
+    generator, average = Generator(size, known).to(device), Generator(size, known).to(device)
     average.load_state_dict(generator.state_dict())
     muon, adam = optimizers(generator, plan.learning_rate)
     checkpoint = Checkpoint(folder)
@@ -125,14 +139,21 @@ def train(size: str, corpus: Corpus, folder: Path, vae_folder: Path, device: str
     for step in range(checkpoint.step, steps):
         for optimizer in (muon, adam):
             optimizer.param_groups[0]["lr"] = learning_rate(step, steps, plan.learning_rate)
+        # Drawn from the step, so that a run that was stopped goes on as it would have.
         rng = np.random.default_rng(step)
+        torch.manual_seed(step)
         chosen = rng.choice(deck, plan.batch)
         rows = [corpus.rows[p] for p in chosen]
-        captions = [r["caption"].lower() if random.Random(f"{step} {i}").random() < 0.1 else r["caption"] for i, r in enumerate(rows)]
+        captions = [
+            row["caption"].lower() if random.Random(f"{step} {i}").random() < 0.1 else row["caption"]
+            for i, row in enumerate(rows)
+        ]
         seconds = torch.tensor([row["duration"] for row in rows], device=device)
-        times = torch.from_numpy(((rng.permutation(plan.batch) + rng.random(plan.batch)) / plan.batch).astype(np.float32)).to(device)
+        evenly = (rng.permutation(plan.batch) + rng.random(plan.batch)) / plan.batch
+        times = torch.from_numpy(evenly.astype(np.float32)).to(device)
         keep = torch.from_numpy((rng.random(plan.batch) >= DROPOUT).astype(np.float32)).to(device)
-        z, velocity = noised(latents[chosen].to(device), times, torch.randn(plan.batch, *latents.shape[1:]).to(device))
+        batch = latents[chosen]
+        z, velocity = noised(batch.to(device), times, torch.randn(batch.shape).to(device))
         with torch.autocast(kind, dtype=torch.bfloat16):
             output = generator(z, times, captions, seconds, keep)
         loss = (output.float() - velocity).square().mean()
@@ -142,11 +163,13 @@ def train(size: str, corpus: Corpus, folder: Path, vae_folder: Path, device: str
         muon.step()
         adam.step()
         with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), 1.0 / min(step + 1, 300))
+            weight = 1.0 / min(step + 1, 300)
+            torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), weight)
         running = loss.item() if step == checkpoint.step else 0.98 * running + 0.02 * loss.item()
         done = step + 1
         if done % 250 == 0 or done == steps:
-            entry = {"step": done, "loss": round(running, 4), "seconds": round(time.monotonic() - started)}
+            elapsed = round(time.monotonic() - started)
+            entry = {"step": done, "loss": round(running, 4), "seconds": elapsed}
             entry |= measure(average, corpus, latents, device)
             checkpoint.log.append(entry)
             print(entry, flush=True)
@@ -157,12 +180,13 @@ def train(size: str, corpus: Corpus, folder: Path, vae_folder: Path, device: str
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=sizes.NAMES, default="cpu", help="how long to train (default: cpu)")
-    parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of corpus and checkpoints")
+    parser.add_argument("--work", type=Path, default="build/lab", help="folder of corpus and checkpoints")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--steps", type=int, help="train to this step instead of the size's own")
     arguments = parser.parse_args()
-    work = arguments.work
-    train(arguments.size, Corpus(work / "corpus"), work / "diffusion", work / "vae", arguments.device, arguments.steps)
+    work, device = arguments.work, arguments.device
+    corpus = Corpus(work / "corpus")
+    train(arguments.size, corpus, work / "diffusion", work / "vae", device, arguments.steps)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Trains the autoencoder: `python -m lab.train_vae --size cpu`. Resumes where it stopped.
 
-AutoencoderOobleck (Evans et al. 2024, arXiv 2404.10301) at 16 kHz mono, hop 512, 24 latent channels. Loss: a multi-resolution
-spectral distance (Yamamoto et al. 2020, arXiv 1910.11480) beside a normalised squared error of the waveform, which keeps it
-from sitting at silence. The posterior's deviation is fixed. When training is over the latents are scaled to unit deviation, a
-channel at a time, by folding the scale into the last layer of the encoder and the first of the decoder.
+AutoencoderOobleck (Evans et al. 2024, arXiv 2404.10301) at 16 kHz mono, hop 512, 24 latent channels. Loss: a
+multi-resolution spectral distance (Yamamoto et al. 2020, arXiv 1910.11480) beside a normalised squared error
+of the waveform, which keeps it from sitting at silence. The posterior's deviation is fixed. When training is
+over the latents are scaled to unit deviation, a channel at a time, by folding the scale into the last layer
+of the encoder and the first of the decoder.
 """
 
 from __future__ import annotations
@@ -26,11 +27,17 @@ RESOLUTIONS = (2048, 1024, 512, 256, 128)
 
 
 def build(size: str) -> AutoencoderOobleck:
-    channels = (8, 8, [1, 2, 2]) if size == "smoke" else (48, 32, [2, 4, 8])
+    latent_channels = sizes.LATENT_CHANNELS[size]
+    decoder_channels, multiples = (8, [1, 1, 2]) if size == "smoke" else (32, [2, 4, 8])
     return AutoencoderOobleck(
-        encoder_hidden_size=channels[0], decoder_input_channels=channels[0] // 2, decoder_channels=channels[1],
-        channel_multiples=channels[2], downsampling_ratios=[8, 8, 8], audio_channels=1, sampling_rate=sizes.SAMPLE_RATE,
-    )  # fmt: skip
+        encoder_hidden_size=2 * latent_channels,  # mean and deviation of every channel
+        decoder_input_channels=latent_channels,
+        decoder_channels=decoder_channels,
+        channel_multiples=multiples,
+        downsampling_ratios=[8, 8, 8],
+        audio_channels=1,
+        sampling_rate=sizes.SAMPLE_RATE,
+    )
 
 
 def magnitudes(waveform: torch.Tensor, fft: int) -> torch.Tensor:
@@ -40,7 +47,7 @@ def magnitudes(waveform: torch.Tensor, fft: int) -> torch.Tensor:
 
 
 def spectral_distance(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Spectral convergence plus log-magnitude distance, mean over `RESOLUTIONS`; waveforms `[batch, time]`."""
+    """Spectral convergence and log-magnitude distance, mean over `RESOLUTIONS`; waveforms `[batch, time]`."""
     total = output.new_zeros(())
     for fft in RESOLUTIONS:
         ours, theirs = magnitudes(output, fft), magnitudes(target, fft)
@@ -60,17 +67,21 @@ def crops(corpus: Corpus, positions: list[int], batch: int, rng: np.random.Gener
 
 
 def si_sdr(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Scale-invariant signal-to-distortion ratio in decibels, `[batch]` (Le Roux et al. 2019, arXiv 1811.02508)."""
+    """Scale-invariant signal-to-distortion ratio in decibels, `[batch]`.
+
+    Le Roux et al. 2019, arXiv 1811.02508.
+    """
     scale = (output * target).sum(-1, keepdim=True) / target.square().sum(-1, keepdim=True).clamp(min=1e-9)
     projection = scale * target
-    return 10 * torch.log10(projection.square().sum(-1) / (output - projection).square().sum(-1).clamp(min=1e-9))
+    distortion = (output - projection).square().sum(-1).clamp(min=1e-9)
+    return 10 * torch.log10(projection.square().sum(-1) / distortion)
 
 
 @torch.no_grad()
 def reconstruct(vae: AutoencoderOobleck, waveforms: torch.Tensor, batch: int = 8) -> torch.Tensor:
     """`[batch, time]` there and back through the mean of the posterior."""
-    pieces = [vae.decode(vae.encode(piece[:, None]).latent_dist.mean).sample[:, 0] for piece in waveforms.split(batch)]
-    return torch.cat(pieces)
+    latents = [vae.encode(piece[:, None]).latent_dist.mean for piece in waveforms.split(batch)]
+    return torch.cat([vae.decode(piece).sample[:, 0] for piece in latents])
 
 
 def measure(vae: AutoencoderOobleck, corpus: Corpus, count: int = 24) -> dict[str, float]:
@@ -88,20 +99,24 @@ def measure(vae: AutoencoderOobleck, corpus: Corpus, count: int = 24) -> dict[st
 
 @torch.no_grad()
 def normalise(vae: AutoencoderOobleck, corpus: Corpus, count: int = 400) -> None:
-    """Folds mean and deviation of every latent channel into the convolutions around it: latents come out as unit normal."""
+    """Folds mean and deviation of every latent channel into the layers around it: mean 0, deviation 1.
+
+    Measured on about `count` training sounds, without the silence after them. Zero padding at the decoder's
+    borders then stands for the mean instead of for zero: what lies near an edge shifts slightly.
+    """
     device = next(vae.parameters()).device
-    chosen = corpus.training[:: max(1, len(corpus.training) // count)]
-    latents = torch.cat([
-        vae.encode(corpus.waveforms([p])[:, None].to(device)).latent_dist.mean[..., : int(corpus.rows[p]["duration"] * 31.25)]
-        .squeeze(0) for p in chosen
-    ], dim=1)  # fmt: skip
-    mean, deviation = latents.mean(dim=1), latents.std(dim=1)
+    sounding = []
+    for position in corpus.training[:: max(1, len(corpus.training) // count)]:
+        frames = int(corpus.rows[position]["duration"] * sizes.SAMPLE_RATE / sizes.HOP)
+        latents = vae.encode(corpus.waveforms([position])[:, None].to(device)).latent_dist.mean
+        sounding.append(latents[0, :, :frames])
+    values = torch.cat(sounding, dim=1)
+    mean, deviation = values.mean(dim=1), values.std(dim=1)
     out, channels = vae.encoder.conv2, vae.config.decoder_input_channels
     out.weight_g[:channels] /= deviation[:, None, None]  # weight norm: the gain scales a whole output channel
     out.bias[:channels] = (out.bias[:channels] - mean) / deviation
     into = vae.decoder.conv1
     weight = into.weight_g * into.weight_v / into.weight_v.flatten(1).norm(dim=1)[:, None, None]
-    # Zero padding at the borders now stands for the mean instead of for zero: frames within 3 of an edge shift slightly.
     into.bias += (weight * mean[None, :, None]).sum(dim=(1, 2))
     weight = weight * deviation[None, :, None]
     into.weight_v.copy_(weight)
@@ -111,16 +126,21 @@ def normalise(vae: AutoencoderOobleck, corpus: Corpus, count: int = 400) -> None
 def train(size: str, corpus: Corpus, folder: Path, device: str, every: int = 300) -> AutoencoderOobleck:
     plan = sizes.VAE[size]
     torch.manual_seed(0)
-    fused_snake.install()
+    if size != "smoke":  # where compiling would take longer than it saves
+        fused_snake.install()
     vae = build(size).to(device)
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=plan.learning_rate, betas=(0.8, 0.99), weight_decay=1e-3)
-    average = build(size).to(device).requires_grad_(False)  # of the weights, exponentially; weight norm forbids deepcopy
+    optimizer = torch.optim.AdamW(
+        vae.parameters(), lr=plan.learning_rate, betas=(0.8, 0.99), weight_decay=1e-3
+    )
+    # Of the weights, exponentially. Weight norm forbids a deepcopy.
+    average = build(size).to(device).requires_grad_(False)
     average.load_state_dict(vae.state_dict())
     checkpoint = Checkpoint(folder)
     if state := checkpoint.load():
         unpack(state, vae=vae, optimizer=optimizer, average=average)
     started = time.monotonic()
     for step in range(checkpoint.step, plan.steps):
+        torch.manual_seed(step)  # so that a run that was stopped goes on as it would have
         optimizer.param_groups[0]["lr"] = learning_rate(step, plan.steps, plan.learning_rate)
         target = crops(corpus, corpus.training, plan.batch, np.random.default_rng(step)).to(device)
         with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
@@ -138,10 +158,11 @@ def train(size: str, corpus: Corpus, folder: Path, device: str, every: int = 300
             torch._foreach_lerp_(list(average.parameters()), list(vae.parameters()), 1.0 / min(step + 1, 200))
         done = step + 1
         if done % every == 0 or done == plan.steps:
-            entry = {"step": done, "spectral": spectral.item(), "waveform": waveform.item(), "scale": mean.float().std().item()}
+            losses = {"spectral": spectral, "waveform": waveform, "scale": mean.float().std()}
+            entry = {"step": done} | {name: loss.item() for name, loss in losses.items()}
             entry |= measure(average, corpus) | {"seconds": round(time.monotonic() - started)}
             checkpoint.log.append(entry)
-            print(" ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in entry.items()), flush=True)
+            print({name: round(value, 3) for name, value in entry.items()}, flush=True)
             checkpoint.save(done, pack(vae=vae, optimizer=optimizer, average=average))
     vae.load_state_dict(average.state_dict())
     before = measure(vae, corpus)
@@ -154,7 +175,7 @@ def train(size: str, corpus: Corpus, folder: Path, device: str, every: int = 300
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=sizes.NAMES, default="cpu", help="how long to train (default: cpu)")
-    parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of corpus and checkpoints")
+    parser.add_argument("--work", type=Path, default="build/lab", help="folder of corpus and checkpoints")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     arguments = parser.parse_args()
     train(arguments.size, Corpus(arguments.work / "corpus"), arguments.work / "vae", arguments.device)

@@ -346,7 +346,7 @@ class GuidedDenoiser:
         self, x: Tensor, sigma: Tensor, samples: list[int], heard: dict[int, _Heard], graph: _Graph | None
     ) -> dict[int, Tensor]:
         """`d similarity / d x` of `samples`: by the expected graph, and by another for the unexpected."""
-        gradient = {}
+        gradient: dict[int, Tensor] = {}
         if graph is not None and any(sample in samples for sample in graph.samples):
             gradient |= graph.backward(heard)
         if unexpected := [sample for sample in samples if sample not in gradient]:
