@@ -1,7 +1,7 @@
-"""The corpus through the trained autoencoder: `python -m lab.latents encode`, then `python -m lab.latents decode`.
+"""The corpus through the trained autoencoder: `python -m lab.latents encode`, then `... decode`.
 
-`latents.safetensors` is what the diffusion model learns from; `decoded.npy` is how sounds come back, which guide and judge must
-have heard, or they take a reconstruction for another sound.
+`latents.safetensors` is what the diffusion model learns from; `decoded.npy` is how sounds come back, which
+guide and judge must have heard, or they take a reconstruction for another sound.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BATCH = 1  # activations that fit a processor's cache: larger batches are slower
 
 @torch.no_grad()
 def encode_corpus(corpus: Corpus, folder: Path, device: str) -> torch.Tensor:
-    """`[sounds, channels, frames]`, the means of the posterior; made once, kept in the autoencoder's `folder`."""
+    """Means of the posterior, `[sounds, channels, frames]`; made once, kept in the autoencoder's `folder`."""
     file = folder / "latents.safetensors"
     if not file.is_file():
         vae = AutoencoderOobleck.from_pretrained(folder / "model").to(device).eval()
@@ -57,7 +57,7 @@ def decode_corpus(corpus: Corpus, folder: Path, device: str) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("way", choices=("encode", "decode"), help="what to make")
-    parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of corpus and checkpoints")
+    parser.add_argument("--work", type=Path, default="build/lab", help="folder of corpus and checkpoints")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     arguments = parser.parse_args()
     fused_snake.install()

@@ -1,9 +1,11 @@
-"""Counts copies: `python -m lab.replication none published ...`, then `--report` writes the tables and the plot.
+"""Counts copies: `python -m lab.replication none published ...`; `python -m lab.report` makes the tables.
 
-Every setting generates the 30 memorised captions with 8 seeds and 60 captions the model never saw, from the same noise. A copy
-is a sound whose log-mel correlation with a training recording (`likeness.py`), or with that recording after a passage through
-the autoencoder, which every output has behind it, is above the highest value between different training recordings of the same
-instrument and tempo: a measure that is not the guide, at a threshold that no output had a say in. The prompt's adherence is judged by the second CLAP, which no guidance uses.
+Every setting generates the 30 memorised captions with 8 seeds and 60 captions that the model never saw, from
+the same noise. A copy is a sound whose log-mel correlation with a training recording (`likeness.py`), or with
+that recording after a passage through the autoencoder, which every output has behind it, is above the highest
+value between different training recordings of the same instrument and tempo: a measure that is not the guide,
+at a threshold that no output had a say in. Adherence to the prompt is judged by the second CLAP, which no
+guidance uses.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ RETRIEVAL_POOL = 100
 
 
 def settings(model: unheard.Model) -> dict[str, tuple[float, unheard.AMG | None]]:
-    """Name -> guidance scale and guidance. `best` is what the search on other seeds chose (see `lab.search`)."""
+    """Guidance scale and guidance by name; `best` is what the search on other seeds chose (`lab.search`)."""
     scale = model.defaults.sampling.guidance_scale
     return {
         "none": (scale, None),
@@ -41,7 +43,7 @@ def settings(model: unheard.Model) -> dict[str, tuple[float, unheard.AMG | None]
 
 
 class Catalogue:
-    """The training recordings, and how each comes back from the autoencoder, as what outputs are compared with."""
+    """What outputs are compared with: the training recordings, and how the autoencoder gives each back."""
 
     def __init__(self, work: Path) -> None:
         self.corpus = Corpus(work / "corpus")
@@ -50,18 +52,18 @@ class Catalogue:
     def features(self, positions: list[int], duration: float) -> list[torch.Tensor]:
         """Log-mel features of the first `duration` seconds, recordings and reconstructions."""
         samples = round(duration * sizes.SAMPLE_RATE)
-        return [
-            torch.cat([
-                likeness.log_mel(torch.from_numpy(source[positions[i : i + 64], :samples].astype(np.float32) / 32_768))
-                for i in range(0, len(positions), 64)
-            ])
-            for source in self.sources
-        ]
+
+        def heard(source: np.ndarray, some: list[int]) -> torch.Tensor:
+            return likeness.log_mel(torch.from_numpy(source[some, :samples].astype(np.float32) / 32_768))
+
+        pieces = [positions[i : i + 64] for i in range(0, len(positions), 64)]
+        return [torch.cat([heard(source, some) for some in pieces]) for source in self.sources]
 
     def correlations(self, waveforms: torch.Tensor, duration: float) -> np.ndarray:
         """Of outputs `[sounds, time]` with every training recording, `[sounds, recordings]`."""
         queries = likeness.log_mel(waveforms)
-        return np.maximum(*(likeness.correlations(queries, r) for r in self.features(self.corpus.training, duration)))
+        references = self.features(self.corpus.training, duration)
+        return np.maximum(*(likeness.correlations(queries, each) for each in references))
 
     def threshold(self) -> float:
         """The highest value between different training recordings of one instrument, tempo and duration."""
@@ -80,9 +82,10 @@ class Catalogue:
 
 
 def generate(
-    model: unheard.Model, name: str, scale: float, guidance: unheard.AMG | None, rows: list[dict], folder: Path, batch: int
+    model: unheard.Model, name: str, scale: float, guidance: unheard.AMG | None, rows: list[dict],
+    folder: Path, batch: int,
 ) -> list[dict]:
-    """Sounds of `rows` (caption, duration, seed, ...) under one setting; kept in `folder`, so that it can be resumed."""
+    """Sounds of `rows` (caption, duration, seed, ...) under one setting; kept in `folder` to be resumed."""
     results = []
     for kind, duration in sorted({(row["repetitions"] > 0, row["duration"]) for row in rows}, reverse=True):
         same = [row for row in rows if (row["repetitions"] > 0, row["duration"]) == (kind, duration)]
@@ -93,36 +96,43 @@ def generate(
             if not file.is_file():
                 began = time.monotonic()
                 sounds = model.generate(
-                    [row["caption"] for row in some], duration=duration, seed=[row["seed"] for row in some], batch=batch,
-                    guidance_scale=scale, guidance=guidance,
-                )  # fmt: skip
-                acted = [sum(bool(step.acted) for step in sound.trace) for sound in sounds]
+                    [row["caption"] for row in some], seed=[row["seed"] for row in some],
+                    duration=duration, batch=batch, guidance_scale=scale, guidance=guidance,
+                )
                 np.savez(
-                    file.with_suffix(".new.npz"), waveforms=torch.stack([s.waveform[0] for s in sounds]).numpy(),
-                    acted=acted, similarity=[s.nearest[0].similarity for s in sounds], nearest=[s.nearest[0].id for s in sounds],
-                )  # fmt: skip
+                    file.with_suffix(".new.npz"),
+                    waveforms=torch.stack([sound.waveform[0] for sound in sounds]).numpy(),
+                    acted=[sound.acted for sound in sounds],
+                    similarity=[sound.nearest[0].similarity for sound in sounds],
+                    nearest=[sound.nearest[0].id for sound in sounds],
+                )
                 file.with_suffix(".new.npz").rename(file)
-                print(f"{name}: {duration} s, {start + len(some)} of {len(same)}, {time.monotonic() - began:.0f} s", flush=True)
+                elapsed, made = time.monotonic() - began, start + len(some)
+                print(f"{name}: {duration} s, {made} of {len(same)}, {elapsed:.0f} s", flush=True)
             kept = np.load(file)
             for i, row in enumerate(some):
                 results.append({
                     **row, "waveform": kept["waveforms"][i], "acted": int(kept["acted"][i]),
                     "guide_similarity": float(kept["similarity"][i]), "nearest": str(kept["nearest"][i]),
-                })  # fmt: skip
+                })
     return results
 
 
-def judge(results: list[dict], catalogue: Catalogue, judge_folder: Path, pool: list[str], threshold: float) -> None:
-    """Adds to every result: likeness to the most alike training recording, copy or not, adherence, rank of its caption."""
+def judge(
+    results: list[dict], catalogue: Catalogue, judge_folder: Path, pool: list[str], threshold: float
+) -> None:
+    """Adds to each result: likeness to the most alike recording, copy or not, adherence, caption's rank."""
     ear = load_embedder(judge_folder)
     ids = [catalogue.corpus.rows[position]["id"] for position in catalogue.corpus.training]
     with torch.no_grad():
-        said = dict(zip(captions := sorted({r["caption"] for r in results} | set(pool)), ear.embed_text(captions), strict=True))
+        captions = sorted({r["caption"] for r in results} | set(pool))
+        said = dict(zip(captions, ear.embed_text(captions), strict=True))
         for duration in sorted({r["duration"] for r in results}):
             same = [r for r in results if r["duration"] == duration]
             waveforms = torch.from_numpy(np.stack([r["waveform"] for r in same]))
             found = catalogue.correlations(waveforms, duration)
-            heard = torch.cat([ear.embed_audio(piece[:, None], sizes.SAMPLE_RATE) for piece in waveforms.split(16)])
+            pieces = waveforms[:, None].split(16)
+            heard = torch.cat([ear.embed_audio(piece, sizes.SAMPLE_RATE) for piece in pieces])
             for result, alike, sound in zip(same, found, heard, strict=True):
                 best = int(alike.argmax())
                 result["likeness"], result["most_alike"] = float(alike[best]), ids[best]
@@ -135,42 +145,55 @@ def judge(results: list[dict], catalogue: Catalogue, judge_folder: Path, pool: l
                 del result["waveform"]
 
 
-def prompts(folder: Path, seeds: range) -> tuple[list[dict], list[str]]:
+def prompts(folder: Path, seeds: range, ordinary: int = 0) -> tuple[list[dict], list[str]]:
     """Memorised captions with every seed, ordinary ones with one; and the pool of captions for retrieval."""
     memorised = json.loads((folder / "memorised.json").read_text())
     unseen = json.loads((folder / "prompts.json").read_text())
     rows = [
-        {"caption": entry["caption"], "duration": 4.0, "seed": seed, "repetitions": entry["repetitions"], "takes": len(entry["items"])}
+        {
+            "caption": entry["caption"], "duration": 4.0, "seed": seed,
+            "repetitions": entry["repetitions"], "takes": len(entry["items"]),
+        }
         for seed in seeds for entry in memorised
-    ]  # fmt: skip
-    rows += [{**row, "seed": seeds.start, "repetitions": 0, "takes": 0} for row in unseen["ordinary"]]
+    ]
+    once = {"seed": seeds.start, "repetitions": 0, "takes": 0}
+    rows += [row | once for row in unseen["ordinary"][:ordinary]]
     return rows, unseen["pool"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="+", help="settings to run, e.g. none published best")
-    parser.add_argument("--model", type=Path, default=Path("src/unheard/assets/tiny"), help="folder of the bundled model")
-    parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of the corpus; results go to replication/")
+    parser.add_argument(
+        "--model", type=Path, default="src/unheard/assets/tiny", help="folder of the bundled model"
+    )
+    parser.add_argument(
+        "--work", type=Path, default="build/lab", help="folder of the corpus; results go to replication/"
+    )
     parser.add_argument("--batch", type=int, default=4, help="sounds at once (default: 4)")
-    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"seeds a memorised caption (default: {SEEDS})")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"a memorised caption (default: {SEEDS})")
+    parser.add_argument("--ordinary", type=int, default=60, help="ordinary captions (default: 60)")
     arguments = parser.parse_args()
     folder = arguments.work / "replication"
     folder.mkdir(parents=True, exist_ok=True)
     catalogue, model = Catalogue(arguments.work), unheard.load(arguments.model)
-    rows, pool = prompts(arguments.model, range(arguments.seeds))
+    rows, pool = prompts(arguments.model, range(arguments.seeds), arguments.ordinary)
     threshold = catalogue.threshold()
     known = settings(model)
     for name in arguments.names:
         scale, guidance = known[name]
         results = generate(model, name, scale, guidance, rows, folder, arguments.batch)
         judge(results, catalogue, arguments.model / "judge", pool, threshold)
-        record = {"setting": name, "guidance_scale": scale, "guidance": guidance and asdict(guidance), "threshold": threshold}
-        (folder / f"{name.replace(', ', '-').replace(' ', '-')}.json").write_text(json.dumps(record | {"results": results}, indent=1))
+        weights = guidance and asdict(guidance)
+        record = {"setting": name, "guidance_scale": scale, "guidance": weights, "threshold": threshold}
+        file = folder / f"{name.replace(', ', '-').replace(' ', '-')}.json"
+        file.write_text(json.dumps(record | {"results": results}, indent=1))
         for dose in sorted({r["repetitions"] for r in results}):
             some = [r for r in results if r["repetitions"] == dose]
-            print(f"{name}: x{dose}: {sum(r['copy'] for r in some)} copies of {len(some)}, "
-                  f"adherence {np.mean([r['adherence'] for r in some]):.3f}, top 1 {np.mean([r['rank'] < 1 for r in some]):.2f}")
+            copies, first = sum(r["copy"] for r in some), np.mean([r["rank"] < 1 for r in some])
+            adherence = np.mean([r["adherence"] for r in some])
+            print(f"{name}: x{dose}: {copies} copies of {len(some)}, ", end="")
+            print(f"adherence {adherence:.3f}, top 1 {first:.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Tables and pictures of what `lab.replication` measured: `python -m lab.report`.
 
-Writes `docs/pictures/copies-by-dose.png`, `docs/pictures/drum-loop.png` and prints the tables of `docs/results.md`.
+Writes `docs/pictures/copies-by-dose.png` and `docs/pictures/drum-loop.png`, and prints the tables of
+`docs/results.md`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from lab import likeness, sizes
 from lab.corpus_files import Corpus
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 PROMPT = "An acoustic drum loop, 110 bpm"
 
@@ -26,14 +27,17 @@ PROMPT = "An acoustic drum loop, 110 bpm"
 def wilson(successes: int, trials: int) -> tuple[float, float]:
     """95 % interval of a proportion (Wilson 1927)."""
     z, p = 1.96, successes / trials
-    centre, spread = p + z * z / (2 * trials), z * np.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials))
-    return float((centre - spread) / (1 + z * z / trials)), float((centre + spread) / (1 + z * z / trials))
+    centre = p + z * z / (2 * trials)
+    spread = z * np.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return float((centre - spread) / scale), float((centre + spread) / scale)
 
 
 def table(records: list[dict]) -> str:
-    """One row a setting and dose: copies, adherence, retrieval, likeness, steps in which the guidance acted."""
+    """A row for each setting and dose: copies, adherence, retrieval, likeness, how often guidance acted."""
     lines = [
-        "| setting | repetitions | copies | 95 % | adherence | shuffled | right caption first of 100 | among 5 | likeness | steps acted |",
+        "| setting | repetitions | copies | 95 % | adherence | shuffled | right caption first of 100 "
+        "| among 5 | likeness | steps acted |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for record in records:
@@ -42,9 +46,11 @@ def table(records: list[dict]) -> str:
             copies = sum(r["copy"] for r in some)
             low, high = wilson(copies, len(some))
             mean = {k: np.mean([r[k] for r in some]) for k in ("adherence", "shuffled", "likeness", "acted")}
+            first, among_five = (np.mean([r["rank"] < rank for r in some]) for rank in (1, 5))
             lines.append(
-                f"| {record['setting']} | {dose or 'ordinary'} | {copies} of {len(some)} | {low:.0%}-{high:.0%} | {mean['adherence']:.3f} "
-                f"| {mean['shuffled']:.3f} | {np.mean([r['rank'] < 1 for r in some]):.0%} | {np.mean([r['rank'] < 5 for r in some]):.0%} "
+                f"| {record['setting']} | {dose or 'ordinary'} | {copies} of {len(some)} "
+                f"| {low:.0%}-{high:.0%} | {mean['adherence']:.3f} | {mean['shuffled']:.3f} "
+                f"| {first:.0%} | {among_five:.0%} "
                 f"| {mean['likeness']:.2f} | {mean['acted']:.1f} |"
             )
     return "\n".join(lines)
@@ -56,11 +62,13 @@ def plot_doses(records: list[dict], file: Path) -> None:
         doses = sorted({r["repetitions"] for r in record["results"]} - {0})
         groups = [[r for r in record["results"] if r["repetitions"] == dose] for dose in doses]
         share = [np.mean([r["copy"] for r in some]) for some in groups]
-        bounds = [wilson(sum(r["copy"] for r in some), len(some)) for some in groups]
-        error = [[max(s - b[0], 0) for s, b in zip(share, bounds, strict=True)], [max(b[1] - s, 0) for s, b in zip(share, bounds, strict=True)]]
+        bounds = np.array([wilson(sum(r["copy"] for r in some), len(some)) for some in groups]).T
+        error = np.abs(bounds - share)  # the interval always holds the share
+        adherence = [np.mean([r["adherence"] for r in some]) for some in groups]
         left.errorbar(doses, share, yerr=error, marker="o", capsize=3, label=record["setting"])
-        right.plot(doses, [np.mean([r["adherence"] for r in some]) for some in groups], marker="o", label=record["setting"])
-    for axis, label in ((left, "share of copies (95 % interval)"), (right, "adherence (judge, text-audio cosine)")):
+        right.plot(doses, adherence, marker="o", label=record["setting"])
+    labels = "share of copies (95 % interval)", "adherence (judge, text-audio cosine)"
+    for axis, label in zip((left, right), labels, strict=True):
         axis.set_xscale("log", base=2)
         axis.set_xticks(doses, [str(d) for d in doses])
         axis.set_xlabel("repetitions in the training set")
@@ -79,11 +87,13 @@ def plot_pair(corpus: Corpus, model: unheard.Model, file: Path) -> None:
     plain = model.generate(PROMPT, guidance=None, seed=0)[0].waveform[0]
     guided = model.generate(PROMPT, seed=0)[0].waveform[0]
     features = likeness.log_mel(torch.stack([training, plain, guided]), range_db=60.0)
-    own = likeness.correlations(likeness.log_mel(torch.stack([plain, guided])), likeness.log_mel(training[None]))[:, 0]
+    outputs = likeness.log_mel(torch.stack([plain, guided]))
+    own = likeness.correlations(outputs, likeness.log_mel(training[None]))[:, 0]
     titles = (
-        "a recording of the training set", f"generated without guidance: likeness {own[0]:.2f}",
+        "a recording of the training set",
+        f"generated without guidance: likeness {own[0]:.2f}",
         f"generated with guidance, same noise: likeness {own[1]:.2f}",
-    )  # fmt: skip
+    )
     figure, axes = plt.subplots(3, 1, figsize=(9, 6), sharex=True, layout="constrained")
     for axis, picture, title in zip(axes, features, titles, strict=True):
         axis.imshow(picture, origin="lower", aspect="auto", cmap="magma", extent=(0, 4, 0, likeness.BANDS))
@@ -97,9 +107,11 @@ def plot_pair(corpus: Corpus, model: unheard.Model, file: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, default=Path("src/unheard/assets/tiny"), help="folder of the bundled model")
-    parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of the corpus and of replication/")
-    parser.add_argument("--pictures", type=Path, default=Path("docs/pictures"), help="folder to draw into")
+    parser.add_argument(
+        "--model", type=Path, default="src/unheard/assets/tiny", help="folder of the bundled model"
+    )
+    parser.add_argument("--work", type=Path, default="build/lab", help="folder of corpus and replication/")
+    parser.add_argument("--pictures", type=Path, default="docs/pictures", help="folder to draw into")
     arguments = parser.parse_args()
     arguments.pictures.mkdir(parents=True, exist_ok=True)
     files = sorted((arguments.work / "replication").glob("*.json"))
@@ -107,7 +119,8 @@ def main() -> None:
     if records:
         print(f"threshold: {records[0]['threshold']:.4f}\n\n{table(records)}")
         plot_doses(records, arguments.pictures / "copies-by-dose.png")
-    plot_pair(Corpus(arguments.work / "corpus"), unheard.load(arguments.model), arguments.pictures / "drum-loop.png")
+    corpus, model = Corpus(arguments.work / "corpus"), unheard.load(arguments.model)
+    plot_pair(corpus, model, arguments.pictures / "drum-loop.png")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Looks for the best weights of the published guidance in this world: `python -m lab.search`.
 
-On seeds that no table uses, and on the memorised captions of the three highest doses. First the fewest copies, then the best
-adherence as the judge hears it. Writes all that was tried to `search.json`, and the winner into the model's `unheard.json`.
+On a seed that no table uses, and on the memorised captions of the three highest doses unless told otherwise.
+First the fewest copies, then the best adherence as the judge hears it. Writes all that was tried to
+`search.json`, and the winner into the model's `unheard.json`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import unheard
 from lab.replication import Catalogue, generate, judge, prompts
 
 SEEDS = range(100, 101)
-LEAST_REPETITIONS = 48
 CANDIDATES = (
     unheard.AMG(c3=100),
     unheard.AMG(c3=1_000),
@@ -32,31 +32,46 @@ CANDIDATES = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, default=Path("src/unheard/assets/tiny"), help="folder of the bundled model")
-    parser.add_argument("--work", type=Path, default=Path("build/lab"), help="folder of the corpus; results go to search/")
-    parser.add_argument("--batch", type=int, default=16, help="sounds at once (default: 16)")
+    parser.add_argument(
+        "--model", type=Path, default="src/unheard/assets/tiny", help="folder of the bundled model"
+    )
+    parser.add_argument(
+        "--work", type=Path, default="build/lab", help="folder of the corpus; results go to search/"
+    )
+    parser.add_argument("--batch", type=int, default=4, help="sounds at once (default: 4)")
+    parser.add_argument(
+        "--least-repetitions", type=int, default=48, help="captions that repeat less are left out"
+    )
+    parser.add_argument(
+        "--candidates", type=int, nargs="+", default=range(len(CANDIDATES)), help="which (default: all)"
+    )
     arguments = parser.parse_args()
     folder = arguments.work / "search"
     folder.mkdir(parents=True, exist_ok=True)
     catalogue, model = Catalogue(arguments.work), unheard.load(arguments.model)
     rows, pool = prompts(arguments.model, SEEDS)
-    rows = [row for row in rows if row["repetitions"] >= LEAST_REPETITIONS]
+    rows = [row for row in rows if row["repetitions"] >= arguments.least_repetitions]
     threshold, tried = catalogue.threshold(), []
-    for number, amg in enumerate(CANDIDATES):
+    for number in arguments.candidates:
+        amg = CANDIDATES[number]
         name = f"candidate {number}"
-        results = generate(model, name, model.defaults.sampling.guidance_scale, amg, rows, folder, arguments.batch)
+        scale = model.defaults.sampling.guidance_scale
+        results = generate(model, name, scale, amg, rows, folder, arguments.batch)
         judge(results, catalogue, arguments.model / "judge", pool, threshold)
         entry = {
-            "guidance": asdict(amg), "copies": sum(r["copy"] for r in results), "sounds": len(results),
+            "guidance": asdict(amg),
+            "copies": sum(r["copy"] for r in results),
+            "sounds": len(results),
             "adherence": round(float(np.mean([r["adherence"] for r in results])), 4),
             "likeness": round(float(np.median([r["likeness"] for r in results])), 4),
-        }  # fmt: skip
+        }
         tried.append(entry)
         print(entry, flush=True)
         (folder / "search.json").write_text(json.dumps(tried, indent=1) + "\n")
     best = min(tried, key=lambda entry: (entry["copies"], -entry["adherence"]))
     file = arguments.model / "unheard.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"guidance": best["guidance"]}, indent=2) + "\n")
+    settings = json.loads(file.read_text()) | {"guidance": best["guidance"]}
+    file.write_text(json.dumps(settings, indent=2) + "\n")
     print("best:", best)
 
 

@@ -22,6 +22,7 @@ class Training:
     steps: int
     batch: int
     learning_rate: float
+    restarts: tuple[int, ...] = ()  # steps at which the rate starts over (Loshchilov and Hutter 2017)
 
 
 VAE = {
@@ -36,6 +37,6 @@ CLAP = {
 }
 DIFFUSION = {
     "smoke": Training(30, 8, 1e-3),
-    "cpu": Training(5_200, 16, 1e-3),
+    "cpu": Training(6_500, 16, 1e-3, restarts=(4_600,)),
     "gpu": Training(12_000, 64, 1e-3),
 }

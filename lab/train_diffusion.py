@@ -137,8 +137,10 @@ def train(
     started, kind = time.monotonic(), device.split(":")[0]
     running = 0.0
     for step in range(checkpoint.step, steps):
+        begun = max(restart for restart in (0, *plan.restarts) if restart <= step)
+        end = min(restart for restart in (*plan.restarts, steps) if restart > step)
         for optimizer in (muon, adam):
-            optimizer.param_groups[0]["lr"] = learning_rate(step, steps, plan.learning_rate)
+            optimizer.param_groups[0]["lr"] = learning_rate(step - begun, end - begun, plan.learning_rate)
         # Drawn from the step, so that a run that was stopped goes on as it would have.
         rng = np.random.default_rng(step)
         torch.manual_seed(step)
