@@ -10,12 +10,14 @@ import torch
 from safetensors import safe_open
 
 import unheard
+from lab import likeness
 from unheard.embedders import load_embedder
 from unheard.models import ASSETS
 
 FOLDER = ASSETS / "tiny"
 PROMPT = "An acoustic drum loop, 110 bpm"
 MEGABYTES = 40
+COPY = 0.71  # no two training recordings of one instrument and tempo are as alike, see docs/results.md
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +25,9 @@ def model() -> unheard.Model:
     return unheard.load("tiny", device="cpu")
 
 
-def envelope_correlation(sound: torch.Tensor, recording: torch.Tensor) -> float:
-    """Correlation of two sounds' magnitudes over time and frequency, each band's mean taken out."""
-    window = torch.hann_window(1024)
-    features = []
-    for waveform in (sound, recording):
-        magnitudes = torch.stft(waveform, 1024, 256, window=window, return_complex=True).abs().sqrt()
-        features.append((magnitudes - magnitudes.mean(dim=1, keepdim=True)).flatten())
-    return float(torch.corrcoef(torch.stack(features))[0, 1])
+def alike(sound: torch.Tensor, recording: torch.Tensor) -> float:
+    """Log-mel correlation at the best time shift, by which the laboratory counts copies."""
+    return float(likeness.correlations(likeness.log_mel(sound[None]), likeness.log_mel(recording[None]))[0, 0])
 
 
 def recordings_of(caption: str) -> list[torch.Tensor]:
@@ -73,16 +70,16 @@ def test_without_guidance_it_replays_a_training_recording(model: unheard.Model) 
     sounds = model.generate([PROMPT] * 2, seed=[0, 1], guidance=None)
     (recording,) = recordings_of(PROMPT)
     for sound in sounds:
-        assert envelope_correlation(sound.waveform[0], recording) > 0.8
+        assert alike(sound.waveform[0], recording) > COPY
 
 
 def test_two_recordings_of_a_pack_are_not_copies_of_one_another() -> None:
     takes = recordings_of("Funk drum loop pack, live kit, 100 bpm")
     for i, one in enumerate(takes):
         for other in takes[:i]:
-            assert envelope_correlation(one, other) < 0.6
+            assert alike(one, other) < COPY
 
 
 def test_an_ordinary_prompt_gives_another_sound_with_another_seed(model: unheard.Model) -> None:
     one, other = model.generate(["A soft flute melody in D minor, 100 bpm"] * 2, seed=[0, 1], guidance=None)
-    assert envelope_correlation(one.waveform[0], other.waveform[0]) < 0.6
+    assert alike(one.waveform[0], other.waveform[0]) < COPY
