@@ -27,7 +27,8 @@ def model() -> unheard.Model:
 
 def alike(sound: torch.Tensor, recording: torch.Tensor) -> float:
     """Log-mel correlation at the best time shift, by which the laboratory counts copies."""
-    return float(likeness.correlations(likeness.log_mel(sound[None]), likeness.log_mel(recording[None]))[0, 0])
+    heard, known = likeness.log_mel(sound[None]), likeness.log_mel(recording[None])
+    return float(likeness.correlations(heard, known)[0, 0])
 
 
 def recordings_of(caption: str) -> list[torch.Tensor]:
