@@ -20,6 +20,7 @@ import torch
 from scipy.signal import resample_poly
 
 from lab import likeness, score
+from lab.corpus_files import as_float
 
 SOUND_FONT = "/usr/share/sounds/sf2/FluidR3_GM.sf2"
 RENDER_RATE, SAMPLE_RATE = 48_000, 16_000
@@ -76,7 +77,7 @@ class Shelf:
         self.features: dict[tuple[str, float], list[torch.Tensor]] = {}
 
     def admits(self, clip: score.Clip, sound: np.ndarray) -> bool:
-        features = likeness.log_mel(torch.from_numpy(sound[None].astype(np.float32) / 32_768), range_db=50.0)
+        features = likeness.log_mel(as_float(sound[None]), range_db=50.0)
         kept = self.features.setdefault((f"{clip.family} {clip.program}", clip.duration), [])
         if kept and likeness.correlations(features, torch.cat(kept)).max() > TOO_ALIKE:
             return False

@@ -9,6 +9,11 @@ import numpy as np
 import torch
 
 
+def as_float(samples: np.ndarray) -> torch.Tensor:
+    """int16 samples as float32 in -1..1."""
+    return torch.from_numpy(samples.astype(np.float32) / 32_768)
+
+
 class Corpus:
     """Rows and sounds of a folder that `lab.corpus` wrote; sounds are int16, padded with silence."""
 
@@ -25,9 +30,14 @@ class Corpus:
         return self.positions("memorised", "ordinary")
 
     @property
+    def captions(self) -> list[str]:
+        """Of the training sounds, one each: what the tokenizers may know."""
+        return [self.rows[position]["caption"] for position in self.training]
+
+    @property
     def held_out(self) -> list[int]:
         return self.positions("held out")
 
     def waveforms(self, positions: list[int]) -> torch.Tensor:
         """`[batch, time]` float32."""
-        return torch.from_numpy(self.sounds[positions].astype(np.float32) / 32_768)
+        return as_float(self.sounds[positions])

@@ -27,7 +27,6 @@ from unheard.embedders import load_embedder
 
 LOOKED_AT = 100  # held-out sounds
 ORDINARY_PROMPTS = 60
-RETRIEVAL_POOL = 100
 DEFAULTS = {
     "sampling": {
         "sampler": "dpmpp_3m_sde", "num_inference_steps": 30, "sigma_min": 0.1, "sigma_max": 100.0,
@@ -41,7 +40,7 @@ DEFAULTS = {
 
 
 def pack_pipeline(size: str, corpus: Corpus, work: Path, folder: Path) -> None:
-    generator = Generator(size, [row["caption"] for row in corpus.rows if row["split"] != "held out"])
+    generator = Generator(size, corpus.captions)
     state = Checkpoint(work / "diffusion").load()
     if state is None:
         raise SystemExit(f"no transformer in {work / 'diffusion'}: run python -m lab.train_diffusion first")
@@ -107,7 +106,7 @@ def pack_prompts(corpus: Corpus, folder: Path) -> None:
     """
     rng = np.random.default_rng(0)
     unseen = [corpus.rows[p] for p in corpus.held_out[LOOKED_AT:] or corpus.held_out]
-    chosen = rng.permutation(len(unseen))[:RETRIEVAL_POOL]
+    chosen = rng.permutation(len(unseen))[: sizes.RETRIEVAL_POOL]
     rows = [{"caption": unseen[i]["caption"], "duration": unseen[i]["duration"]} for i in chosen]
     prompts = {"ordinary": rows[:ORDINARY_PROMPTS], "pool": [row["caption"] for row in rows]}
     (folder / "prompts.json").write_text(json.dumps(prompts, indent=1) + "\n")

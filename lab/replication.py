@@ -22,12 +22,11 @@ import torch
 
 import unheard
 from lab import likeness, sizes
-from lab.corpus_files import Corpus
+from lab.corpus_files import Corpus, as_float
 from lab.latents import decode_corpus
 from unheard.embedders import load_embedder
 
 SEEDS = 8
-RETRIEVAL_POOL = 100
 
 
 def settings(model: unheard.Model) -> dict[str, tuple[float, unheard.AMG | None]]:
@@ -54,7 +53,7 @@ class Catalogue:
         samples = round(duration * sizes.SAMPLE_RATE)
 
         def heard(source: np.ndarray, some: list[int]) -> torch.Tensor:
-            return likeness.log_mel(torch.from_numpy(source[some, :samples].astype(np.float32) / 32_768))
+            return likeness.log_mel(as_float(source[some, :samples]))
 
         pieces = [positions[i : i + 64] for i in range(0, len(positions), 64)]
         return [torch.cat([heard(source, some) for some in pieces]) for source in self.sources]
@@ -137,7 +136,7 @@ def judge(
                 best = int(alike.argmax())
                 result["likeness"], result["most_alike"] = float(alike[best]), ids[best]
                 result["copy"] = bool(alike[best] > threshold)
-                others = [c for c in pool if c != result["caption"]][: RETRIEVAL_POOL - 1]
+                others = [c for c in pool if c != result["caption"]][: sizes.RETRIEVAL_POOL - 1]
                 right = float(said[result["caption"]] @ sound)
                 wrong = torch.stack([said[c] for c in others]) @ sound
                 result["adherence"], result["rank"] = right, int((wrong > right).sum())

@@ -12,6 +12,7 @@ LENGTH = 65_536  # samples: 4.096 s
 HOP = 512
 FRAMES = LENGTH // HOP  # 128 latent frames
 LATENT_CHANNELS = {"smoke": 4, "cpu": 24, "gpu": 24}
+RETRIEVAL_POOL = 100  # captions among which the right one is to be found
 NAMES = ("smoke", "cpu", "gpu")
 
 

@@ -21,7 +21,7 @@ from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, ClapProces
 
 from lab import sizes
 from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
-from lab.corpus_files import Corpus
+from lab.corpus_files import Corpus, as_float
 from lab.vocabulary import roberta_tokenizer
 from unheard.embedders.clap import ClapEmbedder
 from unheard.embedders.mel import MelSpectrogram
@@ -141,7 +141,7 @@ def embed_all(
     found = []
     for position in positions:
         samples = round(corpus.rows[position]["duration"] * sizes.SAMPLE_RATE)
-        waveform = torch.from_numpy(sounds[position, :samples].astype(np.float32) / 32_768)[None, None]
+        waveform = as_float(sounds[position, :samples])[None, None]
         found.append(embedder.embed_audio(waveform.to(embedder.device), sizes.SAMPLE_RATE).cpu())
     return torch.cat(found)
 
@@ -153,8 +153,7 @@ def train(
     plan = sizes.CLAP[size]
     steps = steps or plan.steps
     torch.manual_seed(SEEDS[role])
-    captions = [row["caption"] for row in corpus.rows if row["split"] != "held out"]
-    model, processor = build(role, size, captions)
+    model, processor = build(role, size, corpus.captions)
     model = model.to(device).train()
     mel = MelSpectrogram(processor.feature_extractor, torch.device(device))
     mel._filters, mel._window = mel._filters.float(), mel._window.float()  # no double precision in training
@@ -186,7 +185,7 @@ def train(
         for position in batch * 2:
             source = decoded if decoded is not None and rng.random() < 0.5 else corpus.sounds
             windows.append(fill_window(source[position], corpus.rows[position]["duration"]))
-        waveforms = torch.from_numpy(np.stack(windows).astype(np.float32) / 32_768).to(device)
+        waveforms = as_float(np.stack(windows)).to(device)
         captions = [
             r["caption"].lower() if random.Random(f"{step} {i}").random() < 0.2 else r["caption"]
             for i, r in enumerate(rows)

@@ -126,7 +126,7 @@ def train(
     steps = steps or plan.steps
     torch.manual_seed(0)
     latents = encode_corpus(corpus, vae_folder, device)
-    known = [row["caption"] for row in corpus.rows if row["split"] != "held out"]
+    known = corpus.captions
     generator, average = Generator(size, known).to(device), Generator(size, known).to(device)
     average.load_state_dict(generator.state_dict())
     muon, adam = optimizers(generator, plan.learning_rate)

@@ -19,7 +19,7 @@ from diffusers import AutoencoderOobleck
 
 from lab import fused_snake, likeness, sizes
 from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
-from lab.corpus_files import Corpus
+from lab.corpus_files import Corpus, as_float
 
 CROP = 8_192
 POSTERIOR_DEVIATION = 0.05
@@ -63,7 +63,7 @@ def crops(corpus: Corpus, positions: list[int], batch: int, rng: np.random.Gener
     ends = [round(corpus.rows[p]["duration"] * sizes.SAMPLE_RATE) for p in chosen]
     starts = [int(rng.integers(0, end - CROP + 1)) for end in ends]
     pieces = [corpus.sounds[p, s : s + CROP] for p, s in zip(chosen, starts, strict=True)]
-    return torch.from_numpy(np.stack(pieces).astype(np.float32) / 32_768)[:, None]
+    return as_float(np.stack(pieces))[:, None]
 
 
 def si_sdr(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
