@@ -27,6 +27,7 @@ from transformers.utils import logging as transformers_logging
 
 from unheard import models
 from unheard.backbones.base import Conditioning
+from unheard.backbones.oobleck import FrozenDecoder
 from unheard.errors import InputError, ModelError
 
 T = TypeVar("T")
@@ -122,6 +123,13 @@ class StableAudioBackbone:
     def dtype(self) -> torch.dtype:
         """The format of the weights, in which denoising and decoding run."""
         return self.transformer.dtype
+
+    @functools.cached_property
+    def _decoder(self) -> FrozenDecoder:
+        """The autoencoder's decoder; made when first asked for, where the weights are by then."""
+        # What is made in inference mode can never be differentiated through.
+        with torch.inference_mode(False):
+            return FrozenDecoder(self.vae.decoder)
 
     @functools.cached_property
     def fingerprint(self) -> str | None:
@@ -228,9 +236,10 @@ class StableAudioBackbone:
     def decode(self, latents: Tensor) -> Tensor:
         """The waveform `[batch, audio_channels, frames * hop_length]` of latents `[batch, channels, frames]`.
 
-        Runs in the weights' dtype, comes back in the latents' own; differentiable. Not limited to [-1, 1].
+        Runs in the weights' dtype, comes back in the latents' own; differentiable once. Not limited to
+        [-1, 1].
         """
-        return self.vae.decode(latents.to(self.vae.dtype)).sample.to(latents.dtype)
+        return self._decoder(latents.to(self.dtype)).to(latents.dtype)
 
     def _encode_text(self, prompts: Sequence[str]) -> Tensor:
         """`[batch, tokens, dimension]`, zero beyond each text's end."""
