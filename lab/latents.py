@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from lab import fused_snake
 from lab.corpus_files import Corpus
+from lab.precision import mixed_precision
 
 BATCH = 1  # activations that fit a processor's cache: larger batches are slower
 
@@ -29,7 +30,7 @@ def encode_corpus(corpus: Corpus, folder: Path, device: str) -> torch.Tensor:
         pieces = []
         for start in range(0, len(corpus.rows), BATCH):
             positions = list(range(start, min(start + BATCH, len(corpus.rows))))
-            with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
+            with mixed_precision(device):
                 latents = vae.encode(corpus.waveforms(positions)[:, None].to(device)).latent_dist.mean
             pieces.append(latents.float().cpu())
         save_file({"latents": torch.cat(pieces)}, file)
@@ -45,7 +46,7 @@ def decode_corpus(corpus: Corpus, folder: Path, device: str) -> np.ndarray:
         latents = encode_corpus(corpus, folder, device)
         decoded = np.lib.format.open_memmap(folder / "decoded.new.npy", "w+", np.int16, corpus.sounds.shape)
         for start in range(0, len(corpus.rows), BATCH):
-            with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
+            with mixed_precision(device):
                 sounds = vae.decode(latents[start : start + BATCH].to(device)).sample[:, 0].float()
             sounds = sounds / sounds.abs().amax(dim=1, keepdim=True).clamp(min=1e-6)
             decoded[start : start + BATCH] = (sounds * 32_767).round().to(torch.int16).cpu().numpy()

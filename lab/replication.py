@@ -11,6 +11,7 @@ guidance uses.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 from collections import defaultdict
@@ -85,12 +86,15 @@ def generate(
     folder: Path, batch: int,
 ) -> list[dict]:
     """Sounds of `rows` (caption, duration, seed, ...) under one setting; kept in `folder` to be resumed."""
+    # Sounds of other weights or another setting of the same name are not taken for these.
+    made_by = json.dumps([model.backbone.fingerprint, scale, guidance and asdict(guidance)])
+    origin = hashlib.sha256(made_by.encode()).hexdigest()[:8]
     results = []
     for kind, duration in sorted({(row["repetitions"] > 0, row["duration"]) for row in rows}, reverse=True):
         same = [row for row in rows if (row["repetitions"] > 0, row["duration"]) == (kind, duration)]
         for start in range(0, len(same), batch):
             some = same[start : start + batch]
-            stem = f"{name}-{'memorised' if kind else 'ordinary'}-{duration}-{start:04d}-{len(some)}"
+            stem = f"{name}-{'memorised' if kind else 'ordinary'}-{duration}-{start:04d}-{len(some)}-{origin}"
             file = folder / f"{stem}.npz".replace(" ", "_").replace(",", "")
             if not file.is_file():
                 began = time.monotonic()

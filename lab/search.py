@@ -1,8 +1,8 @@
 """Looks for the best weights of the published guidance in this world: `python -m lab.search`.
 
-On a seed that no table uses, and on the memorised captions of the three highest doses unless told otherwise.
+On a seed that no table uses, and on the memorised captions of the two highest doses unless told otherwise.
 First the fewest copies, then the best adherence as the judge hears it. Writes all that was tried to
-`search.json`, and the winner into the model's `unheard.json`.
+`search.json`; once every candidate was, the winner goes into the model's `unheard.json`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from lab.replication import Catalogue, generate, judge, prompts
 
 SEEDS = range(100, 101)
 CANDIDATES = (
-    unheard.AMG(c3=100),
-    unheard.AMG(c3=1_000),
+    unheard.AMG(c3=3_000),
     unheard.AMG(c3=10_000),
-    unheard.AMG(c3=1_000, lambda_min=0.5, lambda_max=0.6),
-    unheard.AMG(c3=3_000, lambda_min=0.5, lambda_max=0.6),
-    unheard.AMG(c1=1.0, c2=3.0, c3=1_000, lambda_min=0.5, lambda_max=0.6),
-    unheard.AMG(c1=0.0, c2=3.0, c3=3_000, lambda_min=0.5, lambda_max=0.6),
+    unheard.AMG(c3=30_000),
+    unheard.AMG(c3=10_000, lambda_min=0.5, lambda_max=0.6),
+    unheard.AMG(c1=0.0, c2=0.0, c3=10_000),
+    unheard.AMG(c1=1.0, c2=3.0, c3=10_000),
     unheard.AMG(c3=10, dissimilarity_space="noise"),
 )
 
@@ -40,7 +39,7 @@ def main() -> None:
     )
     parser.add_argument("--batch", type=int, default=4, help="sounds at once (default: 4)")
     parser.add_argument(
-        "--least-repetitions", type=int, default=48, help="captions that repeat less are left out"
+        "--least-repetitions", type=int, default=128, help="captions that repeat less are left out"
     )
     parser.add_argument(
         "--candidates", type=int, nargs="+", default=range(len(CANDIDATES)), help="which (default: all)"
@@ -69,10 +68,12 @@ def main() -> None:
         print(entry, flush=True)
         (folder / "search.json").write_text(json.dumps(tried, indent=1) + "\n")
     best = min(tried, key=lambda entry: (entry["copies"], -entry["adherence"]))
+    print("best:", best)
+    if len(tried) < len(CANDIDATES):
+        return
     file = arguments.model / "unheard.json"
     settings = json.loads(file.read_text()) | {"guidance": best["guidance"]}
     file.write_text(json.dumps(settings, indent=2) + "\n")
-    print("best:", best)
 
 
 if __name__ == "__main__":

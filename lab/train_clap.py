@@ -22,6 +22,7 @@ from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, ClapProces
 from lab import sizes
 from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
 from lab.corpus_files import Corpus, as_float
+from lab.precision import mixed_precision
 from lab.vocabulary import roberta_tokenizer
 from unheard.embedders.clap import ClapEmbedder
 from unheard.embedders.mel import MelSpectrogram
@@ -191,7 +192,7 @@ def train(
             for i, r in enumerate(rows)
         ]
         words = tokenizer(captions, padding=True, return_tensors="pt").to(device)
-        with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
+        with mixed_precision(device):
             heard = features(altered(waveforms, rng)).float()
             said = F.normalize(model.get_text_features(**words).pooler_output.float(), dim=-1)
         first, second = heard.chunk(2)

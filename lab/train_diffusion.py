@@ -26,6 +26,7 @@ from lab import sizes
 from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
 from lab.corpus_files import Corpus
 from lab.latents import encode_corpus
+from lab.precision import mixed_precision
 from lab.vocabulary import t5_tokenizer
 
 DROPOUT = 0.1  # of the conditioning, for classifier-free guidance
@@ -100,7 +101,7 @@ def measure(generator: Generator, corpus: Corpus, latents: torch.Tensor, device:
         z, velocity = noised(batch, times, torch.randn(batch.shape, generator=fixed).to(device))
         captions = [row["caption"] for row in rows]
         seconds = torch.tensor([row["duration"] for row in rows], device=device)
-        with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
+        with mixed_precision(device):
             output = generator(z, times, captions, seconds, torch.ones(len(rows), device=device))
         result[name] = round((output.float() - velocity).square().mean().item(), 3)
     return result
@@ -134,7 +135,7 @@ def train(
     if state := checkpoint.load():
         unpack(state, generator=generator, average=average, muon=muon, adam=adam)
     deck = np.array([p for p in corpus.training for _ in range(corpus.rows[p]["repetitions"])])
-    started, kind = time.monotonic(), device.split(":")[0]
+    started = time.monotonic()
     running = 0.0
     for step in range(checkpoint.step, steps):
         begun = max(restart for restart in (0, *plan.restarts) if restart <= step)
@@ -156,7 +157,7 @@ def train(
         keep = torch.from_numpy((rng.random(plan.batch) >= DROPOUT).astype(np.float32)).to(device)
         batch = latents[chosen]
         z, velocity = noised(batch.to(device), times, torch.randn(batch.shape).to(device))
-        with torch.autocast(kind, dtype=torch.bfloat16):
+        with mixed_precision(device):
             output = generator(z, times, captions, seconds, keep)
         loss = (output.float() - velocity).square().mean()
         generator.zero_grad(set_to_none=True)

@@ -20,6 +20,7 @@ from diffusers import AutoencoderOobleck
 from lab import fused_snake, likeness, sizes
 from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
 from lab.corpus_files import Corpus, as_float
+from lab.precision import mixed_precision
 
 CROP = 8_192
 POSTERIOR_DEVIATION = 0.05
@@ -143,7 +144,7 @@ def train(size: str, corpus: Corpus, folder: Path, device: str, every: int = 300
         torch.manual_seed(step)  # so that a run that was stopped goes on as it would have
         optimizer.param_groups[0]["lr"] = learning_rate(step, plan.steps, plan.learning_rate)
         target = crops(corpus, corpus.training, plan.batch, np.random.default_rng(step)).to(device)
-        with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
+        with mixed_precision(device):
             mean = vae.encode(target).latent_dist.mean
             output = vae.decode(mean + POSTERIOR_DEVIATION * torch.randn_like(mean)).sample
         output, target = output.float()[:, 0, : CROP], target[:, 0]
