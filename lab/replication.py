@@ -48,6 +48,7 @@ class Catalogue:
     def __init__(self, work: Path) -> None:
         self.corpus = Corpus(work / "corpus")
         self.sources = (self.corpus.sounds, decode_corpus(self.corpus, work / "vae", "cpu"))
+        self._training: dict[float, list[torch.Tensor]] = {}
 
     def features(self, positions: list[int], duration: float) -> list[torch.Tensor]:
         """Log-mel features of the first `duration` seconds, recordings and reconstructions."""
@@ -62,7 +63,9 @@ class Catalogue:
     def correlations(self, waveforms: torch.Tensor, duration: float) -> np.ndarray:
         """Of outputs `[sounds, time]` with every training recording, `[sounds, recordings]`."""
         queries = likeness.log_mel(waveforms)
-        references = self.features(self.corpus.training, duration)
+        if duration not in self._training:
+            self._training[duration] = self.features(self.corpus.training, duration)
+        references = self._training[duration]
         return np.maximum(*(likeness.correlations(queries, each) for each in references))
 
     def threshold(self) -> float:
@@ -81,21 +84,25 @@ class Catalogue:
         return highest
 
 
+def origin(model: unheard.Model, scale: float, guidance: unheard.AMG | None, rows: list[dict]) -> str:
+    """Tells sounds from those of other weights, settings or captions under the same name."""
+    asked = [(row["caption"], row["duration"], row["seed"]) for row in rows]
+    made_by = [model.backbone.fingerprint, scale, guidance and asdict(guidance), asked]
+    return hashlib.sha256(json.dumps(made_by).encode()).hexdigest()[:12]
+
+
 def generate(
     model: unheard.Model, name: str, scale: float, guidance: unheard.AMG | None, rows: list[dict],
     folder: Path, batch: int,
 ) -> list[dict]:
     """Sounds of `rows` (caption, duration, seed, ...) under one setting; kept in `folder` to be resumed."""
-    # Sounds of other weights or another setting of the same name are not taken for these.
-    made_by = json.dumps([model.backbone.fingerprint, scale, guidance and asdict(guidance)])
-    origin = hashlib.sha256(made_by.encode()).hexdigest()[:8]
     results = []
     for kind, duration in sorted({(row["repetitions"] > 0, row["duration"]) for row in rows}, reverse=True):
         same = [row for row in rows if (row["repetitions"] > 0, row["duration"]) == (kind, duration)]
         for start in range(0, len(same), batch):
             some = same[start : start + batch]
-            stem = f"{name}-{'memorised' if kind else 'ordinary'}-{duration}-{start:04d}-{len(some)}-{origin}"
-            file = folder / f"{stem}.npz".replace(" ", "_").replace(",", "")
+            stem = name.replace(" ", "-").replace(",", "")
+            file = folder / f"{stem}-{origin(model, scale, guidance, some)}.npz"
             if not file.is_file():
                 began = time.monotonic()
                 sounds = model.generate(
