@@ -109,7 +109,7 @@ class Index:
         """Checksum of the file as it was read or written last; after `add`, of what `save` would write."""
         if self._sha256 is None:
             digest = hashlib.sha256()
-            for line in json_file.lines(self._entries):
+            for line in json_file.lines(self._entries.items()):
                 digest.update(line)
             self._sha256 = digest.hexdigest()
         return self._sha256
