@@ -246,7 +246,7 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
         Index.open(tmp_path / "bytes.json")
     with pytest.raises(IndexFileError, match=r"missing\.json: No such file"):
         Index.open(tmp_path / "missing.json")
-    with pytest.raises(IndexFileError, match="cannot read"):
+    with pytest.raises(IndexFileError, match="is no index; make one"):
         Index.open(tmp_path)
 
 
