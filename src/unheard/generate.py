@@ -354,7 +354,7 @@ def _location(path: Path | str | None) -> str | None:
 
 
 def _warn_of_missing_captions(index: Index) -> None:
-    """Once for each request: where the nearest item has no caption, deduplication pushes away from nothing."""
+    """Once for each request: near an item without a caption, deduplication pushes away from nothing."""
     missing = len(index.uncaptioned)
     if missing:
         warnings.warn(

@@ -39,7 +39,7 @@ class TraceStep:
 class Nearest:
     """A training item near to a sound, by the cosine of their embeddings.
 
-    `window_start` and `window_end` say which seconds of its recording are; None where the index has no places.
+    `window_start` and `window_end`: which seconds of its recording; None where the index does not say.
     """
 
     id: str

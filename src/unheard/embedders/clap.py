@@ -183,6 +183,33 @@ class ClapEmbedder:
             embeddings.append(_unit(self.model.text_projection(pooled)))
         return torch.cat(embeddings)
 
+    @property
+    def window_samples(self) -> int:
+        """Samples the model hears at once, at its own rate."""
+        return self._window_samples
+
+    @property
+    def batch(self) -> int:
+        """How many windows `embed_batch` embeds at once."""
+        return WINDOWS_AT_ONCE
+
+    def window_starts(self, length: int) -> list[int]:
+        """First samples of the windows of a sound that is `length` samples long at the embedder's rate."""
+        return window_starts(length, self._window_samples)
+
+    def fill(self, window: Tensor) -> Tensor:
+        """A sound [time] of at most a window's length, filled up to it as the model was trained."""
+        return pad_to_window(window[None, : self._window_samples], self._window_samples, self._padding)[0]
+
+    def embed_batch(self, windows: Tensor) -> Tensor:
+        """Windows [n, window_samples], n at most `batch`, mono and at peak 1, to unit vectors [n, dimension].
+
+        Always computed `batch` at once, with zeros for those that lack: so a window has the same embedding to
+        the last bit wherever it stands and whatever stands beside it.
+        """
+        missing = WINDOWS_AT_ONCE - len(windows)
+        return self._embed_few(F.pad(windows.to(self.device), (0, 0, 0, missing)))[: len(windows)]
+
     def _windows(self, waveform: Tensor, sample_rate: int) -> tuple[list[int], Tensor]:
         """First samples of the windows, and the windows [windows, batch, samples]: mono, at peak 1."""
         if waveform.ndim != 3:

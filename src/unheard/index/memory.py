@@ -147,6 +147,11 @@ class Index:
         return len(set(self.ids))
 
     @property
+    def sources(self) -> list[str | None]:
+        """The sound file of each position, None where it is not known, as in the published format."""
+        return [None] * len(self)
+
+    @property
     def uncaptioned(self) -> list[str]:
         """Ids of the items whose caption is empty: deduplication has nothing to push away from there."""
         bare = (item for item, prompt in zip(self.ids, self.prompts, strict=True) if not prompt.strip())

@@ -121,6 +121,7 @@ class Store:
     def __init__(self, uri: str, table: Any) -> None:
         self.uri = uri
         self._table = table
+        self._on_disk = time.time_ns()
         self.embedder = _recorded_embedder(uri, table.schema.metadata or {})
 
     @classmethod
@@ -169,6 +170,33 @@ class Store:
             return (Path(uri) / f"{TABLE}.lance").is_dir()
         with _explained(f"cannot reach {uri}"):
             return TABLE in _connect(uri).list_tables().tables
+
+    @classmethod
+    def step_back(cls, uri: str | Path) -> bool:
+        """Take back the newest commit of a store in a folder if a power cut tore it; whether it did.
+
+        Lance's files end with four letters, which a file lacks that was not written to its end.
+        """
+        uri = _checked_uri(uri)
+        if not _is_local(uri):
+            return False  # object stores write wholly or not at all
+        folder = Path(uri) / f"{TABLE}.lance"
+        newest = min((folder / "_versions").glob("*.manifest"), default=None)  # numbered downwards
+        if newest is None:
+            return False
+        if not _is_whole(newest):
+            newest.rename(newest.with_suffix(".torn"))
+            (folder / "_versions" / "latest_version_hint.json").unlink(missing_ok=True)
+            return True
+        if all(_is_whole(path) for path in (folder / "data").glob("*.lance")):
+            return False
+        with _explained(f"cannot repair the index {uri}"):
+            table = _connect(uri).open_table(TABLE)
+            if table.version < 2:
+                return False
+            table.checkout(table.version - 1)
+            table.restore()
+        return True
 
     @property
     def version(self) -> int:
@@ -294,7 +322,7 @@ class Store:
         Looked for: parts that cannot be read, rows whose content is not what was written, ids that occur
         twice, windows missing from an item, embeddings without a direction in rows not marked as silent.
         """
-        from unheard.index.verify import problems
+        from unheard.index.verification import problems
 
         return list(problems(self))
 
@@ -328,7 +356,19 @@ class Store:
                         raise
                 time.sleep(random.uniform(0.05, 0.5))
                 self.refresh()
+        self._to_disk()
         return result
+
+    def _to_disk(self) -> None:
+        """Wait until what was written is on the disk: Lance leaves that to the system, and a power cut."""
+        if not _is_local(self.uri):
+            return
+        since, self._on_disk = self._on_disk, time.time_ns()
+        with _explained(f"cannot write to the index {self.uri}", InputError):
+            for folder, _, files in os.walk(Path(self.uri) / f"{TABLE}.lance"):
+                written = [path for name in files if _changed(path := os.path.join(folder, name), since)]
+                for path in [*written, folder] if written else []:
+                    _fsync(path)
 
     def _reading(self) -> Any:
         return _explained(f"cannot read the index {self.uri}: it is damaged or out of reach")
@@ -415,6 +455,30 @@ def _pyarrow() -> ModuleType:
             f"an index on disk needs pyarrow ({error}); install it with `pip install lancedb pyarrow`"
         ) from error
     return pyarrow
+
+
+def _changed(path: str, since: int) -> bool:
+    try:
+        return os.stat(path).st_mtime_ns >= since - 10**9  # file systems round times
+    except FileNotFoundError:  # cleaned up by another process
+        return False
+
+
+def _fsync(path: str) -> None:
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _is_whole(path: Path) -> bool:
+    with open(path, "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4))
+        return file.read() == b"LANC"
 
 
 def _digest_type() -> Any:

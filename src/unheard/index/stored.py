@@ -57,6 +57,7 @@ class StoredIndex(Index):
         super().__init__()
         self.store = store
         self.path = store.uri if "://" in store.uri else Path(store.uri)
+        self._sources: list[str | None] = []
         self._positions = self._read_rows()
         self._read_embeddings()
 
@@ -90,11 +91,12 @@ class StoredIndex(Index):
         raise InputError(f"{self.store.uri} is on disk already; `unheard index export` writes it as JSON")
 
     def _read_rows(self) -> np.ndarray:
-        """Take over what is known of each row; returns the positions of the store's rows, -1 for silent ones."""
+        """Take over what is known of each row; returns the positions of the store's rows, -1 for silence."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         columns = ["id", "window", "window_start", "window_end", "prompt", "seconds_start", "seconds_total"]
+        columns.append("source")
         batches = list(self.store.batches([*columns, "silent"], 1 << 16))
         if not batches:
             return np.empty(0, dtype=np.int64)
@@ -106,9 +108,15 @@ class StoredIndex(Index):
         self._take_over(rows.select(columns).take(order))
         return positions
 
+    @property
+    def sources(self) -> list[str | None]:
+        """The sound file of each position, None where it was imported."""
+        return self._sources
+
     def _take_over(self, rows: pa.Table) -> None:
         self.ids = rows["id"].to_pylist()
         self.prompts = rows["prompt"].fill_null("").to_pylist()
+        self._sources = rows["source"].to_pylist()
         self.seconds_start = rows["seconds_start"].to_pylist()
         self.seconds_total = rows["seconds_total"].to_pylist()
         self.windows = list(

@@ -19,7 +19,8 @@ def problems(store: Store) -> Iterator[str]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    places, position = [], 0
+    places: list[pa.Table] = []
+    position = 0
     try:
         for batch in store.batches([*schema(store.embedder.dimension).names, "digest"]):
             rows = pa.Table.from_batches([batch])
@@ -30,8 +31,8 @@ def problems(store: Store) -> Iterator[str]:
                     yield f"{place} is not what was written; remove the item and build again"
             vectors = embeddings(rows)
             without = ~(np.isfinite(vectors).all(axis=1) & vectors.any(axis=1))
-            for offset in np.flatnonzero(without & ~rows["silent"].to_numpy()):
-                yield f"id {rows['id'][int(offset)].as_py()!r} has an embedding without a direction"
+            for bare in np.flatnonzero(without & ~rows["silent"].to_numpy()).tolist():
+                yield f"id {rows['id'][bare].as_py()!r} has an embedding without a direction"
             places.append(rows.select(["id", "window"]))
             position += len(rows)
     except IndexFileError as error:
