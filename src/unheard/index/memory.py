@@ -300,6 +300,15 @@ class Index:
         self._entries, self._sha256 = merged, None
         self._refresh()
 
+    def remove(self, ids: Sequence[str]) -> int:
+        """Take out the items with these ids; returns how many there were."""
+        before, unwanted = len(self._entries), set(ids)
+        left = {name: entry for name, entry in self._entries.items() if name not in unwanted}
+        if len(left) < before:
+            self._entries, self._sha256 = left, None
+            self._refresh()
+        return before - len(left)
+
     def _refresh(self) -> None:
         """Work out, from the entries, what is searched and listed."""
         conditionings = [entry["conditioning"] for entry in self._entries.values()]

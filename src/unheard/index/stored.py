@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,10 @@ class StoredIndex(Index):
     def add(self, *_: Any, **__: Any) -> None:
         """Raise InputError: what is on disk is added to on disk."""
         raise InputError(f"{self.store.uri} is an index on disk: add to it with `unheard index add`")
+
+    def remove(self, ids: Sequence[str]) -> int:
+        """Raise InputError: what is on disk is removed on disk."""
+        raise InputError(f"{self.store.uri} is an index on disk: use `unheard index remove`")
 
     def save(self, path: str | Path) -> None:
         """Raise InputError: it is saved already."""

@@ -131,17 +131,23 @@ def add(
 
 
 def remove(uri: str | Path, ids: Sequence[str]) -> int:
-    """Remove items from an index on disk; returns how many of the ids were there.
+    """Remove items from an index on disk or from a JSON file; returns how many of the ids were there.
 
     Raises:
-        InputError: nothing can be written, or no id is given.
+        InputError: nothing can be written, no id is given, or a JSON file would be left without entries.
         IndexFileError: there is no such index, or it is damaged.
     """
     from unheard.index.store import Store
 
     if not ids:
         raise InputError("nothing to remove; name one id or more")
-    return Store.open(uri).remove(ids)
+    if _is_store(uri):
+        return Store.open(uri).remove(ids)
+    index = Index.open(uri)
+    removed = index.remove(ids)
+    if removed:
+        index.save(uri)
+    return removed
 
 
 def search(
@@ -196,7 +202,7 @@ def info(uri: str | Path) -> Info:
 
     from unheard.index.store import EmbedderRecord, Store
 
-    if not ("://" in str(uri) or Path(uri).is_dir()):
+    if not _is_store(uri):
         index = Index.open(uri)
         return Info(
             uri=str(uri),
@@ -241,7 +247,7 @@ def verify(uri: str | Path) -> list[str]:
     """What is wrong with an index, one sentence each; empty for a sound one. See `Store.verify`."""
     from unheard.index.store import Store
 
-    if "://" in str(uri) or Path(uri).is_dir():
+    if _is_store(uri):
         return Store.open(uri).verify()
     try:
         Index.open(uri)
@@ -269,6 +275,11 @@ def duplicates(uri: str | Path, **options: Any) -> Any:
     from unheard.index import clusters
 
     return clusters.find_duplicates(uri, **options)
+
+
+def _is_store(uri: str | Path) -> bool:
+    """Whether a place is an index on disk and not a JSON file; of what is not there, by its name."""
+    return "://" in str(uri) or not (Path(uri).is_file() or str(uri).endswith(".json"))
 
 
 def _embedder(given: str | Path | Embedder | None, device: str) -> Any:
