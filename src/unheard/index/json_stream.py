@@ -21,7 +21,7 @@ LARGEST_MEMBER = 1 << 26
 
 BLANKS = re.compile(r"[ \t\n\r]*")
 LONGEST_CUT = 16
-"""A token that a cut leaves behind can be misread no further than this from the cut (`\\u12`, `-Infini`)."""
+"""No token is misread for a cut that is further away than this (`-1.5e`, `\\ud83d\\u`, `-Infini`)."""
 
 
 def members(blocks: Iterable[bytes], source: str, decoder: json.JSONDecoder) -> Iterator[tuple[str, Any]]:
@@ -118,7 +118,7 @@ class _Window:
                 # A number of thousands of digits, or thousands of nested brackets.
                 raise IndexFileError(f"{self.source} is not a usable JSON file: {error}") from error
             else:
-                if self.at_end or end < len(self.text):
+                if self.at_end or end <= len(self.text) - LONGEST_CUT:
                     self.position = end
                     return value
             self._read_on()
