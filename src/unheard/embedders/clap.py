@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from huggingface_hub import snapshot_download
@@ -74,6 +74,7 @@ class ClapEmbedder:
         self.sample_rate = int(extractor.sampling_rate)
         self._window_samples = round(extractor.max_length_s * extractor.sampling_rate)
         self._padding = check_padding(extractor.padding)
+        self._extractor = extractor
         self._mel = MelSpectrogram(extractor, model.device)
         self._weights = weights
         text: Any = model.config.text_config
@@ -129,6 +130,12 @@ class ClapEmbedder:
     @property
     def device(self) -> torch.device:
         return self.model.device
+
+    def to(self, device: str | torch.device) -> Self:
+        """Run on this device from now on; returns the embedder itself."""
+        self.model.to(device)
+        self._mel = MelSpectrogram(self._extractor, self.model.device)
+        return self
 
     @property
     def window(self) -> float:

@@ -19,7 +19,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Protocol, TextIO, cast
+from typing import Any, Protocol, TextIO
+
+import numpy as np
 
 from unheard.errors import IndexFileError, InputError, UnheardError
 from unheard.index.decoding import Decoded, Job, Unchanged
@@ -125,26 +127,43 @@ def rejects_path(uri: str) -> str:
 Outcome = Embedded | Unchanged | Reject
 """What comes of a recording."""
 
-Engine = Callable[[Iterator[Job | Reject]], Iterator[Outcome]]
-"""Decodes and embeds: one outcome for each job, in any order; what is rejected already is passed on."""
+
+class Engine(Protocol):
+    """What decodes and embeds: `local_engine`, or many machines (`unheard.index.ray_engine`)."""
+
+    def __call__(
+        self, sources: Recordings, store: Store, ledger: Ledger, go_on: Callable[[], bool]
+    ) -> Generator[Outcome]:
+        """One outcome for each recording, in any order.
+
+        Args:
+            sources: what to build from.
+            store: what the index holds.
+            ledger: the same by id; is told of every id that is come by.
+            go_on: whether to begin further recordings; what is under way is finished in any case.
+        """
 
 
 def local_engine(embedder: Any, workers: int | None = None) -> Engine:
-    """Decoding in worker processes, embedding in this one, in the order of the jobs.
+    """Decoding in worker processes, embedding in this one, in the order of the sources.
 
     Args:
         embedder: an `unheard.embedders.Embedder`.
         workers: processes that decode; None for one a core, 0 for none beside this one.
     """
 
-    def outcomes(jobs: Iterator[Job | Reject]) -> Iterator[Outcome]:
+    def outcomes(
+        sources: Recordings, store: Store, ledger: Ledger, go_on: Callable[[], bool]
+    ) -> Generator[Outcome]:
         windows = Windows(embedder)
-        for outcome in decode_all(jobs, _workers(workers)):
-            if isinstance(outcome, Decoded):
-                yield from windows.add(outcome)
-            else:
-                yield outcome
-        yield from windows.flush()
+        with tempfile.TemporaryDirectory(prefix="unheard-") as scratch:
+            jobs = to_decode(sources, ledger, embedder.sample_rate, scratch)
+            for outcome in decode_all(takewhile(lambda _: go_on(), jobs), _workers(workers)):
+                if isinstance(outcome, Decoded):
+                    yield from windows.add(outcome)
+                else:
+                    yield outcome
+            yield from windows.flush()
 
     return outcomes
 
@@ -198,25 +217,23 @@ def build_store(
     """
     store, ledger = _opened(uri, embedder)
     total = _Count(sources)
-    with tempfile.TemporaryDirectory(prefix="unheard-") as scratch:
-        commits = Commits(store, ledger)
-        jobs = to_decode(sources, ledger, embedder.sample_rate, scratch)
-        # With `strict`, nothing more is begun after the first reject, and what is under way is finished.
-        wanted = takewhile(lambda _: not (strict and commits.rejects.count), jobs)
-        outcomes = (engine or local_engine(embedder))(wanted)
-        try:
-            for outcome in outcomes:
-                commits.take(outcome)
-                if progress is not None:
-                    progress(commits.built, total.number)
-            commits.write()
-        except BaseException:
-            with suppress(UnheardError):
-                commits.write()  # whole items: what is being embedded is embedded again
-            raise
-        finally:
-            cast(Generator[Outcome], outcomes).close()
-            commits.rejects.close()
+    commits = Commits(store, ledger)
+    outcomes = (engine or local_engine(embedder))(
+        sources, store, ledger, lambda: not (strict and commits.rejects.count)
+    )
+    try:
+        for outcome in outcomes:
+            commits.take(outcome)
+            if progress is not None:
+                progress(commits.built, total.number)
+        commits.write()
+    except BaseException:
+        with suppress(UnheardError):
+            commits.write()  # whole items: what is being embedded is embedded again
+        raise
+    finally:
+        outcomes.close()
+        commits.rejects.close()
     built, rejects = commits.built, commits.rejects
     built.unused_captions = sources.unused_captions
     if strict and rejects.first is not None:
@@ -247,6 +264,9 @@ class Commits:
 
     def take(self, outcome: Outcome) -> None:
         """Deal with what came of a recording, and write if it is time."""
+        if isinstance(outcome, Embedded) and not np.isfinite(outcome.embeddings).all():
+            reason = "the embedder gives no numbers for it (half precision may have overflowed)"
+            outcome = Reject(outcome.recording.source, reason, outcome.recording.id)
         if isinstance(outcome, Reject):
             self.rejects.add(outcome)
             self.built.rejected = self.rejects.count

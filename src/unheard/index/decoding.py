@@ -56,7 +56,9 @@ class Decoded:
         content_sha256: of the file's bytes.
         seconds: its length before resampling.
         samples: [time], float32, channels averaged; or the path of a file of them.
-        peak: largest absolute sample.
+        peak: largest absolute sample of the recording.
+        starts: first samples of the windows, where this is a part of a recording; None for the windows that
+            the embedder makes of a whole one.
     """
 
     recording: Recording
@@ -64,6 +66,7 @@ class Decoded:
     seconds: float
     samples: np.ndarray | str
     peak: float
+    starts: list[int] | None = None
 
     def open(self) -> np.ndarray:
         """The samples; those of a long recording are read from its file as they are asked for."""

@@ -63,6 +63,10 @@ class Ledger:
         inserted = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (identifier,))
         return inserted.rowcount == 1
 
+    def forget(self) -> None:
+        """As if the build had come by no id yet."""
+        self._database.execute("DELETE FROM seen")
+
     def known(self, identifier: str) -> Known | None:
         """What the store held under this id when the build began."""
         found = self._database.execute(

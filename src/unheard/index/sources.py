@@ -12,6 +12,7 @@ import math
 import os
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
@@ -84,10 +85,28 @@ class Sources:
             raise InputError("nothing to build from; name a folder, a manifest, shards or sounds")
         self.places: list[Place] = [place for source in given for place in _expand(str(source))]
         self._captions = None if captions is None else _Captions(Path(captions))
+        self.unused_captions = 0
 
     def __iter__(self) -> Iterator[Recording | Reject]:
         for place in self.places:
             yield from self.recordings(place)
+        if self._captions is not None:
+            self.unused_captions = self._captions.unused
+
+    def parts(self) -> list[Sources]:
+        """The same in parts that may be read side by side: no id can come up in two of them.
+
+        That is so for shards of different names; anything else stays in one part.
+        """
+        if self._captions is not None or not all(isinstance(place, _Shard) for place in self.places):
+            return [self]
+        by_name: dict[str, list[Place]] = {}
+        for place in self.places:
+            by_name.setdefault(cast(_Shard, place).name, []).append(place)
+        parts = [copy(self) for _ in by_name]
+        for part, places in zip(parts, by_name.values(), strict=True):
+            part.places = places
+        return parts
 
     def recordings(self, place: Place) -> Iterator[Recording | Reject]:
         """What one of the `places` holds, with what the captions say of it."""
@@ -101,11 +120,6 @@ class Sources:
         """How many recordings there are, or None where only reading all shards would tell."""
         counts = [place.count() for place in self.places]
         return None if None in counts else sum(cast(list[int], counts))
-
-    @property
-    def unused_captions(self) -> int:
-        """Rows of the captions that named no sound, once all has been walked."""
-        return 0 if self._captions is None else self._captions.unused
 
 
 class Place:
@@ -187,7 +201,7 @@ class _Shard(Place):
     """A tar file in WebDataset's layout: members that share a name up to its first dot are one sample."""
 
     def __init__(self, path: str) -> None:
-        self._path, self._name = path, _without_ending(PurePosixPath(path).name)
+        self._path, self.name = path, _without_ending(PurePosixPath(path).name)
 
     def count(self) -> None:
         return None
@@ -216,7 +230,7 @@ class _Shard(Place):
         sounds = [ending for ending in members if _ending(f".{ending}") in SOUNDS | OTHER_SOUNDS]
         for ending in sounds:
             source = f"{self._path}::{key}.{ending}"
-            identifier = f"{self._name}/{key}" + ("" if len(sounds) == 1 else f".{ending}")
+            identifier = f"{self.name}/{key}" + ("" if len(sounds) == 1 else f".{ending}")
             recording = Recording(identifier, source, members[ending])
             try:
                 yield _sidecars(recording, members.get("json"), members.get("txt"))
@@ -232,7 +246,7 @@ class _Captions:
 
         if _ending(path.name) not in MANIFESTS:
             raise InputError(f"captions come from CSV, JSON Lines or Parquet, not {path}")
-        self._folder, self._notes = str(path.parent), Notes()
+        self._path, self._folder, self._notes = path, str(path.parent), Notes()
         for number, row in manifest_rows(path):
             try:
                 described = describe(row)
@@ -243,6 +257,9 @@ class _Captions:
                     f"{path}, row {number} names no sound; name the column one of {', '.join(PATH_COLUMNS)}"
                 )
             self._notes.write(named.removeprefix("./"), json.dumps(dict(row), default=str))
+
+    def __reduce__(self) -> tuple[type[_Captions], tuple[Path]]:
+        return _Captions, (self._path,)  # another process reads them anew
 
     def describe(self, recording: Recording, root: str) -> Recording:
         """The recording with what the captions say of it, under its path in the source or in the manifest."""

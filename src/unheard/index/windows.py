@@ -77,7 +77,7 @@ class Windows:
             yield self._embed_alone(decoded)
             return
         samples = decoded.open()
-        waiting = _Waiting(decoded, self.embedder.window_starts(len(samples)))
+        waiting = _Waiting(decoded, decoded.starts or self.embedder.window_starts(len(samples)))
         self._recordings.append(waiting)
         for start in waiting.starts:
             window = torch.from_numpy(np.array(samples[start : start + self.embedder.window_samples]))
@@ -105,7 +105,7 @@ class Windows:
     def _finished(self) -> Iterator[Embedded]:
         while self._recordings and len(self._recordings[0].embeddings) == len(self._recordings[0].starts):
             done = self._recordings.popleft()
-            yield self._embedded(done.decoded, done.starts, np.stack(done.embeddings), done.silent)
+            yield embedded(done.decoded, done.starts, np.stack(done.embeddings), done.silent, self.embedder)
 
     @torch.no_grad()
     def _embed_alone(self, decoded: Decoded) -> Embedded:
@@ -115,16 +115,26 @@ class Windows:
         starts = [round(start * rate) for start in seconds.tolist()]
         length = round(self.embedder.window * rate)
         silent = [bool(np.abs(samples[start : start + length]).max() < SILENCE) for start in starts]
-        return self._embedded(decoded, starts, vectors.float().cpu().numpy(), silent)
+        return embedded(decoded, starts, vectors.float().cpu().numpy(), silent, self.embedder)
 
-    def _embedded(
-        self, decoded: Decoded, starts: list[int], vectors: np.ndarray, silent: list[bool]
-    ) -> Embedded:
-        seconds = [start / self.embedder.sample_rate for start in starts]
-        # A sound hardly longer than the window is heard in one, which stands for all of it.
-        ends = [*(start + self.embedder.window for start in seconds[:-1]), decoded.seconds]
-        places = list(zip(seconds, ends, strict=True))
-        return Embedded(decoded.recording, decoded.content_sha256, decoded.seconds, places, vectors, silent)
+
+def embedded(
+    decoded: Decoded, starts: list[int], vectors: np.ndarray, silent: list[bool], embedder: Any
+) -> Embedded:
+    """A recording with what came of its windows.
+
+    Args:
+        decoded: without regard to its samples.
+        starts: first samples of the windows.
+        vectors: [windows, dimension].
+        silent: whether a window is.
+        embedder: for its sample rate and window.
+    """
+    seconds = [start / embedder.sample_rate for start in starts]
+    # A sound hardly longer than the window is heard in one, which stands for all of it.
+    ends = [*(start + embedder.window for start in seconds[:-1]), decoded.seconds]
+    places = list(zip(seconds, ends, strict=True))
+    return Embedded(decoded.recording, decoded.content_sha256, decoded.seconds, places, vectors, silent)
 
 
 def rows(recordings: Sequence[Embedded], dimension: int) -> pa.Table:
