@@ -196,13 +196,7 @@ class Index:
         Raises:
             InputError: the index is empty, k is below 1, or the queries are of another dimension.
         """
-        if not len(self):
-            raise InputError("cannot search an empty index; add sounds to it")
-        if k < 1:
-            raise InputError(f"k must be 1 or more, not {k}")
-        if queries.ndim != 2 or queries.shape[1] != self.dimension:
-            raise InputError(f"queries must be [batch, {self.dimension}], not {list(queries.shape)}")
-        k = min(k, len(self))
+        k = self._checked(queries, k)
         coarse = F.normalize(queries.to(self.device, torch.float32), dim=-1) @ self._unit.T
         within_reach = coarse >= coarse.topk(k).values[:, -1:] - 2 * COARSE_ERROR
         rows, candidates = within_reach.nonzero().cpu().unbind(1)
@@ -228,6 +222,16 @@ class Index:
                 positions[query] = places[order[:k]]
         dtype = torch.promote_types(queries.dtype, torch.float32)
         return similarities.to(queries.device, dtype), positions.to(queries.device)
+
+    def _checked(self, queries: Tensor, k: int) -> int:
+        """k, or as many as there are; raises as `search`."""
+        if not len(self):
+            raise InputError("cannot search an empty index; add sounds to it")
+        if k < 1:
+            raise InputError(f"k must be 1 or more, not {k}")
+        if queries.ndim != 2 or queries.shape[1] != self.dimension:
+            raise InputError(f"queries must be [batch, {self.dimension}], not {list(queries.shape)}")
+        return min(k, len(self))
 
     def nearest(self, query: Tensor, k: int = 1) -> list[tuple[Item, float]]:
         """The k nearest items of one query [dimension] and their similarities; raises as `search`.

@@ -139,7 +139,7 @@ class Store:
         fields = [*schema(embedder.dimension), _pyarrow().field("digest", _digest_type(), False)]
         metadata = {"unheard.format": FORMAT, "unheard.embedder": json.dumps(asdict(embedder))}
         try:
-            with _explained(f"cannot make an index at {uri}"):
+            with explained(f"cannot make an index at {uri}"):
                 table = _connect(uri).create_table(TABLE, schema=_pyarrow().schema(fields, metadata=metadata))
         except IndexFileError as error:
             raise InputError(f"{error}; choose a place that can be written") from error
@@ -155,7 +155,7 @@ class Store:
         uri = _checked_uri(uri)
         if not cls.exists(uri):
             raise IndexFileError(f"{uri} is no index; make one with `unheard index build`")
-        with _explained(f"cannot open the index {uri}, which seems damaged"):
+        with explained(f"cannot open the index {uri}, which seems damaged"):
             return cls(uri, _connect(uri).open_table(TABLE))
 
     @classmethod
@@ -168,7 +168,7 @@ class Store:
         uri = _checked_uri(uri)
         if _is_local(uri):
             return (Path(uri) / f"{TABLE}.lance").is_dir()
-        with _explained(f"cannot reach {uri}"):
+        with explained(f"cannot reach {uri}"):
             return TABLE in _connect(uri).list_tables().tables
 
     @classmethod
@@ -188,14 +188,17 @@ class Store:
             newest.rename(newest.with_suffix(".torn"))
             (folder / "_versions" / "latest_version_hint.json").unlink(missing_ok=True)
             return True
-        if all(_is_whole(path) for path in (folder / "data").glob("*.lance")):
+        torn = [path for path in (folder / "data").glob("*.lance") if not _is_whole(path)]
+        if not torn:
             return False
-        with _explained(f"cannot repair the index {uri}"):
+        with explained(f"cannot repair the index {uri}"):
             table = _connect(uri).open_table(TABLE)
             if table.version < 2:
                 return False
             table.checkout(table.version - 1)
             table.restore()
+        for path in torn:
+            path.rename(path.with_suffix(".torn"))
         return True
 
     @property
@@ -328,7 +331,7 @@ class Store:
 
     def optimize(self) -> None:
         """Join the parts that many small commits leave, and drop versions older than a week."""
-        with _explained(f"cannot optimize the index {self.uri}", InputError):
+        with explained(f"cannot optimize the index {self.uri}", InputError):
             self._table.optimize()
 
     def _complete(self, rows: pa.Table) -> pa.Table:
@@ -352,7 +355,7 @@ class Store:
                 break
             except Exception as error:
                 if "onflict" not in str(error) or time.monotonic() > deadline:
-                    with _explained(f"cannot write to the index {self.uri}", InputError):
+                    with explained(f"cannot write to the index {self.uri}", InputError):
                         raise
                 time.sleep(random.uniform(0.05, 0.5))
                 self.refresh()
@@ -364,14 +367,14 @@ class Store:
         if not _is_local(self.uri):
             return
         since, self._on_disk = self._on_disk, time.time_ns()
-        with _explained(f"cannot write to the index {self.uri}", InputError):
+        with explained(f"cannot write to the index {self.uri}", InputError):
             for folder, _, files in os.walk(Path(self.uri) / f"{TABLE}.lance"):
                 written = [path for name in files if _changed(path := os.path.join(folder, name), since)]
                 for path in [*written, folder] if written else []:
                     _fsync(path)
 
     def _reading(self) -> Any:
-        return _explained(f"cannot read the index {self.uri}: it is damaged or out of reach")
+        return explained(f"cannot read the index {self.uri}: it is damaged or out of reach")
 
 
 def row_digests(rows: pa.Table) -> list[bytes]:
@@ -491,7 +494,7 @@ def _literals(ids: Sequence[str]) -> str:
 
 
 @contextmanager
-def _explained(what: str, kind: type[IndexFileError] | type[InputError] = IndexFileError) -> Iterator[None]:
+def explained(what: str, kind: type[IndexFileError] | type[InputError] = IndexFileError) -> Iterator[None]:
     """Turn the libraries' errors into one line that begins with `what`."""
     try:
         yield
