@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from unheard.errors import IndexFileError, InputError
 from unheard.index.memory import Index, Item
@@ -57,6 +57,8 @@ def build(
     embedder: str | Path | Embedder | None = None,
     device: str = "auto",
     workers: int | None = None,
+    engine: Literal["local", "ray"] = "local",
+    ray_address: str | None = None,
     strict: bool = False,
     prune: bool = False,
     ann: bool = False,
@@ -70,7 +72,9 @@ def build(
         captions: a manifest that tells more of sounds in folders.
         embedder: a CLAP by name or folder, or an `Embedder`; None for the bundled guide.
         device: where the embedder runs.
-        workers: processes that decode; None for one a core, 0 for none beside this one.
+        workers: processes that decode; None for one a core, 0 for none beside this one. Ray has its own.
+        engine: "ray" builds on a Ray cluster, see `unheard.index.ray_engine`.
+        ray_address: of the cluster; None to start Ray on this machine.
         strict, prune, progress: see `unheard.index.building.build_store`.
         ann: also build the approximate index, for more windows than are compared exactly.
 
@@ -83,11 +87,20 @@ def build(
     from unheard.index.sources import Sources
     from unheard.index.store import Store
 
+    if engine not in ("local", "ray"):
+        raise InputError(f"the engine is local or ray, not {engine!r}")
+    if ray_address is not None and engine != "ray":
+        raise InputError(f"the address of a Ray cluster, {ray_address!r}, goes with the engine ray only")
     found = Sources(sources, captions)
     Store.exists(uri)  # a place that cannot be is found out before the embedder is loaded
     hearing = _embedder(embedder, device)
-    engine = local_engine(hearing, workers)
-    built = build_store(found, uri, hearing, engine, strict=strict, prune=prune, progress=progress)
+    if engine == "ray":
+        from unheard.index.ray_engine import ray_engine
+
+        chosen = ray_engine(hearing, ray_address)
+    else:
+        chosen = local_engine(hearing, workers)
+    built = build_store(found, uri, hearing, chosen, strict=strict, prune=prune, progress=progress)
     if ann:
         from unheard.index.approximate import build_approximate
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -33,6 +33,16 @@ def embedder_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--captions", metavar="FILE", help="CSV, JSON Lines or Parquet with path and prompt.")
 @embedder_options
 @click.option("--workers", type=int, help="Processes that decode.  [default: one a core]")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="What decodes and embeds: this machine, or a Ray cluster.",
+)
+@click.option(
+    "--ray-address", metavar="ADDRESS", help="Join this cluster.  [default: start Ray on this machine]"
+)
 @click.option("--strict", is_flag=True, help="Stop at the first recording that cannot be read.")
 @click.option("--prune", is_flag=True, help="Remove items that SOURCES no longer name.")
 @click.option("--ann", is_flag=True, help="Also build the approximate index, for millions of windows.")
@@ -44,6 +54,8 @@ def build(
     embedder: str | None,
     device: str,
     workers: int | None,
+    engine: Literal["local", "ray"],
+    ray_address: str | None,
     strict: bool,
     prune: bool,
     ann: bool,
@@ -60,6 +72,7 @@ def build(
       unheard index build ./sounds --captions captions.csv --out my-index
       unheard index build manifest.parquet --out my-index --embedder laion/clap-htsat-unfused
       unheard index build "shards/train-{000..127}.tar" --out s3://bucket/idx
+      unheard index build "shards/train-{000..127}.tar" --out s3://bucket/idx --engine ray --ray-address auto
     """
     from unheard import index
 
@@ -71,6 +84,8 @@ def build(
             embedder=embedder,
             device=device,
             workers=workers,
+            engine=engine,
+            ray_address=ray_address,
             strict=strict,
             prune=prune,
             ann=ann,
