@@ -420,7 +420,7 @@ def _expand(source: str) -> list[Place]:
     else:
         names, root = _matches(source)
     if not names:
-        raise InputError(f"{source} does not exist, and as a pattern it matches nothing; check the spelling")
+        raise InputError(f"{source} matches nothing; check the spelling")
     if len(names) == 1 and Path(names[0]).is_dir():
         return [_Folder(names[0])]
     places: list[Place] = []
@@ -431,6 +431,8 @@ def _expand(source: str) -> list[Place]:
             places.append(_Shard(name))
         elif ending in MANIFESTS:
             places.append(_Manifest(name))
+        elif ending in ("json", "txt") and _is_sidecar(name):
+            continue  # read with its sound
         elif ending == "json":
             raise InputError(f"{name}: a JSON file of embeddings is read by `unheard index import`")
         elif Path(name).is_dir():
@@ -453,13 +455,25 @@ def _matches(pattern: str) -> tuple[list[str], str]:
     paths: list[str] = []
     for name in written:
         if glob.has_magic(name):
-            paths += sorted(glob.glob(name, recursive=True))
+            paths += [path for path in sorted(glob.glob(name, recursive=True)) if _is_source(path)]
         elif Path(name).exists() or "://" in name:
             paths.append(name)
         else:
-            raise InputError(f"{name}, which {pattern} names, does not exist")
+            named = name if name == pattern else f"{name}, which {pattern} names,"
+            raise InputError(f"{named} does not exist; check the spelling")
     fixed = pattern[: min((pattern.index(mark) for mark in "*?[{" if mark in pattern), default=0)]
     return paths, os.path.dirname(fixed)
+
+
+def _is_source(path: str) -> bool:
+    """Whether a pattern means this path, too: by its ending."""
+    known = SOUNDS | OTHER_SOUNDS | MANIFESTS
+    return _ending(path) in known or path.endswith(SHARDS) or Path(path).is_dir()
+
+
+def _is_sidecar(path: str) -> bool:
+    stem = path.rpartition(".")[0]
+    return any(Path(f"{stem}.{ending}").exists() for ending in SOUNDS | OTHER_SOUNDS)
 
 
 def _opened(path: str) -> IO[bytes]:

@@ -53,13 +53,17 @@ def decode_all(jobs: Iterable[Job | Reject], workers: int) -> Iterator[Outcome]:
             try:
                 yield future.result()
             except BrokenProcessPool:
-                # All that was under way is lost with the pool; one of them is to blame.
-                pool.shutdown(wait=False, cancel_futures=True)
+                # All that was under way is lost with the pool; one at a time they show which is to blame.
+                pool = _renewed(pool, workers)
                 lost = [job, *(other for other, _ in under_way)]
                 under_way.clear()
                 for job in lost:
-                    yield job if isinstance(job, Reject) else _alone(job)
-                pool = _pool(workers)
+                    try:
+                        yield job if isinstance(job, Reject) else _submit(pool, job).result()
+                    except BrokenProcessPool:
+                        pool = _renewed(pool, workers)
+                        reason = "decoding it killed the process, by a crash or for its memory"
+                        yield Reject(job.recording.source, reason, job.recording.id)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -73,15 +77,9 @@ def _submit(pool: ProcessPoolExecutor, job: Job) -> Future[Outcome]:
         return future
 
 
-def _alone(job: Job) -> Outcome:
-    """Decode in a process that may die of it."""
-    with _pool(1) as pool:
-        try:
-            return pool.submit(decode, job).result()
-        except BrokenProcessPool:
-            return Reject(
-                job.recording.source, "decoding it killed the process, by a crash or for its memory"
-            )
+def _renewed(broken: ProcessPoolExecutor, workers: int) -> ProcessPoolExecutor:
+    broken.shutdown(wait=False, cancel_futures=True)
+    return _pool(workers)
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
