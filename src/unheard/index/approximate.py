@@ -1,9 +1,10 @@
 """Training sets too large to compare with all of: LanceDB's inverted file over the store.
 
-The vectors are sorted into cells around k-means centres, and a query is compared with those in the cells
-nearest to it. Which vectors are compared is the only approximation: within a cell the distances are those of
-the vectors themselves (IVF-FLAT, no quantization), and what is found is measured again in float64. How many
-cells a query needs depends on the data, so `build_approximate` measures it and writes it beside the vectors.
+The vectors are sorted into cells around k-means centres, and kept there with one bit a number (RaBitQ, Gao
+and Long 2024, arXiv 2405.12497: IVF-RQ in LanceDB). A query is compared with the short vectors in the cells
+nearest to it; the best candidates are measured again in float64 with their full vectors, so that every
+similarity is the true one, and only which items are found is approximate. How many cells and candidates a
+query needs depends on the data: `build_approximate` measures it, and writes it beside the vectors.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ SAMPLE = 500
 """Items whose nearest other item is looked for, to measure the recall."""
 FEWEST = 1000
 """Windows below which cells would be nearly empty."""
-CANDIDATES = 16
-"""Measured again beside those that were asked for: float32 may confuse what is equally near."""
+CANDIDATES = (32, 128, 512)
+"""How many may be measured again, for each query and beside those that it asks for: as few as suffice."""
+TRAINING = 64
+"""Vectors for each cell from which its centre is learnt."""
 ROUNDING = 1e-6
 """By how much two cosines of the same vectors may differ in float32."""
 RECORD = b"unheard.approximate"
@@ -46,6 +49,7 @@ class ApproximateRecord:
         kind: LanceDB's name of it.
         cells: into which the vectors are sorted.
         probes: cells that a query is compared with.
+        candidates: found in them by the short vectors and measured again, beside those asked for.
         recall: share of a sample of items whose nearest other item was found (recall@1).
         sample: how many items that was.
         windows: in the index when it was built; those added later are all compared until it is built again.
@@ -54,6 +58,7 @@ class ApproximateRecord:
     kind: str
     cells: int
     probes: int
+    candidates: int
     recall: float
     sample: int
     windows: int
@@ -73,7 +78,7 @@ def is_built(store: Store) -> bool:
 def build_approximate(place: str | Path) -> ApproximateRecord:
     """Build the approximate index of an index on disk, or build it again, and measure it.
 
-    A sample of items is searched with twice as many cells each time, until the nearest other item of 99 % of
+    A sample of items is searched with ever more cells and candidates, until the nearest other item of 99 % of
     them is found.
 
     Args:
@@ -83,7 +88,7 @@ def build_approximate(place: str | Path) -> ApproximateRecord:
         IndexFileError: the index cannot be read.
         InputError: it has too few windows, or nothing can be written.
     """
-    from lancedb.index import IvfFlat
+    from lancedb.index import IvfRq
 
     store = Store.open(place)
     count = len(store)
@@ -94,17 +99,28 @@ def build_approximate(place: str | Path) -> ApproximateRecord:
         )
     cells = math.isqrt(count)
     with explained(f"cannot build the approximate index of {store.uri}", InputError):
-        store.table.create_index(
-            "embedding", config=IvfFlat(distance_type="cosine", num_partitions=cells), replace=True
-        )
-    queries, rows, nearest = _nearest_others(store)
-    probes = max(1, cells // 64)
-    while (recall := _recall(store, queries, rows, nearest, probes)) < TARGET_RECALL and probes < cells:
-        probes = min(2 * probes, cells)
-    made = ApproximateRecord("IVF_FLAT", cells, probes, round(recall, 4), len(queries), count)
+        config = IvfRq(distance_type="cosine", num_partitions=cells, sample_rate=TRAINING)
+        store.table.create_index("embedding", config=config, replace=True)
+    made = _measured(store, cells)
     with explained(f"cannot write to the index {store.uri}", InputError):
-        store.table.replace_field_metadata("embedding", {RECORD.decode(): json.dumps(asdict(made))})
+        metadata = {RECORD.decode(): json.dumps(asdict(made))}
+        store.table.update_field_metadata({"path": "embedding", "metadata": metadata})
     return made
+
+
+def _measured(store: Store, cells: int) -> ApproximateRecord:
+    """With the fewest candidates, and with these the fewest probes, that reach the recall."""
+    unit, rows, nearest = _nearest_others(store)
+    for candidates in CANDIDATES:
+        probes = max(1, cells // 64)
+        while True:
+            recall = _recall(store, unit, rows, nearest, probes, candidates)
+            if recall >= TARGET_RECALL or probes == cells:
+                break
+            probes = min(2 * probes, cells)
+        if recall >= TARGET_RECALL:
+            break
+    return ApproximateRecord("IVF_RQ", cells, probes, candidates, round(recall, 4), len(unit), len(store))
 
 
 class ApproximateIndex(StoredIndex):
@@ -117,7 +133,7 @@ class ApproximateIndex(StoredIndex):
         found = record(self.store)
         if found is None:
             raise InputError(f"{self.store.uri} has no approximate index; build it with `unheard index ann`")
-        self.probes, self.cells = found.probes, found.cells
+        self.record = found
         numbers = [batch["_rowid"].to_numpy() for batch in self.store.batches(["_rowid"], 1 << 16)]
         row_ids = np.concatenate(numbers)
         self._by_row_id = np.argsort(row_ids, kind="stable")
@@ -158,15 +174,15 @@ class ApproximateIndex(StoredIndex):
 
     def _candidates(self, query: Tensor, k: int) -> tuple[np.ndarray, Tensor]:
         """Positions and embeddings of at least k items near a query."""
-        probes = self.probes
+        probes = self.record.probes
         while True:
-            rows = _near(self.store, query.float().numpy(), k + CANDIDATES, probes)
+            rows = _near(self.store, query.float().numpy(), k + self.record.candidates, probes)
             scan = self._by_row_id[np.searchsorted(self._row_ids, rows["_rowid"].to_numpy())]
             places = self._positions[scan]
             heard = places >= 0
-            if heard.sum() >= k or probes >= self.cells:
+            if heard.sum() >= k or probes >= self.record.cells:
                 return places[heard], torch.from_numpy(embeddings(rows)[heard])
-            probes = self.cells
+            probes = self.record.cells
 
     def _exact_vectors(self, positions: Tensor) -> Tensor:
         rows = self.store.take(self._scan_positions[positions.numpy()], ["embedding"])
@@ -206,11 +222,13 @@ def _nearest_others(store: Store) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return unit, rows, nearest
 
 
-def _recall(store: Store, unit: np.ndarray, rows: np.ndarray, nearest: np.ndarray, probes: int) -> float:
+def _recall(
+    store: Store, unit: np.ndarray, rows: np.ndarray, nearest: np.ndarray, probes: int, candidates: int
+) -> float:
     """Share of the sample whose nearest other row, or one as near, is found."""
     found = 0
     for query, own, best in zip(unit, rows, nearest, strict=True):
-        near = _near(store, query, 2, probes)
+        near = _near(store, query, 1 + candidates, probes)
         others = near["_rowid"].to_numpy() != own
         reached = _unit(embeddings(near)[others]) @ query
         found += bool(len(reached) and reached.max() >= best - ROUNDING)
