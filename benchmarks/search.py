@@ -80,7 +80,8 @@ def exact(sizes: list[int], dimension: int, repeats: int) -> None:
     hundred = [1e8 * milliseconds / 1e3 for milliseconds in per_vector]
     print(
         "100 million, on paper (time and memory grow with the number): "
-        f"{1e8 * dimension * 4 / 2**30:.0f} GiB in float32, {hundred[0]:.1f} s for one query and {hundred[1]:.1f} s for sixteen"
+        f"{1e8 * dimension * 4 / 2**30:.0f} GiB in float32, "
+        f"{hundred[0]:.1f} s for one query and {hundred[1]:.1f} s for sixteen"
     )
 
 
@@ -120,9 +121,10 @@ def approximate(size: int, dimension: int, repeats: int) -> None:
         )
     growth = (1e8 / size) ** 0.5
     print(
-        f"100 million, on paper: 10,000 cells, each {growth:.0f} times as large, of which as many are probed: "
-        f"{growth * times[0]:.0f} ms for one query if the short vectors, {1e8 * dimension / 8 / 2**30:.0f} GiB, "
-        f"stay in memory; the full ones, on disk, are {1e8 * dimension * 4 / 2**30:.0f} GiB"
+        f"100 million, on paper: 10,000 cells, each {growth:.0f} times as large, as many of them probed: "
+        f"{growth * times[0]:.0f} ms for one query if the short vectors, "
+        f"{1e8 * dimension / 8 / 2**30:.0f} GiB, stay in memory; the full ones, on disk, are "
+        f"{1e8 * dimension * 4 / 2**30:.0f} GiB"
     )
 
 
