@@ -27,7 +27,7 @@ LAYERS = (
     {"__main__"},
 )
 LAYER = {family: height for height, families in enumerate(LAYERS) for family in families}
-HEAVY = {"torch", "diffusers", "transformers"}
+HEAVY = {"torch", "diffusers", "transformers", "lancedb", "pyarrow", "ray"}
 
 
 def family(path: Path) -> str:
@@ -81,6 +81,9 @@ def test_lab_is_not_imported() -> None:
         "from unheard.cli import main; main(['generate', '--help'])",
         "from unheard.cli import main; main(['generate', ''])",
         "from unheard.cli import main; main(['models'])",
+        "from unheard.cli import main; main(['index', '--help'])",
+        "from unheard.cli import main; main(['index', 'build', '--help'])",
+        "from unheard.cli import main; main(['index', 'search', '--help'])",
     ],
 )
 def test_nothing_heavy_is_loaded(program: str) -> None:

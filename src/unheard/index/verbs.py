@@ -5,6 +5,7 @@ Without an embedder the bundled guide is taken, so that all of it runs offline.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -104,7 +105,10 @@ def build(
     if ann:
         from unheard.index.approximate import build_approximate
 
-        build_approximate(uri)
+        try:
+            build_approximate(uri)
+        except InputError as error:  # what was built stays built, and is searched exactly
+            warnings.warn(str(error), stacklevel=2)
     return built
 
 
