@@ -330,9 +330,16 @@ class Store:
         return list(problems(self))
 
     def optimize(self) -> None:
-        """Join the parts that many small commits leave, and drop versions older than a week."""
+        """Join the parts that many small commits leave, and drop versions older than a week.
+
+        Where another process writes to the same parts just now, they are left to the next time.
+        """
         with explained(f"cannot optimize the index {self.uri}", InputError):
-            self._table.optimize()
+            try:
+                self._table.optimize()
+            except (RuntimeError, OSError) as error:
+                if "onflict" not in str(error):
+                    raise
 
     def _complete(self, rows: pa.Table) -> pa.Table:
         """The rows in the table's columns, with their digests."""
