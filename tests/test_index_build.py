@@ -20,6 +20,7 @@ import pytest
 import soundfile
 import torch
 from click.testing import CliRunner, Result
+from dying_decoder import die_of_killers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_index_store import content
@@ -297,18 +298,11 @@ def test_an_embedding_that_is_no_number_costs_nothing_else(tmp_path: Path) -> No
     assert Index.open(tmp_path / "index").ids == ["a.wav", "c.wav"]
 
 
-def die_of_it(job: Job) -> Any:
-    """A decoder that crashes of one file."""
-    if "killer" in job.recording.source:
-        os.kill(os.getpid(), signal.SIGSEGV)
-    return decode(job)
-
-
 def test_a_sound_that_kills_its_decoder_is_left_out(
     corpus: Path, tmp_path: Path, embedder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     soundfile.write(corpus / "group 1" / "killer.wav", noise(0.3, 0), RATE)
-    monkeypatch.setattr(workers, "decode", die_of_it)
+    monkeypatch.setattr(workers, "decode", die_of_killers)
     built = verbs.build(corpus, tmp_path / "index", embedder=embedder, workers=2)
     assert (built.added, built.rejected) == (12, 1)
     assert "killed the process" in Path(str(built.rejects)).read_text()
