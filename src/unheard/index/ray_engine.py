@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
+import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -37,6 +39,9 @@ BYTES_A_BUNDLE = 1 << 24
 
 BUNDLES_AT_ONCE = 2
 """That an actor is given at a time: while it works on one, the next is on its way."""
+
+CONNECTION_PATIENCE = 10.0
+"""Seconds in which a cluster has to answer."""
 
 DECODERS_A_READER = 8
 PROCESSORS_A_DECODER = 4
@@ -148,7 +153,6 @@ def _pipeline(ray: ModuleType, sources: Sources, store: Store, embedder: Any) ->
             _Reader,
             fn_constructor_args=(folder, store.uri, embedder.sample_rate),
             num_cpus=0,
-            scheduling_strategy="SPREAD",
             **pool(readers),
         )
         rows = rows.map_batches(
@@ -358,12 +362,35 @@ def _connect(ray: ModuleType, address: str) -> None:
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     options: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
     try:
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
+        _knock(address)
+        with _without_standard_error():
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         raise InputError(
             f"cannot use Ray at {address!r}: {_last_line(error)}; start a cluster with `ray start --head`, "
             "or leave the address out to build on this machine"
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Raise OSError if nothing answers at host:port; Ray itself would go on trying for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and "://" not in address and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=CONNECTION_PATIENCE).close()
+
+
+@contextmanager
+def _without_standard_error() -> Iterator[None]:
+    """Ray's core writes notices there, past all of Python's logging; what goes wrong is raised besides."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _last_line(error: BaseException) -> str:
