@@ -93,7 +93,7 @@ def decode(job: Job) -> Decoded | Unchanged | Reject:
     try:
         with _opened(recording) as file:
             digest = hashlib.file_digest(cast(io.BytesIO, file), "sha256").hexdigest()
-            size = file.tell()
+            size = file.seek(0, os.SEEK_END)
             light = replace(recording, content=None)
             if digest == job.known_sha256:
                 return Unchanged(light)
