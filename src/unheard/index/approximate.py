@@ -88,7 +88,7 @@ def build_approximate(place: str | Path) -> ApproximateRecord:
         IndexFileError: the index cannot be read.
         InputError: it has too few windows, or nothing can be written.
     """
-    from lancedb.index import IvfRq
+    from lancedb.index import IvfFlat, IvfRq
 
     store = Store.open(place)
     count = len(store)
@@ -99,16 +99,18 @@ def build_approximate(place: str | Path) -> ApproximateRecord:
         )
     cells = math.isqrt(count)
     with explained(f"cannot build the approximate index of {store.uri}", InputError):
-        config = IvfRq(distance_type="cosine", num_partitions=cells, sample_rate=TRAINING)
+        # RaBitQ packs eight numbers into a byte; embeddings of another length are kept in full.
+        kind = IvfFlat if store.embedder.dimension % 8 else IvfRq
+        config = kind(distance_type="cosine", num_partitions=cells, sample_rate=TRAINING)
         store.table.create_index("embedding", config=config, replace=True)
-    made = _measured(store, cells)
+    made = _measured(store, kind.__name__, cells)
     with explained(f"cannot write to the index {store.uri}", InputError):
         metadata = {RECORD.decode(): json.dumps(asdict(made))}
         store.table.update_field_metadata({"path": "embedding", "metadata": metadata})
     return made
 
 
-def _measured(store: Store, cells: int) -> ApproximateRecord:
+def _measured(store: Store, kind: str, cells: int) -> ApproximateRecord:
     """With the fewest candidates, and with these the fewest probes, that reach the recall."""
     unit, rows, nearest = _nearest_others(store)
     for candidates in CANDIDATES:
@@ -120,7 +122,7 @@ def _measured(store: Store, cells: int) -> ApproximateRecord:
             probes = min(2 * probes, cells)
         if recall >= TARGET_RECALL:
             break
-    return ApproximateRecord("IVF_RQ", cells, probes, candidates, round(recall, 4), len(unit), len(store))
+    return ApproximateRecord(kind, cells, probes, candidates, round(recall, 4), len(unit), len(store))
 
 
 class ApproximateIndex(StoredIndex):
