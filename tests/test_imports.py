@@ -19,14 +19,15 @@ LAYERS = (
     {"errors", "__init__"},
     {"settings", "files"},
     {"amg", "sampling", "audio", "models", "request", "provenance"},
-    {"embedders", "index", "backbones"},
+    {"embedders", "backbones"},
+    {"index"},
     {"guidance", "sound"},
     {"generate", "doctor"},
     {"cli"},
     {"__main__"},
 )
 LAYER = {family: height for height, families in enumerate(LAYERS) for family in families}
-HEAVY = {"torch", "diffusers", "transformers"}
+HEAVY = {"torch", "diffusers", "transformers", "lancedb", "pyarrow", "ray"}
 
 
 def family(path: Path) -> str:
@@ -80,6 +81,9 @@ def test_lab_is_not_imported() -> None:
         "from unheard.cli import main; main(['generate', '--help'])",
         "from unheard.cli import main; main(['generate', ''])",
         "from unheard.cli import main; main(['models'])",
+        "from unheard.cli import main; main(['index', '--help'])",
+        "from unheard.cli import main; main(['index', 'build', '--help'])",
+        "from unheard.cli import main; main(['index', 'search', '--help'])",
     ],
 )
 def test_nothing_heavy_is_loaded(program: str) -> None:

@@ -6,6 +6,7 @@ prompts -> conditioning -> sampler over a guided denoiser -> decoded waveforms -
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -197,6 +198,8 @@ class Model:
             guidance=self.defaults.guidance if guidance == "auto" else guidance,
             index=self._training_set(index),
         )
+        if checked.guidance is not None and checked.guidance.c2 > 0 and checked.index is not None:
+            _warn_of_missing_captions(checked.index)
         if checked.guidance is not None and checked.index is None:
             raise InputError(
                 f"anti-memorization guidance needs an index of the training set; {self.name} brings none: "
@@ -325,8 +328,8 @@ class Model:
                 "sha256": getattr(self.embedder, "sha256", None),
             }
             sources["index"] = {
-                "items": len(index),
-                "given": str(index.path.resolve()) if index.path is not None and not own else None,
+                "items": index.items,
+                "given": None if own else _location(index.path),
                 "sha256": index.sha256,
             }
         return sources
@@ -336,11 +339,29 @@ class Model:
         if index is None:
             return [[] for _ in waveforms]
         embeddings = self.embedder.embed_audio(waveforms, self.backbone.sample_rate)
-        similarities, positions = index.search(embeddings, k=min(NEAREST, len(index)))
         return [
-            [Nearest(index.ids[p], index.prompts[p], similarity) for similarity, p in zip(*each, strict=True)]
-            for each in zip(similarities.tolist(), positions.tolist(), strict=True)
+            [
+                Nearest(item.id, item.prompt, similarity, item.window_start, item.window_end)
+                for item, similarity in index.nearest(embedding, NEAREST)
+            ]
+            for embedding in embeddings
         ]
+
+
+def _location(path: Path | str | None) -> str | None:
+    """Where an index is, in words that hold in any folder; a URI does already."""
+    return str(path.resolve()) if isinstance(path, Path) else path
+
+
+def _warn_of_missing_captions(index: Index) -> None:
+    """Once for each request: near an item without a caption, deduplication pushes away from nothing."""
+    missing = len(index.uncaptioned)
+    if missing:
+        warnings.warn(
+            f"{missing:,} of the {index.items:,} items of {index.path or 'the index'} have no caption: near "
+            "those, caption deduplication (c2) has nothing to steer away from",
+            stacklevel=4,
+        )
 
 
 class _Clock:

@@ -37,11 +37,20 @@ class TraceStep:
 
 @dataclass(frozen=True)
 class Nearest:
-    """A training item near to a sound, by the cosine of their embeddings."""
+    """A training item near to a sound, by the cosine of their embeddings.
+
+    `window_start` and `window_end`: which seconds of its recording; None where the index does not say.
+    """
 
     id: str
     caption: str
     similarity: float
+    window_start: float | None = None
+    window_end: float | None = None
+
+    def record(self) -> dict[str, Any]:
+        """What is known of it, as JSON has it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass
@@ -104,6 +113,6 @@ class Sound:
             "faults": self.faults,
             "steps": len(self.trace),
             "acted": self.acted,
-            "nearest": [asdict(item) for item in self.nearest],
+            "nearest": [item.record() for item in self.nearest],
         }
         return {**self.provenance, "result": result, "trace": [asdict(step) for step in self.trace]}

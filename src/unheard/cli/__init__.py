@@ -3,7 +3,7 @@
     __init__   the program: its commands, how an error becomes one line and an exit code
     generate   `unheard generate`
     show       progress on stderr and what came out
-    index      `unheard index add`
+    index      `unheard index` and its commands
     machine    `unheard doctor`, `unheard models`
 
 torch and the model libraries are imported inside the commands that need them, never up here.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +107,7 @@ def summary(sound: Sound, path: Path) -> dict[str, Any]:
         "guidance": sound.provenance["guidance"] is not None,
         "acted": sound.acted,
         "steps": len(sound.trace),
-        "nearest": [asdict(item) for item in sound.nearest],
+        "nearest": [item.record() for item in sound.nearest],
         "faults": sound.faults,
     }
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from huggingface_hub import snapshot_download
@@ -74,6 +74,7 @@ class ClapEmbedder:
         self.sample_rate = int(extractor.sampling_rate)
         self._window_samples = round(extractor.max_length_s * extractor.sampling_rate)
         self._padding = check_padding(extractor.padding)
+        self._extractor = extractor
         self._mel = MelSpectrogram(extractor, model.device)
         self._weights = weights
         text: Any = model.config.text_config
@@ -130,6 +131,12 @@ class ClapEmbedder:
     def device(self) -> torch.device:
         return self.model.device
 
+    def to(self, device: str | torch.device) -> Self:
+        """Run on this device from now on; returns the embedder itself."""
+        self.model.to(device)
+        self._mel = MelSpectrogram(self._extractor, self.model.device)
+        return self
+
     @property
     def window(self) -> float:
         """Seconds the model hears at once."""
@@ -182,6 +189,33 @@ class ClapEmbedder:
             ).pooler_output
             embeddings.append(_unit(self.model.text_projection(pooled)))
         return torch.cat(embeddings)
+
+    @property
+    def window_samples(self) -> int:
+        """Samples the model hears at once, at its own rate."""
+        return self._window_samples
+
+    @property
+    def batch(self) -> int:
+        """How many windows `embed_batch` embeds at once."""
+        return WINDOWS_AT_ONCE
+
+    def window_starts(self, length: int) -> list[int]:
+        """First samples of the windows of a sound that is `length` samples long at the embedder's rate."""
+        return window_starts(length, self._window_samples)
+
+    def fill(self, window: Tensor) -> Tensor:
+        """A sound [time] of at most a window's length, filled up to it as the model was trained."""
+        return pad_to_window(window[None, : self._window_samples], self._window_samples, self._padding)[0]
+
+    def embed_batch(self, windows: Tensor) -> Tensor:
+        """Windows [n, window_samples], n at most `batch`, mono and at peak 1, to unit vectors [n, dimension].
+
+        Always computed `batch` at once, with zeros for those that lack: so a window has the same embedding to
+        the last bit wherever it stands and whatever stands beside it.
+        """
+        missing = WINDOWS_AT_ONCE - len(windows)
+        return self._embed_few(F.pad(windows.to(self.device), (0, 0, 0, missing)))[: len(windows)]
 
     def _windows(self, waveform: Tensor, sample_rate: int) -> tuple[list[int], Tensor]:
         """First samples of the windows, and the windows [windows, batch, samples]: mono, at peak 1."""

@@ -1,12 +1,47 @@
 """The training set as the guidance asks it: which item is nearest, and what is its caption.
 
-`Index` searches in memory; `json_file` reads and writes the published format and says what is wrong in a
-file; `add_sounds` embeds sound files into one.
+memory         `Index`: a training set in memory, and its exact search
+json_file      the published format: reading, writing, what is wrong in a file
+json_stream    the same between a file of any size and a store
+store          the training set on disk, one row a window; `verification` reads all of it
+stored         a store searched in memory; `approximate` one too large for that
+sources        where recordings come from: folders, manifests, shards
+building       from recordings to a store; decoding in `workers`, `windows` to rows, `ledger` of what is there
+clusters       what repeats in a training set
+sounds         adding a few sounds of one's own
+verbs          what one does with an index, each a function
 """
 
 from __future__ import annotations
 
 from unheard.index.memory import Index, Item
 from unheard.index.sounds import AddedSounds, add_sounds
+from unheard.index.verbs import (
+    Info,
+    add,
+    build,
+    duplicates,
+    export_json,
+    import_json,
+    info,
+    remove,
+    search,
+    verify,
+)
 
-__all__ = ["AddedSounds", "Index", "Item", "add_sounds"]
+__all__ = [
+    "AddedSounds",
+    "Index",
+    "Info",
+    "Item",
+    "add",
+    "add_sounds",
+    "build",
+    "duplicates",
+    "export_json",
+    "import_json",
+    "info",
+    "remove",
+    "search",
+    "verify",
+]

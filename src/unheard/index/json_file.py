@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ import numpy as np
 
 from unheard.errors import IndexFileError, InputError
 from unheard.files import replacing
+from unheard.index import json_stream
+from unheard.index.json_stream import kind, quoted
 
 Entry = dict[str, Any]
 """An item as it stands in the file, but with its embedding as a float64 array [dimension]."""
@@ -40,50 +42,67 @@ def read(path: str | Path) -> tuple[dict[str, Entry], str]:
     Raises:
         IndexFileError: the file cannot be read, is not JSON, is empty, or an entry is malformed; names it.
     """
+    digest = hashlib.sha256()
+
+    def hashed() -> Iterator[bytes]:
+        for block in blocks(path):
+            digest.update(block)
+            yield block
+
+    entries: dict[str, Entry] = {}
+    for identifier, entry in stream(hashed(), str(path)):
+        if identifier in entries:
+            raise twice(identifier, str(path))
+        entries[identifier] = entry
+    return entries, digest.hexdigest()
+
+
+def blocks(path: str | Path, size: int = 1 << 20) -> Iterator[bytes]:
+    """The file's content in pieces of `size` bytes; IndexFileError if it cannot be read."""
     try:
-        content = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            while block := file.read(size):
+                yield block
     except OSError as error:
         raise IndexFileError(f"cannot read the index {path}: {error.strerror or error}") from error
-    entries = parse(content, str(path))
-    return entries, hashlib.sha256(content).hexdigest()
 
 
-def parse(content: bytes, source: str) -> dict[str, Entry]:
-    """The checked entries of a training-set file with this content; errors name it by `source`."""
-    if not content.strip():
-        raise IndexFileError(f"{source} is empty: an index is a JSON object of entries by id")
+def stream(content: Iterable[bytes], source: str) -> Iterator[tuple[str, Entry]]:
+    """The checked entries of a training-set file, one after the other, in memory that does not grow with it.
+
+    Only that ids are unique is left to the caller, who alone knows where they are kept.
+
+    Args:
+        content: of the file, cut anywhere.
+        source: what errors call the file.
+
+    Raises:
+        IndexFileError: the content is no JSON object, is empty, or an entry is malformed; names it.
+    """
     ambiguous: list[_AmbiguousObject] = []
-    try:
-        entries = json.loads(
-            content.decode("utf-8-sig"), object_pairs_hook=lambda pairs: _object(pairs, ambiguous)
-        )
-    except UnicodeDecodeError as error:
-        raise IndexFileError(f"{source} is not JSON: byte {error.start} is not UTF-8") from error
-    except json.JSONDecodeError as error:
-        raise IndexFileError(
-            f"{source} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        # A number of thousands of digits, or thousands of nested brackets.
-        raise IndexFileError(f"{source} is not a usable JSON file: {error}") from error
-    if not isinstance(entries, dict):
-        raise IndexFileError(f"{source} must be a JSON object of entries by id, not {_kind(entries)}")
-    if not entries:
+    decoder = json.JSONDecoder(object_pairs_hook=lambda pairs: _object(pairs, ambiguous))
+    alike = _Alike(source)
+    for identifier, entry in json_stream.members(content, source, decoder):
+        _check(entry, f"{source}: id {quoted(identifier)}")
+        if ambiguous:  # in a key that is not ours: kept as it is, it could not be
+            raise IndexFileError(
+                f"{source}: id {quoted(identifier)}: {quoted(ambiguous[0].key)} occurs twice in one object"
+            )
+        alike.check(identifier, entry)
+        yield identifier, entry
+    if alike.first is None:
         raise IndexFileError(f"{source} holds no entries: add sounds to it with `unheard index add`")
-    if isinstance(entries, _AmbiguousObject):
-        raise IndexFileError(f"{source}: the id {_quoted(entries.key)} occurs twice; ids must be unique")
-    for identifier, entry in entries.items():
-        _check(entry, f"{source}: id {_quoted(identifier)}")
-    if ambiguous:  # in a key that is not ours: kept as it is, it could not be
-        raise IndexFileError(f"{source}: {_quoted(ambiguous[0].key)} occurs twice in one object")
-    check_alike(entries, source)
-    return entries
 
 
-def lines(entries: dict[str, Entry]) -> Iterator[bytes]:
+def twice(identifier: str, source: str) -> IndexFileError:
+    """The complaint about an id that comes again."""
+    return IndexFileError(f"{source}: the id {quoted(identifier)} occurs twice; ids must be unique")
+
+
+def lines(entries: Iterable[tuple[str, Entry]]) -> Iterator[bytes]:
     """The file's content, one entry a line; numbers as the shortest text that reads as the same number."""
     opening = b"{\n"
-    for identifier, entry in entries.items():
+    for identifier, entry in entries:
         written = json.dumps(entry, ensure_ascii=False, default=np.ndarray.tolist)
         text = f"{json.dumps(identifier, ensure_ascii=False)}: {written}"
         # Half a surrogate pair is no character of UTF-8; escaped with a backslash it is also right as JSON.
@@ -105,7 +124,7 @@ def write(path: str | Path, entries: dict[str, Entry]) -> str:
         raise InputError(f"cannot write {path}: the index has no entries yet")
     digest = hashlib.sha256()
     with replacing(path) as file:
-        for line in lines(entries):
+        for line in lines(entries.items()):
             file.write(line)
             digest.update(line)
     return digest.hexdigest()
@@ -127,29 +146,45 @@ def new_entry(
     }
     if embedder is not None:
         entry["embedder"] = embedder
-    _check(entry, f"{source}: id {_quoted(identifier)}")
+    _check(entry, f"{source}: id {quoted(identifier)}")
     return entry
 
 
 def check_alike(entries: dict[str, Entry], source: str) -> None:
     """Raise IndexFileError unless all embeddings are of one length and, where recorded, of one embedder."""
-    first, named = next(iter(entries)), None
+    alike = _Alike(source)
     for identifier, entry in entries.items():
-        dimension, expected = len(entry["embedding"]), len(entries[first]["embedding"])
-        if dimension != expected:
+        alike.check(identifier, entry)
+
+
+class _Alike:
+    """Whether entries are of one length and one embedder, asked entry by entry."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.first: str | None = None
+        self.dimension = 0
+        self.named: str | None = None
+        self.embedder = ""
+
+    def check(self, identifier: str, entry: Entry) -> None:
+        dimension = len(entry["embedding"])
+        if self.first is None:
+            self.first, self.dimension = identifier, dimension
+        if dimension != self.dimension:
             raise IndexFileError(
-                f"{source}: id {_quoted(identifier)}: embedding has {dimension} numbers, where the first "
-                f"entry ({_quoted(first)}) has {expected}; embed all sounds with the same model"
+                f"{self.source}: id {quoted(identifier)}: embedding has {dimension} numbers, where the first "
+                f"entry ({quoted(self.first)}) has {self.dimension}; embed all sounds with the same model"
             )
         if "embedder" not in entry:
-            continue
-        if named is None:
-            named = identifier
-        elif entry["embedder"] != entries[named]["embedder"]:
+            return
+        if self.named is None:
+            self.named, self.embedder = identifier, entry["embedder"]
+        if entry["embedder"] != self.embedder:
             raise IndexFileError(
-                f"{source}: id {_quoted(identifier)} was made by the embedder {_quoted(entry['embedder'])}, "
-                f"but id {_quoted(named)} by {_quoted(entries[named]['embedder'])}; keep one index for each "
-                "embedder"
+                f"{self.source}: id {quoted(identifier)} was made by the embedder "
+                f"{quoted(entry['embedder'])}, but id {quoted(self.named)} by {quoted(self.embedder)}; keep "
+                "one index for each embedder"
             )
 
 
@@ -181,33 +216,33 @@ def _check(entry: Any, place: str) -> None:
     if "prompt" not in conditioning:
         raise IndexFileError(f'{place}: "prompt" is missing in "conditioning"')
     if not isinstance(conditioning["prompt"], str):
-        raise IndexFileError(f'{place}: "prompt" must be a text, not {_kind(conditioning["prompt"])}')
+        raise IndexFileError(f'{place}: "prompt" must be a text, not {kind(conditioning["prompt"])}')
     for key in ("seconds_start", "seconds_total"):
         if key not in conditioning:
             raise IndexFileError(f'{place}: "{key}" is missing in "conditioning"')
         seconds = conditioning[key]
         if not _is_number(seconds):
-            raise IndexFileError(f'{place}: "{key}" must be a number of seconds, not {_kind(seconds)}')
+            raise IndexFileError(f'{place}: "{key}" must be a number of seconds, not {kind(seconds)}')
         if not 0 <= seconds <= sys.float_info.max:
             raise IndexFileError(
                 f'{place}: "{key}" must be a finite number of seconds, 0 or more, not {seconds}'
             )
     if "embedder" in entry and not isinstance(entry["embedder"], str):
-        raise IndexFileError(f'{place}: "embedder" must be a name, not {_kind(entry["embedder"])}')
+        raise IndexFileError(f'{place}: "embedder" must be a name, not {kind(entry["embedder"])}')
 
 
 def _check_object(value: Any, place: str, what: str) -> None:
     if not isinstance(value, dict):
-        raise IndexFileError(f"{place}: {what} must be an object, not {_kind(value)}")
+        raise IndexFileError(f"{place}: {what} must be an object, not {kind(value)}")
     if isinstance(value, _AmbiguousObject):
-        raise IndexFileError(f"{place}: {_quoted(value.key)} occurs twice in {what}")
+        raise IndexFileError(f"{place}: {quoted(value.key)} occurs twice in {what}")
 
 
 def _checked_embedding(embedding: Any, place: str) -> np.ndarray:
     if isinstance(embedding, list):
         for position, number in enumerate(embedding):
             if not _is_number(number):
-                raise IndexFileError(f"{place}: embedding[{position}] must be a number, not {_kind(number)}")
+                raise IndexFileError(f"{place}: embedding[{position}] must be a number, not {kind(number)}")
         try:
             embedding = np.array(embedding, dtype=np.float64)
         except OverflowError as error:
@@ -215,7 +250,7 @@ def _checked_embedding(embedding: Any, place: str) -> np.ndarray:
                 f"{place}: embedding has a whole number beyond what a float holds"
             ) from error
     if not isinstance(embedding, np.ndarray):
-        raise IndexFileError(f'{place}: "embedding" must be a list of numbers, not {_kind(embedding)}')
+        raise IndexFileError(f'{place}: "embedding" must be a list of numbers, not {kind(embedding)}')
     if not embedding.size:
         raise IndexFileError(f'{place}: "embedding" is an empty list')
     finite = np.isfinite(embedding)
@@ -233,19 +268,3 @@ def _checked_embedding(embedding: Any, place: str) -> np.ndarray:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _kind(value: Any) -> str:
-    """A JSON value in the words of JSON."""
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)
-    if isinstance(value, str):
-        return f"the text {_quoted(value)}"
-    names = {list: "a list", dict: "an object", np.ndarray: "a list"}
-    return names.get(type(value), f"the number {value}")
-
-
-def _quoted(text: str, longest: int = 60) -> str:
-    """In quotation marks on one line, cut if long."""
-    quoted = json.dumps(text if len(text) <= longest else text[:longest] + "...", ensure_ascii=False)
-    return quoted.encode("utf-8", errors="backslashreplace").decode("utf-8")

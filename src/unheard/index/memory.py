@@ -19,15 +19,24 @@ from unheard.index import json_file
 COARSE_ERROR = 1e-3
 """Bound on the error of a cosine computed on the device, in float32 or in the TF32 of GPUs."""
 
+RECHECKED_AT_ONCE = 1 << 15
+"""Candidates computed again in float64 at a time: 128 MiB at 512 numbers each."""
+
 
 @dataclass(frozen=True)
 class Item:
-    """A training item: its id, its caption, and which seconds of how long a recording it is."""
+    """A training item, and the place in it: its id, its caption, which seconds of how long a recording it is.
+
+    `window_start` and `window_end` are the seconds of the recording that were embedded; None in a JSON file,
+    which has one embedding an item.
+    """
 
     id: str
     prompt: str
     seconds_start: float
     seconds_total: float
+    window_start: float | None = None
+    window_end: float | None = None
 
 
 class Origin(Protocol):
@@ -47,9 +56,18 @@ class Index:
     length.
 
     Attributes:
-        path: the file it was read from or written to last, or None.
+        path: where it was read from or written to last (a path, an object store's URI as text), or None.
         device: where it searches.
+        ids, prompts, seconds_start, seconds_total: of the item at each position. Long recordings in an
+            index on disk have a position for each of their windows.
+        windows: seconds at which the embedded windows begin and end; None where they are not recorded.
     """
+
+    ids: list[str]
+    prompts: list[str]
+    seconds_start: list[float]
+    seconds_total: list[float]
+    windows: list[tuple[float, float]] | None = None
 
     _exact: Tensor
     """Unit vectors [items, dimension], float64, on the CPU."""
@@ -57,19 +75,28 @@ class Index:
     """The same in float32, on the device."""
 
     def __init__(self) -> None:
-        self.path: Path | None = None
+        self.path: Path | str | None = None
         self.device = torch.device("cpu")
         self._entries: dict[str, json_file.Entry] = {}
         self._sha256: str | None = None
         self._refresh()
 
     @classmethod
-    def open(cls, path: str | Path, *, device: str | torch.device = "cpu") -> Self:
-        """Read an index in the published format.
+    def open(cls, path: str | Path, *, device: str | torch.device = "cpu") -> Index:
+        """Read an index: a JSON file in the published format, or what `unheard index build` made.
+
+        Args:
+            path: a file; or the folder or object store's URI of an index on disk, of which the embeddings are
+                held in memory as float32 up to a size, see `unheard.index.stored`.
+            device: where it searches.
 
         Raises:
             IndexFileError: it cannot be read, or an entry is malformed; names the id and the place.
         """
+        if "://" in str(path) or Path(path).is_dir():
+            from unheard.index.stored import open_stored  # brings LanceDB
+
+            return open_stored(path).to(device)
         index = cls()
         index.path = Path(path)
         index._entries, index._sha256 = json_file.read(path)
@@ -101,23 +128,34 @@ class Index:
 
     @property
     def dimension(self) -> int:
-        """Numbers in an embedding; 0 for an empty index."""
-        return self._exact.shape[1]
+        """Numbers in an embedding; 0 for an empty index without a file."""
+        return self._unit.shape[1]
 
     @property
     def sha256(self) -> str:
         """Checksum of the file as it was read or written last; after `add`, of what `save` would write."""
         if self._sha256 is None:
             digest = hashlib.sha256()
-            for line in json_file.lines(self._entries):
+            for line in json_file.lines(self._entries.items()):
                 digest.update(line)
             self._sha256 = digest.hexdigest()
         return self._sha256
 
     @property
+    def items(self) -> int:
+        """How many different items; positions are more where items have several windows."""
+        return len(set(self.ids))
+
+    @property
+    def sources(self) -> list[str | None]:
+        """The sound file of each position, None where it is not known, as in the published format."""
+        return [None] * len(self)
+
+    @property
     def uncaptioned(self) -> list[str]:
         """Ids of the items whose caption is empty: deduplication has nothing to push away from there."""
-        return [item for item, prompt in zip(self.ids, self.prompts, strict=True) if not prompt.strip()]
+        bare = (item for item, prompt in zip(self.ids, self.prompts, strict=True) if not prompt.strip())
+        return list(dict.fromkeys(bare))
 
     @property
     def _source(self) -> str:
@@ -125,11 +163,13 @@ class Index:
 
     def item(self, position: int) -> Item:
         """The item at a position, as `search` gives it."""
+        window = (None, None) if self.windows is None else self.windows[position]
         return Item(
             self.ids[position],
             self.prompts[position],
             self.seconds_start[position],
             self.seconds_total[position],
+            *window,
         )
 
     def vectors(self, positions: Tensor) -> Tensor:
@@ -141,9 +181,8 @@ class Index:
         """The k nearest items of each query, by cosine.
 
         Exact: what the device finds within its error of the k-th place is computed again in float64. Thus the
-            same
-        query finds the same items in any batch and on any device, and of equally near ones (one sound many
-        times in the training set) those that stand first in the index.
+        same query finds the same items in any batch and on any device, and of equally near ones (one sound
+        many times in the training set) those that stand first in the index.
 
         Args:
             queries: [batch, dimension], usually of unit length.
@@ -157,18 +196,19 @@ class Index:
         Raises:
             InputError: the index is empty, k is below 1, or the queries are of another dimension.
         """
-        if not len(self):
-            raise InputError("cannot search an empty index; add sounds to it")
-        if k < 1:
-            raise InputError(f"k must be 1 or more, not {k}")
-        if queries.ndim != 2 or queries.shape[1] != self.dimension:
-            raise InputError(f"queries must be [batch, {self.dimension}], not {list(queries.shape)}")
-        k = min(k, len(self))
+        k = self._checked(queries, k)
         coarse = F.normalize(queries.to(self.device, torch.float32), dim=-1) @ self._unit.T
         within_reach = coarse >= coarse.topk(k).values[:, -1:] - 2 * COARSE_ERROR
         rows, candidates = within_reach.nonzero().cpu().unbind(1)
         exact_queries = F.normalize(queries.to("cpu", torch.float64), dim=-1)
-        exact = (self._exact[candidates] * exact_queries[rows]).sum(dim=-1)
+        exact = torch.cat(
+            [
+                (self._exact_vectors(few) * exact_queries[of]).sum(dim=-1)
+                for few, of in zip(
+                    candidates.split(RECHECKED_AT_ONCE), rows.split(RECHECKED_AT_ONCE), strict=True
+                )
+            ]
+        )
 
         similarities = torch.full((len(queries), k), torch.nan, dtype=torch.float64)
         positions = torch.arange(k).repeat(len(queries), 1)
@@ -183,13 +223,31 @@ class Index:
         dtype = torch.promote_types(queries.dtype, torch.float32)
         return similarities.to(queries.device, dtype), positions.to(queries.device)
 
+    def _checked(self, queries: Tensor, k: int) -> int:
+        """k, or as many as there are; raises as `search`."""
+        if not len(self):
+            raise InputError("cannot search an empty index; add sounds to it")
+        if k < 1:
+            raise InputError(f"k must be 1 or more, not {k}")
+        if queries.ndim != 2 or queries.shape[1] != self.dimension:
+            raise InputError(f"queries must be [batch, {self.dimension}], not {list(queries.shape)}")
+        return min(k, len(self))
+
     def nearest(self, query: Tensor, k: int = 1) -> list[tuple[Item, float]]:
-        """The k nearest items of one query [dimension] and their similarities; raises as `search`."""
-        similarities, positions = self.search(query[None], k)
-        return [
-            (self.item(position), similarity)
-            for position, similarity in zip(positions[0].tolist(), similarities[0].tolist(), strict=True)
-        ]
+        """The k nearest items of one query [dimension] and their similarities; raises as `search`.
+
+        Different items: of several windows of a recording the nearest alone is named.
+        """
+        among = k
+        while True:
+            similarities, positions = self.search(query[None], among)
+            found: dict[str, tuple[Item, float]] = {}
+            for position, similarity in zip(positions[0].tolist(), similarities[0].tolist(), strict=True):
+                item = self.item(position)
+                found.setdefault(item.id, (item, similarity))
+            if len(found) >= k or among >= len(self):
+                return list(found.values())[:k]
+            among *= 4
 
     def check_embedder(self, embedder: Origin) -> None:
         """Raise IndexFileError if the embeddings cannot be compared with this embedder's."""
@@ -246,11 +304,20 @@ class Index:
         self._entries, self._sha256 = merged, None
         self._refresh()
 
+    def remove(self, ids: Sequence[str]) -> int:
+        """Take out the items with these ids; returns how many there were."""
+        before, unwanted = len(self._entries), set(ids)
+        left = {name: entry for name, entry in self._entries.items() if name not in unwanted}
+        if len(left) < before:
+            self._entries, self._sha256 = left, None
+            self._refresh()
+        return before - len(left)
+
     def _refresh(self) -> None:
         """Work out, from the entries, what is searched and listed."""
         conditionings = [entry["conditioning"] for entry in self._entries.values()]
-        self.ids: list[str] = list(self._entries)
-        self.prompts: list[str] = [conditioning["prompt"] for conditioning in conditionings]
+        self.ids = list(self._entries)
+        self.prompts = [conditioning["prompt"] for conditioning in conditionings]
         self.seconds_start = [float(conditioning["seconds_start"]) for conditioning in conditionings]
         self.seconds_total = [float(conditioning["seconds_total"]) for conditioning in conditionings]
         # By the largest number first, so that no square overflows or vanishes.
@@ -258,3 +325,7 @@ class Index:
         exact = torch.from_numpy(np.stack(rows)) if rows else torch.empty(0, 0, dtype=torch.float64)
         self._exact = exact / exact.norm(dim=1, keepdim=True)
         self._unit = self._exact.to(self.device, torch.float32)
+
+    def _exact_vectors(self, positions: Tensor) -> Tensor:
+        """Positions [n] to unit vectors [n, dimension], float64 on the CPU."""
+        return self._exact[positions]

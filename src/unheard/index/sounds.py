@@ -1,18 +1,24 @@
-"""Adding one's own sounds to a training-set file."""
+"""Adding one's own sounds to a training set, a file or a store."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
 from unheard import audio
 from unheard.errors import InputError
+from unheard.files import sha256
 from unheard.index.memory import Index
+from unheard.index.sources import Recording, Reject, Sources
+
+if TYPE_CHECKING:
+    from unheard.index.store import Store
 
 
 class SoundEmbedder(Protocol):
@@ -102,3 +108,57 @@ def _unique(file: Path, taken: Collection[str]) -> str:
         number += 1
         name = f"{file.stem}-{number}{file.suffix}"
     return name
+
+
+class NewSounds:
+    """Sounds to add to a store under ids that are free, as `unheard.index.building` takes them.
+
+    A sound of which the store holds the same bytes under its name keeps that id, and so is not added again.
+
+    Args:
+        sounds: files, folders or patterns.
+        caption: of all of them, in place of what lies beside them; None to keep that.
+        store: where they will go, or None for a new one.
+    """
+
+    unused_captions = 0
+
+    def __init__(
+        self, sounds: str | Path | Iterable[str | Path], caption: str | None, store: Store | None
+    ) -> None:
+        self._sources = Sources(sounds)
+        self._caption, self._store = caption, store
+
+    def __iter__(self) -> Iterator[Recording | Reject]:
+        given: set[str] = set()
+        for found in self._sources:
+            if isinstance(found, Recording):
+                identifier = self._free_id(found, given)
+                given.add(identifier)
+                found = replace(found, id=identifier)
+                if self._caption is not None:
+                    found = replace(found, prompt=self._caption)
+            yield found
+
+    def count(self) -> int | None:
+        return self._sources.count()
+
+    def _free_id(self, recording: Recording, given: Collection[str]) -> str:
+        name = PurePosixPath(recording.id)
+        identifier, number = recording.id, 1
+        while identifier in given or self._is_another(identifier, recording):
+            number += 1
+            identifier = name.with_name(f"{name.stem}-{number}{name.suffix}").as_posix()
+        return identifier
+
+    def _is_another(self, identifier: str, recording: Recording) -> bool:
+        """Whether the store holds another sound under this id."""
+        if self._store is None or not (held := self._store.where([identifier], ["content_sha256"])):
+            return False
+        if recording.content is not None:
+            digest = hashlib.sha256(recording.content).hexdigest()
+        elif Path(recording.source).is_file():
+            digest = sha256(recording.source)
+        else:
+            return False  # cannot be read, which is said in its turn
+        return bool(held["content_sha256"][0].as_py() != digest)

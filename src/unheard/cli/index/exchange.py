@@ -1,0 +1,89 @@
+"""`unheard index import`, `export` and `ann`: the published format, and the approximate index."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from unheard.cli.index.show import advancing
+
+
+@click.command("import")
+@click.argument("file")
+@click.option("--out", "uri", required=True, metavar="INDEX", help="Folder, or URI in an object store.")
+@click.option("--embedder", "name", metavar="NAME", help="Who made the embeddings, if the file does not say.")
+@click.option("--ann", is_flag=True, help="Also build the approximate index, for millions of windows.")
+@click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
+def import_(file: str, uri: str, name: str | None, ann: bool, as_json: bool) -> None:
+    """Read FILE, of any size and in the published JSON format, into an index on disk.
+
+    \b
+    Example:
+      unheard index import embeddings_new.json --out my-index --embedder laion/clap-htsat-unfused
+    """
+    from unheard import index
+
+    with advancing("reading", "bytes", as_json) as update:
+        imported = index.import_json(
+            file, uri, embedder_name=name, progress=lambda done, total: update(done, total, "")
+        )
+    if ann:
+        _build_approximate(uri)
+    if as_json:
+        click.echo(json.dumps({"index": uri, **asdict(imported)}, indent=2, ensure_ascii=False))
+    else:
+        there = f", {imported.present:,} there already" if imported.present else ""
+        click.echo(f"{uri}: {imported.added:,} items imported{there}")
+
+
+@click.command()
+@click.argument("place", metavar="INDEX")
+@click.option("--out", "path", required=True, metavar="FILE", help="JSON file to write or replace.")
+@click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
+def export(place: str, path: str, as_json: bool) -> None:
+    """Write INDEX as a JSON file in the published format: one embedding an item.
+
+    A recording of several windows is written with their mean direction; silent ones are left out.
+
+    \b
+    Example:
+      unheard index export my-index --out embeddings_new.json
+    """
+    from unheard import index
+
+    with advancing("writing", "rows", as_json) as update:
+        exported = index.export_json(place, path, progress=lambda done, total: update(done, total, ""))
+    if as_json:
+        click.echo(json.dumps({"file": path, **asdict(exported)}, indent=2, ensure_ascii=False))
+        return
+    remarks = "".join(
+        f", {count:,} {what}"
+        for count, what in (
+            (exported.averaged, "as the mean of their windows"),
+            (exported.silent, "silent left out"),
+        )
+        if count
+    )
+    click.echo(f"{path}: {exported.items:,} items{remarks}")
+
+
+@click.command()
+@click.argument("place", metavar="INDEX")
+def ann(place: str) -> None:
+    """Build, or build again, the approximate index of INDEX: for more windows than are compared exactly.
+
+    \b
+    Example:
+      unheard index ann my-index
+    """
+    _build_approximate(place)
+
+
+def _build_approximate(uri: str) -> None:
+    from unheard.index.approximate import build_approximate
+
+    record = build_approximate(uri)
+    facts = ", ".join(f"{name} {value}" for name, value in asdict(record).items() if value is not None)
+    click.echo(f"{uri}: approximate index built ({facts})", err=True)
