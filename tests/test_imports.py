@@ -20,7 +20,7 @@ LAYERS = (
     {"settings", "files"},
     {"amg", "sampling", "audio", "models", "request", "provenance"},
     {"embedders", "index", "backbones"},
-    {"guidance", "sound"},
+    {"guidance", "sound", "auditing"},
     {"generate", "doctor"},
     {"cli"},
     {"__main__"},
