@@ -207,18 +207,22 @@ async function show(place, file, match, rank) {
     element("button", { type: "button", class: "both", click: () => playBoth(lanes) }, "▶ One match after the other"));
   place.replaceChildren(element("div", { class: "finding" },
     sentence(match),
-    element("div", { class: "sounds" }, ...drawn, both),
-    element("div", { class: "side" }, drawMatrix(content.matrix, lanes), numbers(match))));
+    element("div", { class: "sounds" }, ...drawn, both, numbers(match)),
+    drawMatrix(content.matrix, lanes)));
 }
 
 function sentence(match) {
   const changes = [];
-  if (Math.abs(match.transposition) >= 0.05) changes.push(`${signed(match.transposition, 1)} semitones`);
-  if (Math.abs(match.stretch - 1) >= 0.005) changes.push(`${signed(100 * (match.stretch - 1), 1)} % longer`.replace("−", "−"));
+  if (Math.abs(match.transposition) >= 0.05) {
+    changes.push(`${Math.abs(match.transposition).toFixed(1)} semitones ${match.transposition < 0 ? "lower" : "higher"}`);
+  }
+  if (Math.abs(match.stretch - 1) >= 0.005) {
+    changes.push(`${Math.abs(100 * (match.stretch - 1)).toFixed(1)} % ${match.stretch < 1 ? "shorter" : "longer"}`);
+  }
   return element("p", { class: "sentence" }, badge(match.verdict),
-    ` — ${percent(match.share)} of it matches: ${seconds(match.start)} to ${seconds(match.end)} follow ` +
-    `${seconds(match.reference_start)} to ${seconds(match.reference_end)} of the reference` +
-    (changes.length ? `, ${changes.join(" and ")}.` : ", at the same pitch and tempo."));
+    `: ${percent(match.share)} of the sound. Its ${seconds(match.start)} to ${seconds(match.end)} match ` +
+    `${seconds(match.reference_start)} to ${seconds(match.reference_end)} of the reference, ` +
+    `${changes.length ? changes.join(" and ") : "at the same pitch and tempo"}.`);
 }
 
 function drawLane(lane, before, span) {
@@ -295,7 +299,7 @@ function drawMatrix(matrix, [audited, reference]) {
     column.style.left = `${100 * (time - audited.from) / width}%`;
   };
   const shape = Math.min(Math.max(width / height, 0.6), 2.5);
-  return element("figure", {},
+  return element("figure", { class: "side" },
     element("h3", {}, "Frame against frame"),
     element("div", { class: "plot", style: `aspect-ratio:${shape}` },
       element("img", { src: blob(matrix.picture, "image/png"), alt: "Similarity matrix with the path of the match" }), svg, column),
