@@ -43,9 +43,13 @@ def spectrogram(waveform: Tensor, sample_rate: int) -> bytes:
     window = 1 << round(np.log2(0.046 * sample_rate))
     hop = max(window // 8, -(-len(mono) // LARGEST))
     mono = F.pad(mono, (0, window))  # at least one frame, however short the sound
-    power = torch.stft(
-        mono, window, hop, window=torch.hann_window(window), pad_mode="constant", return_complex=True
-    ).abs().square()[:, : -(-(len(mono) - window) // hop)]
+    power = (
+        torch.stft(
+            mono, window, hop, window=torch.hann_window(window), pad_mode="constant", return_complex=True
+        )
+        .abs()
+        .square()[:, : -(-(len(mono) - window) // hop)]
+    )
 
     edges = np.geomspace(LOWEST, top_frequency(sample_rate), BANDS + 1) / sample_rate * window
     below = np.concatenate([np.zeros((1, power.shape[1])), np.cumsum(power.double().numpy(), axis=0)])

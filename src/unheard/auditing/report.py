@@ -18,7 +18,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -40,6 +40,8 @@ MARGIN = 10.0
 """Seconds of a sound before and after the match that are put into the report; the rest is left out."""
 
 Read = Callable[[str], tuple[Tensor, int]]
+Heard = tuple[Tensor, int] | str
+"""A waveform [channels, time] and its sample rate, or why there is none."""
 
 
 class References(Protocol):
@@ -54,6 +56,7 @@ def write_report(
     place: str | Path,
     *,
     read: Read = audio.read,
+    by_prompt: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write the report of an audit.
@@ -64,6 +67,7 @@ def write_report(
         place: a folder, made if it is not there; or a name that ends in .html, for a single file that holds
             everything.
         read: gives the waveform [channels, time] and sample rate of an audited sound by its `path`.
+        by_prompt: how often a model's sounds replay, as `unheard audit --prompts --json` has it, for a table.
         progress: called with how many findings are done, and how many there are.
 
     Returns:
@@ -77,7 +81,7 @@ def write_report(
     found = list(_findings(audit))
     names = [f"{number}-{rank}" for number, rank, _, _ in found]
     contents = _contents(found, references, read, progress)
-    head, tail = _frame(audit, names, beside is not None)
+    head, tail = _frame(audit, by_prompt, names, beside is not None)
     if beside is not None:
         beside.mkdir(parents=True, exist_ok=True)
         for name, content in zip(names, contents, strict=True):
@@ -87,7 +91,8 @@ def write_report(
         file.write(head.encode())
         if beside is None:
             for name, content in zip(names, contents, strict=True):
-                file.write(f'<script type="application/json" id="finding-{name}">{content}</script>\n'.encode())
+                block = f'<script type="application/json" id="finding-{name}">{content}</script>\n'
+                file.write(block.encode())
         file.write(tail.encode())
     if beside is not None:
         _remove_others(beside, names)
@@ -141,25 +146,25 @@ def _contents(
 ) -> Iterator[str]:
     """Every finding as JSON that may stand inside a script, in the order given."""
     found = list(found)
-    heard: tuple[int, tuple[Tensor, int] | str] | None = None  # findings of one sound follow one another
+    heard: tuple[int, Heard] | None = None  # findings of one sound follow one another
     for done, (number, _, file, match) in enumerate(found, 1):
         if heard is None or heard[0] != number:
-            heard = number, _readable(lambda path=file.path: read(path))
-        reference = _readable(lambda name=match.reference: references.read(name))
+            heard = number, _hear(read, file.path)
+        reference = _hear(references.read, match.reference)
         yield _json(_finding(heard[1], reference, match))
         if progress is not None:
             progress(done, len(found))
 
 
-def _readable(read: Callable[[], tuple[Tensor, int]]) -> tuple[Tensor, int] | str:
+def _hear(read: Read, name: str) -> Heard:
     """A sound, or why there is none."""
     try:
-        return read()
+        return read(name)
     except InputError as error:
         return str(error)
 
 
-def _finding(audited: tuple[Tensor, int] | str, reference: tuple[Tensor, int] | str, match: Match) -> dict[str, Any]:
+def _finding(audited: Heard, reference: Heard, match: Match) -> dict[str, Any]:
     """What the page needs to play and to draw a match."""
     spans = ((match.start, match.end), (match.reference_start, match.reference_end))
     content: dict[str, Any] = {
@@ -176,7 +181,7 @@ def _finding(audited: tuple[Tensor, int] | str, reference: tuple[Tensor, int] | 
     return content
 
 
-def _sound(sound: tuple[Tensor, int] | str, start: float, end: float) -> dict[str, Any]:
+def _sound(sound: Heard, start: float, end: float) -> dict[str, Any]:
     """A sound around a match: as FLAC, as a picture, and which seconds of the whole these are."""
     if isinstance(sound, str):
         return {"missing": sound}
@@ -207,7 +212,7 @@ def _flac(waveform: Tensor, rate: int) -> bytes:
 
 
 def _matrix(evidence: Evidence, audited: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
-    """The matrix of what is shown of both sounds, time of the audited one to the right, and the path in seconds."""
+    """The matrix of what is shown of both, time of the audited sound to the right; the path in seconds."""
     period = evidence.period
     rows, columns = (
         slice(round(part["from"] / period), round((part["from"] + part["seconds"]) / period) + 1)
@@ -223,7 +228,9 @@ def _matrix(evidence: Evidence, audited: dict[str, Any], reference: dict[str, An
     }
 
 
-def _frame(audit: Audit, names: list[str], beside: bool) -> tuple[str, str]:
+def _frame(
+    audit: Audit, by_prompt: Mapping[str, Any] | None, names: list[str], beside: bool
+) -> tuple[str, str]:
     """The page before and after the findings that it holds itself."""
     summary = {
         "files": [
@@ -233,6 +240,7 @@ def _frame(audit: Audit, names: list[str], beside: bool) -> tuple[str, str]:
         "verdicts": VERDICTS,
         "findings": names,
         "beside": beside,
+        "replication": by_prompt,
         "catalogue": audit.catalogue,
         "settings": audit.settings,
         "calibration": audit.calibration,
@@ -265,7 +273,7 @@ def _json(value: Any) -> str:
 
 
 def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]

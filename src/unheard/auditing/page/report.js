@@ -327,6 +327,33 @@ function numbers(match) {
   return element("dl", {}, ...lines.flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, value)]));
 }
 
+// How often a model's sounds replay
+
+function byPrompt(found) {
+  const section = document.getElementById("prompts");
+  const range = (rate) => `${percent(rate.low)} to ${percent(rate.high)}`;
+  section.hidden = false;
+  section.querySelector("h2").textContent = found.rate === null ? "Nothing could be judged"
+    : `${percent(found.rate)} of the sounds replay a recording`;
+  section.querySelector("p").textContent = `${found.replayed} of ${plural(found.judged, "judged sound")} of ${found.model} ` +
+    `${found.guided ? "with" : "without"} guidance are ${found.bound === "copy" ? "copies" : `a ${found.bound} or worse`}; ` +
+    `95 % interval ${range(found)}. Press a prompt to see its sounds.`;
+  const heads = [["Prompt"], ["Replayed", true], ["95 % interval", true], ["Risk", true]];
+  section.querySelector("thead tr").append(...heads.map(([title, number]) =>
+    element("th", { scope: "col", class: number ? "number" : null }, title)));
+  const prompts = found.prompts.toSorted((a, b) => b.rate - a.rate || b.risk - a.risk);
+  section.querySelector("tbody").append(...prompts.map((each) => element("tr", {},
+    element("td", {}, element("button", { type: "button", class: "prompt", click: () => {
+      const search = document.getElementById("search");
+      search.value = each.prompt.replace(/[^\p{L}\p{N}_ ,.-]+/gu, "").slice(0, 60).trim();
+      search.dispatchEvent(new Event("input"));
+      document.getElementById("tools").scrollIntoView();
+    } }, each.prompt)),
+    element("td", { class: "number" }, `${each.replayed} of ${each.judged}`),
+    element("td", { class: "number" }, range(each)),
+    element("td", { class: "number" }, small(each.risk)))));
+}
+
 // The rest of the page
 
 function start() {
@@ -368,6 +395,7 @@ function start() {
       || (!document.documentElement.style.colorScheme && matchMedia("(prefers-color-scheme: dark)").matches);
     document.documentElement.style.colorScheme = dark ? "light" : "dark";
   });
+  if (audit.replication) byPrompt(audit.replication);
   const made = document.querySelector("#made div");
   for (const [title, part] of [["Catalogue", catalogue], ["Settings", audit.settings], ["Calibration", audit.calibration], ["Versions", audit.versions]]) {
     const lines = Object.entries(part ?? {});
