@@ -20,8 +20,8 @@ class ReplayingBackbone:
 
     Args:
         backbone: a real one.
-        replays: asked for each sound, by its number in the order of decoding: a recording to play, or None for
-            noise that is in no catalogue.
+        replays: asked for each sound, by its number in the order of decoding: a recording to play, or None
+            for noise that is in no catalogue.
     """
 
     max_duration = 4.0

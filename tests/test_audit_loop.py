@@ -88,11 +88,9 @@ def test_only_rejected_sounds_are_made_again_and_others_come_at_once(
     assert [sound.number for sound in again] == [0, 1, 2, 3]
 
 
-def test_others_are_kept_where_one_is_refused(
-    replaying: Callable[..., Model], catalogue: Catalogue
-) -> None:
+def test_others_are_kept_where_one_is_refused(replaying: Callable[..., Model], catalogue: Catalogue) -> None:
     model = replaying(lambda number: RECORDING if number in (1, 2) else None)
-    with pytest.raises(RejectedError, match="1 of 2 sounds are not written.*sound 2: copy") as refusal:
+    with pytest.raises(RejectedError, match=r"1 of 2 sounds are not written.*sound 2: copy") as refusal:
         model.generate(["A bell"] * 2, reject="partial copy", retries=1, references=catalogue, **SHORT)
     assert [sound.number for sound in refusal.value.sounds] == [0]
 
@@ -111,8 +109,11 @@ def test_guidance_grows_stronger(tiny_model_folder: Path, catalogue: Catalogue) 
 
 
 @given(
-    weights=st.tuples(*[st.floats(0, 1e6)] * 3), low=st.floats(-0.5, 0.5), gap=st.floats(0, 0.5), attempt=st.integers(1, 100)
-)  # fmt: skip
+    weights=st.tuples(*[st.floats(0, 1e6)] * 3),
+    low=st.floats(-0.5, 0.5),
+    gap=st.floats(0, 0.5),
+    attempt=st.integers(1, 100),
+)
 def test_the_schedule_only_ever_strengthens(
     weights: tuple[float, float, float], low: float, gap: float, attempt: int
 ) -> None:
