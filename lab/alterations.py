@@ -104,7 +104,7 @@ def loop(sound: np.ndarray, rng: np.random.Generator, share: float) -> np.ndarra
 
 
 def insert(sound: np.ndarray, rng: np.random.Generator, host: np.ndarray, share: float) -> np.ndarray:
-    """A passage of `sound` that fills `share` of the host's length, put somewhere into it with short fades."""
+    """A passage of `sound` that fills `share` of the host's length, put anywhere into it with short fades."""
     length = min(round(len(host) * share), len(sound))
     start = rng.integers(0, len(sound) - length + 1)
     passage = sound[start : start + length].copy()

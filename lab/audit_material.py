@@ -87,7 +87,7 @@ def written_alike(one: score.Clip, other: score.Clip) -> bool:
 
 
 def pieces(files: dict[str, np.ndarray], duration: float, most: int) -> Iterator[Specimen]:
-    """Recordings cut into pieces of `duration`, spread over each, `most` of each at most; silent ones left out.
+    """Recordings cut into pieces of `duration`, at most `most` spread over each; silent ones are left out.
 
     A recording repeats itself, so all pieces of one are of one family and never compared with one another.
     """

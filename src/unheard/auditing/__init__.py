@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from unheard.auditing.results import VERDICTS, Audit, Evidence, FileAudit, Match, as_bad_as, worst
 
 if TYPE_CHECKING:
-    from unheard.auditing.witness import audit, evidence
     from unheard.auditing.calibration import Calibration
     from unheard.auditing.catalogue import Catalogue
+    from unheard.auditing.witness import audit, evidence
 
 __all__ = [
     "VERDICTS",

@@ -22,21 +22,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unheard.auditing.features import PER_SEMITONE
+from unheard.auditing.features import PER_SEMITONE, PERIOD
 
 TRANSPOSITIONS = range(-2 * PER_SEMITONE, 2 * PER_SEMITONE + 1)
 """In bands: two semitones either way."""
-STRETCHES = (0.92, 0.94, 0.96, 0.98, 1.0, 1.02, 1.04, 1.06, 1.08)
+STRETCHES = (0.925, 0.95, 0.975, 1.0, 1.025, 1.05, 1.075)
 SEARCH_BAR = 0.4
 BARS = (0.3, 0.5, 0.7)
-"""Correlations above which a passage counts; a low one finds long faint passages, a high one short exact ones."""
+"""Correlations above which a passage counts: low for long faint passages, high for short exact ones."""
 FINER_STRETCHES = (0.0, -0.005, 0.005, -0.01, 0.01)
 """Around the stretch found at half the rate; it comes first, so that it wins a tie."""
 REACH = 5
 """Frames on either side of the line found at half the rate."""
-EXACT = 0.999
+EXACT = 0.9
+VARIETY = 0.4
+"""Both chosen on the calibration's material."""
 LEAST = 20
 """Frames: what is shorter than half a second is no path of its own."""
+FLOOR = 1e-3
+"""Share of the most eventful frame's energy as which a frame without events is weighted."""
 LOUD = 0.05
 """Share of the most eventful frame's energy below which a frame does not count in the mean."""
 
@@ -46,7 +50,7 @@ class Alignment:
     """The best path, in frames of `PERIOD` seconds.
 
     Attributes:
-        score: evidence in nats, see `strength`.
+        score: the evidence, see `strength`.
         correlation: of the matched passages, -1 to 1.
         start, end: of the passage in the first sound; `end` is exclusive.
         other_start, other_end: of the passage in the second.
@@ -64,12 +68,17 @@ class Alignment:
     transposition: int
 
 
-def unit(features: Tensor) -> Tensor:
-    """Features [frames, 2, bands] to vectors [frames, 2 * bands] of mean square norm 1."""
-    flat = features.flatten(1)
-    energy = flat.square().sum(dim=1)
+def balanced(features: Tensor) -> Tensor:
+    """Features of mean square norm 1 a frame; each is first divided by the square root of its own norm.
+
+    So an attack counts for more than a held note or noise, but not by as much as its decibels would have it.
+    """
+    energy = features.square().sum(dim=(1, 2))
+    if not energy.any():
+        return features
+    eased = features * (energy / energy.max()).clamp(min=FLOOR)[:, None, None] ** -0.25
     loud = energy > LOUD * energy.max()
-    return flat / energy[loud].mean().sqrt() if loud.any() else flat
+    return eased / eased[loud].square().sum(dim=(1, 2)).mean().sqrt()
 
 
 def transposed(features: Tensor, bands: int) -> Tensor:
@@ -86,28 +95,31 @@ def halved(features: Tensor) -> Tensor:
 
 
 def best_sums(similarity: np.ndarray) -> np.ndarray:
-    """Similarities [..., frames, lines] to the sum of the best run of frames on each line [..., lines].
+    """Similarities [frames, ..., others] to the best run's sum on each diagonal [..., frames + others - 1].
 
-    Kadane's scan: one pass over the frames, each step an operation on all lines at once.
+    The first diagonal begins at the last frame, and the one at `frames - 1` at the first frame of both.
+    Kadane's scan: one pass over the frames, each step an operation on all diagonals it touches.
     """
-    running = np.zeros_like(similarity[..., 0, :])
+    frames, *lead, others = similarity.shape
+    running = np.zeros((*lead, frames + others - 1), similarity.dtype)
     best = running.copy()
-    for frame in np.moveaxis(similarity, -2, 0):
-        np.maximum(running, 0, out=running)
-        running += frame
-        np.maximum(best, running, out=best)
+    for frame, row in enumerate(similarity):
+        touched = slice(frames - 1 - frame, frames - 1 - frame + others)
+        here, most = running[..., touched], best[..., touched]
+        np.maximum(here, 0, out=here)
+        here += row
+        np.maximum(most, here, out=most)
     return best
 
 
 def lines(similarity: np.ndarray) -> np.ndarray:
-    """[..., frames, others] to its diagonals [..., frames, offset], offsets from 1 - frames to others - 1."""
-    *lead, frames, others = similarity.shape
-    around = [(0, 0)] * (len(lead) + 1) + [(frames - 1, frames - 1)]
-    padded = np.ascontiguousarray(np.pad(similarity, around))
-    *steps, row, one = padded.strides
-    return np.lib.stride_tricks.as_strided(
-        padded, (*lead, frames, frames + others - 1), (*steps, row + one, one), writeable=False
-    )
+    """[frames, others] to its diagonals [frames, frames + others - 1], in the order of `best_sums`."""
+    frames, others = similarity.shape
+    padded = np.zeros((frames, others + 2 * (frames - 1)), similarity.dtype)
+    padded[:, frames - 1 : frames - 1 + others] = similarity
+    row, one = padded.strides
+    shape = (frames, frames + others - 1)
+    return np.lib.stride_tricks.as_strided(padded, shape, (row + one, one), writeable=False)
 
 
 def align(first: Tensor, second: Tensor) -> Alignment | None:
@@ -119,24 +131,24 @@ def align(first: Tensor, second: Tensor) -> Alignment | None:
 
 def _search(first: Tensor, second: Tensor) -> tuple[int, float, float]:
     """Transposition in bands, stretch, and offset in full-rate frames, of the best line at half the rate."""
-    q = torch.stack([unit(transposed(halved(first), bands)) for bands in TRANSPOSITIONS])
-    r = unit(halved(second))
-    similarity = _above(q, r, SEARCH_BAR)
+    slow, r = balanced(halved(first)), balanced(halved(second)).flatten(1)
+    q = torch.stack([transposed(slow, bands).flatten(1) for bands in TRANSPOSITIONS], dim=1)
+    similarity = _above(q, r, SEARCH_BAR)  # [frames, transpositions, others]
     best, found = -1.0, (0, 1.0, 0.0)
     for stretch in STRETCHES:
         columns = np.round(np.arange(round(len(r) * stretch)) / stretch).astype(int)
-        sums = best_sums(lines(similarity[:, :, np.minimum(columns, len(r) - 1)]))
+        sums = best_sums(similarity.take(np.minimum(columns, len(r) - 1), axis=2))
         transposition, line = np.unravel_index(sums.argmax(), sums.shape)
         if sums[transposition, line] > best:
             best = float(sums[transposition, line])
-            offset = (int(line) - (q.shape[1] - 1)) / stretch  # lines count frames of the stretched sound
+            offset = (int(line) - (len(q) - 1)) / stretch  # lines count frames of the stretched sound
             found = (TRANSPOSITIONS[transposition], stretch, 2 * offset)
     return found
 
 
 def _refine(first: Tensor, second: Tensor, bands: int, stretch: float, offset: float) -> Alignment | None:
     """The strongest passage on the lines around one, at the full frame rate."""
-    q, r = unit(transposed(first, bands)), unit(second)
+    q, r = transposed(balanced(first), bands).flatten(1), balanced(second).flatten(1)
     energy_q, energy_r = (sound.square().sum(dim=1).numpy() for sound in (q, r))
     products = (q @ r.T).numpy()
     frame = np.arange(len(q))
@@ -162,7 +174,8 @@ def _refine(first: Tensor, second: Tensor, bands: int, stretch: float, offset: f
         if passage[slope, line, last] <= 0 or power <= 0:
             continue
         correlation = float(product[slope, line, ours].sum() / power)
-        score = strength(correlation, min(distinct(q[ours]), distinct(r[theirs])))
+        variety = min(distinct(q[ours]), distinct(r[theirs]))
+        score = strength(correlation, len(theirs), variety)
         if best is None or score > best.score:
             exact = float(slopes[slope, 0, 0])
             best = Alignment(
@@ -171,21 +184,21 @@ def _refine(first: Tensor, second: Tensor, bands: int, stretch: float, offset: f
     return best
 
 
-def strength(correlation: float, frames: float) -> float:
-    """Evidence in nats that `frames` independent frames of this correlation are one recording's.
+def strength(correlation: float, frames: int, variety: float) -> float:
+    """Evidence that a passage of `frames` frames at this correlation is one recording's, 0 or more.
 
-    The log-likelihood ratio of correlated against independent Gaussians, -1/2 log(1 - correlation^2) a frame;
-    a correlation beyond `EXACT` counts as `EXACT`.
+    Seconds, times the log-likelihood ratio of correlated against independent Gaussians, -1/2 log(1 - c^2),
+    times a power of the passage's variety: two seconds of a held note say less than two of a melody. The
+    correlation counts up to `EXACT`, so that a short exact passage does not outweigh a long altered one.
     """
-    return -0.5 * math.log(1 - min(max(correlation, 0.0), EXACT) ** 2) * frames
+    ratio = -0.5 * math.log(1 - min(max(correlation, 0.0), EXACT) ** 2)
+    return frames * PERIOD * ratio * variety**VARIETY
 
 
 def distinct(vectors: Tensor) -> float:
-    """How many frames there are that differ: the participation ratio of the eigenvalues of their Gram matrix.
-
-    A held note, or a bar that comes four times, says no more than its first moment, or its first bar.
-    """
-    gram = vectors @ vectors.T
+    """How many frames differ: the participation ratio of the eigenvalues of their Gram matrix."""
+    slow = vectors[::2]
+    gram = slow @ slow.T
     return float(gram.trace().square() / gram.square().sum().clamp(min=1e-12))
 
 
@@ -195,7 +208,8 @@ def coverage(first: Tensor, second: Tensor, found: Alignment) -> np.ndarray:
     Not only the best one: a loop of two bars copies them as often as they come. All paths of the match's
     slope and transposition count that are at least `LEAST` frames' worth above half its correlation.
     """
-    q, r = unit(transposed(first, found.transposition)), unit(second)
+    q = transposed(balanced(first), found.transposition).flatten(1)
+    r = balanced(second).flatten(1)
     columns = np.round(np.arange(round(len(r) * found.stretch)) / found.stretch).astype(int)
     on_lines = lines(_above(q, r[np.minimum(columns, len(r) - 1)], found.correlation / 2))
     forwards, backwards = _runs(on_lines), _runs(on_lines[::-1])[::-1]

@@ -1,10 +1,10 @@
 """From a score to how often chance reaches it.
 
-Measured on pairs of sounds that share nothing (`python -m lab.calibrate_audit`), of two sorts: unrelated ones,
-and relatives, such as other phrases by the same instrument in the same key and tempo, or other takes of one
-loop pack. Up to a threshold the rate is the share of the pairs; beyond, where pairs run out, it is the
-generalised Pareto tail fitted to the excesses (Pickands 1975; Coles, An Introduction to Statistical Modeling of
-Extreme Values, 2001, ch. 4), with a shape that is 0 at least, so that a rate never falls to zero.
+Measured on pairs of sounds that share nothing (`python -m lab.calibrate_audit`), of two sorts: unrelated
+ones, and relatives, such as other phrases by the same instrument in the same key and tempo, or other takes of
+one loop pack. Up to a threshold the rate is the share of the pairs; beyond, where pairs run out, it is the
+generalised Pareto tail fitted to the excesses (Pickands 1975; Coles, An Introduction to Statistical Modeling
+of Extreme Values, 2001, ch. 4), with a shape that is 0 at least, so that a rate never falls to zero.
 """
 
 from __future__ import annotations
@@ -76,8 +76,9 @@ class Calibration:
     def load(cls, path: Path = FILE) -> Self:
         """Read a calibration that `lab.calibrate_audit` wrote."""
         stored = json.loads(path.read_text("utf-8"))
-        tails = {sort: Tail(**stored.pop(sort)) for sort in ("unrelated", "relatives")}
-        return cls(**tails, **stored)
+        for sort in ("unrelated", "relatives"):
+            stored[sort] = Tail(**stored[sort])
+        return cls(**stored)
 
     def false_alarm_rate(self, score: float) -> float:
         """Share of comparisons with a relative that is no copy that reach this score, 0 to 1."""
@@ -86,7 +87,8 @@ class Calibration:
     def expected_false_alarms(self, score: float, comparisons: int) -> float:
         """How many of this many comparisons would reach the score by chance, some of them with relatives."""
         relatives = min(comparisons, self.assumed_relatives)
-        return relatives * self.false_alarm_rate(score) + (comparisons - relatives) * self.unrelated.rate(score)
+        strangers = comparisons - relatives
+        return relatives * self.false_alarm_rate(score) + strangers * self.unrelated.rate(score)
 
 
 @lru_cache(maxsize=1)

@@ -41,7 +41,8 @@ def sound_files(places: str | Path | Iterable[str | Path]) -> list[Path]:
     for place in [places] if isinstance(places, str | Path) else places:
         path = Path(place)
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.is_file() and _ending(file) in _endings())
+            files = (file for file in path.rglob("*") if file.is_file())
+            inside = sorted(file for file in files if _ending(file) in _endings())
             if not inside:
                 raise InputError(f"there is no sound in the folder {place}: name one with WAV, FLAC, MP3 ...")
             found += inside
@@ -153,9 +154,8 @@ class Catalogue:
         listed = model / "memorised.json"
         if not listed.is_file():
             raise InputError(f"{model} brings no recordings to compare with: name some as references")
-        captions = {
-            item: entry["caption"] for entry in json.loads(listed.read_text("utf-8")) for item in entry["items"]
-        }
+        entries = json.loads(listed.read_text("utf-8"))
+        captions = {item: entry["caption"] for entry in entries for item in entry["items"]}
         places = {item: model / "memorised" / f"{item}.flac" for item in captions}
         name = f"{model.name}'s memorised recordings"
         return cls.from_files(places, captions=captions, name=name, folder=folder, progress=progress)

@@ -1,7 +1,7 @@
 """What the audit hears: log-frequency spectra that level, equalisation and codecs hardly change.
 
-At `SAMPLE_RATE`, mono, a frame every `PERIOD` seconds, `BANDS` bands at `PER_SEMITONE` to the semitone, so that
-transposing a sound moves its features along the bands. Two views of the spectrum in decibels are stacked:
+At `SAMPLE_RATE`, mono, a frame every `PERIOD` seconds, `BANDS` bands at `PER_SEMITONE` to the semitone, so
+that transposing a sound moves its features along the bands. Two views of the spectrum in decibels are kept:
 
     contrast   a band against the average of the bands around it: where the partials are
     change     a band against itself a moment before: what begins and ends there
@@ -66,7 +66,7 @@ def features(waveform: Tensor, sample_rate: int) -> Tensor:
 
 
 def audible(waveform: Tensor, sample_rate: int) -> Tensor:
-    """Which frames [frames] of `features` are not silent, as truth values: `RANGE_DB` below the loudest, or more."""
+    """Which frames [frames] of `features` are not silent: within `RANGE_DB` of the loudest."""
     mono = _mono(waveform, sample_rate)
     if mono.shape[-1] < FFT:
         return torch.zeros(0, dtype=torch.bool)

@@ -1,9 +1,9 @@
 """Fingerprints: which references a sound may come from, found among very many without listening to them.
 
-A fingerprint is the magnitude of the two-dimensional Fourier transform of two seconds of features, which does
-not change when the passage begins a little later or is transposed (Bertin-Mahieux and Ellis 2012, "Large-scale
-cover song recognition using the 2D Fourier transform magnitude"), reduced to `SIZE` numbers by a whitened
-principal component analysis, and of unit length. No network takes part. The components come from
+A fingerprint is the magnitude of the two-dimensional Fourier transform of two seconds of features, which
+hardly changes when the passage begins a little later or is transposed (Bertin-Mahieux and Ellis 2012,
+"Large-scale cover song recognition using the 2D Fourier transform magnitude"), reduced to `SIZE` numbers by a
+whitened principal component analysis, and of unit length. No network takes part. The components come from
 `python -m lab.calibrate_audit` and lie beside this file.
 """
 
@@ -30,6 +30,7 @@ EDGE = 12
 COMPONENTS = Path(__file__).parent / "fingerprint.safetensors"
 
 BLOCK = 1 << 16
+"""Fingerprints of the catalogue that are compared at once."""
 FAMILIAR = 0.98
 """Share of the catalogue that a fingerprint may resemble by being ordinary; only what exceeds it counts."""
 

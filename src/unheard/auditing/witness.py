@@ -139,7 +139,8 @@ class Witness:
         _, vectors = self.embedder.embed_windows(waveform, rate)
         similarities, positions = self.index.search(vectors, self.k)
         found: dict[int, float] = {}
-        for cosine, position in zip(similarities.flatten().tolist(), positions.flatten().tolist(), strict=True):
+        pairs = zip(similarities.flatten().tolist(), positions.flatten().tolist(), strict=True)
+        for cosine, position in pairs:
             item = self.index.item(position).id
             if item in self.catalogue:
                 number = self.catalogue.number(item)
