@@ -8,8 +8,8 @@ that differ spread less than coins that do not. It says nothing of prompts that 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -108,7 +108,7 @@ def replication(
         request: of `Model.request`, with every prompt once for each of its seeds.
         witness: judges the sounds.
         bound: the verdict that counts, with those worse.
-        risk: whether to measure each prompt's risk too.
+        risk: whether to measure each prompt's risk too, see `with_risk`.
         judged: called with every sound and what was found, as soon as it is there; gives back what to keep,
             such as the result with the name of the file that the sound was saved to.
         progress: see `Model.stream`.
@@ -122,46 +122,50 @@ def replication(
     for sound in model.stream(request, progress):
         found = witness.judge((sound.waveform, sound.sample_rate), f"sound {sound.number + 1}")
         files.append(found if judged is None else judged(sound, found))
-    return counted(model, request, files, witness, bound=bound, risk=risk)
-
-
-def counted(
-    model: Model,
-    request: Request,
-    files: Sequence[FileAudit],
-    witness: Witness,
-    *,
-    bound: str = "copy",
-    risk: bool = True,
-) -> Replication:
-    """The counts over the first sounds of a request, which is all of them unless it was interrupted."""
-    of: dict[str, list[int]] = {}
-    for number in range(len(files)):
-        of.setdefault(request.prompts[number], []).append(number)
-    prompts = []
-    for prompt, numbers in of.items():
-        seeds = tuple(request.seeds[number] for number in numbers)
-        pull = None
-        if risk:
-            (pull,) = prompt_risk(
-                model.backbone,
-                [prompt],
-                sampling=request.sampling,
-                duration=request.duration,
-                start=request.start,
-                seeds=seeds,
-            )
-        found = tuple(files[number] for number in numbers)
-        rate = Rate.of((file.verdict for file in found), bound)
-        prompts.append(PromptReplication(prompt, seeds, found, rate, pull))
-    return Replication(
+    counted = Replication(
         model=model.name,
         bound=bound,
         guided=request.guidance is not None,
         rate=Rate.of((file.verdict for file in files), bound),
-        prompts=tuple(prompts),
+        prompts=tuple(_by_prompt(request, files, bound)),
         audit=witness.audit(files),
     )
+    return with_risk(counted, model, request) if risk else counted
+
+
+def with_risk(
+    found: Replication,
+    model: Model,
+    request: Request,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Replication:
+    """The same, with each prompt's risk (`unheard.prompt_risk`) at its seeds, under plain guidance."""
+    prompts = []
+    for each in found.prompts:
+        (risk,) = prompt_risk(
+            model.backbone,
+            [each.prompt],
+            sampling=request.sampling,
+            duration=request.duration,
+            start=request.start,
+            seeds=each.seeds,
+        )
+        prompts.append(replace(each, risk=risk))
+        if progress is not None:
+            progress(len(prompts), len(found.prompts))
+    return replace(found, prompts=tuple(prompts))
+
+
+def _by_prompt(request: Request, files: Sequence[FileAudit], bound: str) -> Iterator[PromptReplication]:
+    numbers: dict[str, list[int]] = {}
+    for number, prompt in enumerate(request.prompts):
+        numbers.setdefault(prompt, []).append(number)
+    for prompt, some in numbers.items():
+        of_prompt = tuple(files[number] for number in some)
+        seeds = tuple(request.seeds[number] for number in some)
+        rate = Rate.of((file.verdict for file in of_prompt), bound)
+        yield PromptReplication(prompt, seeds, of_prompt, rate, risk=None)
 
 
 def wilson(successes: int, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:

@@ -24,7 +24,6 @@ from unheard.errors import InputError
 from unheard.request import check_prompts
 
 if TYPE_CHECKING:
-    from unheard.auditing import Catalogue
     from unheard.auditing.witness import Witness
     from unheard.generate import Model
     from unheard.models import Defaults
@@ -101,16 +100,15 @@ def audit(
                 option = name.replace("_", "-")
                 raise click.UsageError(f"--{option} is for generating: give --prompts FILE with it")
     paths = _expand(sounds)
-    prompts = [] if prompts_file is None else check_prompts(read_prompts(prompts_file))
+    prompts = () if prompts_file is None else check_prompts(read_prompts(prompts_file))
     places = _expand(references)
     _check_file(table)
     reporter = Reporter(quiet=json_asked)
-    with reporter.loading("the catalogue"):
-        from unheard.auditing.report import check_place
-
-        if report is not None:
-            check_place(report)
-        task = _prepare(paths, places, index, model, embedder, device)
+    if report is not None:
+        with reporter.loading("the report"):
+            from unheard.auditing.report import check_place
+        check_place(report)
+    task = _prepare(paths, places, index, model, embedder, device, reporter)
     if task.witness.catalogue.left_out:
         left_out = task.witness.catalogue.left_out
         first = next(iter(left_out.values()))
@@ -124,7 +122,8 @@ def audit(
                 _judge(task, files, reporter)
             else:
                 folder = _sounds_folder(generation["output"], report, stack)
-                counted = _generate(task, list(prompts), generation, device, folder, files, reporter)
+                bound = fail_on or "copy"
+                counted = _generate(task, prompts, generation, device, folder, bound, files, reporter)
         except KeyboardInterrupt:
             if not files:
                 raise
@@ -151,7 +150,6 @@ class _Task:
 
     paths: list[Path]
     witness: Witness
-    catalogue: Catalogue
     model: str
     index: Any
     embedder: str | None
@@ -164,34 +162,37 @@ def _prepare(
     model: str,
     embedder: str | None,
     device: str,
+    reporter: Reporter,
 ) -> _Task:
     """The sounds, the catalogue and its embeddings; whatever is wrong with them is found out here."""
-    from unheard.auditing.at_hand import catalogue_at_hand, fingerprints_folder
-    from unheard.auditing.catalogue import sound_files
-    from unheard.auditing.witness import Witness
-    from unheard.backbones import resolve_device
-    from unheard.embedders import load_embedder
-    from unheard.index import Index
-    from unheard.models import fetch, read_defaults
+    with reporter.loading("the catalogue"):
+        from unheard.auditing.at_hand import catalogue_at_hand, fingerprints_folder
+        from unheard.auditing.catalogue import sound_files
+        from unheard.auditing.witness import Witness
+        from unheard.backbones import resolve_device
+        from unheard.embedders import load_embedder
+        from unheard.index import Index
+        from unheard.models import fetch, read_defaults
 
-    where = resolve_device(device)
-    files = sound_files(paths) if paths else []
-    defaults: Defaults = read_defaults(fetch(model))
-    own = not references and index_path is None
-    place = defaults.index if own else None if index_path is None else Path(index_path)
-    index = None if place is None else Index.open(place)
-    ears = None
-    if index is not None:
-        ears = load_embedder(embedder or defaults.embedder, device=where)
-        index.check_embedder(ears)
-    catalogue = catalogue_at_hand(
-        references or None,
-        index,
-        defaults.references if place is None or place == defaults.index else None,
-        fingerprints=fingerprints_folder(),
-    )
+        where = resolve_device(device)
+        files = sound_files(paths) if paths else []
+        defaults: Defaults = read_defaults(fetch(model))
+        if index_path is not None:
+            place: Path | None = Path(index_path)
+        else:
+            place = None if references else defaults.index
+        index = None if place is None else Index.open(place)
+        ears = None
+        if index is not None:
+            ears = load_embedder(embedder or defaults.embedder, device=where)
+            index.check_embedder(ears)
+    own = defaults.references if place in (None, defaults.index) else None
+    with reporter.count("references read", None) as done:
+        catalogue = catalogue_at_hand(
+            references or None, index, own, fingerprints=fingerprints_folder(), progress=done
+        )
     witness = Witness(catalogue, index=index, embedder=ears)
-    return _Task(files, witness, catalogue, model, "auto" if own else index, embedder)
+    return _Task(files, witness, model, "auto" if index_path is None else index, embedder)
 
 
 def _judge(task: _Task, files: list[FileAudit], reporter: Reporter) -> None:
@@ -204,16 +205,17 @@ def _judge(task: _Task, files: list[FileAudit], reporter: Reporter) -> None:
 
 def _generate(
     task: _Task,
-    prompts: list[str],
+    prompts: Sequence[str],
     generation: dict[str, Any],
     device: str,
     folder: Path | None,
+    bound: str,
     files: list[FileAudit],
     reporter: Reporter,
 ) -> Replication:
     """Generate, judge and count; `files` holds what is done whenever it ends."""
     from unheard.generate import load
-    from unheard.replication import replication
+    from unheard.replication import replication, with_risk
 
     seeds = 4 if generation["seeds"] is None else generation["seeds"]
     if seeds < 1:
@@ -238,7 +240,11 @@ def _generate(
         return found
 
     with reporter.progress() as progress:
-        return replication(model, request, task.witness, judged=keep, progress=progress)
+        found = replication(
+            model, request, task.witness, bound=bound, risk=False, judged=keep, progress=progress
+        )
+    with reporter.count("prompts measured", len(found.prompts)) as done:
+        return with_risk(found, model, request, progress=done)
 
 
 def _sounds_folder(output: str | None, report: str | None, stack: ExitStack) -> Path | None:
@@ -289,4 +295,4 @@ def _write_report(
 
     prompts = None if counted is None else by_prompt(counted)
     with reporter.count("findings drawn", None) as done:
-        return write_report(result, task.catalogue, place, by_prompt=prompts, progress=done)
+        return write_report(result, task.witness.catalogue, place, by_prompt=prompts, progress=done)
