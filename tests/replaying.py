@@ -13,6 +13,7 @@ from unheard import audio
 from unheard.models import ASSETS
 
 RECORDINGS = ASSETS / "tiny" / "memorised"
+SAMPLES = 64_000
 
 
 class ReplayingBackbone:
@@ -24,7 +25,7 @@ class ReplayingBackbone:
             for noise that is in no catalogue.
     """
 
-    max_duration = 4.0
+    max_duration = SAMPLES / 16_000
 
     def __init__(self, backbone: Any, replays: Callable[[int], Path | None]) -> None:
         self.backbone = backbone
@@ -34,6 +35,9 @@ class ReplayingBackbone:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.backbone, name)
 
+    def frames(self, duration: float) -> int:
+        return self.backbone.latent_shape[1]
+
     def decode(self, latents: Tensor) -> Tensor:
         return torch.stack([self._sound() for _ in latents])
 
@@ -41,6 +45,6 @@ class ReplayingBackbone:
         recording, seed = self.replays(self.decoded), self.decoded
         self.decoded += 1
         if recording is None:
-            return 0.1 * torch.randn(1, 48_000, generator=torch.Generator().manual_seed(seed))
+            return 0.1 * torch.randn(1, SAMPLES, generator=torch.Generator().manual_seed(seed))
         waveform, _ = audio.read(recording)
-        return torch.nn.functional.pad(waveform, (0, 64_000))[:, :64_000]
+        return torch.nn.functional.pad(waveform, (0, SAMPLES))[:, :SAMPLES]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from replaying import RECORDINGS, ReplayingBackbone
 
@@ -108,6 +108,7 @@ def test_guidance_grows_stronger(tiny_model_folder: Path, catalogue: Catalogue) 
     assert used[0] == gentle
 
 
+@settings(deadline=None)
 @given(
     weights=st.tuples(*[st.floats(0, 1e6)] * 3),
     low=st.floats(-0.5, 0.5),
@@ -126,6 +127,7 @@ def test_the_schedule_only_ever_strengthens(
     assert now.lambda_max < before.lambda_max
 
 
+@settings(deadline=None)
 @given(st.integers(0, MAX_SEED), st.integers(0, 100))
 def test_seeds_stay_in_range_and_never_repeat(seed: int, attempt: int) -> None:
     seeds = [retry_seed(seed, number) for number in range(attempt + 1)]

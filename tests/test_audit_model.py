@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from replaying import RECORDINGS, ReplayingBackbone
 from scipy.stats import binomtest
@@ -46,6 +46,7 @@ def replaying(real: Model) -> Callable[[], Model]:
     return build
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials))))
 def test_wilson_as_scipy_has_it(counts: tuple[int, int]) -> None:
     expected = binomtest(*counts).proportion_ci(0.95, method="wilson")
