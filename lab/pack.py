@@ -36,6 +36,7 @@ DEFAULTS = {
     "duration": 4.0,
     "embedder": "guide",
     "index": "index.json",
+    "references": "memorised.json",
 }
 
 

@@ -178,15 +178,15 @@ def test_start_is_told_to_the_model(model: Model) -> None:
 def test_progress_reports_every_step(model: Model) -> None:
     seen: list[Progress] = []
     model.generate(PROMPTS, batch=2, num_inference_steps=3, duration=0.2, progress=seen.append)
-    assert [(p.finished, p.batch, p.total, p.step, p.steps) for p in seen] == [
-        (0, 2, 3, 1, 3),
-        (0, 2, 3, 2, 3),
-        (0, 2, 3, 3, 3),
-        (2, 1, 3, 1, 3),
-        (2, 1, 3, 2, 3),
-        (2, 1, 3, 3, 3),
+    assert [(p.numbers, p.total, p.attempt, p.step, p.steps) for p in seen] == [
+        ((0, 1), 3, 0, 1, 3),
+        ((0, 1), 3, 0, 2, 3),
+        ((0, 1), 3, 0, 3, 3),
+        ((2,), 3, 0, 1, 3),
+        ((2,), 3, 0, 2, 3),
+        ((2,), 3, 0, 3, 3),
     ]
-    assert all(len(p.trace) == p.batch for p in seen)
+    assert all(len(p.trace) == len(p.numbers) for p in seen)
 
 
 @pytest.mark.parametrize(

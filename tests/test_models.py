@@ -181,6 +181,7 @@ def test_an_embedder_that_is_no_folder_here_is_a_hub_id(model_folder: Path) -> N
         ({"duration": "4"}, "duration is '4'"),
         ({"embedder": None}, "embedder is None"),
         ({"index": "nowhere.json"}, "index is 'nowhere.json': there is no such file"),
+        ({"references": "nowhere.json"}, "references is 'nowhere.json': there is no such file"),
         ([], "holds a list"),
     ],
 )

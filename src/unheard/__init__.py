@@ -1,7 +1,7 @@
 """Text-to-audio generation that steers away from its training recordings.
 
     prompt -> conditioning -> sampler loop (denoiser inside guidance, which asks embedder and index)
-           -> sound and its provenance
+           -> sound and its provenance -> audit -> report
 
 Where things are, from the ground up; imports run one way, downwards never looks up:
 
@@ -18,8 +18,12 @@ Where things are, from the ground up; imports run one way, downwards never looks
     guidance     any denoiser in, a guided denoiser out, with a trace of every step
     request      what is asked for: prompts, seeds, duration, batches; checked before any work
     provenance   the JSON beside a WAV, and the way back from it
+    auditing     whether a sound replays a catalogue, where, and how surely; the report
+    prompt_risk  how hard a prompt pulls, which tells memorised ones without the training set
     sound        what comes out: a waveform with its trace, its nearest training items, its provenance
+    rejection    the closed loop: audit what was generated, and make copies again
     generate     the whole story: load a model, generate sounds
+    replication  how often a model's sounds replay, with its interval
     doctor       what this machine has and lacks
     cli          the command line
 
@@ -40,7 +44,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from unheard.errors import UnheardError
+    from unheard.auditing import Audit, Catalogue, audit
+    from unheard.errors import RejectedError, UnheardError
     from unheard.generate import Model, load
     from unheard.guidance import ClassifierFreeGuidance, GuidedDenoiser
     from unheard.index import Index
@@ -49,26 +54,34 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AMG",
+    "Audit",
+    "Catalogue",
     "ClassifierFreeGuidance",
     "GuidedDenoiser",
     "Index",
     "Model",
+    "RejectedError",
     "Sampling",
     "Sound",
     "UnheardError",
     "__version__",
+    "audit",
     "load",
 ]
 
 _HOMES = {
     "AMG": "settings",
+    "Audit": "auditing",
+    "Catalogue": "auditing",
     "ClassifierFreeGuidance": "guidance",
     "GuidedDenoiser": "guidance",
     "Index": "index",
     "Model": "generate",
+    "RejectedError": "errors",
     "Sampling": "settings",
     "Sound": "sound",
     "UnheardError": "errors",
+    "audit": "auditing",
     "load": "generate",
 }
 

@@ -3,6 +3,11 @@
 The command line prints the message and leaves with exit code 2; nothing else in the package exits or prints.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 
 class UnheardError(Exception):
     """Base of all errors raised on purpose."""
@@ -26,3 +31,17 @@ class GuidanceError(UnheardError):
 
 class OutOfMemoryError(UnheardError):
     """The device's memory did not suffice; the message says what to lower."""
+
+
+class RejectedError(UnheardError):
+    """Every attempt at a sound replayed a recording: it is not handed out. The command line leaves with 3.
+
+    Attributes:
+        refused: the sounds that were not handed out, each with its attempts, see `unheard.rejection.Refused`.
+        sounds: what was finished beside them, where all sounds are handed out at once (`Model.generate`).
+    """
+
+    def __init__(self, message: str, refused: Sequence[Any] = (), sounds: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.refused = list(refused)
+        self.sounds = list(sounds)

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,11 +19,14 @@ from torch import Tensor
 
 from unheard import models, provenance
 from unheard import request as asked
+from unheard.auditing.at_hand import References, catalogue_at_hand
+from unheard.auditing.witness import Witness
 from unheard.backbones import Backbone, Conditioning, load_backbone
 from unheard.embedders import Embedder, load_embedder
-from unheard.errors import InputError, ModelError, OutOfMemoryError
+from unheard.errors import InputError, ModelError, OutOfMemoryError, RejectedError
 from unheard.guidance import ClassifierFreeGuidance, GuidedDenoiser, Step
 from unheard.index import Index
+from unheard.rejection import Refused, Rejection, passing, raise_if_any
 from unheard.request import Batch, Request
 from unheard.sampling import SAMPLERS, BrownianTreeNoise, initial_noise, polyexponential_sigmas
 from unheard.settings import AMG
@@ -37,17 +40,17 @@ class Progress:
     """Where a generation is, after a denoising step.
 
     Attributes:
-        finished: sounds that are done.
-        batch: sounds that are being made.
+        numbers: the sounds that are being made, by their places among those asked for, from 0.
         total: sounds asked for.
+        attempt: 0, or which retry of rejected sounds this is.
         step: steps done for this batch, from 1.
         steps: steps to do for each batch.
         trace: what happened in this step, one entry a sound of the batch.
     """
 
-    finished: int
-    batch: int
+    numbers: tuple[int, ...]
     total: int
+    attempt: int
     step: int
     steps: int
     trace: list[TraceStep]
@@ -126,15 +129,24 @@ class Model:
             prompts: one or several.
             progress: called after each denoising step.
             **options: as in `request`: duration, start, seed, batch, num_inference_steps, guidance_scale,
-                negative_prompt, sampler, sigma_min, sigma_max, guidance, index.
+                negative_prompt, sampler, sigma_min, sigma_max, guidance, index, reject, retries, references.
 
         Raises:
             InputError, IndexFileError: something asked for cannot be done, see `request`.
             ModelError: the embedder cannot be loaded, or the model gives no numbers.
             GuidanceError: a similarity or a gradient that is not finite.
             OutOfMemoryError: the message says what to lower. `stream` hands out what was finished before.
+            RejectedError: no attempt at a sound passed `reject`; has the others under `sounds`.
         """
-        return list(self.stream(self.request(prompts, **options), progress))
+        request = self.request(prompts, **options)
+        sounds: dict[int, Sound] = {}
+        try:
+            for sound in self.stream(request, progress):
+                sounds[sound.number] = sound
+        except RejectedError as error:
+            error.sounds = [sounds[number] for number in sorted(sounds)]
+            raise
+        return [sounds[number] for number in sorted(sounds)]
 
     def request(
         self,
@@ -152,6 +164,9 @@ class Model:
         sigma_max: float | None = None,
         guidance: AMG | Literal["auto"] | None = "auto",
         index: Index | str | Path | Literal["auto"] | None = "auto",
+        reject: str | None = None,
+        retries: int = 4,
+        references: References | None = None,
     ) -> Request:
         """Check what is asked for, and fill in the model's own settings where nothing is said.
 
@@ -168,9 +183,14 @@ class Model:
                 alone.
             index: the training set to stay away from; None for none. Without guidance it is still asked for
                 the nearest items.
+            reject: a verdict ("copy", "partial copy", "similar"): every sound is audited, and one as bad or
+                worse is made again with another seed and stronger guidance, see `unheard.rejection`.
+            retries: how often, at most.
+            references: the recordings that `reject` compares with: a catalogue, a folder or files; None for
+                those of the index, or those that the model brings.
 
         Raises:
-            InputError: a value that cannot be used, or guidance without an index.
+            InputError: a value that cannot be used, guidance without an index, `reject` without references.
             IndexFileError: an index that cannot be read, or was made by another embedder.
             ModelError: the embedder cannot be loaded.
         """
@@ -200,6 +220,8 @@ class Model:
         )
         if checked.guidance is not None and checked.guidance.c2 > 0 and checked.index is not None:
             _warn_of_missing_captions(checked.index)
+        if reject is not None:
+            checked = replace(checked, rejection=self._rejection(reject, retries, references, checked.index))
         if checked.guidance is not None and checked.index is None:
             raise InputError(
                 f"anti-memorization guidance needs an index of the training set; {self.name} brings none: "
@@ -208,17 +230,31 @@ class Model:
         return checked
 
     def stream(self, request: Request, progress: Callable[[Progress], None] | None = None) -> Iterator[Sound]:
-        """Generate batch after batch; every sound of a batch is handed out before the next batch begins."""
-        finished = 0
+        """Generate batch after batch; every sound of a batch is handed out before the next batch begins.
+
+        With rejection, sounds come as they pass, so that a later one may come first; `Sound.number` tells.
+
+        Raises:
+            RejectedError: at the end, if some sounds were not handed out.
+        """
+        refused: list[Refused] = []
         for batch in request.batches():
-            with _explaining_out_of_memory(_memory_hogs(request, len(batch))):
-                sounds = self._generate_batch(request, batch, finished, progress)
-            yield from sounds
-            finished += len(batch)
+            if request.rejection is None:
+                yield from self._generate(request, batch, 0, progress)
+            else:
+                make = partial(self._generate, progress=progress)
+                refused += yield from passing(request, batch, request.rejection, make)
+        raise_if_any(refused, request)
+
+    def _generate(
+        self, request: Request, batch: Batch, attempt: int, progress: Callable[[Progress], None] | None
+    ) -> list[Sound]:
+        with _explaining_out_of_memory(_memory_hogs(request, len(batch))):
+            return self._generate_batch(request, batch, attempt, progress)
 
     @torch.no_grad()
     def _generate_batch(
-        self, request: Request, batch: Batch, finished: int, progress: Callable[[Progress], None] | None
+        self, request: Request, batch: Batch, attempt: int, progress: Callable[[Progress], None] | None
     ) -> list[Sound]:
         backbone, sampling, steps = self.backbone, request.sampling, request.sampling.num_inference_steps
         clock = _Clock()
@@ -232,7 +268,7 @@ class Model:
         def report(step: int, sigma: float, denoised: Tensor) -> None:
             if progress is not None:
                 trace = _of_each_sound(denoiser.trace[-1], len(batch), request.index)
-                progress(Progress(finished, len(batch), len(request.prompts), step + 1, steps, trace))
+                progress(Progress(batch.numbers, len(request.prompts), attempt, step + 1, steps, trace))
 
         shape, seeds, device = backbone.latent_shape, batch.seeds, backbone.device
         latents = SAMPLERS[sampling.sampler](
@@ -267,6 +303,7 @@ class Model:
                 trace=[step[position] for step in traces],
                 nearest=nearest[position],
                 provenance=provenance.record(request, batch, position, sources, machine, clock.seconds),
+                number=batch.numbers[position],
             )
             for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
         ]
@@ -310,6 +347,18 @@ class Model:
         found.check_embedder(self.embedder)
         return found.to(self.backbone.device)
 
+    def _rejection(
+        self, reject: str, retries: int, references: References | None, index: Index | None
+    ) -> Rejection:
+        own = self.defaults.references if index is None or self._is_own(index) else None
+        catalogue = catalogue_at_hand(references, index, own)
+        embedder = None if index is None else self.embedder
+        return Rejection(reject, retries, Witness(catalogue, index=index, embedder=embedder))
+
+    def _is_own(self, index: Index) -> bool:
+        """Whether this is the training set that the model brought."""
+        return index.path is not None and index.path == self.defaults.index
+
     def _sources(self, request: Request) -> dict[str, Any]:
         """Model, embedder and index with their hashes; "given" is None for what the model brought itself."""
         index, embedder = request.index, self._given_embedder
@@ -321,7 +370,6 @@ class Model:
             "index": None,
         }
         if index is not None:
-            own = index.path is not None and index.path == self.defaults.index
             sources["embedder"] = {
                 "name": self.embedder.name,
                 "given": str(embedder) if isinstance(embedder, str | Path) else None,
@@ -329,7 +377,7 @@ class Model:
             }
             sources["index"] = {
                 "items": index.items,
-                "given": None if own else _location(index.path),
+                "given": None if self._is_own(index) else _location(index.path),
                 "sha256": index.sha256,
             }
         return sources

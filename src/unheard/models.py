@@ -84,6 +84,7 @@ class Defaults:
         duration: seconds of sound when nothing is said; may exceed what a short model can make.
         embedder: a folder or a hub id.
         index: the training set's index, or None when the model brings none.
+        references: a list of training recordings that the model brings as sound, for audits, or None.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -91,6 +92,7 @@ class Defaults:
     duration: float = 10.0
     embedder: str = "laion/clap-htsat-unfused"
     index: Path | None = None
+    references: Path | None = None
 
 
 def fetch(model: str | Path) -> Path:
@@ -143,9 +145,9 @@ def read_defaults(folder: Path) -> Defaults:
     """The settings that travel with a model: its `unheard.json`, or the published ones where it has none.
 
     The file holds any of `sampling` (the fields of `Sampling`), `guidance` (the fields of `AMG`), `duration`
-    in seconds, `embedder` and `index`. `embedder` is a folder inside the model's folder if there is one of
-    that name, otherwise a hub id; `index` is a file inside the model's folder. What is left out keeps the
-    published value.
+    in seconds, `embedder`, `index` and `references`. `embedder` is a folder inside the model's folder if
+    there is one of that name, otherwise a hub id; `index` and `references` are files inside the model's
+    folder. What is left out keeps the published value.
 
     Raises:
         ModelError: the file is not a JSON object, or holds an unknown key or a value that cannot be used.
@@ -164,7 +166,8 @@ def read_defaults(folder: Path) -> Defaults:
             guidance=AMG(**settings.get("guidance", {})),
             duration=_seconds(settings.get("duration", published.duration)),
             embedder=_inside(folder, settings.get("embedder", published.embedder)),
-            index=_index_file(folder, settings.get("index")),
+            index=_file_inside(folder, "index", settings.get("index")),
+            references=_file_inside(folder, "references", settings.get("references")),
         )
     except (InputError, TypeError) as error:
         raise ModelError(f"{path}: {error}") from error
@@ -280,12 +283,12 @@ def _inside(folder: Path, embedder: object) -> str:
     return str(folder / embedder) if (folder / embedder).is_dir() else embedder
 
 
-def _index_file(folder: Path, index: object) -> Path | None:
-    if index is None:
+def _file_inside(folder: Path, key: str, name: object) -> Path | None:
+    if name is None:
         return None
-    if not isinstance(index, str) or not (folder / index).is_file():
-        raise InputError(f"index is {index!r}: there is no such file in the model's folder")
-    return folder / index
+    if not isinstance(name, str) or not (folder / name).is_file():
+        raise InputError(f"{key} is {name!r}: there is no such file in the model's folder")
+    return folder / name
 
 
 def _first_line(error: Exception) -> str:

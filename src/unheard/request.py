@@ -14,6 +14,7 @@ from unheard.settings import AMG, Sampling
 
 if TYPE_CHECKING:
     from unheard.index import Index
+    from unheard.rejection import Rejection
 
 MAX_PROMPT_LENGTH = 2_000  # characters; the text encoders of the known models read far less
 MAX_BATCH = 4  # of sounds at once unless asked otherwise: fits a laptop, and finished sounds are saved early
@@ -23,13 +24,22 @@ MAX_SEED = 2**63 - 1  # what a torch generator takes
 
 @dataclass(frozen=True)
 class Batch:
-    """Sounds that are generated together: one seed and one prompt each."""
+    """Sounds that are generated together: one seed and one prompt each, and their numbers in the request."""
 
     prompts: tuple[str, ...]
     seeds: tuple[int, ...]
+    numbers: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.prompts)
+
+    def select(self, positions: Sequence[int]) -> Batch:
+        """The sounds at these positions of the batch."""
+        return Batch(
+            tuple(self.prompts[position] for position in positions),
+            tuple(self.seeds[position] for position in positions),
+            tuple(self.numbers[position] for position in positions),
+        )
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,7 @@ class Request:
         sampling: sampler, steps, noise levels, guidance scale.
         guidance: weights and thresholds, or None for classifier-free guidance alone.
         index: the training set, or None; never None with guidance.
+        rejection: when a sound is not handed out, or None if all are.
     """
 
     prompts: tuple[str, ...]
@@ -57,12 +68,14 @@ class Request:
     sampling: Sampling
     guidance: AMG | None
     index: Index | None
+    rejection: Rejection | None = None
 
     def batches(self) -> Iterator[Batch]:
         """The sounds in the order of the prompts, `batch` at a time; the last batch may be smaller."""
         for first in range(0, len(self.prompts), self.batch):
             together = slice(first, first + self.batch)
-            yield Batch(self.prompts[together], self.seeds[together])
+            numbers = tuple(range(len(self.prompts)))[together]
+            yield Batch(self.prompts[together], self.seeds[together], numbers)
 
 
 def check_prompts(prompts: str | Sequence[str]) -> tuple[str, ...]:

@@ -63,7 +63,9 @@ class Sound:
         prompt, seed: what it was made from.
         trace: one entry a denoising step.
         nearest: nearest training items, the nearest first; empty without an index.
-        provenance: the record that `save` writes, see `unheard.provenance`.
+        provenance: the record that `save` writes, see `unheard.provenance`; with what an audit found under
+            "audit", if there was one.
+        number: its place among the sounds asked for, from 0.
     """
 
     waveform: Tensor
@@ -73,6 +75,7 @@ class Sound:
     trace: list[TraceStep]
     nearest: list[Nearest] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
+    number: int = 0
 
     @property
     def acted(self) -> int:

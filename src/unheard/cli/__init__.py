@@ -2,7 +2,11 @@
 
     __init__   the program: its commands, how an error becomes one line and an exit code
     generate   `unheard generate`
+    audit      `unheard audit`
+    findings   what an audit found: table, CSV, JSON
+    prompts    prompts from a text file
     show       progress on stderr and what came out
+    exits      the exit codes
     index      `unheard index` and its commands
     machine    `unheard doctor`, `unheard models`
 
@@ -19,11 +23,8 @@ from typing import Any, NoReturn
 import click
 
 from unheard import __version__
-from unheard.cli import generate, index, machine
-from unheard.errors import UnheardError
-
-EXIT_ERROR = 2
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+from unheard.cli import audit, exits, generate, index, machine
+from unheard.errors import RejectedError, UnheardError
 
 
 class Program(click.Group):
@@ -41,14 +42,16 @@ class Program(click.Group):
                 code = super().main(*args, **{**options, "standalone_mode": False})
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
-            sys.exit(EXIT_ERROR)
+            sys.exit(exits.ERROR)
         except click.ClickException as error:
             _fail(error.format_message())
+        except RejectedError as error:
+            _fail(str(error), exits.FOUND)
         except UnheardError as error:
             _fail(str(error))
         except (click.Abort, KeyboardInterrupt):
             click.echo("unheard: interrupted; what was finished is saved", err=True)
-            sys.exit(EXIT_INTERRUPTED)
+            sys.exit(exits.INTERRUPTED)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -62,17 +65,18 @@ def main() -> None:
       unheard generate "An acoustic drum loop, 110 bpm"
       unheard generate "Warm strings" --seed 7 --duration 3 --output strings.wav
       unheard generate --from audio.json --output again.wav
+      unheard audit audio.wav
       unheard doctor
     """
 
 
-for command in (generate.generate, index.index, machine.doctor, machine.models):
+for command in (generate.generate, audit.audit, index.index, machine.doctor, machine.models):
     main.add_command(command)
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, code: int = exits.ERROR) -> NoReturn:
     click.echo(f"unheard: {' '.join(message.split())}", err=True)
-    sys.exit(EXIT_ERROR)
+    sys.exit(code)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

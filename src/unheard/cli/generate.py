@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unheard import provenance
+from unheard.auditing import VERDICTS
+from unheard.cli.prompts import read_prompts
 from unheard.cli.show import Reporter, describe, summary
 from unheard.errors import InputError
 from unheard.request import check_prompts
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 SAMPLING_OPTIONS = ("num_inference_steps", "guidance_scale", "sampler", "sigma_min", "sigma_max")
 DTYPES = ("float32", "float16", "bfloat16")
+BOUNDS = VERDICTS[: VERDICTS.index("clear")]
+DEFAULT_RETRIES = 4
 GUIDANCE_OPTIONS = ("c1", "c2", "c3", "lambda_min", "lambda_max", "dissimilarity_space")
 
 
@@ -58,6 +62,13 @@ def _of_model(*names: str, help: str, **options: Any) -> Callable[[Any], Any]:
 @click.option("--model", metavar="MODEL", help="tiny, a folder or a hub id; see `models`.  [default: tiny]")
 @_of_model("--embedder", metavar="NAME", help="Folder or hub id of the CLAP that hears similarity.")
 @_of_model("--index", metavar="PATH", help="Training set to stay away from.")
+@click.option(
+    "--reject", type=click.Choice(BOUNDS), help="Audit; make what is as bad as this again, or refuse it."
+)
+@click.option("--retries", type=int, metavar="N", help="How often --reject tries again.  [default: 4]")
+@click.option(
+    "--references", metavar="PATH", help="What --reject compares with.  [default: the index's or model's]"
+)
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
 @click.option("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
 @click.option("--float", "as_float", is_flag=True, default=None, help="Write 32-bit float, not normalised.")
@@ -76,7 +87,8 @@ def generate(
 
     Writes a WAV for each sound as soon as it is finished, and beside it a JSON with everything that it takes
     to make the same sound again: --from, with which other options override the record. Ctrl-C keeps what
-    is finished.
+    is finished. With --reject, a sound that replays a recording is made again with another seed and stronger
+    guidance; one that never passes is not written, and the exit code is 3.
 
     \b
     Examples:
@@ -85,9 +97,10 @@ def generate(
       unheard generate "Warm strings" "A bright bell" --count 4 --output sounds.wav
       unheard generate "A slow piano" --model stabilityai/stable-audio-open-1.0 \\
           --index embeddings_new.json --duration 10 --dtype float16
+      unheard generate "An acoustic drum loop, 110 bpm" --reject copy --retries 4
       unheard generate --from audio.json --output again.wav
     """
-    texts = [*prompts, *([] if prompts_file is None else _read_prompts(prompts_file))]
+    texts = [*prompts, *([] if prompts_file is None else read_prompts(prompts_file))]
     record = None if source is None else provenance.read(source)
     overridden = bool(texts) or count is not None or any(value is not None for value in given.values())
     again = record if not overridden else None  # the very same sound: its whole batch is made again
@@ -108,17 +121,21 @@ def generate(
 
     reporter = Reporter(quiet=as_json)
     model, request = _prepare(asked, given, reporter)
-    results: list[dict[str, Any]] = []
+    done: dict[int, dict[str, Any]] = {}
     try:
         with reporter.progress() as progress:
-            for number, sound in enumerate(model.stream(request, progress)):
-                if number not in paths:
+            for sound in model.stream(request, progress):
+                if sound.number not in paths:
                     continue
-                path = sound.save(paths[number], float=bool(as_float))
+                path = sound.save(paths[sound.number], float=bool(as_float))
                 for fault in sound.faults:
                     warnings.warn(f"{path}: {fault}", stacklevel=1)
-                results.append(summary(sound, path))
+                done[sound.number] = summary(sound, path)
+                audit = sound.provenance.get("audit")
+                if audit is not None and audit["verdict"] == "not judged":
+                    warnings.warn(f"{path} could not be audited: {audit['reason']}", stacklevel=1)
     finally:
+        results = [done[number] for number in sorted(done)]
         if as_json and results:
             click.echo(json.dumps({"results": results}, indent=2, ensure_ascii=False))
         elif not as_json:
@@ -134,6 +151,10 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
     if given["no_guidance"] and weights:
         first = next(iter(weights)).replace("_", "-")
         raise click.UsageError(f"--no-guidance leaves nothing for --{first} to do: give one of the two")
+    if given["reject"] is None:
+        for name in ("retries", "references"):
+            if given[name] is not None:
+                raise click.UsageError(f"--{name} has nothing to do without --reject: give both")
     with reporter.loading(given["model"] or "tiny"):
         from unheard.generate import load
         from unheard.index import Index
@@ -156,6 +177,9 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
             negative_prompt=given["negative_prompt"],
             guidance=guidance,
             index=index,
+            reject=given["reject"],
+            retries=DEFAULT_RETRIES if given["retries"] is None else given["retries"],
+            references=given["references"],
             **{name: given[name] for name in SAMPLING_OPTIONS},
         )
     return model, request
@@ -196,20 +220,6 @@ def _compare(then: dict[str, Any], now: dict[str, Any]) -> None:
         click.echo(f"the same bytes as recorded{f', although {because}' if changes else ''}", err=True)
     else:
         warnings.warn(f"not the same bytes as recorded: {because or 'for no recorded reason'}", stacklevel=1)
-
-
-def _read_prompts(path: str) -> list[str]:
-    """The lines of a text file that are not blank."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text in UTF-8 (byte {error.start}): convert it") from error
-    prompts = [line.strip() for line in lines if line.strip()]
-    if not prompts:
-        raise InputError(f"{path} holds no prompt: write one a line")
-    return prompts
 
 
 def _targets(output: Path, count: int) -> list[Path]:

@@ -42,6 +42,35 @@ class Reporter:
         else:
             yield (lambda progress: None) if self.quiet else _print_tenths
 
+    @contextmanager
+    def count(self, what: str, total: int | None) -> Iterator[Callable[..., None]]:
+        """What to call with how many are done (and of how many, where that is known later)."""
+        if self.terminal:
+            with _counting_bar(what, total) as update:
+                yield update
+        else:
+            yield (lambda done, of=total: None) if self.quiet else _count_tenths(what, total)
+
+
+@contextmanager
+def _counting_bar(what: str, total: int | None) -> Iterator[Callable[..., None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task(what, total=total)
+        yield lambda done, of=total: bars.update(task, completed=done, total=of)
+
+
+def _count_tenths(what: str, total: int | None) -> Callable[..., None]:
+    def update(done: int, of: int | None = total) -> None:
+        if of is None or done % max(of // 10, 1) == 0 or done == of:
+            click.echo(f"{what}: {done:,}{'' if of is None else f' of {of:,}'}", err=True)
+
+    return update
+
 
 @contextmanager
 def _bar() -> Iterator[Callable[[Progress], None]]:
@@ -79,9 +108,16 @@ def _print_tenths(progress: Progress) -> None:
 
 
 def _which(progress: Progress) -> str:
-    """Which sounds are being made: "3 of 8", "1-4 of 8"."""
-    first, last = progress.finished + 1, progress.finished + progress.batch
-    return f"{first if first == last else f'{first}-{last}'} of {progress.total}"
+    """Which sounds are being made: "3 of 8", "1-4 of 8", "2, 4 of 8, retry 1"."""
+    first, last = progress.numbers[0] + 1, progress.numbers[-1] + 1
+    if len(progress.numbers) == 1:
+        which = str(first)
+    elif last - first + 1 == len(progress.numbers):
+        which = f"{first}-{last}"
+    else:
+        which = ", ".join(str(number + 1) for number in progress.numbers)
+    retry = f", retry {progress.attempt}" if progress.attempt else ""
+    return f"{which} of {progress.total}{retry}"
 
 
 def _guidance(progress: Progress) -> str:
@@ -90,9 +126,8 @@ def _guidance(progress: Progress) -> str:
     if not similarities:
         return "without guidance"
     acting = sum(bool(step.acted) for step in progress.trace)
-    acts = (
-        "quiet" if not acting else "guiding" if progress.batch == 1 else f"guiding {acting}/{progress.batch}"
-    )
+    batch = len(progress.numbers)
+    acts = "quiet" if not acting else "guiding" if batch == 1 else f"guiding {acting}/{batch}"
     return f"similarity {max(similarities):.3f}, threshold {progress.trace[0].threshold:.3f}, {acts}"
 
 
@@ -108,17 +143,25 @@ def summary(sound: Sound, path: Path) -> dict[str, Any]:
         "acted": sound.acted,
         "steps": len(sound.trace),
         "nearest": [item.record() for item in sound.nearest],
+        "audit": sound.provenance.get("audit"),
         "faults": sound.faults,
     }
 
 
 def describe(result: dict[str, Any]) -> str:
-    """Two lines on a sound: the file and what the guidance did; the nearest training item."""
+    """Lines on a sound: the file, what the guidance did; the nearest training item; what the audit found."""
     acted = f"guidance acted in {result['acted']} of {result['steps']} steps"
     first = f"{result['file']}  {result['seconds']:.2f} s, seed {result['seed']}, "
-    first += acted if result["guidance"] else "without anti-memorization guidance"
-    if not result["nearest"]:
-        return f"{first}\n  nearest: not measured, there is no index"
-    nearest = result["nearest"][0]
-    named = f'{nearest["id"]} "{nearest["caption"]}"'
-    return f"{first}\n  nearest: {named}, similarity {nearest['similarity']:.3f}"
+    lines = [first + (acted if result["guidance"] else "without anti-memorization guidance")]
+    if result["nearest"]:
+        nearest = result["nearest"][0]
+        named = f'{nearest["id"]} "{nearest["caption"]}"'
+        lines.append(f"  nearest: {named}, similarity {nearest['similarity']:.3f}")
+    else:
+        lines.append("  nearest: not measured, there is no index")
+    if (audit := result["audit"]) is not None:
+        why = f": {audit['reason']}" if audit["reason"] else f", score {audit['score']:.2f}"
+        earlier = len(audit["rejected"])
+        after = "" if not earlier else f", after {earlier} rejected attempt{'' if earlier == 1 else 's'}"
+        lines.append(f"  audit: {audit['verdict']}{why}{after}")
+    return "\n".join(lines)

@@ -58,8 +58,11 @@ def decode_all(jobs: Iterable[Job | Reject], workers: int) -> Iterator[Outcome]:
                 lost = [job, *(other for other, _ in under_way)]
                 under_way.clear()
                 for job in lost:
+                    if isinstance(job, Reject):
+                        yield job
+                        continue
                     try:
-                        yield job if isinstance(job, Reject) else _submit(pool, job).result()
+                        yield _submit(pool, job).result()
                     except BrokenProcessPool:
                         pool = _renewed(pool, workers)
                         reason = "decoding it killed the process, by a crash or for its memory"

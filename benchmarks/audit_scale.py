@@ -1,0 +1,89 @@
+"""What the audit of one sound costs against a large catalogue.
+
+    python benchmarks/audit_scale.py --references 100000 --seconds 10
+
+The catalogue's fingerprints are random but for one reference, a sound of the given length; the audited sound
+is that reference, 3 dB louder. Timed are the steps of `Witness.judge`: features and fingerprints of the
+sound, the search, and the alignment with as many finalists as the audit takes, each of the sound's length.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from unheard.auditing import alignment, fingerprint
+from unheard.auditing.features import SAMPLE_RATE, features
+from unheard.auditing.witness import DENSE, FINALISTS
+
+
+def phrase(seconds: float, seed: int) -> torch.Tensor:
+    """A waveform [1, time] of tones that change twice a second."""
+    rng = np.random.default_rng(seed)
+    time_in_note = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
+    notes = [
+        sum(np.sin(2 * np.pi * pitch * k * time_in_note) for k in (1, 2, 3)) * np.exp(-3 * time_in_note)
+        for pitch in 220 * 2 ** (rng.integers(0, 25, round(2 * seconds)) / 12)
+    ]
+    return 0.1 * torch.from_numpy(np.concatenate(notes)).float()[None]
+
+
+def clock(work: Callable[[], object], repeats: int) -> np.ndarray:
+    """Median seconds, by the clock and of the processor's time."""
+    times = []
+    for _ in range(repeats):
+        started, spent = time.perf_counter(), time.process_time()
+        work()
+        times.append((time.perf_counter() - started, time.process_time() - spent))
+    return np.median(times, axis=0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--references", type=int, default=100_000, help="in the catalogue (default: 100,000)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each sound (default: 10)")
+    parser.add_argument("--repeats", type=int, default=5, help="of which the median counts (default: 5)")
+    parser.add_argument("--threads", type=int, default=1, help="of torch (default: 1)")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+
+    sound = phrase(arguments.seconds, 1)
+    own = fingerprint.fingerprints(features(sound, SAMPLE_RATE)).half().numpy()
+    rng = np.random.default_rng(0)
+    prints = rng.standard_normal((arguments.references * len(own), fingerprint.SIZE), np.float32)
+    prints = (prints / np.linalg.norm(prints, axis=1, keepdims=True)).astype(np.float16)
+    place = arguments.references // 3
+    begins = np.arange(arguments.references) * len(own)
+    prints[begins[place] : begins[place] + len(own)] = own
+
+    louder = 10 ** (3 / 20) * sound
+    heard = features(louder, SAMPLE_RATE)
+    queries = fingerprint.fingerprints(heard, DENSE)
+    found = fingerprint.resemblance(queries, prints, begins, begins + len(own))
+    others = [features(phrase(arguments.seconds, seed), SAMPLE_RATE) for seed in range(2, 2 + FINALISTS)]
+    steps = {
+        "features and fingerprints": lambda: fingerprint.fingerprints(features(louder, SAMPLE_RATE), DENSE),
+        "search": lambda: fingerprint.resemblance(queries, prints, begins, begins + len(own)),
+        f"alignment with {FINALISTS}": lambda: [alignment.align(heard, other) for other in others],
+    }
+    print(f"{arguments.references:,} references of {arguments.seconds:g} s, {len(prints):,} fingerprints")
+    print(f"{prints.nbytes / 2**20:.0f} MiB; {platform.machine()}, {arguments.threads} thread(s)")
+    total = np.zeros(2)
+    print(f"{'':28s}{'clock':>10s}{'processor':>12s}")
+    for name, work in steps.items():
+        seconds = clock(work, arguments.repeats)
+        total += seconds
+        print(f"{name:28s}{seconds[0]:8.2f} s{seconds[1]:10.2f} s")
+    print(f"{'together':28s}{total[0]:8.2f} s{total[1]:10.2f} s")
+    print(f"the copied reference is number {int((found > found[place]).sum()) + 1}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""What happens to a copy on its way: alterations at three strengths each, for calibration and benchmark.
+
+An alteration takes `[time]` float32 at `SAMPLE_RATE` (and a random generator), and gives the altered sound.
+Effects are pedalboard's (Rubber Band for pitch and tempo, LAME for MP3), codecs libsndfile's.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pedalboard
+import soundfile
+import torch
+from scipy.signal import fftconvolve
+
+from unheard import audio
+
+SAMPLE_RATE = 44_100
+STRENGTHS = ("light", "middle", "strong")
+
+Alteration = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+def level(sound: np.ndarray, rng: np.random.Generator, decibels: float) -> np.ndarray:
+    """Louder is clipped, as a file would be."""
+    return np.clip(sound * 10 ** (decibels / 20), -1.0, 1.0)
+
+
+def equalise(sound: np.ndarray, rng: np.random.Generator, decibels: float) -> np.ndarray:
+    """Low shelf, two peaks and high shelf, each up or down by up to `decibels`, half of it at least."""
+    gains = rng.uniform(0.5, 1.0, 4) * decibels * rng.choice((-1, 1), 4)
+    board = pedalboard.Pedalboard([
+        pedalboard.LowShelfFilter(200, gains[0]),
+        pedalboard.PeakFilter(float(rng.uniform(300, 1200)), gains[1], 1.0),
+        pedalboard.PeakFilter(float(rng.uniform(1200, 4000)), gains[2], 1.0),
+        pedalboard.HighShelfFilter(4000, gains[3]),
+    ])
+    return peak_one(board(sound, SAMPLE_RATE))
+
+
+def noise(sound: np.ndarray, rng: np.random.Generator, decibels: float) -> np.ndarray:
+    """Pink or white noise, `decibels` below the sound's mean power."""
+    white = rng.standard_normal(len(sound))
+    if rng.random() < 0.5:
+        spectrum = np.fft.rfft(white)
+        white = np.fft.irfft(spectrum / np.sqrt(np.arange(len(spectrum)) + 1.0), len(sound))
+    gain = np.sqrt(np.mean(sound**2) / np.mean(white**2)) * 10 ** (-decibels / 20)
+    return peak_one(sound + gain * white)
+
+
+def reverberate(sound: np.ndarray, rng: np.random.Generator, seconds: float) -> np.ndarray:
+    """A room of decaying noise: `seconds` to -60 dB, as much energy as half the direct sound a second.
+
+    The tail after the sound's end is cut.
+    """
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    room = rng.standard_normal(len(time)) * 10 ** (-3 * time / seconds)
+    room *= np.sqrt(0.5 * seconds / np.sum(room**2))
+    room[0] += 1.0
+    return peak_one(fftconvolve(sound, room)[: len(sound)])
+
+
+def recode(sound: np.ndarray, rng: np.random.Generator, harshness: float) -> np.ndarray:
+    """MP3, Vorbis or Opus at `compression_level` `harshness`: 0 keeps most, near 1 is the lowest bit rate."""
+    container, codec = (("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"), ("OGG", "OPUS"))[rng.integers(3)]
+    rate = 48_000 if codec == "OPUS" else SAMPLE_RATE
+    file = io.BytesIO()
+    sent = at_rate(sound, SAMPLE_RATE, rate)
+    soundfile.write(file, sent, rate, format=container, subtype=codec, compression_level=harshness)
+    file.seek(0)
+    received, rate = soundfile.read(file, dtype="float32")
+    return at_rate(received, rate, SAMPLE_RATE)[: len(sound)]
+
+
+def transpose(sound: np.ndarray, rng: np.random.Generator, semitones: float) -> np.ndarray:
+    """Up or down, at the same tempo."""
+    board = pedalboard.Pedalboard([pedalboard.PitchShift(float(semitones * rng.choice((-1, 1))))])
+    return board(sound, SAMPLE_RATE)
+
+
+def change_tempo(sound: np.ndarray, rng: np.random.Generator, percent: float) -> np.ndarray:
+    """Faster or slower, at the same pitch."""
+    factor = 1 + percent / 100 * rng.choice((-1, 1))
+    return pedalboard.time_stretch(sound, SAMPLE_RATE, stretch_factor=factor)[0]
+
+
+def shift(sound: np.ndarray, rng: np.random.Generator, seconds: float) -> np.ndarray:
+    """Begins later, in silence, or earlier; as long as before."""
+    samples = round(seconds * SAMPLE_RATE * rng.uniform(0.8, 1.0))
+    samples = min(samples, len(sound) // 2)
+    quiet = np.zeros(samples, np.float32)
+    parts = (quiet, sound[:-samples]) if rng.random() < 0.5 else (sound[samples:], quiet)
+    return np.concatenate(parts)
+
+
+def loop(sound: np.ndarray, rng: np.random.Generator, share: float) -> np.ndarray:
+    """A passage of `share` of the sound, over and over, as long as the sound was."""
+    length = round(len(sound) * share)
+    start = rng.integers(0, len(sound) - length + 1)
+    return np.resize(sound[start : start + length], len(sound))
+
+
+def insert(sound: np.ndarray, rng: np.random.Generator, host: np.ndarray, share: float) -> np.ndarray:
+    """A passage of `sound` that fills `share` of the host's length, put anywhere into it with short fades."""
+    length = min(round(len(host) * share), len(sound))
+    start = rng.integers(0, len(sound) - length + 1)
+    passage = sound[start : start + length].copy()
+    at = rng.integers(0, len(host) - length + 1)
+    fade = np.linspace(0.0, 1.0, round(0.01 * SAMPLE_RATE), dtype=np.float32)
+    passage[: len(fade)] *= fade
+    passage[-len(fade) :] *= fade[::-1]
+    passage *= np.sqrt((np.mean(host**2) + 1e-9) / (np.mean(passage**2) + 1e-9))
+    mixed = host.copy()
+    mixed[at : at + length] = passage
+    return peak_one(mixed)
+
+
+def peak_one(sound: np.ndarray) -> np.ndarray:
+    return (sound / max(float(np.abs(sound).max()), 1e-6)).astype(np.float32)
+
+
+def at_rate(sound: np.ndarray, old: int, new: int) -> np.ndarray:
+    return audio.resample(torch.from_numpy(np.asarray(sound, np.float32)), old, new).numpy()
+
+
+def each(function: Callable[..., np.ndarray], *settings: float) -> tuple[Alteration, ...]:
+    """The alteration at each of its settings."""
+    return tuple(partial(_call, function, setting) for setting in settings)
+
+
+def _call(
+    function: Callable[..., np.ndarray], setting: float, sound: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    return function(sound, rng, setting)
+
+
+ALTERATIONS: dict[str, tuple[Alteration, ...]] = {
+    "time shift": each(shift, 0.5, 1.5, 3.0),
+    "level": each(level, -6.0, -24.0, 6.0),
+    "equaliser": each(equalise, 4.0, 8.0, 12.0),
+    "noise": each(noise, 30.0, 20.0, 10.0),
+    "reverberation": each(reverberate, 0.3, 0.8, 2.0),
+    "lossy coding": each(recode, 0.3, 0.8, 0.98),
+    "pitch": each(transpose, 0.5, 1.0, 2.0),
+    "tempo": each(change_tempo, 2.0, 5.0, 8.0),
+    "loop": each(loop, 0.5, 0.35, 0.2),
+}
+"""By name, from light to strong; what the numbers mean stands at each function."""

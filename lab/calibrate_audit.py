@@ -1,0 +1,140 @@
+"""Calibrates the audit: `python -m lab.calibrate_audit --wheels FOLDER` (minutes on one core).
+
+Writes what the package brings beside `unheard.auditing.calibration`: the components of the fingerprints, and
+how scores of sounds that are no copies are distributed. The material is rendered (`audit_material`, its world
+"calibration"; the benchmark has a world of its own), and, with `--wheels`, real music cut into pieces, from
+the wheels of arcade and pygame (`pip download --no-deps arcade pygame`). A sound meets the others of its
+family (relatives) and sounds of other families (unrelated), half of the time altered as a copy might be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from scipy.stats import genpareto
+
+from lab.alterations import ALTERATIONS, SAMPLE_RATE
+from lab.audit_material import Specimen, from_wheel, pieces, rendered
+from unheard.auditing import alignment, calibration, fingerprint
+from unheard.auditing.features import features
+
+TAIL = 0.9
+"""Share of the pairs below the threshold from which the tail is fitted."""
+ASSUMED_RELATIVES = 10
+
+
+def material(wheels: Path | None, families: int) -> list[Specimen]:
+    """Families of three phrases of 10 s, a third as many of 4 s, and pieces of real music."""
+    found = list(rendered("calibration", families, 3, 10.0))
+    found += rendered("calibration short", families // 3, 3, 4.0)
+    for wheel in sorted(wheels.glob("*.whl")) if wheels else []:
+        if wheel.name.startswith(("arcade", "pygame")):
+            found += pieces(from_wheel(wheel, (".mp3", ".ogg")), 7.0, 16)
+    return found
+
+
+def heard(sound: np.ndarray) -> torch.Tensor:
+    return features(torch.from_numpy(sound)[None], SAMPLE_RATE)
+
+
+def components(sounds: list[torch.Tensor]) -> None:
+    """Works out the fingerprints' components and puts them in their place."""
+    samples = torch.cat([fingerprint.modulations(sound) for sound in sounds])
+    mean, directions = fingerprint.principal_components(samples)
+    save_file({"mean": mean.half(), "components": directions.half().contiguous()}, fingerprint.COMPONENTS)
+    fingerprint.COMPONENTS.chmod(0o644)
+
+
+def scores(
+    specimens: list[Specimen], sounds: list[torch.Tensor], queries: int, seed: int = 0
+) -> tuple[list[float], list[float]]:
+    """Scores of pairs that are no copies: unrelated ones, and relatives."""
+    rng = np.random.default_rng(seed)
+    unrelated, relatives = [], []
+    for _ in range(queries):
+        number = int(rng.integers(len(specimens)))
+        own = specimens[number]
+        query = sounds[number]
+        if rng.random() < 0.5:
+            change = ALTERATIONS[rng.choice(list(ALTERATIONS))][rng.integers(3)]
+            query = heard(change(own.sound, rng))
+        family = [
+            other for other, some in enumerate(specimens)
+            if some.family == own.family and other != number and not own.family.startswith("recording")
+        ]
+        strangers = [other for other, some in enumerate(specimens) if some.family != own.family]
+        relatives += [score(query, sounds[other]) for other in family]
+        unrelated += [score(query, sounds[other]) for other in rng.choice(strangers, 2)]
+    return unrelated, relatives
+
+
+def score(query: torch.Tensor, other: torch.Tensor) -> float:
+    found = alignment.align(query, other)
+    return 0.0 if found is None else found.score
+
+
+def tail(values: list[float]) -> calibration.Tail:
+    """The distribution of some scores, its end as a generalised Pareto distribution of shape 0 or more."""
+    ordered = np.sort(values)
+    threshold = float(np.quantile(ordered, TAIL))
+    excess = ordered[ordered > threshold] - threshold
+    shape, _, scale = genpareto.fit(excess, floc=0)
+    if shape < 0:
+        shape, scale = 0.0, float(excess.mean())
+    quantiles = np.quantile(ordered[ordered <= threshold], np.linspace(0, 1, 101))
+    return calibration.Tail(
+        pairs=len(ordered),
+        quantiles=tuple(np.round(quantiles, 4).tolist()),
+        threshold=round(threshold, 4),
+        beyond=float((ordered > threshold).mean()),
+        scale=round(float(scale), 4),
+        shape=round(float(shape), 4),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--wheels", type=Path, help="folder with the wheels of arcade and pygame")
+    parser.add_argument("--families", type=int, default=40, help="rendered families of 10 s (default: 40)")
+    parser.add_argument("--queries", type=int, default=600, help="sounds compared (default: 600)")
+    parser.add_argument("--keep-components", action="store_true", help="leave the fingerprints as they are")
+    parser.add_argument("--out", type=Path, default=calibration.FILE, help="where the calibration goes")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+
+    specimens = material(arguments.wheels, arguments.families)
+    sounds = [heard(some.sound) for some in specimens]
+    if not arguments.keep_components:
+        components(sounds)
+    unrelated, relatives = scores(specimens, sounds, arguments.queries)
+    made_by = {
+        "command": f"python -m lab.calibrate_audit --families {arguments.families}"
+        f" --queries {arguments.queries}" + (" --wheels FOLDER" if arguments.wheels else ""),
+        "date": datetime.date.today().isoformat(),
+        "sounds": len(specimens),
+        "unrelated_pairs": len(unrelated),
+        "relative_pairs": len(relatives),
+    }
+    found = calibration.Calibration(
+        "rendered and real music, 4 to 10 s", tail(unrelated), tail(relatives), ASSUMED_RELATIVES, made_by
+    )
+    arguments.out.write_text(json.dumps(asdict(found), indent=1) + "\n")
+    for rate in (1e-1, 1e-2, 1e-3, 1e-4):
+        at = [
+            next(score for score in np.arange(0, 200, 0.05) if some.rate(score) < rate)
+            for some in (found.unrelated, found.relatives)
+        ]
+        print(f"one false alarm in {1 / rate:6.0f}: score {at[0]:6.2f} unrelated, {at[1]:6.2f} relatives")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Which sounds an audit compares with: those named, those of the index, or those that a model brings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from unheard.auditing.catalogue import Catalogue
+from unheard.errors import InputError
+from unheard.index import Index
+
+References = Catalogue | str | Path | Iterable[str | Path]
+"""A catalogue, a folder (searched at any depth), a sound file, or several of these."""
+
+
+def catalogue_at_hand(
+    references: References | None,
+    index: Index | None,
+    own: Path | None,
+    *,
+    fingerprints: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Catalogue:
+    """The catalogue to audit against.
+
+    Args:
+        references: what is named; it comes first.
+        index: a training set, whose sounds are used where it says where they lie.
+        own: the list of recordings that the model brings (`Defaults.references`), for its own training set.
+        fingerprints: the folder where fingerprints are kept, see `Catalogue.from_files`.
+        progress: called with how many references are done, and how many there are.
+
+    Raises:
+        InputError: none of the three leads to a sound.
+    """
+    if isinstance(references, Catalogue):
+        return references
+    if references is not None:
+        return Catalogue.from_files(references, folder=fingerprints, progress=progress)
+    if index is not None and (places := _places(index)):
+        captions = dict(zip(index.ids, index.prompts, strict=True))
+        name = None if index.path is None else PurePosixPath(index.path).name
+        return Catalogue.from_files(
+            places, captions=captions, name=name, folder=fingerprints, progress=progress
+        )
+    if own is not None:
+        return Catalogue.of_model(own.parent, folder=fingerprints, progress=progress)
+    if index is None:
+        raise InputError("there is nothing to compare with: name the recordings (--references FOLDER)")
+    raise InputError(
+        f"{index.path or 'the index'} does not say where its sounds lie: "
+        "name them (--references FOLDER, in which their ids are the file names)"
+    )
+
+
+def _places(index: Index) -> dict[str, Path]:
+    """Where the sounds of an index lie, by id, of those that are there."""
+    places = dict(zip(index.ids, index.sources, strict=True))
+    return {item: Path(place) for item, place in places.items() if place and Path(place).is_file()}
+
+
+def fingerprints_folder() -> Path:
+    """Where fingerprints are kept by default: the user's cache (XDG Base Directory Specification)."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "unheard" / "fingerprints"

@@ -1,0 +1,287 @@
+"""The references that sounds are compared with, and their fingerprints, which outlast the program."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+from torch import Tensor
+
+from unheard import audio
+from unheard.auditing import fingerprint
+from unheard.auditing.features import PERIOD, features
+from unheard.errors import InputError
+from unheard.files import replacing, sha256
+
+Places = str | Path | Mapping[str, str | Path] | Iterable[str | Path]
+
+PART, STRIDE = 30, 15
+"""Fingerprints of a part of a long reference, and from one part to the next: 25.2 s and 12 s."""
+STORE = "fingerprints.safetensors"
+SAVE_EVERY = 2_000
+"""References after which new fingerprints are written, so that a stop loses little."""
+FEATURES_KEPT = 64
+
+
+def sound_files(places: str | Path | Iterable[str | Path]) -> list[Path]:
+    """The files meant by files and folders; a folder stands for the sounds in it, at any depth, sorted.
+
+    Raises:
+        InputError: a place does not exist, or a folder holds no sound.
+    """
+    found: list[Path] = []
+    for place in [places] if isinstance(places, str | Path) else places:
+        path = Path(place)
+        if path.is_dir():
+            files = (file for file in path.rglob("*") if file.is_file())
+            inside = sorted(file for file in files if _ending(file) in _endings())
+            if not inside:
+                raise InputError(f"there is no sound in the folder {place}: name one with WAV, FLAC, MP3 ...")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise InputError(f"there is no file or folder {place}: check the path")
+    return found
+
+
+class Catalogue:
+    """References by id, with their fingerprints; their audio is decoded again only for the finalists.
+
+    Attributes:
+        name: what it is called in reports.
+        ids, paths, captions, seconds: of the references, in one order.
+        left_out: ids of what could not be used, with the reason.
+        prints: fingerprints of all references [windows, SIZE], float16.
+        parts: the pieces in which references are compared: reference, first fingerprint, one after its
+            last [parts, 3]; a reference of 25 s or less is one part.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ids: list[str],
+        paths: list[Path],
+        captions: list[str | None],
+        prints: list[np.ndarray],
+        seconds: list[float],
+        left_out: dict[str, str],
+    ) -> None:
+        self.name = name
+        self.ids, self.paths, self.captions, self.seconds = ids, paths, captions, seconds
+        self.left_out = left_out
+        self.prints = np.concatenate(prints)
+        self._numbers = {identifier: number for number, identifier in enumerate(ids)}
+        ends = np.cumsum([len(some) for some in prints])
+        parts = []
+        for number, (end, some) in enumerate(zip(ends, prints, strict=True)):
+            begin = end - len(some)
+            last = max(len(some) - PART, 0)
+            firsts = [*range(0, last, STRIDE), last]
+            parts += [(number, begin + first, begin + min(first + PART, len(some))) for first in firsts]
+        self.parts = np.array(parts)
+        self._features = lru_cache(FEATURES_KEPT)(self._compute_features)
+
+    @classmethod
+    def from_files(
+        cls,
+        sources: Places,
+        *,
+        captions: Mapping[str, str] | None = None,
+        name: str | None = None,
+        folder: Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Catalogue:
+        """Files, or all sounds in a folder (any depth).
+
+        Args:
+            sources: a folder (ids are paths in it), files (ids are their names as given), or files by id.
+            captions: by id.
+            name: of the catalogue; the folder's if left out.
+            folder: where fingerprints are kept and found again, by the content of the files; it is made if
+                need be. None are kept without it.
+            progress: called with how many references are done, and how many there are.
+
+        Raises:
+            InputError: there is no such place, or no usable sound.
+        """
+        places = _by_id(sources)
+        kept = _Store(folder)
+        ids, prints, seconds, left_out = [], [], [], {}
+        try:
+            for number, (identifier, path) in enumerate(places.items()):
+                try:
+                    made, lasting = kept.prints(path)
+                except InputError as error:
+                    left_out[identifier] = str(error)
+                else:
+                    ids.append(identifier)
+                    prints.append(made)
+                    seconds.append(lasting)
+                if progress is not None:
+                    progress(number + 1, len(places))
+        finally:
+            kept.save()
+        if not ids:
+            reason = next(iter(left_out.values()), "there are none")
+            raise InputError(f"no reference can be used: {reason}")
+        if name is None:
+            name = Path(sources).name if isinstance(sources, str | Path) else f"{len(places)} files"
+        said = [(captions or {}).get(identifier) for identifier in ids]
+        return cls(name, ids, [places[some] for some in ids], said, prints, seconds, left_out)
+
+    @classmethod
+    def of_model(
+        cls,
+        model: Path,
+        *,
+        folder: Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Catalogue:
+        """The recordings that a model's folder brings (`memorised.json`, `memorised/`), with captions.
+
+        Raises:
+            InputError: the folder has none.
+        """
+        listed = model / "memorised.json"
+        if not listed.is_file():
+            raise InputError(f"{model} brings no recordings to compare with: name some as references")
+        entries = json.loads(listed.read_text("utf-8"))
+        captions = {item: entry["caption"] for entry in entries for item in entry["items"]}
+        places = {item: model / "memorised" / f"{item}.flac" for item in captions}
+        name = f"{model.name}'s memorised recordings"
+        return cls.from_files(places, captions=captions, name=name, folder=folder, progress=progress)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __contains__(self, reference: str) -> bool:
+        return reference in self._numbers
+
+    def number(self, reference: str) -> int:
+        """The place of a reference in `ids`; KeyError if there is none."""
+        return self._numbers[reference]
+
+    def read(self, reference: str) -> tuple[Tensor, int]:
+        """A reference's waveform, float32 [channels, time], and rate; InputError if it cannot be read."""
+        return audio.read(self.paths[self._numbers[reference]])
+
+    def part_features(self, part: int) -> tuple[Tensor, int]:
+        """Features of a part [frames, 2, BANDS], and its first frame in the reference."""
+        number, begin, end = (int(value) for value in self.parts[part])
+        first = begin - int(self.parts[self.parts[:, 0] == number][0, 1])
+        whole = self._features(number)
+        if first == 0 and end - begin < PART:
+            return whole, 0
+        start = first * fingerprint.HOP
+        return whole[start : start + PART * fingerprint.HOP + fingerprint.WINDOW], start
+
+    def _compute_features(self, number: int) -> Tensor:
+        return features(*audio.read(self.paths[number]))
+
+    def nearest(self, queries: Tensor, count: int) -> list[int]:
+        """Parts that most resemble a sound by its fingerprints [windows, SIZE], the best first."""
+        scores = fingerprint.resemblance(queries, self.prints, self.parts[:, 1], self.parts[:, 2])
+        count = min(count, len(scores))
+        best = np.argpartition(-scores, count - 1)[:count]
+        return [int(part) for part in best[np.argsort(-scores[best], kind="stable")]]
+
+
+    def parts_like(self, number: int, queries: Tensor, count: int = 2) -> list[int]:
+        """The parts of one reference that most resemble a sound by its fingerprints, the best first."""
+        own = np.flatnonzero(self.parts[:, 0] == number)
+        rows = self.parts[own]
+        first = rows[0, 1]
+        scores = fingerprint.resemblance(
+            queries, self.prints[first : rows[-1, 2]], rows[:, 1] - first, rows[:, 2] - first
+        )
+        return [int(part) for part in own[np.argsort(-scores, kind="stable")[:count]]]
+
+
+class _Store:
+    """Fingerprints by the SHA-256 of the file they were made of, and by how they are made."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.path = None if folder is None else folder / STORE
+        self._known: dict[str, tuple[np.ndarray, float]] = {}
+        self._new = 0
+        if self.path is not None and self.path.is_file():
+            try:
+                loaded = load_file(self.path)
+            except (OSError, SafetensorError) as error:
+                raise InputError(f"cannot read {self.path}: {error}; delete it, it is made again") from error
+            if bytes(loaded["maker"]).decode() == _maker():
+                digests = [bytes(row).hex() for row in loaded["digests"]]
+                rows = np.split(loaded["prints"], np.cumsum(loaded["counts"])[:-1])
+                self._known = dict(
+                    zip(digests, zip(rows, loaded["seconds"].tolist(), strict=True), strict=True)
+                )
+
+    def prints(self, path: Path) -> tuple[np.ndarray, float]:
+        """Fingerprints and seconds of a file; InputError if it cannot be used."""
+        if not path.is_file():
+            raise InputError(f"cannot read {path}: it does not exist; name a sound file")
+        digest = sha256(path) if self.path is not None else ""
+        if digest not in self._known:
+            waveform, rate = audio.read(path)
+            heard = features(waveform, rate)
+            if not heard.any():
+                raise InputError(f"{path} is silent or too short to compare with")
+            made = fingerprint.fingerprints(heard).to(torch.float16).numpy()
+            if self.path is None:
+                return made, waveform.shape[-1] / rate
+            self._known[digest] = made, waveform.shape[-1] / rate
+            self._new += 1
+            if self._new % SAVE_EVERY == 0:
+                self.save()
+        return self._known[digest]
+
+    def save(self) -> None:
+        if self.path is None or not self._new:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [made for made, _ in self._known.values()]
+        arrays = {
+            "maker": np.frombuffer(_maker().encode(), np.uint8),
+            "digests": np.array([list(bytes.fromhex(digest)) for digest in self._known], np.uint8),
+            "counts": np.array([len(row) for row in rows]),
+            "seconds": np.array([seconds for _, seconds in self._known.values()]),
+            "prints": np.concatenate(rows),
+        }
+        with replacing(self.path) as file:
+            file.write(save(arrays))
+        self._new = 0
+
+
+@lru_cache(maxsize=1)
+def _maker() -> str:
+    """What fingerprints depend on: their components, and the numbers of the features."""
+    numbers = f"{PERIOD} {fingerprint.WINDOW} {fingerprint.HOP}"
+    return hashlib.sha256(f"{sha256(fingerprint.COMPONENTS)} {numbers}".encode()).hexdigest()
+
+
+def _by_id(sources: Places) -> dict[str, Path]:
+    if isinstance(sources, Mapping):
+        return {identifier: Path(place) for identifier, place in sources.items()}
+    files = sound_files(sources)
+    if isinstance(sources, str | Path) and Path(sources).is_dir():
+        return {file.relative_to(sources).as_posix(): file for file in files}
+    return {str(file): file for file in files}
+
+
+def _ending(path: Path) -> str:
+    return path.suffix.removeprefix(".").upper()
+
+
+@lru_cache(maxsize=1)
+def _endings() -> set[str]:
+    """Upper-case endings of the files that libsndfile may read."""
+    return {*soundfile.available_formats(), "OPUS", "AIF", "OGA", "SPH"} - {"RAW"}

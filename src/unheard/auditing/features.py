@@ -1,0 +1,91 @@
+"""What the audit hears: log-frequency spectra that level, equalisation and codecs hardly change.
+
+At `SAMPLE_RATE`, mono, a frame every `PERIOD` seconds, `BANDS` bands at `PER_SEMITONE` to the semitone, so
+that transposing a sound moves its features along the bands. Two views of the spectrum in decibels are kept:
+
+    contrast   a band against the average of the bands around it: where the partials are
+    change     a band against itself a moment before: what begins and ends there
+
+Both are differences of decibels, so a gain, and a gain that varies slowly along frequency, cancel.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from unheard import audio
+
+SAMPLE_RATE = 16_000
+FFT = 2048
+HOP = 400
+PERIOD = HOP / SAMPLE_RATE
+PER_SEMITONE = 2
+LOWEST = 80.0
+BANDS = 150
+RANGE_DB = 45.0
+"""What lies further below the loudest band within a second counts as silence."""
+SURROUND = 8
+"""Bands on either side that a band is compared with: four semitones."""
+MOMENT = 3
+"""Frames before, that a frame is compared with."""
+
+
+def features(waveform: Tensor, sample_rate: int) -> Tensor:
+    """Waveform [channels, time] to features [frames, 2, BANDS]; frame i is centred at i * PERIOD seconds.
+
+    The mean square over the bands of a fully audible frame is around 1; a silent frame is all zeros.
+
+    Raises:
+        InputError: the sample rate is not a positive integer.
+    """
+    mono = _mono(waveform, sample_rate)
+    if mono.shape[-1] < FFT:
+        return torch.zeros(0, 2, BANDS)
+    spectrum = torch.stft(
+        mono, FFT, HOP, window=torch.hann_window(FFT), pad_mode="constant", return_complex=True
+    )
+    power = filter_bank() @ spectrum.abs().square()  # [bands, frames]
+    decibels = 10 * torch.log10(power.clamp(min=1e-12))
+    loudest = decibels.amax(dim=0, keepdim=True)[None]
+    reach = round(1.0 / PERIOD)
+    ceiling = F.max_pool1d(loudest, 2 * reach + 1, stride=1, padding=reach)[0]
+    ceiling = ceiling.clamp(min=float(decibels.max()) - 40)
+    heard = (decibels - ceiling + RANGE_DB).clamp(min=0) / RANGE_DB  # 0 to 1
+    around = F.avg_pool1d(
+        heard.T[:, None], 2 * SURROUND + 1, stride=1, padding=SURROUND, count_include_pad=False
+    )[:, 0].T
+    contrast = heard - around
+    # nothing begins at the beginning of a file
+    before = F.pad(heard, (MOMENT, 0), mode="replicate")[:, : heard.shape[1]]
+    change = heard - before
+    return torch.stack([contrast, change]).permute(2, 0, 1).contiguous()
+
+
+def audible(waveform: Tensor, sample_rate: int) -> Tensor:
+    """Which frames [frames] of `features` are not silent: within `RANGE_DB` of the loudest."""
+    mono = _mono(waveform, sample_rate)
+    if mono.shape[-1] < FFT:
+        return torch.zeros(0, dtype=torch.bool)
+    power = F.avg_pool1d(mono.square()[None], HOP, stride=HOP, padding=HOP // 2)[0]
+    power = F.pad(power, (0, 1))[: mono.shape[-1] // HOP + 1]
+    return power > power.max() * 10 ** (-RANGE_DB / 10)
+
+
+def _mono(waveform: Tensor, sample_rate: int) -> Tensor:
+    """[channels, time] to the mean of the channels [time] at `SAMPLE_RATE`, without its constant part."""
+    mono = audio.resample(waveform.float().mean(dim=0), sample_rate, SAMPLE_RATE)
+    return mono - mono.mean() if len(mono) else mono
+
+
+@lru_cache(maxsize=1)
+def filter_bank() -> Tensor:
+    """Triangles [BANDS, FFT // 2 + 1], a band to a `PER_SEMITONE`th of a semitone, of unit sum."""
+    centres = LOWEST * 2 ** (torch.arange(-1, BANDS + 1) / (12 * PER_SEMITONE))
+    bins = torch.arange(FFT // 2 + 1) * SAMPLE_RATE / FFT
+    width = torch.maximum((centres[2:] - centres[:-2]) / 2, torch.tensor(SAMPLE_RATE / FFT))
+    bank = (1 - (bins - centres[1:-1, None]).abs() / width[:, None]).clamp(min=0)
+    return bank / bank.sum(dim=1, keepdim=True)

@@ -1,0 +1,7 @@
+"""The exit codes of the program; 0 is well done."""
+
+ERROR = 2
+FOUND = 3
+"""A copy was found where someone asked to be told so: `audit --fail-on`, `generate --reject`."""
+INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""

@@ -1,0 +1,70 @@
+"""What the audit is calibrated and measured with: altered sounds, and sounds that share nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("pedalboard", reason="pip install -e '.[lab]'")
+pytest.importorskip("tinysoundfont", reason="pip install --no-deps tinysoundfont==0.3.7")
+
+from lab import alterations, score
+from lab.audit_material import Specimen, pieces, written_alike
+from lab.calibrate_audit import tail
+
+
+@pytest.fixture(scope="module")
+def sound() -> np.ndarray:
+    time = np.arange(3 * alterations.SAMPLE_RATE) / alterations.SAMPLE_RATE
+    return (0.5 * np.sin(2 * np.pi * 300 * time) * (time % 0.5 < 0.2)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", alterations.ALTERATIONS)
+def test_alterations_grow_and_stay_sounds(name: str, sound: np.ndarray) -> None:
+    for change in alterations.ALTERATIONS[name]:
+        altered = change(sound, np.random.default_rng(1))
+        assert altered.dtype == np.float32
+        assert altered.ndim == 1
+        assert np.isfinite(altered).all()
+        assert np.abs(altered).max() > 0.01
+        assert len(altered) / len(sound) == pytest.approx(1, abs=0.09)
+        assert np.array_equal(altered, change(sound, np.random.default_rng(1)))
+        assert not np.array_equal(altered, sound)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 1000), st.sampled_from([0.25, 0.5, 1.0]))
+def test_a_passage_in_a_host_fills_its_share(seed: int, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    host, own = np.full(40_000, 0.1, np.float32), rng.uniform(-1, 1, 40_000).astype(np.float32)
+    mixed = alterations.insert(own, rng, host, share)
+    assert len(mixed) == len(host)
+    assert (np.abs(np.diff(mixed)) > 1e-6).mean() == pytest.approx(share, abs=0.001)
+
+
+def test_phrases_that_are_written_alike() -> None:
+    clip = score.ordinary(3)
+    assert not clip.drums
+    assert written_alike(clip, clip)
+    higher = replace(clip, notes=tuple(replace(note, key=note.key + 2) for note in clip.notes))
+    assert written_alike(clip, higher)
+    elsewhere = replace(clip, notes=tuple(replace(note, key=note.key + 30) for note in clip.notes))
+    assert not written_alike(clip, elsewhere)
+
+
+def test_pieces_of_one_recording_are_of_one_family(sound: np.ndarray) -> None:
+    made: list[Specimen] = list(pieces({"a": np.tile(sound, 3), "quiet": 0 * sound}, 2.0, 3))
+    assert [some.name for some in made] == ["a.0", "a.1", "a.2"]
+    assert {some.family for some in made} == {"recording a"}
+    assert all(len(some.sound) == 2 * alterations.SAMPLE_RATE for some in made)
+
+
+def test_the_fitted_tail_of_a_known_distribution() -> None:
+    scores = np.random.default_rng(0).exponential(2.0, 20_000)
+    fitted = tail(list(scores))
+    for value in (1.0, 4.0, 9.0, 14.0):
+        assert fitted.rate(value) == pytest.approx(np.exp(-value / 2), rel=0.35)
