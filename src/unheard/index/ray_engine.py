@@ -15,7 +15,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import chain, takewhile
@@ -108,8 +108,10 @@ def ray_engine(embedder: Any, address: str | None = None) -> Engine:
         sources: Recordings, store: Store, ledger: Ledger, go_on: Callable[[], bool]
     ) -> Generator[Outcome]:
         joining = _Joining(embedder)
-        with _cluster(address) as ray:
-            bundles = _pipeline(ray, cast(Sources, sources), store, embedder)
+        with (
+            _cluster(address) as ray,
+            closing(_pipeline(ray, cast(Sources, sources), store, embedder)) as bundles,
+        ):
             for message in takewhile(lambda _: go_on(), chain.from_iterable(bundles)):
                 if isinstance(message, UnheardError):
                     raise message
@@ -124,7 +126,7 @@ def ray_engine(embedder: Any, address: str | None = None) -> Engine:
     return outcomes
 
 
-def _pipeline(ray: ModuleType, sources: Sources, store: Store, embedder: Any) -> Iterator[list[Any]]:
+def _pipeline(ray: ModuleType, sources: Sources, store: Store, embedder: Any) -> Generator[list[Any]]:
     """Bundles as they come out of the embedders."""
     from ray.data import ActorPoolStrategy, DataContext, Dataset, from_items
 
@@ -169,8 +171,8 @@ def _pipeline(ray: ModuleType, sources: Sources, store: Store, embedder: Any) ->
             num_gpus=1 if gpus else None,
             **pool(embedders),
         )
-        for row in rows.iter_batches(batch_size=None, batch_format="numpy"):
-            yield from row["bundle"]
+    for row in rows.iter_batches(batch_size=None, batch_format="numpy"):
+        yield from row["bundle"]
 
 
 class _Reader:
@@ -365,7 +367,7 @@ def _connect(ray: ModuleType, address: str) -> None:
         _knock(address)
         with _without_standard_error():
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+    except Exception as error:  # what Ray raises here has no class of its own
         raise InputError(
             f"cannot use Ray at {address!r}: {_last_line(error)}; start a cluster with `ray start --head`, "
             "or leave the address out to build on this machine"
