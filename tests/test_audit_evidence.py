@@ -115,7 +115,7 @@ def test_a_sound_against_itself(witness: Witness, folder: Path) -> None:
     assert (best.shift, best.stretch, best.transposition) == (0.0, 1.0, 0.0)
     assert best.share > 0.97
     assert best.found_by == ("fingerprint",)
-    assert best.expected_false_alarms < 0.01
+    assert best.expected_false_alarms < 0.05
     assert all(match.verdict == "clear" for match in found.matches[1:])
     # no other sound, nor this one altered, comes closer to it
     noisy = melody(5) + 0.05 * torch.randn(1, 6 * RATE, generator=torch.Generator().manual_seed(0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 import shutil
@@ -269,8 +270,8 @@ def test_a_person_reads_the_table_and_plays_a_finding(
 def test_thousands_of_sounds_stay_usable(browser: Any, catalogue: Catalogue, tmp_path: Path) -> None:
     verdicts = ("clear", "clear", "similar", "copy")
     files = tuple(
-        FileAudit(f"out/take {n}.wav", verdicts[n % 4], None, 20.0, (replace(MATCH, verdict=verdicts[n % 4]),))
-        for n in range(5_000)
+        FileAudit(f"out/take {n}.wav", verdict, None, 20.0, (replace(MATCH, verdict=verdict),))
+        for n, verdict in zip(range(5_000), itertools.cycle(verdicts), strict=False)
     )
     # Behind every finding the same sound: what is tested is the page.
     waveform, rate = audio.read(RECORDINGS / "00001.flac")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from unheard import audio
 from unheard.auditing import fingerprint
-from unheard.auditing.features import PERIOD, features
+from unheard.auditing.features import features
 from unheard.errors import InputError
 from unheard.files import replacing, sha256
 
@@ -263,9 +262,8 @@ class _Store:
 
 @lru_cache(maxsize=1)
 def _maker() -> str:
-    """What fingerprints depend on: their components, and the numbers of the features."""
-    numbers = f"{PERIOD} {fingerprint.WINDOW} {fingerprint.HOP}"
-    return hashlib.sha256(f"{sha256(fingerprint.COMPONENTS)} {numbers}".encode()).hexdigest()
+    """What fingerprints depend on: how they and the features are computed, and their components."""
+    return f"{fingerprint.VERSION} {sha256(fingerprint.COMPONENTS)}"
 
 
 def _by_id(sources: Places) -> dict[str, Path]:

@@ -37,7 +37,7 @@ SHORTEST = 1.0
 PIECE, STEP = 20.0, 10.0
 """A longer sound is judged in pieces of so many seconds, one every so many."""
 
-CONVINCING = 0.01
+CONVINCING = 0.05
 """Expected false alarms in the catalogue below which a match is one."""
 SUSPICIOUS = 0.05
 """False-alarm rate of a comparison below which sounds count as similar."""
