@@ -51,7 +51,7 @@ def test_the_table_names_verdict_reference_and_reason(run: Callable[..., Result]
     result = run("out", "--references", "catalogue")
     assert result.exit_code == 0, result.stderr
     lines = {
-        Path(words[-1]).name: line
+        Path(words[0]).name: line
         for line in result.stdout.splitlines()
         if (words := re.findall(r"out/\S+", line))
     }

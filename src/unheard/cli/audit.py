@@ -187,10 +187,10 @@ def _prepare(
             ears = load_embedder(embedder or defaults.embedder, device=where)
             index.check_embedder(ears)
     own = defaults.references if place in (None, defaults.index) else None
+    # One folder alone gives ids that are file names in it, as those of an index are.
+    named = references[0] if len(references) == 1 else references or None
     with reporter.count("references read", None) as done:
-        catalogue = catalogue_at_hand(
-            references or None, index, own, fingerprints=fingerprints_folder(), progress=done
-        )
+        catalogue = catalogue_at_hand(named, index, own, fingerprints=fingerprints_folder(), progress=done)
     witness = Witness(catalogue, index=index, embedder=ears)
     return _Task(files, witness, model, "auto" if index_path is None else index, embedder)
 
