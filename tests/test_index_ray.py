@@ -168,7 +168,9 @@ def test_workers_killed_in_mid_run_lose_nothing(tmp_path: Path, embedder: Any) -
                 killed[name] = built.done
 
     built = verbs.build(sounds, tmp_path / "ray", embedder=embedder, engine="ray", progress=kill)
-    assert {name.split("(_")[1][:7] for name in killed} >= {"Decoder", "Embedde"}
+    assert any(
+        "_Embedder" in name for name in killed
+    )  # small sounds are all decoded before the first is embedded
     assert max(killed.values()) < 320 == built.added
     verbs.build(sounds, tmp_path / "local", embedder=embedder, workers=0)
     assert rows(tmp_path / "ray") == rows(tmp_path / "local")
