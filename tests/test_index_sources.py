@@ -271,9 +271,7 @@ def test_a_torn_shard_gives_what_comes_before_the_tear(tmp_path: Path) -> None:
 def test_patterns_and_single_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.id for one in found(str(folder / "*.wav"))] == ["b.wav"]
     assert [one.id for one in found(str(folder / "**/*.[mo]*"))] == ["drums/loud/kick.mp3", "drums/ü.ogg"]
-    assert [one.id for one in found([folder / "a.FLAC", str(folder / "{b,a}.wav")[:-7] + "b.wav"])] == [
-        "a.FLAC", "b.wav",
-    ]  # fmt: skip
+    assert [one.id for one in found([folder / "a.FLAC", str(folder / "b.wav")])] == ["a.FLAC", "b.wav"]
     (folder / "a.json").write_text("{}")
     assert [one.id for one in found([str(path) for path in sorted(folder.glob("[ab].*"))])] == [
         "a.FLAC",
