@@ -27,7 +27,7 @@ from unheard.auditing import (
 )
 from unheard.auditing import alignment as align
 from unheard.auditing.features import BANDS, PERIOD, features
-from unheard.auditing.witness import Witness
+from unheard.auditing.witness import DENSE, FINALISTS, Witness
 from unheard.errors import IndexFileError, InputError
 from unheard.index import Index
 
@@ -293,8 +293,10 @@ def test_a_copy_is_a_candidate_among_many(witness: Witness) -> None:
     prints = np.concatenate([own.prints, strangers])
     ends = np.concatenate([own.parts[:, 2], len(own.prints) + np.arange(8, 40_001, 8)])
     begins = np.concatenate([own.parts[:, 1], len(own.prints) + np.arange(0, 40_000, 8)])
-    queries = fingerprint.fingerprints(features(melody(3, up=1.0), RATE))
-    assert fingerprint.resemblance(queries, prints, begins, ends).argmax() == 3
+    for up in (0.0, 1.0):
+        queries = fingerprint.fingerprints(features(melody(3, up=up), RATE), DENSE)
+        scores = fingerprint.resemblance(queries, prints, begins, ends)
+        assert (scores > scores[3]).sum() < FINALISTS
 
 
 # The embedder's candidates

@@ -206,7 +206,8 @@ def coverage(first: Tensor, second: Tensor, found: Alignment) -> np.ndarray:
     """Which frames of the first sound lie on a path through the second, [frames] of truth values.
 
     Not only the best one: a loop of two bars copies them as often as they come. All paths of the match's
-    slope and transposition count that are at least `LEAST` frames' worth above half its correlation.
+    slope and transposition count that last `LEAST` frames or more and have a third of the best one's sum: a
+    note that both happen to hold is no path.
     """
     q = transposed(balanced(first), found.transposition).flatten(1)
     r = balanced(second).flatten(1)
@@ -215,7 +216,7 @@ def coverage(first: Tensor, second: Tensor, found: Alignment) -> np.ndarray:
     forwards, backwards = _runs(on_lines), _runs(on_lines[::-1])[::-1]
     through = forwards + backwards - on_lines  # the best run through each frame of each line
     near = uniform(on_lines, LEAST)
-    return ((through > LEAST * (1 - found.correlation / 2) / 2) & (near > 0)).any(axis=1)
+    return ((through > through.max() / 3) & (near > 0)).any(axis=1)
 
 
 def similarity_matrix(first: Tensor, second: Tensor, bands: int) -> np.ndarray:
