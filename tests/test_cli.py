@@ -521,7 +521,7 @@ def test_add_to_an_index_and_generate_with_it(
         (("index", "add", "mine.json", "--caption", "x"), "Missing argument 'SOUNDS"),
         (("index", "add", "mine.json", "a.wav"), "Missing option '--caption'"),
         (("index", "add", "mine.json", "a.wav", "--caption", "x", "--device", "tpu"), "unknown device"),
-        (("index", "remove"), "No such command 'remove'"),
+        (("index", "erase"), "No such command 'erase'"),
         (("nonsense",), "No such command 'nonsense'"),
     ],
 )
