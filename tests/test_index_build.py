@@ -352,7 +352,7 @@ while kills:
     if os.waitpid(child, 0)[1] == signal.SIGKILL:
         kills -= 1
     else:
-        number += 1  # it came to its end before: the next begins afresh
+        number, length = number + 1, 0.8 * length  # it came to its end before: the next begins afresh
 assert os.waitpid(start(folder / str(number)), 0)[1] == 0
 print(number + 1)
 """
@@ -555,7 +555,7 @@ def test_from_a_folder_to_an_answer_on_the_command_line(
     again = json.loads(run("index", "build", corpus, "--out", "mine", "--embedder", guide, "--json").stdout)
     assert (again["unchanged"], again["added"]) == (12, 0)
 
-    sound = next(corpus.rglob("*.wav"))
+    sound = next(path for path in corpus.rglob("*.wav") if path.name != "broken.wav")
     found = json.loads(
         run("index", "search", "mine", "--audio", sound, "-k", 3, "--embedder", guide, "--json").stdout
     )
@@ -574,9 +574,7 @@ def test_from_a_folder_to_an_answer_on_the_command_line(
     assert exported.exit_code == 0, exported.output
     assert run("index", "import", "mine.json", "--out", "back").exit_code == 0
     assert json.loads(run("index", "info", "back", "--json").stdout)["items"] == 12
-    assert (
-        run("index", "add", "back", sound, "--caption", "x", "--embedder", guide).exit_code == 2
-    )  # unknown weights?
+    assert run("index", "add", "back", sound, "--caption", "x", "--embedder", guide).exit_code == 0
     removed = run("index", "remove", "mine", sound.relative_to(corpus).as_posix(), "gone")
     assert removed.stdout == "mine: 1 of 2 removed\n"
     assert run("index", "remove", "mine.json", sound.relative_to(corpus).as_posix()).exit_code == 0
@@ -592,7 +590,7 @@ def test_from_a_folder_to_an_answer_on_the_command_line(
         (("build", ".", "--out", "x", "--captions", "c.txt"), "CSV, JSON Lines or Parquet"),
         (("info", "gone"), "gone is no index"),
         (("verify", "gone"), "gone is no index"),
-        (("search", "gone", "--text", "x"), "gone is no index"),
+        (("search", "gone", "--text", "x"), "cannot read the index gone"),
         (("search", "gone"), "a sound or by a text"),
         (("remove", "gone", "1"), "gone is no index"),
         (("export", "gone", "--out", "x.json"), "gone is no index"),

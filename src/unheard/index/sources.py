@@ -472,8 +472,8 @@ def _is_source(path: str) -> bool:
 
 
 def _is_sidecar(path: str) -> bool:
-    stem = path.rpartition(".")[0]
-    return any(Path(f"{stem}.{ending}").exists() for ending in SOUNDS | OTHER_SOUNDS)
+    stem, endings = path.rpartition(".")[0], SOUNDS | OTHER_SOUNDS
+    return any(Path(f"{stem}.{written}").exists() for one in endings for written in (one, one.upper()))
 
 
 def _opened(path: str) -> IO[bytes]:
