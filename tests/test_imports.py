@@ -25,11 +25,12 @@ LAYERS = (
     {"rejection"},
     {"generate", "doctor"},
     {"replication"},
+    {"evaluation"},
     {"cli"},
     {"__main__"},
 )
 LAYER = {family: height for height, families in enumerate(LAYERS) for family in families}
-HEAVY = {"torch", "diffusers", "transformers", "lancedb", "pyarrow", "ray"}
+HEAVY = {"torch", "diffusers", "transformers", "lancedb", "pyarrow", "ray", "optuna", "matplotlib"}
 
 
 def family(path: Path) -> str:

@@ -24,6 +24,7 @@ Where things are, from the ground up; imports run one way, downwards never looks
     rejection    the closed loop: audit what was generated, and make copies again
     generate     the whole story: load a model, generate sounds
     replication  how often a model's sounds replay, with its interval
+    evaluation   experiments on matched seeds: metrics and their intervals
     doctor       what this machine has and lacks
     cli          the command line
 

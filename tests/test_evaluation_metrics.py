@@ -1,0 +1,96 @@
+"""Metrics are exact where the answer is known, and agree with fadtk's and kadtk's own code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.spatial.distance import pdist
+
+from unheard.errors import InputError
+from unheard.evaluation import bootstrap
+from unheard.evaluation.metrics.diversity import mean_pairwise_distance
+from unheard.evaluation.metrics.frechet import frechet_audio_distance
+from unheard.evaluation.metrics.kernel import kernel_audio_distance, median_distance
+from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
+
+CASES = json.loads((Path(__file__).parent / "fixtures" / "distances.json").read_text())
+
+
+def normal(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_fadtk_and_kadtk_say_the_same(case: dict) -> None:
+    sounds, reference = np.array(case["sounds"]), np.array(case["reference"])
+    # Where there are fewer sounds than dimensions the product is singular, and fadtk itself loses digits.
+    assert frechet_audio_distance(sounds, reference) == pytest.approx(case["fad"], rel=1e-5)
+    # kadtk takes the median in float32.
+    assert kernel_audio_distance(sounds, reference) == pytest.approx(case["kad"], rel=1e-5)
+
+
+def test_frechet_of_equal_sets_is_zero_and_of_shifted_ones_the_squared_shift() -> None:
+    sounds, shift = normal(0, 50, 16), normal(1, 16)
+    assert frechet_audio_distance(sounds, sounds) == pytest.approx(0, abs=1e-12)
+    assert frechet_audio_distance(sounds + shift, sounds) == pytest.approx(shift @ shift, rel=1e-12)
+    assert frechet_audio_distance(normal(2, 5, 64), normal(2, 5, 64)) == pytest.approx(0, abs=1e-12)
+
+
+def test_frechet_of_scaled_gaussians_is_the_closed_form() -> None:
+    sounds = normal(0, 40, 6)
+    centred = sounds - sounds.mean(axis=0)
+    expected = (3 - 1) ** 2 * np.trace(np.cov(centred, rowvar=False))
+    assert frechet_audio_distance(3 * centred, centred) == pytest.approx(expected, rel=1e-12)
+
+
+def test_kernel_distance_of_shifted_gaussians_is_the_closed_form_on_the_mean() -> None:
+    width, dimension, shift = 3.0, 4, 1.5
+    spread = width**2 + 2
+    expected = 200 * (width**2 / spread) ** (dimension / 2) * (1 - np.exp(-(shift**2) / (2 * spread)))
+    moved = shift * np.eye(dimension)[0]
+    found = [
+        kernel_audio_distance(normal(2 * i, 30, 4) + moved, normal(2 * i + 1, 30, 4), bandwidth=width)
+        for i in range(400)
+    ]
+    assert abs(np.mean(found) - expected) < 4 * stats.sem(found)
+    unmoved = [kernel_audio_distance(normal(2 * i, 30, 4), normal(2 * i + 1, 30, 4), bandwidth=width)
+               for i in range(400)]
+    assert abs(np.mean(unmoved)) < 4 * stats.sem(unmoved)
+
+
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(2, 9), seed=st.integers(0, 99))
+def test_medians_and_pairs_against_scipy(count: int, seed: int) -> None:
+    points = normal(seed, count, 3)
+    assert median_distance(points) == pytest.approx(np.sort(pdist(points))[(len(pdist(points)) - 1) // 2])
+    unit = points / np.linalg.norm(points, axis=1, keepdims=True)
+    assert mean_pairwise_distance(unit) == pytest.approx(pdist(unit, "cosine").mean())
+
+
+def test_what_cannot_be_measured_is_no_number() -> None:
+    assert mean_pairwise_distance(normal(0, 1, 4)) is None
+    assert np.isnan(to_nearest(normal(0, 2, 4), np.empty((0, 4)))[0]).all()
+    both = replication_similarity(np.array([0.5, np.nan, np.nan]), np.array([0.2, 0.3, np.nan]))
+    np.testing.assert_equal(both, [0.5, 0.3, np.nan])
+    nothing = bootstrap.mean(np.array([np.nan, np.nan]), bootstrap.draws(2))
+    assert (nothing.value, nothing.low, nothing.prompts) == (None, None, 0)
+    with pytest.raises(InputError, match="two or more"):
+        frechet_audio_distance(normal(0, 1, 4), normal(0, 5, 4))
+    with pytest.raises(InputError, match="one sound"):
+        kernel_audio_distance(normal(0, 5, 4), np.ones((5, 4)))
+
+
+def test_the_bootstrap_is_scipys() -> None:
+    values = np.random.default_rng(0).exponential(size=40)
+    ours = bootstrap.mean(values, bootstrap.draws(40))
+    theirs = stats.bootstrap(
+        (values,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert ours.value == pytest.approx(values.mean())
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.02)
