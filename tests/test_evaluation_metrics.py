@@ -59,8 +59,10 @@ def test_kernel_distance_of_shifted_gaussians_is_the_closed_form_on_the_mean() -
         for i in range(400)
     ]
     assert abs(np.mean(found) - expected) < 4 * stats.sem(found)
-    unmoved = [kernel_audio_distance(normal(2 * i, 30, 4), normal(2 * i + 1, 30, 4), bandwidth=width)
-               for i in range(400)]
+    unmoved = [
+        kernel_audio_distance(normal(2 * i, 30, 4), normal(2 * i + 1, 30, 4), bandwidth=width)
+        for i in range(400)
+    ]
     assert abs(np.mean(unmoved)) < 4 * stats.sem(unmoved)
 
 
