@@ -3,6 +3,7 @@
     __init__   the program: its commands, how an error becomes one line and an exit code
     generate   `unheard generate`
     audit      `unheard audit`
+    evaluate   `unheard evaluate`
     findings   what an audit found: table, CSV, JSON
     prompts    prompts from a text file
     show       progress on stderr and what came out
@@ -23,7 +24,7 @@ from typing import Any, NoReturn
 import click
 
 from unheard import __version__
-from unheard.cli import audit, exits, generate, index, machine
+from unheard.cli import audit, evaluate, exits, generate, index, machine
 from unheard.errors import RejectedError, UnheardError
 
 
@@ -70,7 +71,7 @@ def main() -> None:
     """
 
 
-for command in (generate.generate, audit.audit, index.index, machine.doctor, machine.models):
+for command in (generate.generate, audit.audit, evaluate.evaluate, index.index, machine.doctor, machine.models):
     main.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""Runs an experiment: a Parquet part and the sounds of each batch, merged at the end. Resumes where it stopped."""
+"""Runs an experiment: a Parquet part and the sounds of each batch, merged at the end; resumes."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import numpy as np
 
 
 def to_nearest(sounds: np.ndarray, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The highest cosine `[sounds]` to any of the items `[items, dimension]`, and which; NaN and -1 of none."""
+    """The highest cosine `[sounds]` to any of the items `[items, dimension]`, and which; NaN, -1 of none."""
     if not len(items):
         return np.full(len(sounds), np.nan), np.full(len(sounds), -1)
     cosines = np.asarray(sounds, np.float64) @ np.asarray(items, np.float64).T

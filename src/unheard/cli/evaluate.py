@@ -1,0 +1,61 @@
+"""`unheard evaluate`: an experiment file to rows, a summary and sounds."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from unheard.cli import exits
+from unheard.errors import InputError
+
+
+@click.command()
+@click.argument("experiment", required=False)
+@click.option("--out", metavar="FOLDER", help="Where results go; what lies there is not made again.")
+@click.option("--again", nargs=2, metavar="FOLDER ROW", help="Make this row again and compare its audio.")
+def evaluate(experiment: str | None, out: str | None, again: tuple[str, str] | None) -> int:
+    """Compare settings on matched prompts and seeds, as an EXPERIMENT file (TOML) says.
+
+    Writes generations.parquet, summary.md, summary.csv, manifest.json and the sounds. It can be interrupted
+    and run again. Prompts that cannot be generated are reported at the end, with exit code 2.
+
+    \b
+    Examples:
+      unheard evaluate experiments/quick.toml --out results/quick
+      unheard evaluate --again results/quick 3
+    """
+    if again is not None:
+        if not again[1].isdigit():
+            raise InputError(f"row is {again[1]!r}: give a whole number from 0")
+        from unheard.evaluation.run import again as make_again
+
+        then, now = make_again(Path(again[0]), int(again[1]))
+        click.echo("the same audio as recorded" if then == now else "other audio than recorded")
+        return 0 if then == now else exits.ERROR
+    if experiment is None or out is None:
+        raise click.UsageError("give an experiment file and --out FOLDER, or --again FOLDER ROW")
+    from unheard.evaluation.experiment import Experiment
+
+    asked = Experiment.read(experiment)
+    from unheard.evaluation import run, summary
+
+    began, before = time.monotonic(), [-1]
+
+    def show(done: int, total: int) -> None:
+        before[0] = done if before[0] < 0 else before[0]
+        made = done - before[0]
+        left = f", {(time.monotonic() - began) / made * (total - done) / 60:.1f} min left" if made else ""
+        click.echo(f"generations: {done:,} of {total:,}{left}", err=True)
+
+    table = run.evaluate(asked, Path(out), show)
+    click.echo(summary.write(table, asked.baseline, asked.refused, Path(out)), nl=False)
+    failed = sum(error is not None for error in table["error"].to_pylist())
+    if failed or asked.refused:
+        click.echo(
+            f"unheard: {len(asked.refused)} prompts refused, {failed} sounds failed; see {out}/summary.md",
+            err=True,
+        )
+        return exits.ERROR
+    return 0
