@@ -51,6 +51,12 @@ def evaluate(experiment: str | None, out: str | None, again: tuple[str, str] | N
 
     table = run.evaluate(asked, Path(out), show)
     click.echo(summary.write(table, asked.baseline, asked.refused, Path(out)), nl=False)
+    try:
+        from unheard.evaluation import plots
+
+        plots.draw(table, summary.summarise(table, asked.baseline), Path(out))
+    except InputError as error:
+        click.echo(f"unheard: warning: {error}", err=True)
     failed = sum(error is not None for error in table["error"].to_pylist())
     if failed or asked.refused:
         click.echo(

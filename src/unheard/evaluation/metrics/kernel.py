@@ -2,9 +2,9 @@
 
     100 * (mean k(x, x') + mean k(y, y') - 2 mean k(x, y)),    k(a, b) = exp(-|a - b|^2 / (2 b^2))
 
-Conventions: pairs of a sound with itself are left out, so that the mean over draws is exact and a single value
-may be below 0; the bandwidth `b` is the median distance within the reference, the lower of two middle ones, so
-that one reference measures all sets alike; the factor 100 is the paper's.
+Conventions: pairs of a sound with itself are left out, so that the mean over draws is exact and a single
+value may be below 0; the bandwidth `b` is the median distance within the reference, the lower of two middle
+ones, so that one reference measures all sets alike; the factor 100 is the paper's.
 
 Chung et al. 2025, KAD (arXiv 2502.15602); the estimator is Gretton et al.'s (2012, JMLR 13, 723).
 """
