@@ -3,7 +3,7 @@
     |m1 - m2|^2 + tr C1 + tr C2 - 2 tr (C1 C2)^(1/2)
 
 Conventions: the squared distance, as fadtk and the paper report it; covariances with `n - 1`. It is biased
-upwards on small sets, by more the smaller they are: compare sets of one size only, or take the kernel distance.
+upwards on small sets, by more the smaller they are: compare sets of one size, or take the kernel distance.
 
 Kilgour et al. 2019, Fréchet Audio Distance (arXiv 1812.08466); the distance is Dowson and Landau's (1982).
 """
