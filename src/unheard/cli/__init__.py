@@ -71,7 +71,9 @@ def main() -> None:
     """
 
 
-for command in (generate.generate, audit.audit, evaluate.evaluate, index.index, machine.doctor, machine.models):
+for command in (
+    generate.generate, audit.audit, evaluate.evaluate, index.index, machine.doctor, machine.models,
+):  # fmt: skip
     main.add_command(command)
 
 
