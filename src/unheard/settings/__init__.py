@@ -17,8 +17,6 @@ from unheard.settings.guidances import (
     AttractionBasin,
     Detour,
     Guidance,
-    PromptAdjustment,
-    Volumetric,
 )
 from unheard.settings.reading import describe_guidance, read_guidance
 from unheard.settings.sampling import SAMPLERS, Sampling
@@ -31,9 +29,7 @@ __all__ = [
     "AttractionBasin",
     "Detour",
     "Guidance",
-    "PromptAdjustment",
     "Sampling",
-    "Volumetric",
     "describe_guidance",
     "read_guidance",
 ]

@@ -153,93 +153,6 @@ class AttractionBasin:
 
 
 @dataclass(frozen=True)
-class PromptAdjustment:
-    """The prompt's embedding is moved until it no longer pulls as memorised prompts do.
-
-    Wen et al., ICLR 2024 (arXiv 2407.21720); see `unheard.guidance.prompt_adjustment`.
-
-    Attributes:
-        target: pull below which the embedding is left as it is (see `unheard.prompt_risk` for the measure);
-            a number that belongs to a model. At least 0.
-        updates: steps of Adam at most, at least 1.
-        learning_rate: of Adam, at least 0, in the units of the embedding.
-
-    Raises:
-        InputError: a value outside these ranges.
-    """
-
-    kind: ClassVar[str] = "prompt-adjustment"
-    needs_index: ClassVar[bool] = False
-    needs_captions: ClassVar[bool] = False
-    saves_memory: ClassVar[str | None] = "the guidance to one without a gradient (--guidance detour)"
-
-    target: float = 1.0
-    updates: int = 10
-    learning_rate: float = 0.05
-
-    def __post_init__(self) -> None:
-        require_at_least_zero("target", self.target)
-        require_whole("updates", self.updates, 1)
-        require_at_least_zero("learning_rate", self.learning_rate)
-
-    def stronger(self, attempt: int) -> PromptAdjustment:
-        """The target over `WEIGHT_STEP ** attempt`, and as many times the updates, rounded up."""
-        growth = WEIGHT_STEP**attempt
-        return replace(self, target=self.target / growth, updates=-int(-self.updates * growth // 1))
-
-
-@dataclass(frozen=True)
-class Volumetric:
-    """Repulsion by the volume that a sound and its nearest training items span, as they are heard.
-
-    See `unheard.guidance.volumetric` for the formula.
-
-    Attributes:
-        weight: of the gradient of the log volume, at least 0.
-        neighbours: how many nearest items, at least 1.
-        ridge: added to the Gram matrix's diagonal, above 0, so that the volume of equal vectors has a
-            logarithm.
-        threshold: similarity to the nearest item above which it acts; a cosine.
-        cutoff: share of the frequencies along the frames that is kept of the gradient, above 0, to 1 for all.
-
-    Raises:
-        InputError: a value outside these ranges.
-    """
-
-    kind: ClassVar[str] = "volumetric"
-    needs_index: ClassVar[bool] = True
-    needs_captions: ClassVar[bool] = False
-
-    weight: float = 100.0
-    neighbours: int = 4
-    ridge: float = 0.01
-    threshold: float = 0.7
-    cutoff: float = 0.25
-
-    def __post_init__(self) -> None:
-        require_at_least_zero("weight", self.weight)
-        require_whole("neighbours", self.neighbours, 1)
-        require_number("threshold", self.threshold)
-        require_between("cutoff", self.cutoff, 0.0, 1.0)
-        require_number("ridge", self.ridge)
-        for name in ("ridge", "cutoff"):
-            if getattr(self, name) <= 0:
-                raise InputError(f"{name} is {getattr(self, name)}: give a number above 0")
-
-    @property
-    def saves_memory(self) -> str | None:
-        return "the guidance to one without a gradient (--guidance detour)" if self.weight > 0 else None
-
-    def stronger(self, attempt: int) -> Volumetric:
-        """The weight times `WEIGHT_STEP ** attempt`, the threshold less `THRESHOLD_STEP * attempt`."""
-        return replace(
-            self,
-            weight=self.weight * WEIGHT_STEP**attempt,
-            threshold=self.threshold - THRESHOLD_STEP * attempt,
-        )
-
-
-@dataclass(frozen=True)
 class Detour:
     """Where the sound on its way is a training recording, its caption is left for a neighbouring one.
 
@@ -258,7 +171,7 @@ class Detour:
     needs_captions: ClassVar[bool] = True
     saves_memory: ClassVar[str | None] = None
 
-    threshold: float = 0.6
+    threshold: float = 0.45
     candidates: int = 32
 
     def __post_init__(self) -> None:
@@ -271,5 +184,5 @@ class Detour:
 
 
 GUIDANCES: dict[str, type[Guidance]] = {
-    made_of.kind: made_of for made_of in (AMG, Detour, AttractionBasin, PromptAdjustment, Volumetric)
+    made_of.kind: made_of for made_of in (AMG, Detour, AttractionBasin)
 }
