@@ -342,8 +342,16 @@ class Model:
         if isinstance(guidance, Detour):
             wording = [normalised(caption) for caption in index.prompts]
             often = Counter(wording)
-            said = self.embedder.embed_text(list(batch.prompts))
-            _, near = index.search(said.to(backbone.device), k=4 * guidance.candidates)
+            said = self.embedder.embed_text(list(batch.prompts)).to(backbone.device)
+            fits, near = index.search(said, k=4 * guidance.candidates)
+            # By how well the item fits the prompt as it is heard, and as its caption reads.
+            reads = torch.stack(
+                [
+                    self.embedder.embed_text([index.prompts[p] or " " for p in some]).to(said) @ prompt
+                    for some, prompt in zip(near.tolist(), said, strict=True)
+                ]
+            )
+            near = near.gather(1, (fits + reads).argsort(dim=1, descending=True))
             ways = [
                 [p for p in some if wording[p] and often[wording[p]] == 1 and wording[p] != normalised(prompt)]
                 for prompt, some in zip(batch.prompts, near.tolist(), strict=True)

@@ -172,7 +172,7 @@ class Detour:
     saves_memory: ClassVar[str | None] = None
 
     threshold: float = 0.45
-    candidates: int = 32
+    candidates: int = 64
 
     def __post_init__(self) -> None:
         require_between("threshold", self.threshold, 0.0, 1.0)
