@@ -25,7 +25,13 @@ from unheard.auditing.witness import Witness
 from unheard.backbones import Backbone, Conditioning, load_backbone
 from unheard.embedders import Embedder, load_embedder
 from unheard.errors import InputError, ModelError, OutOfMemoryError, RejectedError
-from unheard.guidance import AttractionBasinDenoiser, ClassifierFreeGuidance, DetourDenoiser, GuidedDenoiser, Step
+from unheard.guidance import (
+    AttractionBasinDenoiser,
+    ClassifierFreeGuidance,
+    DetourDenoiser,
+    GuidedDenoiser,
+    Step,
+)
 from unheard.index import Index
 from unheard.index.near_captions import normalised
 from unheard.rejection import Refused, Rejection, passing, raise_if_any

@@ -144,8 +144,9 @@ def find_local(model: str) -> Path | None:
 def read_defaults(folder: Path) -> Defaults:
     """The settings that travel with a model: its `unheard.json`, or the published ones where it has none.
 
-    The file holds any of `sampling` (the fields of `Sampling`), `guidance` (see `unheard.settings.read_guidance`), `duration`
-    in seconds, `embedder`, `index` and `references`. `embedder` is a folder inside the model's folder if
+    The file holds any of `sampling` (the fields of `Sampling`), `guidance` (see
+    `unheard.settings.read_guidance`), `duration` in seconds,
+    `embedder`, `index` and `references`. `embedder` is a folder inside the model's folder if
     there is one of that name, otherwise a hub id; `index` and `references` are files inside the model's
     folder. What is left out keeps the published value.
 

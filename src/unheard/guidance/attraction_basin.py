@@ -1,7 +1,7 @@
 """No guidance, or opposite guidance, until the trajectory has left the basin of a memorised sound.
 
 Jain et al., CVPR 2025 (arXiv 2411.16738): the transition is the first local minimum of the norm of the
-difference between conditional and unconditional noise prediction, here `|D_c - D_u| / sigma`, or a noise level.
+difference between conditional and unconditional noise prediction, `|D_c - D_u| / sigma`, or a noise level.
 """
 
 from __future__ import annotations
