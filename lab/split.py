@@ -1,7 +1,7 @@
 """Which captions and seeds thresholds and weights are chosen on, and which are reported on.
 
-`python -m lab.split` prints both as JSON. Of each dose, single recordings and packs are halved by turns; so are the
-captions that the model never saw.
+`python -m lab.split` prints both as JSON. Of each dose, single recordings and packs are halved by turns;
+so are the captions that the model never saw.
 """
 
 from __future__ import annotations

@@ -359,7 +359,11 @@ class Model:
             )
             near = near.gather(1, (fits + reads).argsort(dim=1, descending=True))
             ways = [
-                [p for p in some if wording[p] and often[wording[p]] == 1 and wording[p] != normalised(prompt)]
+                [
+                    p
+                    for p in some
+                    if wording[p] and often[wording[p]] == 1 and wording[p] != normalised(prompt)
+                ]
                 for prompt, some in zip(batch.prompts, near.tolist(), strict=True)
             ]
             same = [[p for p, text in enumerate(wording) if text == normalised(q)] for q in batch.prompts]

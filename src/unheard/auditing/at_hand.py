@@ -55,7 +55,7 @@ def catalogue_at_hand(
 
 
 def places_at_hand(references: References | None, index: Index, own: Path | None) -> dict[str, Path]:
-    """Where the recordings of an index's items lie, by id; sought in the same places, empty if none are there."""
+    """Where the recordings of an index's items lie, by id; empty if none are there."""
     if isinstance(references, Catalogue):
         places = dict(zip(references.ids, references.paths, strict=True))
     elif references is not None:

@@ -235,7 +235,7 @@ class StableAudioBackbone:
 
     @torch.no_grad()
     def encode_audio(self, waveform: Tensor) -> Tensor:
-        """The autoencoder's posterior mean `[batch, channels, frames]` of waveforms `[batch, channels, time]`.
+        """The autoencoder's posterior mean `[batch, channels, frames]` of waveforms.
 
         Padded with silence to whole frames.
         """

@@ -77,7 +77,7 @@ def _of_model(*names: str, help: str, **options: Any) -> Callable[[Any], Any]:
 )
 @click.option("--retries", type=int, metavar="N", help="How often --reject tries again.  [default: 4]")
 @click.option(
-    "--references", metavar="PATH", help="What detour and --reject compare with.  [default: the index's or model's]"
+    "--references", metavar="PATH", help="For detour and --reject.  [default: the index's or model's]"
 )
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
 @click.option("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
@@ -161,9 +161,8 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
     if given["no_guidance"] and weights:
         first = next(iter(weights)).replace("_", "-")
         raise click.UsageError(f"--no-guidance leaves nothing for --{first} to do: give one of the two")
-    if given["reject"] is None:
-        if given["retries"] is not None:
-            raise click.UsageError("--retries has nothing to do without --reject: give both")
+    if given["reject"] is None and given["retries"] is not None:
+        raise click.UsageError("--retries has nothing to do without --reject: give both")
     with reporter.loading(given["model"] or "tiny"):
         from unheard.generate import load
         from unheard.index import Index
@@ -194,7 +193,9 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
     return model, request
 
 
-def _guidance(given: dict[str, Any], weights: dict[str, Any], default: Guidance | None) -> Guidance | None:
+def _guidance(
+    given: dict[str, Any], weights: dict[str, Any], default: Guidance | None
+) -> Guidance | None:
     """What is asked for: a preset, a kind, weights of AMG, what a record says, or the model's own."""
     if given["no_guidance"] or given["guidance"] == "none":
         return None
@@ -219,7 +220,7 @@ def _read_preset(path: Path) -> Guidance | None:
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read the preset {path}: {error}") from error
     if not isinstance(table, dict):
-        raise InputError(f"the preset {path} holds no JSON object: give one such as {describe_guidance(AMG())}")
+        raise InputError(f"the preset {path} holds no JSON object: give {describe_guidance(AMG())}")
     return read_guidance(table)
 
 

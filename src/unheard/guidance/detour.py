@@ -3,7 +3,7 @@
 The gate is asked in latent space: the conditional prediction `D_c` is correlated with the latents of a few
 training items at the best time shift, by FFT. No decoding, no embedder and no gradient is in the loop. A
 prediction that is a recording shows in the first step already, in full noise. Where the gate opens, the
-sample goes on under the next of its ways (captions of neighbouring items); where that copies as well, under the
+sample goes on under the next of its ways (neighbouring captions); where that copies as well, under the
 one after it. It never comes back: under its old caption the trajectory would fall into the recording again.
 """
 
