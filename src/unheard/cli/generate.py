@@ -241,7 +241,8 @@ def _fill_in(
         "device": record["machine"]["device"],
         "dtype": record["machine"]["dtype"],
     }
-    if given["no_guidance"] or any(given[name] is not None for name in (*GUIDANCE_OPTIONS, "guidance", "preset")):
+    decisive = (*GUIDANCE_OPTIONS, "guidance", "preset")
+    if given["no_guidance"] or any(given[name] is not None for name in decisive):
         # What is asked for now decides between guidance and none.
         recorded["no_guidance"] = None
     filled = {name: recorded.get(name) if value is None else value for name, value in given.items()}
