@@ -185,6 +185,7 @@ def test_every_option_reaches_the_sound(generate: Callable[..., Result], tmp_pat
         "guidance_scale": 2.5,
     }
     assert record["guidance"] == {
+        "kind": "amg",
         "c1": 0.5,
         "c2": 0.25,
         "c3": 2,

@@ -331,6 +331,7 @@ def test_save_writes_the_sound_and_how_it_was_made(model: Model, tmp_path: Path,
     assert (record["duration"], record["start"]) == (0.25, 0.0)
     assert record["batch"] == {"position": 1, "prompts": ["A bell"] * 2, "seeds": [11, 12]}
     assert record["guidance"] == {
+        "kind": "amg",
         "c1": 1.0,
         "c2": 1.0,
         "c3": 1.0,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,19 +18,26 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from unheard import models, provenance
+from unheard import audio, models, provenance
 from unheard import request as asked
-from unheard.auditing.at_hand import References, catalogue_at_hand
+from unheard.auditing.at_hand import References, catalogue_at_hand, places_at_hand
 from unheard.auditing.witness import Witness
 from unheard.backbones import Backbone, Conditioning, load_backbone
 from unheard.embedders import Embedder, load_embedder
 from unheard.errors import InputError, ModelError, OutOfMemoryError, RejectedError
-from unheard.guidance import ClassifierFreeGuidance, GuidedDenoiser, Step
+from unheard.guidance import (
+    AttractionBasinDenoiser,
+    ClassifierFreeGuidance,
+    DetourDenoiser,
+    GuidedDenoiser,
+    Step,
+)
 from unheard.index import Index
+from unheard.index.near_captions import normalised
 from unheard.rejection import Refused, Rejection, passing, raise_if_any
 from unheard.request import Batch, Request
 from unheard.sampling import SAMPLERS, BrownianTreeNoise, initial_noise, polyexponential_sigmas
-from unheard.settings import AMG
+from unheard.settings import AMG, AttractionBasin, Detour, Guidance
 from unheard.sound import Nearest, Sound, TraceStep
 
 NEAREST = 3  # training items that are named with each sound
@@ -104,6 +112,7 @@ class Model:
         self.name = backbone.name if name is None else name
         self.defaults = models.Defaults() if defaults is None else defaults
         self._given_embedder = embedder
+        self._encoded: dict[Path, Tensor] = {}
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -162,7 +171,7 @@ class Model:
         sampler: str | None = None,
         sigma_min: float | None = None,
         sigma_max: float | None = None,
-        guidance: AMG | Literal["auto"] | None = "auto",
+        guidance: Guidance | Literal["auto"] | None = "auto",
         index: Index | str | Path | Literal["auto"] | None = "auto",
         reject: str | None = None,
         retries: int = 4,
@@ -179,7 +188,7 @@ class Model:
             batch: sounds generated at once; None for all of them up to 4.
             num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max: see `unheard.Sampling`.
             negative_prompt: what the sounds shall not be.
-            guidance: weights and thresholds of anti-memorization guidance; None for classifier-free guidance
+            guidance: any of `unheard.settings.GUIDANCES`; None for classifier-free guidance
                 alone.
             index: the training set to stay away from; None for none. Without guidance it is still asked for
                 the nearest items.
@@ -218,15 +227,25 @@ class Model:
             guidance=self.defaults.guidance if guidance == "auto" else guidance,
             index=self._training_set(index),
         )
-        if checked.guidance is not None and checked.guidance.c2 > 0 and checked.index is not None:
+        if checked.guidance is not None and checked.guidance.needs_captions and checked.index is not None:
             _warn_of_missing_captions(checked.index)
         if reject is not None:
             checked = replace(checked, rejection=self._rejection(reject, retries, references, checked.index))
-        if checked.guidance is not None and checked.index is None:
+        needs_index = checked.guidance is not None and checked.guidance.needs_index
+        if needs_index and checked.index is None:
             raise InputError(
                 f"anti-memorization guidance needs an index of the training set; {self.name} brings none: "
                 "give one (--index PATH, index=...) or go without (--no-guidance, guidance=None)"
             )
+        if isinstance(checked.guidance, Detour) and checked.index is not None:
+            own = self.defaults.references if self._is_own(checked.index) else None
+            recordings = places_at_hand(references, checked.index, own)
+            if not recordings:
+                raise InputError(
+                    "the guidance detour compares with the recordings of the training set, and none are at "
+                    "hand: name them (--references FOLDER, with ids as file names), or take --guidance amg"
+                )
+            checked = replace(checked, recordings=recordings)
         return checked
 
     def stream(self, request: Request, progress: Callable[[Progress], None] | None = None) -> Iterator[Sound]:
@@ -262,7 +281,7 @@ class Model:
         starts, totals = [request.start] * len(batch), [request.start + request.duration] * len(batch)
         conditional = backbone.encode(batch.prompts, starts, totals)
         unconditional = backbone.encode_unconditional([request.negative_prompt] * len(batch), starts, totals)
-        denoiser = self._denoiser(request, conditional, unconditional)
+        denoiser = self._denoiser(request, batch, conditional, unconditional)
         clock.lap("conditioning")
 
         def report(step: int, sigma: float, denoised: Tensor) -> None:
@@ -309,12 +328,14 @@ class Model:
         ]
 
     def _denoiser(
-        self, request: Request, conditional: Conditioning, unconditional: Conditioning
-    ) -> GuidedDenoiser | ClassifierFreeGuidance:
-        backbone, scale = self.backbone, request.sampling.guidance_scale
-        index = request.index
-        if request.guidance is None or index is None:
-            return ClassifierFreeGuidance(backbone.denoise, conditional, unconditional, guidance_scale=scale)
+        self, request: Request, batch: Batch, conditional: Conditioning, unconditional: Conditioning
+    ) -> GuidedDenoiser | ClassifierFreeGuidance | AttractionBasinDenoiser | DetourDenoiser:
+        backbone, scale, guidance = self.backbone, request.sampling.guidance_scale, request.guidance
+        index, parts = request.index, (backbone.denoise, conditional, unconditional)
+        if isinstance(guidance, AttractionBasin):
+            return AttractionBasinDenoiser(*parts, guidance_scale=scale, settings=guidance)
+        if guidance is None or index is None:
+            return ClassifierFreeGuidance(*parts, guidance_scale=scale)
         frames = backbone.frames(request.duration)
 
         def encode_neighbours(positions: list[int]) -> Conditioning:
@@ -324,17 +345,72 @@ class Model:
                 [index.seconds_total[position] for position in positions],
             )
 
+        if isinstance(guidance, Detour):
+            wording = [normalised(caption) for caption in index.prompts]
+            often = Counter(wording)
+            said = self.embedder.embed_text(list(batch.prompts)).to(backbone.device)
+            fits, near = index.search(said, k=4 * guidance.candidates)
+            # By how well the item fits the prompt as it is heard, and as its caption reads.
+            reads = torch.stack(
+                [
+                    self.embedder.embed_text([index.prompts[p] or " " for p in some]).to(said) @ prompt
+                    for some, prompt in zip(near.tolist(), said, strict=True)
+                ]
+            )
+            near = near.gather(1, (fits + reads).argsort(dim=1, descending=True))
+            ways = [
+                [
+                    p
+                    for p in some
+                    if wording[p] and often[wording[p]] == 1 and wording[p] != normalised(prompt)
+                ]
+                for prompt, some in zip(batch.prompts, near.tolist(), strict=True)
+            ]
+            same = [[p for p, text in enumerate(wording) if text == normalised(q)] for q in batch.prompts]
+
+            def find(denoised: Tensor) -> list[tuple[list[int], list[Tensor]]]:
+                sound = backbone.decode(denoised[..., :frames])
+                heard = self.embedder.embed_audio(sound, backbone.sample_rate)
+                _, alike = index.search(heard, k=guidance.candidates)
+                found = []
+                for row in range(len(denoised)):
+                    ranked = same[row] + alike[row].tolist() + near[row].tolist()
+                    own = [p for p in dict.fromkeys(ranked) if index.ids[p] in request.recordings]
+                    own = own[: max(guidance.candidates, len(same[row]))]
+                    found.append((own, [self._latents(request.recordings[index.ids[p]]) for p in own]))
+                return found
+
+            return DetourDenoiser(
+                *parts,
+                guidance_scale=scale,
+                settings=guidance,
+                frames=frames,
+                find=find,
+                ways=ways,
+                encode_neighbours=encode_neighbours,
+            )
+        if not isinstance(guidance, AMG):
+            raise InputError(f"there is no denoiser for a guidance of type {type(guidance).__name__}")
         return GuidedDenoiser(
-            backbone.denoise,
-            conditional,
-            unconditional,
+            *parts,
             guidance_scale=scale,
-            amg=request.guidance,
+            amg=guidance,
             decode=lambda denoised: backbone.decode(denoised[..., :frames]),
             embed=lambda waveform: self.embedder.embed_audio(waveform, backbone.sample_rate),
             index=index,
             encode_neighbours=encode_neighbours,
         )
+
+    def _latents(self, path: Path) -> Tensor:
+        """A recording's latents [channels, frames], encoded once for each model."""
+        if path not in self._encoded:
+            waveform, rate = audio.read(path)
+            sound = audio.resample(waveform, rate, self.backbone.sample_rate)
+            channels = self.backbone.audio_channels
+            if len(sound) != channels:
+                sound = sound.mean(dim=0, keepdim=True).expand(channels, -1)
+            self._encoded[path] = self.backbone.encode_audio(sound[None])[0]
+        return self._encoded[path]
 
     def _training_set(self, index: Index | str | Path | Literal["auto"] | None) -> Index | None:
         """The index on the model's device, once it is known to be of this embedder."""
@@ -427,10 +503,12 @@ class _Clock:
 
 def _of_each_sound(step: Step, sounds: int, index: Index | None) -> list[TraceStep]:
     """A step of a batch as one entry a sound, neighbours by their ids."""
-    if index is None or step.neighbour is None:
-        return [TraceStep(sigma=step.sigma)] * sounds
-    names = [index.ids[position] for position in step.neighbour]
-    columns: Any = (step.similarity, step.threshold, names, step.acted, step.s1, step.s2)
+    unknown = [None] * sounds
+    names: list[str | None] = list(unknown)
+    if index is not None and step.neighbour is not None:
+        names = [None if position is None else index.ids[position] for position in step.neighbour]
+    known = (step.similarity, step.threshold, names, step.acted, step.s1, step.s2)
+    columns: Any = [unknown if column is None else column for column in known]
     return [TraceStep(step.sigma, *of_one) for of_one in zip(*columns, strict=True)]
 
 
@@ -455,6 +533,6 @@ def _memory_hogs(request: Request, batch: int) -> list[str]:
     """What a generation needs memory for, as things to lower, the cheapest to give up first."""
     hogs = [f"--batch (now {batch})"] if batch > 1 else []
     hogs += [f"--duration (now {request.duration:g} s)", "the precision (--dtype bfloat16 or float16)"]
-    if request.guidance is not None and request.guidance.c3 > 0:
-        hogs.append("--c3 to 0 (the guidance then needs no gradient)")
+    if request.guidance is not None and request.guidance.saves_memory is not None:
+        hogs.append(request.guidance.saves_memory)
     return hogs

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from unheard.errors import InputError, ModelError
-from unheard.settings import AMG, Sampling
+from unheard.settings import AMG, Guidance, Sampling, read_guidance
 
 ASSETS = Path(__file__).parent / "assets"
 SUPPORTED_PIPELINES = ("StableAudioPipeline",)
@@ -88,7 +88,7 @@ class Defaults:
     """
 
     sampling: Sampling = field(default_factory=Sampling)
-    guidance: AMG = field(default_factory=AMG)
+    guidance: Guidance | None = field(default_factory=AMG)
     duration: float = 10.0
     embedder: str = "laion/clap-htsat-unfused"
     index: Path | None = None
@@ -144,8 +144,9 @@ def find_local(model: str) -> Path | None:
 def read_defaults(folder: Path) -> Defaults:
     """The settings that travel with a model: its `unheard.json`, or the published ones where it has none.
 
-    The file holds any of `sampling` (the fields of `Sampling`), `guidance` (the fields of `AMG`), `duration`
-    in seconds, `embedder`, `index` and `references`. `embedder` is a folder inside the model's folder if
+    The file holds any of `sampling` (the fields of `Sampling`), `guidance` (see
+    `unheard.settings.read_guidance`), `duration` in seconds,
+    `embedder`, `index` and `references`. `embedder` is a folder inside the model's folder if
     there is one of that name, otherwise a hub id; `index` and `references` are files inside the model's
     folder. What is left out keeps the published value.
 
@@ -163,7 +164,7 @@ def read_defaults(folder: Path) -> Defaults:
     try:
         return Defaults(
             sampling=Sampling(**settings.get("sampling", {})),
-            guidance=AMG(**settings.get("guidance", {})),
+            guidance=read_guidance(settings.get("guidance", {})),
             duration=_seconds(settings.get("duration", published.duration)),
             embedder=_inside(folder, settings.get("embedder", published.embedder)),
             index=_file_inside(folder, "index", settings.get("index")),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from unheard import __version__
 from unheard.errors import InputError
 from unheard.files import replacing
+from unheard.settings import describe_guidance
 
 if TYPE_CHECKING:
     import torch
@@ -134,7 +135,7 @@ def record(
         "duration": request.duration,
         "start": request.start,
         "sampling": asdict(request.sampling),
-        "guidance": None if request.guidance is None else asdict(request.guidance),
+        "guidance": None if request.guidance is None else describe_guidance(request.guidance),
         "batch": {"position": position, "prompts": list(batch.prompts), "seeds": list(batch.seeds)},
         **sources,
         "machine": dict(machine),

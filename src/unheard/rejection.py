@@ -3,8 +3,7 @@
 Attempt `a`, from 0, of a sound with seed `s` is made with
 
     seed         s + a * SEED_STEP
-    c1, c2, c3   each times WEIGHT_STEP ** a
-    lambda_min, lambda_max   each less THRESHOLD_STEP * a, so that the guidance acts earlier
+    guidance     stronger as its kind says, see `stronger` in `unheard.settings.guidances`
 
 and everything else as asked. Where no guidance was asked for only the seed changes. A sound that passes
 carries its audit in its provenance, with the seed and the settings of the attempt that passed; the record
@@ -21,13 +20,11 @@ from unheard.auditing import VERDICTS, Audit, FileAudit, as_bad_as
 from unheard.auditing.witness import Witness
 from unheard.errors import InputError, RejectedError
 from unheard.request import MAX_SEED, Batch, Request
-from unheard.settings import AMG
+from unheard.settings import Guidance, describe_guidance
 from unheard.sound import Sound
 
 SEED_STEP = 1_000_003
 """A prime, so far from 1 that no retry takes the seed of another sound of the same request."""
-WEIGHT_STEP = 1.5
-THRESHOLD_STEP = 0.05
 MAX_RETRIES = 100
 
 
@@ -68,7 +65,7 @@ class Attempt:
     """
 
     seed: int
-    guidance: AMG | None
+    guidance: Guidance | None
     audit: FileAudit
 
 
@@ -92,15 +89,9 @@ def retry_seed(seed: int, attempt: int) -> int:
     return (seed + attempt * SEED_STEP) % (MAX_SEED + 1)
 
 
-def stronger(guidance: AMG | None, attempt: int) -> AMG | None:
+def stronger(guidance: Guidance | None, attempt: int) -> Guidance | None:
     """The guidance of an attempt."""
-    if guidance is None or attempt == 0:
-        return guidance
-    weights = {name: getattr(guidance, name) * WEIGHT_STEP**attempt for name in ("c1", "c2", "c3")}
-    lower = THRESHOLD_STEP * attempt
-    return replace(
-        guidance, **weights, lambda_min=guidance.lambda_min - lower, lambda_max=guidance.lambda_max - lower
-    )
+    return guidance if guidance is None or attempt == 0 else guidance.stronger(attempt)
 
 
 def passing(
@@ -190,7 +181,7 @@ def _record(rejection: Rejection, attempts: Sequence[Attempt]) -> dict[str, Any]
         "rejected": [
             {
                 "seed": attempt.seed,
-                "guidance": None if attempt.guidance is None else asdict(attempt.guidance),
+                "guidance": None if attempt.guidance is None else describe_guidance(attempt.guidance),
                 "verdict": attempt.audit.verdict,
                 "score": attempt.audit.score,
                 "reference": attempt.audit.matches[0].reference if attempt.audit.matches else None,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from numbers import Integral, Real
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unheard.errors import InputError
-from unheard.settings import AMG, Sampling
+from unheard.settings import Guidance, Sampling
 
 if TYPE_CHECKING:
     from unheard.index import Index
@@ -57,6 +58,7 @@ class Request:
         guidance: weights and thresholds, or None for classifier-free guidance alone.
         index: the training set, or None; never None with guidance.
         rejection: when a sound is not handed out, or None if all are.
+        recordings: training recordings by id, for a guidance that compares with them.
     """
 
     prompts: tuple[str, ...]
@@ -66,9 +68,10 @@ class Request:
     start: float
     batch: int
     sampling: Sampling
-    guidance: AMG | None
+    guidance: Guidance | None
     index: Index | None
     rejection: Rejection | None = None
+    recordings: Mapping[str, Path] = field(default_factory=dict)
 
     def batches(self) -> Iterator[Batch]:
         """The sounds in the order of the prompts, `batch` at a time; the last batch may be smaller."""

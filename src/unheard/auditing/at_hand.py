@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
-from unheard.auditing.catalogue import Catalogue
+from unheard.auditing.catalogue import Catalogue, by_id, sound_files
 from unheard.errors import InputError
 from unheard.index import Index
 
@@ -52,6 +52,18 @@ def catalogue_at_hand(
         f"{index.path or 'the index'} does not say where its sounds lie: "
         "name them (--references FOLDER, in which their ids are the file names)"
     )
+
+
+def places_at_hand(references: References | None, index: Index, own: Path | None) -> dict[str, Path]:
+    """Where the recordings of an index's items lie, by id; empty if none are there."""
+    if isinstance(references, Catalogue):
+        places = dict(zip(references.ids, references.paths, strict=True))
+    elif references is not None:
+        places = by_id(references)
+        places |= {Path(name).stem: path for name, path in places.items()}
+    elif not (places := _places(index)) and own is not None:
+        places = {file.stem: file for file in sound_files(own.parent / "memorised")}
+    return {item: places[item] for item in index.ids if item in places}
 
 
 def _places(index: Index) -> dict[str, Path]:

@@ -112,7 +112,7 @@ class Catalogue:
         Raises:
             InputError: there is no such place, or no usable sound.
         """
-        places = _by_id(sources)
+        places = by_id(sources)
         kept = _Store(folder)
         ids, prints, seconds, left_out = [], [], [], {}
         try:
@@ -266,7 +266,8 @@ def _maker() -> str:
     return f"{fingerprint.VERSION} {sha256(fingerprint.COMPONENTS)}"
 
 
-def _by_id(sources: Places) -> dict[str, Path]:
+def by_id(sources: Places) -> dict[str, Path]:
+    """Sound files by their ids; raises as `sound_files`."""
     if isinstance(sources, Mapping):
         return {identifier: Path(place) for identifier, place in sources.items()}
     files = sound_files(sources)

@@ -97,6 +97,10 @@ class Backbone(Protocol):
         """The estimate of `x0` from `x` at noise level `sigma` (`[batch]`); differentiable in `x`."""
         ...
 
+    def encode_audio(self, waveform: Tensor) -> Tensor:
+        """The latents of waveforms `[batch, audio_channels, time]` at `sample_rate`; without gradient."""
+        ...
+
     def decode(self, latents: Tensor) -> Tensor:
         """The waveform of latents of any number of frames; differentiable."""
         ...

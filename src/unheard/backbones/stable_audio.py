@@ -233,6 +233,16 @@ class StableAudioBackbone:
         )[0].to(x.dtype)
         return x * scale**2 - v * level * scale
 
+    @torch.no_grad()
+    def encode_audio(self, waveform: Tensor) -> Tensor:
+        """The autoencoder's posterior mean `[batch, channels, frames]` of waveforms.
+
+        Padded with silence to whole frames.
+        """
+        lacking = -waveform.shape[-1] % self.hop_length
+        padded = torch.nn.functional.pad(waveform, (0, lacking)).to(self.device, self.dtype)
+        return self.vae.encode(padded).latent_dist.mean.float()
+
     def decode(self, latents: Tensor) -> Tensor:
         """The waveform `[batch, audio_channels, frames * hop_length]` of latents `[batch, channels, frames]`.
 

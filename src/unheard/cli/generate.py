@@ -18,7 +18,15 @@ from unheard.cli.prompts import read_prompts
 from unheard.cli.show import Reporter, describe, summary
 from unheard.errors import InputError
 from unheard.request import check_prompts
-from unheard.settings import DISSIMILARITY_SPACES, SAMPLERS
+from unheard.settings import (
+    AMG,
+    DISSIMILARITY_SPACES,
+    GUIDANCES,
+    SAMPLERS,
+    Guidance,
+    describe_guidance,
+    read_guidance,
+)
 
 if TYPE_CHECKING:
     from unheard.generate import Model
@@ -58,6 +66,8 @@ def _of_model(*names: str, help: str, **options: Any) -> Callable[[Any], Any]:
 @_of_model("--lambda-min", type=float, metavar="L", help="Similarity above which the guidance acts at first.")
 @_of_model("--lambda-max", type=float, metavar="L", help="Similarity above which the guidance acts at last.")
 @_of_model("--dissimilarity-space", type=click.Choice(DISSIMILARITY_SPACES), help="What c3 is measured in.")
+@_of_model("--guidance", type=click.Choice([*GUIDANCES, "none"]), help="Kind of guidance.")
+@click.option("--preset", metavar="FILE", help="Guidance and its settings from a JSON file.")
 @click.option("--no-guidance", is_flag=True, default=None, help="Let training recordings come out.")
 @click.option("--model", metavar="MODEL", help="tiny, a folder or a hub id; see `models`.  [default: tiny]")
 @_of_model("--embedder", metavar="NAME", help="Folder or hub id of the CLAP that hears similarity.")
@@ -67,7 +77,7 @@ def _of_model(*names: str, help: str, **options: Any) -> Callable[[Any], Any]:
 )
 @click.option("--retries", type=int, metavar="N", help="How often --reject tries again.  [default: 4]")
 @click.option(
-    "--references", metavar="PATH", help="What --reject compares with.  [default: the index's or model's]"
+    "--references", metavar="PATH", help="For detour and --reject.  [default: the index's or model's]"
 )
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
 @click.option("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
@@ -151,10 +161,8 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
     if given["no_guidance"] and weights:
         first = next(iter(weights)).replace("_", "-")
         raise click.UsageError(f"--no-guidance leaves nothing for --{first} to do: give one of the two")
-    if given["reject"] is None:
-        for name in ("retries", "references"):
-            if given[name] is not None:
-                raise click.UsageError(f"--{name} has nothing to do without --reject: give both")
+    if given["reject"] is None and given["retries"] is not None:
+        raise click.UsageError("--retries has nothing to do without --reject: give both")
     with reporter.loading(given["model"] or "tiny"):
         from unheard.generate import load
         from unheard.index import Index
@@ -167,7 +175,7 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
             dtype=given["dtype"],
             embedder=given["embedder"],
         )
-        guidance = None if given["no_guidance"] else replace(model.defaults.guidance, **weights)
+        guidance = _guidance(given, weights, model.defaults.guidance)
         request = model.request(
             prompts,
             duration=given["duration"],
@@ -185,13 +193,43 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
     return model, request
 
 
+def _guidance(
+    given: dict[str, Any], weights: dict[str, Any], default: Guidance | None
+) -> Guidance | None:
+    """What is asked for: a preset, a kind, weights of AMG, what a record says, or the model's own."""
+    if given["no_guidance"] or given["guidance"] == "none":
+        return None
+    base = default if given.get("recorded") is None else read_guidance(given["recorded"])
+    if given["preset"] is not None:
+        base = _read_preset(Path(given["preset"]))
+    elif given["guidance"] is not None and (base is None or base.kind != given["guidance"]):
+        base = default if default is not None and default.kind == given["guidance"] else None
+        base = read_guidance({"kind": given["guidance"]}) if base is None else base
+    if not weights:
+        return base
+    if given["guidance"] not in (None, AMG.kind):
+        first = next(iter(weights)).replace("_", "-")
+        raise click.UsageError(f"--{first} belongs to --guidance amg, not to {given['guidance']}")
+    return replace(base if isinstance(base, AMG) else AMG(), **weights)
+
+
+def _read_preset(path: Path) -> Guidance | None:
+    """The guidance in a file that `describe_guidance` would write."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the preset {path}: {error}") from error
+    if not isinstance(table, dict):
+        raise InputError(f"the preset {path} holds no JSON object: give {describe_guidance(AMG())}")
+    return read_guidance(table)
+
+
 def _fill_in(
     given: dict[str, Any], record: dict[str, Any], prompts: list[str]
 ) -> tuple[dict[str, Any], list[str]]:
     """The options of a recorded sound, under those given on the command line."""
     recorded = {
         **record["sampling"],
-        **(record["guidance"] or {}),
         "no_guidance": True if record["guidance"] is None else None,
         "duration": record["duration"],
         "start": record["start"],
@@ -203,13 +241,12 @@ def _fill_in(
         "device": record["machine"]["device"],
         "dtype": record["machine"]["dtype"],
     }
-    if given["no_guidance"] or any(given[name] is not None for name in GUIDANCE_OPTIONS):
+    decisive = (*GUIDANCE_OPTIONS, "guidance", "preset")
+    if given["no_guidance"] or any(given[name] is not None for name in decisive):
         # What is asked for now decides between guidance and none.
         recorded["no_guidance"] = None
-        if given["no_guidance"]:
-            recorded.update(dict.fromkeys(GUIDANCE_OPTIONS))
     filled = {name: recorded.get(name) if value is None else value for name, value in given.items()}
-    return filled, prompts or [record["prompt"]]
+    return {**filled, "recorded": record["guidance"]}, prompts or [record["prompt"]]
 
 
 def _compare(then: dict[str, Any], now: dict[str, Any]) -> None:

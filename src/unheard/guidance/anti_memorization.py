@@ -71,7 +71,7 @@ class Step:
     sigma: float
     similarity: list[float] | None = None
     threshold: list[float] | None = None
-    neighbour: list[int] | None = None
+    neighbour: list[int | None] | None = None
     acted: list[bool] | None = None
     s1: list[float] | None = None
     s2: list[float] | None = None

@@ -1,0 +1,54 @@
+"""No guidance, or opposite guidance, until the trajectory has left the basin of a memorised sound.
+
+Jain et al., CVPR 2025 (arXiv 2411.16738): the transition is the first local minimum of the norm of the
+difference between conditional and unconditional noise prediction, `|D_c - D_u| / sigma`, or a noise level.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from unheard import amg
+from unheard.guidance.anti_memorization import Conditioning, Denoise, Step
+from unheard.settings import AttractionBasin
+
+
+class AttractionBasinDenoiser:
+    """Guidance at `early_scale` until each sample's transition, at `guidance_scale` from then on.
+
+    Attributes:
+        trace: a `Step` for each call; `acted` where the transition has not come yet.
+    """
+
+    def __init__(
+        self,
+        denoise: Denoise,
+        conditional: Conditioning,
+        unconditional: Conditioning,
+        *,
+        guidance_scale: float,
+        settings: AttractionBasin,
+    ) -> None:
+        self.denoise = denoise
+        self.conditioning = type(conditional).cat([unconditional, conditional])
+        self.guidance_scale = guidance_scale
+        self.settings = settings
+        self.trace: list[Step] = []
+        self._norms: list[Tensor] = []
+        self._passed: Tensor | None = None
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Denoise x [batch, channels, frames] at the noise levels sigma [batch]."""
+        predictions = self.denoise(torch.cat([x, x]), torch.cat([sigma, sigma]), self.conditioning)
+        unconditional, conditional = predictions.chunk(2)
+        self._norms.append((conditional - unconditional).flatten(1).norm(dim=1) / sigma)
+        passed = sigma <= self.settings.latest
+        if self.settings.dynamic and len(self._norms) > 2:
+            before, middle, now = self._norms[-3:]
+            passed |= (middle < before) & (middle <= now)
+        self._passed = passed if self._passed is None else self._passed | passed
+        scale = torch.where(self._passed, self.guidance_scale, self.settings.early_scale).to(x)
+        self.trace.append(Step(sigma=float(sigma[0]), acted=[not flag for flag in self._passed.tolist()]))
+        return amg.classifier_free(unconditional, conditional, scale[:, None, None])

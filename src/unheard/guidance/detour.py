@@ -1,0 +1,121 @@
+"""Where the sound on its way is a training recording, its caption is left for a neighbouring one.
+
+The gate is asked in latent space: the conditional prediction `D_c` is correlated with the latents of a few
+training items at the best time shift, by FFT. No decoding, no embedder and no gradient is in the loop. A
+prediction that is a recording shows in the first step already, in full noise. Where the gate opens, the
+sample goes on under the next of its ways (neighbouring captions); where that copies as well, under the
+one after it. It never comes back: under its old caption the trajectory would fall into the recording again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unheard import amg
+from unheard.guidance.anti_memorization import Conditioning, Denoise, Step
+from unheard.settings import Detour
+
+
+class DetourDenoiser:
+    """Classifier-free guidance that leaves a caption whose prediction is a candidate's recording.
+
+    One instance belongs to one trajectory.
+
+    Args:
+        denoise: `denoise(x, sigma, conditioning) -> denoised`.
+        conditional, unconditional: conditionings of the prompts and of no prompt, one entry a sample.
+        guidance_scale: of classifier-free guidance.
+        settings: the threshold.
+        frames: frames of latents that the requested duration covers.
+        find: the first prediction of every sample [batch, channels, frames] to each one's candidates: their
+            positions in the index, and their latents, each [channels, its frames].
+        ways: for each sample, positions of the items whose captions are tried, in this order.
+        encode_neighbours: positions to the conditioning of these items' captions.
+
+    Attributes:
+        trace: a `Step` for each call; `similarity` is the correlation before anything was left, `neighbour`
+            the candidate, `acted` whether the sample is on another way.
+    """
+
+    def __init__(
+        self,
+        denoise: Denoise,
+        conditional: Conditioning,
+        unconditional: Conditioning,
+        *,
+        guidance_scale: float,
+        settings: Detour,
+        frames: int,
+        find: Callable[[Tensor], list[tuple[list[int], list[Tensor]]]],
+        ways: Sequence[Sequence[int]],
+        encode_neighbours: Callable[[list[int]], Any],
+    ) -> None:
+        self.denoise = denoise
+        self.guidance_scale = guidance_scale
+        self.settings = settings
+        self.frames = frames
+        self.find = find
+        self.encode_neighbours = encode_neighbours
+        self.trace: list[Step] = []
+        self._unconditional = unconditional
+        self._caption: list[Any] = [conditional.select([sample]) for sample in range(len(conditional))]
+        self._ways = [list(some) for some in ways]
+        self._left = [False] * len(conditional)
+        self._candidates: list[tuple[list[int], list[Tensor]]] = []
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Denoise x [batch, channels, frames] at the noise levels sigma [batch]."""
+        conditioning = type(self._unconditional).cat([self._unconditional, *self._caption])
+        predictions = self.denoise(torch.cat([x, x]), torch.cat([sigma, sigma]), conditioning)
+        unconditional, conditional = predictions.chunk(2)
+        if not self._candidates:
+            self._candidates = self.find(conditional)
+        asked = [self._ask(sample, conditional[sample]) for sample in range(len(x))]
+        copies = [sample for sample, (value, _) in enumerate(asked) if value > self.settings.threshold]
+        while turning := [sample for sample in copies if self._ways[sample]]:
+            for sample in turning:
+                self._caption[sample] = self.encode_neighbours([self._ways[sample].pop(0)])
+                self._left[sample] = True
+            captions = type(self._unconditional).cat([self._caption[sample] for sample in turning])
+            conditional[turning] = self.denoise(x[turning], sigma[turning], captions)
+            copies = [
+                sample
+                for sample in turning
+                if self._ask(sample, conditional[sample])[0] > self.settings.threshold
+            ]
+        self.trace.append(
+            Step(
+                sigma=float(sigma[0]),
+                similarity=[value for value, _ in asked],
+                threshold=[self.settings.threshold] * len(x),
+                neighbour=[position for _, position in asked],
+                acted=list(self._left),
+            )
+        )
+        return amg.classifier_free(unconditional, conditional, self.guidance_scale)
+
+    def _ask(self, sample: int, denoised: Tensor) -> tuple[float, int | None]:
+        """The highest correlation of a prediction with its candidates, and which; 0 and None without any."""
+        positions, latents = self._candidates[sample]
+        if not positions:
+            return 0.0, None
+        values = torch.stack([correlation(denoised[:, : self.frames], each) for each in latents])
+        best = int(values.argmax())
+        return float(values[best]), positions[best]
+
+
+def correlation(one: Tensor, other: Tensor) -> Tensor:
+    """Correlation of latents [channels, frames] at the best time shift, -1 to 1; lengths may differ.
+
+    Every channel's mean over time is taken out; what is shifted out is lost, and zeros come in.
+    """
+    one, other = (each - each.mean(dim=-1, keepdim=True) for each in (one.float(), other.float()))
+    size = one.shape[-1] + other.shape[-1]
+    spectrum = torch.fft.rfft(one, size) * torch.fft.rfft(other, size).conj()
+    products = torch.fft.irfft(spectrum.sum(dim=0), size)
+    return products.max() / (one.norm() * other.norm()).clamp(min=1e-6)

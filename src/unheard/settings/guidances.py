@@ -1,0 +1,188 @@
+"""The kinds of guidance, each with its weights and thresholds; `unheard.guidance` has a file for each.
+
+A kind is a frozen dataclass that says of itself what it needs, and how it is made stronger when a sound
+was rejected. `GUIDANCES` has them by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol, Self
+
+from unheard.errors import InputError
+from unheard.settings.checks import (
+    require_at_least_zero,
+    require_between,
+    require_number,
+    require_one_of,
+    require_whole,
+)
+
+DISSIMILARITY_SPACES = ("denoised", "noise")
+
+WEIGHT_STEP = 1.5
+"""By how much a weight grows from one attempt at a rejected sound to the next."""
+THRESHOLD_STEP = 0.05
+"""By how much a threshold falls, so that the guidance acts earlier."""
+
+
+class Guidance(Protocol):
+    """What every kind says of itself.
+
+    Attributes:
+        kind: its name in files and on the command line.
+        needs_index: whether it cannot do without the training set.
+        needs_captions: whether items without a caption weaken it.
+        saves_memory: what to lower if there is not enough memory, as in "--c3 to 0"; None if nothing would
+            help.
+    """
+
+    kind: ClassVar[str]
+    needs_index: ClassVar[bool]
+
+    @property
+    def needs_captions(self) -> bool: ...
+
+    @property
+    def saves_memory(self) -> str | None: ...
+
+    def stronger(self, attempt: int) -> Self:
+        """The same for an attempt at a sound that was rejected, 1 for the first after the first."""
+        ...
+
+
+@dataclass(frozen=True)
+class AMG:
+    """Weights and thresholds of anti-memorization guidance (Messina et al. 2025, arXiv 2509.14934).
+
+    Attributes:
+        c1: weight of despecification, at least 0; 0 turns the term off.
+        c2: weight of caption deduplication, at least 0; 0 turns the term off and saves the neighbour's
+            prediction.
+        c3: weight of dissimilarity, at least 0; 0 turns the term off and saves the gradient.
+        lambda_min: similarity above which the guidance acts when all is noise (sigma to infinity); a cosine.
+        lambda_max: the same when there is no noise left (sigma 0); not below `lambda_min`, and equal to it
+            for a constant threshold.
+        dissimilarity_space: "denoised" as the published code weighs the gradient, "noise" as the paper writes
+            it (see `unheard.amg.dissimilarity_weight`).
+
+    Raises:
+        InputError: a weight below 0, a value that is not a finite number, `lambda_min` above `lambda_max`, or
+            an unknown space.
+    """
+
+    kind: ClassVar[str] = "amg"
+    needs_index: ClassVar[bool] = True
+
+    c1: float = 4.0
+    c2: float = 3.0
+    c3: float = 100.0
+    lambda_min: float = 0.7
+    lambda_max: float = 0.8
+    dissimilarity_space: str = "denoised"
+
+    def __post_init__(self) -> None:
+        for name in ("c1", "c2", "c3"):
+            require_at_least_zero(name, getattr(self, name))
+        require_number("lambda_min", self.lambda_min)
+        require_number("lambda_max", self.lambda_max)
+        if self.lambda_min > self.lambda_max:
+            raise InputError(
+                f"lambda_min ({self.lambda_min}) is above lambda_max ({self.lambda_max}): "
+                "the threshold rises from lambda_min to lambda_max, so swap or equalise them"
+            )
+        require_one_of("dissimilarity_space", self.dissimilarity_space, DISSIMILARITY_SPACES)
+
+    @property
+    def needs_captions(self) -> bool:
+        return self.c2 > 0
+
+    @property
+    def saves_memory(self) -> str | None:
+        return "--c3 to 0 (the guidance then needs no gradient)" if self.c3 > 0 else None
+
+    def stronger(self, attempt: int) -> AMG:
+        """Weights times `WEIGHT_STEP ** attempt`, thresholds less `THRESHOLD_STEP * attempt`."""
+        growth, lower = WEIGHT_STEP**attempt, THRESHOLD_STEP * attempt
+        return replace(
+            self,
+            c1=self.c1 * growth,
+            c2=self.c2 * growth,
+            c3=self.c3 * growth,
+            lambda_min=self.lambda_min - lower,
+            lambda_max=self.lambda_max - lower,
+        )
+
+
+@dataclass(frozen=True)
+class AttractionBasin:
+    """No guidance, or opposite guidance, until the trajectory has left the basin of a memorised sound.
+
+    Jain et al., CVPR 2025 (arXiv 2411.16738); see `unheard.guidance.attraction_basin`.
+
+    Attributes:
+        early_scale: guidance scale until the transition; 0 for none, below 0 for opposite guidance.
+        dynamic: whether the transition is the first local minimum of the norm of the difference between the
+            conditional and the unconditional prediction; otherwise only `latest` decides.
+        latest: noise level sigma at which the transition comes at the latest; at least 0.
+
+    Raises:
+        InputError: `early_scale` above 1, `latest` below 0, or a value that is not a finite number.
+    """
+
+    kind: ClassVar[str] = "basin"
+    needs_index: ClassVar[bool] = False
+    needs_captions: ClassVar[bool] = False
+    saves_memory: ClassVar[str | None] = None
+
+    early_scale: float = 0.0
+    dynamic: bool = True
+    latest: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_number("early_scale", self.early_scale)
+        if self.early_scale > 1:
+            raise InputError(f"early_scale is {self.early_scale}: give 0 for none, below 0 for opposite")
+        if not isinstance(self.dynamic, bool):
+            raise InputError(f"dynamic is {self.dynamic!r}: give true or false")
+        require_at_least_zero("latest", self.latest)
+
+    def stronger(self, attempt: int) -> AttractionBasin:
+        """One more scale of opposite guidance an attempt."""
+        return replace(self, early_scale=self.early_scale - attempt)
+
+
+@dataclass(frozen=True)
+class Detour:
+    """Where the sound on its way is a training recording, its caption is left for a neighbouring one.
+
+    No gradient, no decoding in the loop; see `unheard.guidance.detour`.
+
+    Attributes:
+        threshold: correlation of the latents with a candidate's above which the caption is left, 0 to 1.
+        candidates: training items that a sound is compared with, at least 1.
+
+    Raises:
+        InputError: a value outside these ranges.
+    """
+
+    kind: ClassVar[str] = "detour"
+    needs_index: ClassVar[bool] = True
+    needs_captions: ClassVar[bool] = True
+    saves_memory: ClassVar[str | None] = None
+
+    threshold: float = 0.45
+    candidates: int = 64
+
+    def __post_init__(self) -> None:
+        require_between("threshold", self.threshold, 0.0, 1.0)
+        require_whole("candidates", self.candidates, 1)
+
+    def stronger(self, attempt: int) -> Detour:
+        """The threshold less `THRESHOLD_STEP * attempt`, 0 at the least."""
+        return replace(self, threshold=max(self.threshold - THRESHOLD_STEP * attempt, 0.0))
+
+
+GUIDANCES: dict[str, type[Guidance]] = {
+    made_of.kind: made_of for made_of in (AMG, Detour, AttractionBasin)
+}

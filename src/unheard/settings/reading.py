@@ -1,0 +1,50 @@
+"""A guidance as a table of names and values, as JSON and TOML have it, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from difflib import get_close_matches
+from typing import Any
+
+from unheard.errors import InputError
+from unheard.settings.guidances import AMG, GUIDANCES, Guidance
+
+NONE = "none"
+"""The kind of no guidance but the classifier-free one."""
+
+
+def read_guidance(table: Mapping[str, Any]) -> Guidance | None:
+    """The guidance that a table such as `{"kind": "amg", "c1": 4.0}` describes; what is left out is default.
+
+    A missing kind is "amg", as in files from before there were others; the kind "none" gives None.
+
+    Raises:
+        InputError: an unknown kind or key (names the nearest right one), or a value that cannot be used.
+    """
+    settings = dict(table)
+    kind = settings.pop("kind", AMG.kind)
+    if kind == NONE:
+        if settings:
+            raise InputError(f"guidance of kind none has no {next(iter(settings))!r}: take it out")
+        return None
+    if kind not in GUIDANCES:
+        raise InputError(f"unknown guidance {kind!r}: {_instead(str(kind), [*GUIDANCES, NONE])}")
+    made_of = GUIDANCES[kind]
+    known = [field.name for field in fields(made_of)]
+    for key in settings:
+        if key not in known:
+            raise InputError(f"unknown key {key!r} of the guidance {kind}: {_instead(str(key), known)}")
+    return made_of(**settings)
+
+
+def describe_guidance(guidance: Guidance | None) -> dict[str, Any]:
+    """The table that `read_guidance` reads, with every setting."""
+    return {"kind": NONE} if guidance is None else {"kind": guidance.kind, **asdict(guidance)}
+
+
+def _instead(wrong: str, right: Iterable[str]) -> str:
+    """The nearest right name, and all of them."""
+    names = list(right)
+    nearest = get_close_matches(wrong, names, n=1, cutoff=0.0)[0]
+    return f"did you mean {nearest!r}? There are {', '.join(names)}"
