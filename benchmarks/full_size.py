@@ -1,15 +1,27 @@
-"""Stable Audio Open 1.0 at its published size with random weights: for shapes, times and memory.
+"""Stable Audio Open 1.0 and LAION's CLAP at their published sizes with random weights: for times and memory.
 
 The numbers are those of the published `model_config.json` as diffusers' `scripts/convert_stable_audio.py`
-carries them over: a transformer of 1.06 billion parameters, an autoencoder of 156 million, T5-base for text.
+carries them over: a transformer of 1.06 billion parameters, an autoencoder of 156 million, T5-base for text. Those of CLAP
+are transformers' defaults, which are laion/clap-htsat-unfused's: 153 million parameters, 10 s at 48 kHz.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from diffusers import AutoencoderOobleck, CosineDPMSolverMultistepScheduler, StableAudioDiTModel
 from diffusers.pipelines.stable_audio import StableAudioProjectionModel
-from transformers import T5Config, T5EncoderModel, T5Tokenizer
+from transformers import (
+    ClapConfig,
+    ClapFeatureExtractor,
+    ClapModel,
+    ClapProcessor,
+    PreTrainedTokenizerBase,
+    T5Config,
+    T5EncoderModel,
+    T5Tokenizer,
+)
 
 from unheard.backbones.stable_audio import StableAudioBackbone
 
@@ -65,3 +77,11 @@ def full_size_backbone(
         scheduler_config=CosineDPMSolverMultistepScheduler(sigma_min=0.3, sigma_max=500.0).config,
         name="stable-audio-open-1.0 (random weights)",
     )
+
+
+def full_size_clap(folder: Path, tokenizer: PreTrainedTokenizerBase, seed: int = 0) -> None:
+    """Write a CLAP of the published size with random weights, as `load_embedder` reads it."""
+    torch.manual_seed(seed)
+    ClapModel(ClapConfig()).eval().save_pretrained(folder)
+    features = ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad")
+    ClapProcessor(features, tokenizer).save_pretrained(folder)

@@ -1,22 +1,25 @@
 """What happens to a copy on its way: alterations at three strengths each, for calibration and benchmark.
 
 An alteration takes `[time]` float32 at `SAMPLE_RATE` (and a random generator), and gives the altered sound.
-Effects are pedalboard's (Rubber Band for pitch and tempo, LAME for MP3), codecs libsndfile's.
+Effects are pedalboard's (Rubber Band for pitch and tempo, LAME for MP3), codecs libsndfile's; what a model
+replays has passed through its autoencoder, which is an alteration too.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import pedalboard
 import soundfile
 import torch
+from diffusers import AutoencoderOobleck
 from scipy.signal import fftconvolve
 
 from unheard import audio
+from unheard.models import ASSETS
 
 SAMPLE_RATE = 44_100
 STRENGTHS = ("light", "middle", "strong")
@@ -73,6 +76,27 @@ def recode(sound: np.ndarray, rng: np.random.Generator, harshness: float) -> np.
     file.seek(0)
     received, rate = soundfile.read(file, dtype="float32")
     return at_rate(received, rate, SAMPLE_RATE)[: len(sound)]
+
+
+@torch.no_grad()
+def regenerate(sound: np.ndarray, rng: np.random.Generator, deviation: float) -> np.ndarray:
+    """Through the bundled model's autoencoder, as what a diffusion model replays is: 16 kHz, one channel.
+
+    Latents are off by noise of `deviation` times their own deviation: no replay is exact.
+    """
+    vae = autoencoder()
+    rate = vae.config.sampling_rate
+    heard = torch.from_numpy(at_rate(peak_one(sound), SAMPLE_RATE, rate))
+    padded = torch.nn.functional.pad(heard, (0, -len(heard) % vae.hop_length))
+    latents = vae.encode(padded[None, None]).latent_dist.mean
+    noise = torch.from_numpy(rng.standard_normal(latents.shape, dtype=np.float32))
+    replayed = vae.decode(latents + deviation * latents.std() * noise).sample[0, 0, : len(heard)]
+    return peak_one(np.resize(at_rate(replayed.numpy(), rate, SAMPLE_RATE), len(sound)))
+
+
+@lru_cache(maxsize=1)
+def autoencoder() -> AutoencoderOobleck:
+    return AutoencoderOobleck.from_pretrained(ASSETS / "tiny" / "vae", torch_dtype=torch.float32).eval()
 
 
 def transpose(sound: np.ndarray, rng: np.random.Generator, semitones: float) -> np.ndarray:
@@ -144,6 +168,7 @@ ALTERATIONS: dict[str, tuple[Alteration, ...]] = {
     "noise": each(noise, 30.0, 20.0, 10.0),
     "reverberation": each(reverberate, 0.3, 0.8, 2.0),
     "lossy coding": each(recode, 0.3, 0.8, 0.98),
+    "autoencoder": each(regenerate, 0.0, 0.2, 0.5),
     "pitch": each(transpose, 0.5, 1.0, 2.0),
     "tempo": each(change_tempo, 2.0, 5.0, 8.0),
     "loop": each(loop, 0.5, 0.35, 0.2),

@@ -474,7 +474,7 @@ def test_two_builds_at_once_lose_nothing(tmp_path: Path, guide: Path, embedder: 
 )
 def test_resampling_in_blocks_is_resampling(rates: tuple[int, int], length: int, block: int) -> None:
     samples = np.random.default_rng(length).standard_normal(length).astype(np.float32)
-    expected = audio.resample(torch.from_numpy(samples), *rates)
+    expected = soxr.resample(samples, *rates)[: length * rates[1] // rates[0]]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoding, "BLOCK", block)
         blocks = (samples[start : start + block] for start in range(0, length, block))

@@ -14,20 +14,24 @@ verbs          what one does with an index, each a function
 
 from __future__ import annotations
 
-from unheard.index.memory import Index, Item
-from unheard.index.sounds import AddedSounds, add_sounds
-from unheard.index.verbs import (
-    Info,
-    add,
-    build,
-    duplicates,
-    export_json,
-    import_json,
-    info,
-    remove,
-    search,
-    verify,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unheard.index.memory import Index, Item
+    from unheard.index.sounds import AddedSounds, add_sounds
+    from unheard.index.verbs import (
+        Info,
+        add,
+        build,
+        duplicates,
+        export_json,
+        import_json,
+        info,
+        remove,
+        search,
+        verify,
+    )
 
 __all__ = [
     "AddedSounds",
@@ -45,3 +49,16 @@ __all__ = [
     "search",
     "verify",
 ]
+
+_HOMES = {"AddedSounds": "sounds", "Index": "memory", "Item": "memory", "add_sounds": "sounds"}
+
+
+def __getattr__(name: str) -> object:
+    """Import an export when it is first asked for: a worker that decodes needs neither torch nor the store."""
+    if name not in __all__:
+        raise AttributeError(f"module 'unheard.index' has no attribute {name!r}")
+    return getattr(import_module(f"unheard.index.{_HOMES.get(name, 'verbs')}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,30 +1,28 @@
-"""From a sound file to one channel at the embedder's rate, in a worker process and with bounded memory."""
+"""From a sound file to one channel at the embedder's rate, in a worker process and with bounded memory.
+
+No torch in here: a worker that loads it is not ready before a small build is done.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import math
 import os
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Self, cast
 
 import numpy as np
 import soundfile
-import torch
+import soxr
 
-from unheard.audio import resample
 from unheard.errors import InputError
 from unheard.index.sources import OTHER_SOUNDS, Recording, Reject
 
 BLOCK = 1 << 21
 """Samples of a recording that are decoded and resampled at a time, about 44 s at 48 kHz."""
-
-KERNEL_ZEROS, KERNEL_ROLLOFF = 24, 0.945
-"""Of `audio.resample`: zero crossings of its kernel on either side, and where its passband ends."""
 
 HELD_SAMPLES = 1 << 22
 """Samples up to which a decoded recording is handed over in memory; a longer one lies in a temporary file."""
@@ -192,48 +190,36 @@ def _problem(read: int, expected: int, count: int, rate: int, wanted_rate: int) 
 
 
 def _mono(sound: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    """The mean of the channels in blocks; InputError where it is not finite."""
+    """The mean of the channels in blocks; InputError where a sample is not finite."""
     position = 0
-    for block in sound.blocks(BLOCK, dtype="float32", always_2d=True):
-        finite = np.isfinite(block).all(axis=1)
-        if not finite.all():
-            raise InputError(f"it holds NaN or infinity at sample {position + int(finite.argmin()):,}")
+    while len(block := sound.read(BLOCK, dtype="float32", always_2d=True)):
+        # Channel by channel: NumPy's own mean over a short last axis takes longer than decoding.
+        mono = sum(block.T[1:], start=block[:, 0]) / np.float32(block.shape[1])
+        if not np.isfinite(mono.sum()):
+            finite = np.isfinite(block).all(axis=1)
+            if not finite.all():
+                raise InputError(f"it holds NaN or infinity at sample {position + int(finite.argmin()):,}")
         position += len(block)
-        yield block.mean(axis=1, dtype=np.float32) if block.shape[1] > 1 else block[:, 0]
+        yield mono
 
 
-def resampled(blocks: Iterator[np.ndarray], old_rate: int, new_rate: int) -> Iterator[np.ndarray]:
-    """`audio.resample` over blocks [time] of a recording, each with what the kernel reaches on either side.
+def resampled(blocks: Iterable[np.ndarray], old_rate: int, new_rate: int) -> Iterator[np.ndarray]:
+    """Band-limited resampling (libsoxr, high quality) of a recording that comes in blocks [time], float32.
 
-    Blocks are `BLOCK` long but the last; what comes out is that of the whole recording up to rounding, and
-    the same in every run.
+    Gives floor(samples * new_rate / old_rate) samples in all, the same in every run.
     """
     if old_rate == new_rate:
         yield from blocks
         return
-    divisor = math.gcd(old_rate, new_rate)
-    old, new = old_rate // divisor, new_rate // divisor
-    reach = math.ceil(KERNEL_ZEROS * old / (min(old, new) * KERNEL_ROLLOFF)) + 1
-    context = math.ceil(reach / old) * old  # a multiple, so that outputs stay where they are
-    held = np.empty(0, dtype=np.float32)
-    before = 0  # samples at the beginning of `held` that are context
+    stream = soxr.ResampleStream(old_rate, new_rate, 1)
+    read = given = 0
     for block in blocks:
-        held = np.concatenate([held, block])
-        if len(block) < BLOCK:
-            break  # the last: nothing has to be kept back for what follows
-        ready = (len(held) - before - context) // old * old
-        if ready > 0:
-            piece = _resample(held[: before + ready + context], old_rate, new_rate)
-            yield piece[before // old * new : (before + ready) // old * new]
-            keep = max(0, before + ready - context)
-            held, before = held[keep:], before + ready - keep
-    yield _resample(held, old_rate, new_rate)[before // old * new :]
-
-
-def _resample(samples: np.ndarray, old_rate: int, new_rate: int) -> np.ndarray:
-    if not len(samples):
-        return samples
-    return resample(torch.from_numpy(samples), old_rate, new_rate).numpy()
+        read += len(block)
+        piece = stream.resample_chunk(block)
+        given += len(piece)
+        yield piece
+    rest = stream.resample_chunk(np.empty(0, dtype=np.float32), last=True)
+    yield rest[: read * new_rate // old_rate - given]
 
 
 def _is_truncated_wav(file: BinaryIO, size: int) -> bool:

@@ -86,14 +86,11 @@ def _renewed(broken: ProcessPoolExecutor, workers: int) -> ProcessPoolExecutor:
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    # Not forked: torch's threads do not survive it.
+    # Not forked: the threads of torch, which this process has loaded, do not survive it.
     return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
 
 
 def _start_worker() -> None:
-    import torch
-
-    torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the builder's to handle
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
