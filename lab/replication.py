@@ -15,7 +15,6 @@ import hashlib
 import json
 import time
 from collections import defaultdict
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +25,12 @@ from lab import likeness, sizes
 from lab.corpus_files import Corpus, as_float
 from lab.latents import decode_corpus
 from unheard.embedders import load_embedder
+from unheard.settings import Guidance, describe_guidance
 
 SEEDS = 8
 
 
-def settings(model: unheard.Model) -> dict[str, tuple[float, unheard.AMG | None]]:
+def settings(model: unheard.Model) -> dict[str, tuple[float, Guidance | None]]:
     """Guidance scale and guidance by name; `best` is what the search on other seeds chose (`lab.search`)."""
     scale = model.defaults.sampling.guidance_scale
     return {
@@ -84,15 +84,15 @@ class Catalogue:
         return highest
 
 
-def origin(model: unheard.Model, scale: float, guidance: unheard.AMG | None, rows: list[dict]) -> str:
+def origin(model: unheard.Model, scale: float, guidance: Guidance | None, rows: list[dict]) -> str:
     """Tells sounds from those of other weights, settings or captions under the same name."""
     asked = [(row["caption"], row["duration"], row["seed"]) for row in rows]
-    made_by = [model.backbone.fingerprint, scale, guidance and asdict(guidance), asked]
+    made_by = [model.backbone.fingerprint, scale, describe_guidance(guidance), asked]
     return hashlib.sha256(json.dumps(made_by).encode()).hexdigest()[:12]
 
 
 def generate(
-    model: unheard.Model, name: str, scale: float, guidance: unheard.AMG | None, rows: list[dict],
+    model: unheard.Model, name: str, scale: float, guidance: Guidance | None, rows: list[dict],
     folder: Path, batch: int,
 ) -> list[dict]:
     """Sounds of `rows` (caption, duration, seed, ...) under one setting; kept in `folder` to be resumed."""
@@ -194,7 +194,7 @@ def main() -> None:
         scale, guidance = known[name]
         results = generate(model, name, scale, guidance, rows, folder, arguments.batch)
         judge(results, catalogue, arguments.model / "judge", pool, threshold)
-        weights = guidance and asdict(guidance)
+        weights = describe_guidance(guidance)
         record = {"setting": name, "guidance_scale": scale, "guidance": weights, "threshold": threshold}
         file = folder / f"{name.replace(', ', '-').replace(' ', '-')}.json"
         file.write_text(json.dumps(record | {"results": results}, indent=1))

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 import unheard
 from lab.replication import Catalogue, generate, judge, prompts
+from unheard.settings import describe_guidance
 
 SEEDS = range(100, 101)
 CANDIDATES = (
@@ -58,7 +58,7 @@ def main() -> None:
         results = generate(model, name, scale, amg, rows, folder, arguments.batch)
         judge(results, catalogue, arguments.model / "judge", pool, threshold)
         entry = {
-            "guidance": asdict(amg),
+            "guidance": describe_guidance(amg),
             "copies": sum(r["copy"] for r in results),
             "sounds": len(results),
             "adherence": round(float(np.mean([r["adherence"] for r in results])), 4),

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import soxr
 import torch
 from click.testing import CliRunner, Result
 from dying_decoder import die_of_killers

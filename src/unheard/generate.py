@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,22 +21,15 @@ from unheard import audio, models, provenance
 from unheard import request as asked
 from unheard.auditing.at_hand import References, catalogue_at_hand, places_at_hand
 from unheard.auditing.witness import Witness
-from unheard.backbones import Backbone, Conditioning, load_backbone
+from unheard.backbones import Backbone, load_backbone
 from unheard.embedders import Embedder, load_embedder
 from unheard.errors import InputError, ModelError, OutOfMemoryError, RejectedError
-from unheard.guidance import (
-    AttractionBasinDenoiser,
-    ClassifierFreeGuidance,
-    DetourDenoiser,
-    GuidedDenoiser,
-    Step,
-)
+from unheard.guidance import Step, Trajectory, denoiser_for
 from unheard.index import Index
-from unheard.index.near_captions import normalised
 from unheard.rejection import Refused, Rejection, passing, raise_if_any
 from unheard.request import Batch, Request
 from unheard.sampling import SAMPLERS, BrownianTreeNoise, initial_noise, polyexponential_sigmas
-from unheard.settings import AMG, AttractionBasin, Detour, Guidance
+from unheard.settings import Detour, Guidance
 from unheard.sound import Nearest, Sound, TraceStep
 
 NEAREST = 3  # training items that are named with each sound
@@ -281,7 +273,12 @@ class Model:
         starts, totals = [request.start] * len(batch), [request.start + request.duration] * len(batch)
         conditional = backbone.encode(batch.prompts, starts, totals)
         unconditional = backbone.encode_unconditional([request.negative_prompt] * len(batch), starts, totals)
-        denoiser = self._denoiser(request, batch, conditional, unconditional)
+        denoiser = denoiser_for(
+            request.guidance,
+            Trajectory(
+                backbone, lambda: self.embedder, self._latents, request, batch, conditional, unconditional
+            ),
+        )
         clock.lap("conditioning")
 
         def report(step: int, sigma: float, denoised: Tensor) -> None:
@@ -326,80 +323,6 @@ class Model:
             )
             for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
         ]
-
-    def _denoiser(
-        self, request: Request, batch: Batch, conditional: Conditioning, unconditional: Conditioning
-    ) -> GuidedDenoiser | ClassifierFreeGuidance | AttractionBasinDenoiser | DetourDenoiser:
-        backbone, scale, guidance = self.backbone, request.sampling.guidance_scale, request.guidance
-        index, parts = request.index, (backbone.denoise, conditional, unconditional)
-        if isinstance(guidance, AttractionBasin):
-            return AttractionBasinDenoiser(*parts, guidance_scale=scale, settings=guidance)
-        if guidance is None or index is None:
-            return ClassifierFreeGuidance(*parts, guidance_scale=scale)
-        frames = backbone.frames(request.duration)
-
-        def encode_neighbours(positions: list[int]) -> Conditioning:
-            return backbone.encode(
-                [index.prompts[position] for position in positions],
-                [index.seconds_start[position] for position in positions],
-                [index.seconds_total[position] for position in positions],
-            )
-
-        if isinstance(guidance, Detour):
-            wording = [normalised(caption) for caption in index.prompts]
-            often = Counter(wording)
-            said = self.embedder.embed_text(list(batch.prompts)).to(backbone.device)
-            fits, near = index.search(said, k=4 * guidance.candidates)
-            # By how well the item fits the prompt as it is heard, and as its caption reads.
-            reads = torch.stack(
-                [
-                    self.embedder.embed_text([index.prompts[p] or " " for p in some]).to(said) @ prompt
-                    for some, prompt in zip(near.tolist(), said, strict=True)
-                ]
-            )
-            near = near.gather(1, (fits + reads).argsort(dim=1, descending=True))
-            ways = [
-                [
-                    p
-                    for p in some
-                    if wording[p] and often[wording[p]] == 1 and wording[p] != normalised(prompt)
-                ]
-                for prompt, some in zip(batch.prompts, near.tolist(), strict=True)
-            ]
-            same = [[p for p, text in enumerate(wording) if text == normalised(q)] for q in batch.prompts]
-
-            def find(denoised: Tensor) -> list[tuple[list[int], list[Tensor]]]:
-                sound = backbone.decode(denoised[..., :frames])
-                heard = self.embedder.embed_audio(sound, backbone.sample_rate)
-                _, alike = index.search(heard, k=guidance.candidates)
-                found = []
-                for row in range(len(denoised)):
-                    ranked = same[row] + alike[row].tolist() + near[row].tolist()
-                    own = [p for p in dict.fromkeys(ranked) if index.ids[p] in request.recordings]
-                    own = own[: max(guidance.candidates, len(same[row]))]
-                    found.append((own, [self._latents(request.recordings[index.ids[p]]) for p in own]))
-                return found
-
-            return DetourDenoiser(
-                *parts,
-                guidance_scale=scale,
-                settings=guidance,
-                frames=frames,
-                find=find,
-                ways=ways,
-                encode_neighbours=encode_neighbours,
-            )
-        if not isinstance(guidance, AMG):
-            raise InputError(f"there is no denoiser for a guidance of type {type(guidance).__name__}")
-        return GuidedDenoiser(
-            *parts,
-            guidance_scale=scale,
-            amg=guidance,
-            decode=lambda denoised: backbone.decode(denoised[..., :frames]),
-            embed=lambda waveform: self.embedder.embed_audio(waveform, backbone.sample_rate),
-            index=index,
-            encode_neighbours=encode_neighbours,
-        )
 
     def _latents(self, path: Path) -> Tensor:
         """A recording's latents [channels, frames], encoded once for each model."""

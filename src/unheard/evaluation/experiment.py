@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from unheard.errors import InputError
-from unheard.evaluation.kinds import describe_guidance, read_guidance
 from unheard.evaluation.spelling import check_keys
 from unheard.models import Defaults
 from unheard.request import check_batch, check_prompt, seeds_for
-from unheard.settings import AMG, Sampling
+from unheard.settings import AMG, Sampling, describe_guidance, read_guidance
 
 KEYS = ("model", "base", "settings", "baseline", "prompts", "seeds", "batch", "judge", "references", "bound")
 SETTING_KEYS = (*(part.name for part in fields(Sampling)), "guidance", "negative_prompt")
@@ -125,7 +124,7 @@ def _merged(base: Mapping[str, Any], difference: Mapping[str, Any]) -> dict[str,
     merged = {**base, **difference}
     ours, theirs = (_table(part.get("guidance")) for part in (base, difference))
     if ours is not None and theirs is not None:
-        same = "kind" not in theirs or theirs["kind"] == ours.get("kind", AMG.__name__.lower())
+        same = "kind" not in theirs or theirs["kind"] == ours.get("kind", AMG.kind)
         merged["guidance"] = {**ours, **theirs} if same else theirs
     elif ours is not None or theirs is not None:
         merged["guidance"] = ours if theirs is None else theirs

@@ -24,11 +24,11 @@ from unheard.auditing.witness import Witness
 from unheard.embedders import load_embedder
 from unheard.errors import GuidanceError, InputError, ModelError
 from unheard.evaluation.experiment import Experiment, Prompt
-from unheard.evaluation.kinds import describe_guidance
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
 from unheard.files import replacing
 from unheard.generate import load
 from unheard.models import fetch
+from unheard.settings import describe_guidance
 
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("setting", "prompt", "group", "batch", "audio", "audio_sha256")]

@@ -1,28 +1,37 @@
-"""Guidance as a wrapper: a denoiser in, a denoiser out, with a trace of every step; one file a kind.
+"""Guidance as a wrapper: a denoiser in, a denoiser out, so that a sampler never learns of it.
 
-anti_memorization   plain classifier-free guidance, and the published anti-memorization guidance
+Every kind has a file, and works per sample: a batch of different prompts gives what each prompt gives alone.
+
+classifier_free     the plain kind: nothing is steered away from
+anti_memorization   the published guidance
 attraction_basin    no or opposite guidance until the trajectory has left a basin
 detour              another caption where the sound on its way is a training recording
+candidates          the training items that a detour compares with, and where it may lead
+trajectory          what a denoiser is made for
+choice              which denoiser a kind is
+step                what all share
 """
 
 from __future__ import annotations
 
-from unheard.guidance.anti_memorization import (
-    ClassifierFreeGuidance,
-    Denoise,
-    GuidanceWarning,
-    GuidedDenoiser,
-    Step,
-)
+from unheard.guidance.anti_memorization import GuidedDenoiser
 from unheard.guidance.attraction_basin import AttractionBasinDenoiser
+from unheard.guidance.choice import DENOISERS, denoiser_for
+from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.guidance.detour import DetourDenoiser
+from unheard.guidance.step import Denoise, Denoiser, GuidanceWarning, Step
+from unheard.guidance.trajectory import Trajectory
 
 __all__ = [
+    "DENOISERS",
     "AttractionBasinDenoiser",
     "ClassifierFreeGuidance",
     "Denoise",
+    "Denoiser",
     "DetourDenoiser",
     "GuidanceWarning",
     "GuidedDenoiser",
     "Step",
+    "Trajectory",
+    "denoiser_for",
 ]

@@ -1,35 +1,24 @@
-"""Guidance as a wrapper: a denoiser in, a denoiser out, so that a sampler never learns of it.
+"""The published anti-memorization guidance (Messina et al. 2025, arXiv 2509.14934).
 
-`ClassifierFreeGuidance` is the plain kind. `GuidedDenoiser` adds anti-memorization guidance, whose equations
-are in `unheard.amg`; this module decides what has to be computed for them, and when. Both work per sample: a
-batch of different prompts gives what each prompt gives alone.
+Its equations are in `unheard.amg`; this module decides what has to be computed for them, and when. It works
+per sample: a batch of different prompts gives what each prompt gives alone.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, Self
+from typing import Any, NoReturn, Protocol
 
 import torch
 from torch import Tensor
 
 from unheard import amg
 from unheard.errors import GuidanceError
+from unheard.guidance.step import Conditioning, Denoise, GuidanceWarning, Step
 from unheard.settings import AMG
-
-
-class Conditioning(Protocol):
-    """What a backbone makes of prompts, a batch of them."""
-
-    def __len__(self) -> int: ...
-
-    def select(self, samples: list[int]) -> Self: ...
-
-    @staticmethod
-    def cat(parts: Sequence[Any]) -> Any: ...
 
 
 class NeighbourSearch(Protocol):
@@ -42,73 +31,11 @@ class NeighbourSearch(Protocol):
         """Positions [batch] to the items' unit vectors [batch, dim]."""
 
 
-Denoise = Callable[[Tensor, Tensor, Any], Tensor]
-
 SILENCE = 1e-6  # the embedder's floor of the peak; no sound below it has a direction
 
 # Gradients are carried at this multiple, so that a float16 model's do not vanish on the way (Micikevicius et
 # al. 2018, arXiv 1710.03740); a power of two changes no digit.
 GRADIENT_SCALE = 1024.0
-
-
-class GuidanceWarning(UserWarning):
-    """The guidance runs, but not all of it can act."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """What happened in one denoising step; lists have one entry a sample, and are None under plain guidance.
-
-    Attributes:
-        sigma: noise level of the step.
-        similarity: cosine to the nearest training item, as the embedder hears the conditional prediction.
-        threshold: similarity above which the guidance acts.
-        neighbour: position of the nearest training item in the index.
-        acted: whether the guidance acted.
-        s1, s2: scales of despecification and deduplication at this similarity, applied where `acted`.
-    """
-
-    sigma: float
-    similarity: list[float] | None = None
-    threshold: list[float] | None = None
-    neighbour: list[int | None] | None = None
-    acted: list[bool] | None = None
-    s1: list[float] | None = None
-    s2: list[float] | None = None
-
-
-class ClassifierFreeGuidance:
-    """Plain classifier-free guidance, both predictions in one batched call.
-
-    Args:
-        denoise: `denoise(x, sigma, conditioning) -> denoised`.
-        conditional, unconditional: conditionings of the prompts and of no prompt, one entry a sample.
-        guidance_scale: `s0`; 1 gives the conditional prediction.
-
-    Attributes:
-        trace: a `Step` for each call so far, with the noise level alone.
-    """
-
-    def __init__(
-        self,
-        denoise: Denoise,
-        conditional: Conditioning,
-        unconditional: Conditioning,
-        *,
-        guidance_scale: float,
-    ) -> None:
-        self.denoise = denoise
-        self.conditioning = type(conditional).cat([unconditional, conditional])
-        self.guidance_scale = guidance_scale
-        self.trace: list[Step] = []
-
-    @torch.no_grad()
-    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """Denoise x [batch, channels, frames] at the noise levels sigma [batch]."""
-        predictions = self.denoise(torch.cat([x, x]), torch.cat([sigma, sigma]), self.conditioning)
-        unconditional, conditional = predictions.chunk(2)
-        self.trace.append(Step(sigma=float(sigma[0])))
-        return amg.classifier_free(unconditional, conditional, self.guidance_scale)
 
 
 # A prediction is for a sample and a caption: the prompt, nothing, or (0 and up) that of an item in the index.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from unheard import amg
-from unheard.guidance.anti_memorization import Conditioning, Denoise, Step
+from unheard.guidance.step import Conditioning, Denoise, Step
 from unheard.settings import AttractionBasin
 
 

@@ -54,7 +54,7 @@ _HOMES = {"AddedSounds": "sounds", "Index": "memory", "Item": "memory", "add_sou
 
 
 def __getattr__(name: str) -> object:
-    """Import an export when it is first asked for: a worker that decodes needs neither torch nor the store."""
+    """Import an export when it is first asked for: a worker that decodes needs no torch and no store."""
     if name not in __all__:
         raise AttributeError(f"module 'unheard.index' has no attribute {name!r}")
     return getattr(import_module(f"unheard.index.{_HOMES.get(name, 'verbs')}"), name)

@@ -6,8 +6,8 @@ was rejected. `GUIDANCES` has them by name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol, Self
+from dataclasses import Field, dataclass, replace
+from typing import Any, ClassVar, Protocol, Self
 
 from unheard.errors import InputError
 from unheard.settings.checks import (
@@ -37,6 +37,7 @@ class Guidance(Protocol):
             help.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     kind: ClassVar[str]
     needs_index: ClassVar[bool]
 

@@ -1,0 +1,43 @@
+"""Plain classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598): nothing is steered away from."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from unheard import amg
+from unheard.guidance.step import Conditioning, Denoise, Step
+
+
+class ClassifierFreeGuidance:
+    """Plain classifier-free guidance, both predictions in one batched call.
+
+    Args:
+        denoise: `denoise(x, sigma, conditioning) -> denoised`.
+        conditional, unconditional: conditionings of the prompts and of no prompt, one entry a sample.
+        guidance_scale: `s0`; 1 gives the conditional prediction.
+
+    Attributes:
+        trace: a `Step` for each call so far, with the noise level alone.
+    """
+
+    def __init__(
+        self,
+        denoise: Denoise,
+        conditional: Conditioning,
+        unconditional: Conditioning,
+        *,
+        guidance_scale: float,
+    ) -> None:
+        self.denoise = denoise
+        self.conditioning = type(conditional).cat([unconditional, conditional])
+        self.guidance_scale = guidance_scale
+        self.trace: list[Step] = []
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Denoise x [batch, channels, frames] at the noise levels sigma [batch]."""
+        predictions = self.denoise(torch.cat([x, x]), torch.cat([sigma, sigma]), self.conditioning)
+        unconditional, conditional = predictions.chunk(2)
+        self.trace.append(Step(sigma=float(sigma[0])))
+        return amg.classifier_free(unconditional, conditional, self.guidance_scale)

@@ -1,0 +1,58 @@
+"""What all kinds of guidance share: what they wrap, and what they tell of each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+from torch import Tensor
+
+
+class Conditioning(Protocol):
+    """What a backbone makes of prompts, a batch of them."""
+
+    def __len__(self) -> int: ...
+
+    def select(self, samples: list[int]) -> Self: ...
+
+    @staticmethod
+    def cat(parts: Sequence[Any]) -> Any: ...
+
+
+Denoise = Callable[[Tensor, Tensor, Any], Tensor]
+
+
+class GuidanceWarning(UserWarning):
+    """The guidance runs, but not all of it can act."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happened in one denoising step; lists have one entry a sample, and are None under plain guidance.
+
+    Attributes:
+        sigma: noise level of the step.
+        similarity: cosine to the nearest training item, as the embedder hears the conditional prediction.
+        threshold: similarity above which the guidance acts.
+        neighbour: position of the nearest training item in the index.
+        acted: whether the guidance acted.
+        s1, s2: scales of despecification and deduplication at this similarity, applied where `acted`.
+    """
+
+    sigma: float
+    similarity: list[float] | None = None
+    threshold: list[float] | None = None
+    neighbour: list[int | None] | None = None
+    acted: list[bool] | None = None
+    s1: list[float] | None = None
+    s2: list[float] | None = None
+
+
+class Denoiser(Protocol):
+    """A guidance around a model's denoiser, for one trajectory; the sampler never learns what is in it."""
+
+    trace: list[Step]
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Denoise x [batch, channels, frames] at the noise levels sigma [batch]."""
