@@ -34,6 +34,13 @@ class Conditioning:
             torch.cat([part.global_states for part in parts]),
         )
 
+    def blended(self, other: Conditioning, share: float) -> Conditioning:
+        """Between the two, sample by sample: `share` of this one and the rest of the other, 0 to 1."""
+        return Conditioning(
+            torch.lerp(other.cross_attention, self.cross_attention, share),
+            torch.lerp(other.global_states, self.global_states, share),
+        )
+
     def select(self, samples: Tensor | Sequence[int]) -> Conditioning:
         """The samples with these numbers, in this order; a number may come more than once."""
         chosen = torch.as_tensor(samples, dtype=torch.long, device=self.cross_attention.device)

@@ -29,15 +29,15 @@ class Candidates:
         wording = [normalised(caption) for caption in index.prompts]
         often = Counter(wording)
         said = trajectory.embedder.embed_text(list(batch.prompts)).to(trajectory.backbone.device)
-        fits, near = index.search(said, k=4 * count)
-        # By how well the item fits the prompt as it is heard, and as its caption reads.
+        _, near = index.search(said, k=4 * count)
+        # Of the items that sound like the prompt, first those whose captions read like it.
         reads = torch.stack(
             [
                 trajectory.embedder.embed_text([index.prompts[p] or " " for p in some]).to(said) @ prompt
                 for some, prompt in zip(near.tolist(), said, strict=True)
             ]
         )
-        self._near = near.gather(1, (fits + reads).argsort(dim=1, descending=True))
+        self._near = near.gather(1, reads.argsort(dim=1, descending=True))
         self.ways = [
             [p for p in some if wording[p] and often[wording[p]] == 1 and wording[p] != normalised(prompt)]
             for prompt, some in zip(batch.prompts, self._near.tolist(), strict=True)

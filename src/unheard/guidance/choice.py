@@ -49,7 +49,7 @@ def _detour(settings: Detour, trajectory: Trajectory) -> Denoiser:
         frames=trajectory.frames,
         find=candidates.find,
         ways=candidates.ways,
-        encode_neighbours=trajectory.encode_neighbours,
+        encode_captions=trajectory.encode_captions,
     )
 
 

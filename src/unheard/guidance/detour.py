@@ -3,8 +3,9 @@
 The gate is asked in latent space: the conditional prediction `D_c` is correlated with the latents of a few
 training items at the best time shift, by FFT. No decoding, no embedder and no gradient is in the loop. A
 prediction that is a recording shows in the first step already, in full noise. Where the gate opens, the
-sample goes on under the next of its ways (neighbouring captions); where that copies as well, under the
-one after it. It never comes back: under its old caption the trajectory would fall into the recording again.
+sample goes on under the caption nearest to its prompt that the training set has but once, with a share of
+the prompt's conditioning blended in; where that copies as well, under that caption alone, then under the one
+after it. It never comes back: under its old caption the trajectory would fall into the recording again.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ class DetourDenoiser:
         denoise: `denoise(x, sigma, conditioning) -> denoised`.
         conditional, unconditional: conditionings of the prompts and of no prompt, one entry a sample.
         guidance_scale: of classifier-free guidance.
-        settings: the threshold.
+        settings: the threshold, and the share of the prompt.
         frames: frames of latents that the requested duration covers.
         find: the first prediction of every sample [batch, channels, frames] to each one's candidates: their
             positions in the index, and their latents, each [channels, its frames].
         ways: for each sample, positions of the items whose captions are tried, in this order.
-        encode_neighbours: positions to the conditioning of these items' captions.
+        encode_captions: positions to the conditioning of these items' captions, with the timing asked for.
 
     Attributes:
         trace: a `Step` for each call; `similarity` is the correlation before anything was left, `neighbour`
@@ -52,18 +53,21 @@ class DetourDenoiser:
         frames: int,
         find: Callable[[Tensor], list[tuple[list[int], list[Tensor]]]],
         ways: Sequence[Sequence[int]],
-        encode_neighbours: Callable[[list[int]], Any],
+        encode_captions: Callable[[list[int]], Any],
     ) -> None:
         self.denoise = denoise
         self.guidance_scale = guidance_scale
         self.settings = settings
         self.frames = frames
         self.find = find
-        self.encode_neighbours = encode_neighbours
+        self.encode_captions = encode_captions
         self.trace: list[Step] = []
         self._unconditional = unconditional
-        self._caption: list[Any] = [conditional.select([sample]) for sample in range(len(conditional))]
-        self._ways = [list(some) for some in ways]
+        self._prompt: list[Any] = [conditional.select([sample]) for sample in range(len(conditional))]
+        self._caption = list(self._prompt)
+        self._ways = [
+            [(way, share) for place, way in enumerate(some) for share in self._shares(place)] for some in ways
+        ]
         self._left = [False] * len(conditional)
         self._candidates: list[tuple[list[int], list[Tensor]]] = []
 
@@ -79,7 +83,8 @@ class DetourDenoiser:
         copies = [sample for sample, (value, _) in enumerate(asked) if value > self.settings.threshold]
         while turning := [sample for sample in copies if self._ways[sample]]:
             for sample in turning:
-                self._caption[sample] = self.encode_neighbours([self._ways[sample].pop(0)])
+                way, share = self._ways[sample].pop(0)
+                self._caption[sample] = self._prompt[sample].blended(self.encode_captions([way]), share)
                 self._left[sample] = True
             captions = type(self._unconditional).cat([self._caption[sample] for sample in turning])
             conditional[turning] = self.denoise(x[turning], sigma[turning], captions)
@@ -98,6 +103,10 @@ class DetourDenoiser:
             )
         )
         return amg.classifier_free(unconditional, conditional, self.guidance_scale)
+
+    def _shares(self, place: int) -> tuple[float, ...]:
+        """Shares of the prompt under a sample's `place`-th way: the first one is also tried without any."""
+        return (self.settings.prompt_share, 0.0) if place == 0 and self.settings.prompt_share else (0.0,)
 
     def _ask(self, sample: int, denoised: Tensor) -> tuple[float, int | None]:
         """The highest correlation of a prediction with its candidates, and which; 0 and None without any."""

@@ -69,6 +69,12 @@ class Trajectory:
         """Waveforms at the model's rate to unit vectors [batch, dimension]; differentiable."""
         return self.embedder.embed_audio(waveform, self.backbone.sample_rate)
 
+    def encode_captions(self, positions: list[int]) -> Conditioning:
+        """The conditioning of the captions of items of the index, with the timing of what is made here."""
+        start, total = self.request.start, self.request.start + self.request.duration
+        captions = [self.index.prompts[position] for position in positions]
+        return self.backbone.encode(captions, [start] * len(captions), [total] * len(captions))
+
     def encode_neighbours(self, positions: list[int]) -> Conditioning:
         """The conditioning of the captions and timings of items of the index."""
         index = self.index

@@ -161,6 +161,7 @@ class Detour:
 
     Attributes:
         threshold: correlation of the latents with a candidate's above which the caption is left, 0 to 1.
+        prompt_share: share of the prompt's conditioning that is kept beside the neighbouring caption's, 0 to 1.
         candidates: training items that a sound is compared with, at least 1.
 
     Raises:
@@ -173,15 +174,18 @@ class Detour:
     saves_memory: ClassVar[str | None] = None
 
     threshold: float = 0.45
+    prompt_share: float = 0.2
     candidates: int = 64
 
     def __post_init__(self) -> None:
         require_between("threshold", self.threshold, 0.0, 1.0)
+        require_between("prompt_share", self.prompt_share, 0.0, 1.0)
         require_whole("candidates", self.candidates, 1)
 
     def stronger(self, attempt: int) -> Detour:
-        """The threshold less `THRESHOLD_STEP * attempt`, 0 at the least."""
-        return replace(self, threshold=max(self.threshold - THRESHOLD_STEP * attempt, 0.0))
+        """The threshold less `THRESHOLD_STEP * attempt`, 0 at the least, and nothing kept of the prompt."""
+        threshold = max(self.threshold - THRESHOLD_STEP * attempt, 0.0)
+        return replace(self, threshold=threshold, prompt_share=0.0 if attempt else self.prompt_share)
 
 
 GUIDANCES: dict[str, type[Guidance]] = {
