@@ -3,9 +3,9 @@
 The gate is asked in latent space: the conditional prediction `D_c` is correlated with the latents of a few
 training items at the best time shift, by FFT. No decoding, no embedder and no gradient is in the loop. A
 prediction that is a recording shows in the first step already, in full noise. Where the gate opens, the
-sample goes on under the caption nearest to its prompt that the training set has but once, with a share of
-the prompt's conditioning blended in; where that copies as well, under that caption alone, then under the one
-after it. It never comes back: under its old caption the trajectory would fall into the recording again.
+sample goes on under the caption nearest to its prompt that the training set has but once, blended with the
+prompt's conditioning: with the largest share of it, in tenths, that does not copy. Where even that caption
+alone copies, the next one is taken. It never comes back: under its old caption the trajectory would fall into the recording again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class DetourDenoiser:
         denoise: `denoise(x, sigma, conditioning) -> denoised`.
         conditional, unconditional: conditionings of the prompts and of no prompt, one entry a sample.
         guidance_scale: of classifier-free guidance.
-        settings: the threshold, and the share of the prompt.
+        settings: the threshold, and the largest share of the prompt.
         frames: frames of latents that the requested duration covers.
         find: the first prediction of every sample [batch, channels, frames] to each one's candidates: their
             positions in the index, and their latents, each [channels, its frames].
@@ -104,9 +104,10 @@ class DetourDenoiser:
         )
         return amg.classifier_free(unconditional, conditional, self.guidance_scale)
 
-    def _shares(self, place: int) -> tuple[float, ...]:
-        """Shares of the prompt under a sample's `place`-th way: the first one is also tried without any."""
-        return (self.settings.prompt_share, 0.0) if place == 0 and self.settings.prompt_share else (0.0,)
+    def _shares(self, place: int) -> list[float]:
+        """Shares of the prompt under a sample's `place`-th way: falling under the first one, then none."""
+        tenths = round(10 * self.settings.prompt_share) if place == 0 else 0
+        return [tenth / 10 for tenth in range(tenths, -1, -1)]
 
     def _ask(self, sample: int, denoised: Tensor) -> tuple[float, int | None]:
         """The highest correlation of a prediction with its candidates, and which; 0 and None without any."""

@@ -161,7 +161,8 @@ class Detour:
 
     Attributes:
         threshold: correlation of the latents with a candidate's above which the caption is left, 0 to 1.
-        prompt_share: share of the prompt's conditioning that is kept beside the neighbouring caption's, 0 to 1.
+        prompt_share: largest share of the prompt's conditioning that is blended with the neighbouring caption's,
+            in tenths, 0 to 0.9.
         candidates: training items that a sound is compared with, at least 1.
 
     Raises:
@@ -173,13 +174,13 @@ class Detour:
     needs_captions: ClassVar[bool] = True
     saves_memory: ClassVar[str | None] = None
 
-    threshold: float = 0.45
-    prompt_share: float = 0.2
+    threshold: float = 0.5
+    prompt_share: float = 0.5
     candidates: int = 64
 
     def __post_init__(self) -> None:
         require_between("threshold", self.threshold, 0.0, 1.0)
-        require_between("prompt_share", self.prompt_share, 0.0, 1.0)
+        require_between("prompt_share", self.prompt_share, 0.0, 0.9)
         require_whole("candidates", self.candidates, 1)
 
     def stronger(self, attempt: int) -> Detour:
