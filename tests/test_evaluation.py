@@ -15,8 +15,8 @@ import pytest
 import soundfile
 import torch
 from click.testing import CliRunner
-from lab.split import FIRST_SEED, split
 
+from lab.split import FIRST_SEED, split
 from unheard.cli import main
 from unheard.errors import InputError
 from unheard.evaluation import held_out, run, summary

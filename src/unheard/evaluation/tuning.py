@@ -1,7 +1,7 @@
 """Searches settings by Optuna: replication against adherence against time; resumes.
 
 A trial is a setting, run on all prompts and seeds of the experiment like any other; its batches lie in
-`parts` and are not made again. Trials lie in `trials.db`, so that a stop loses no more than the batch at hand.
+`parts` and are not made again. Trials lie in `trials.db`, so that a stop loses one batch at the most.
 """
 
 from __future__ import annotations
