@@ -4,8 +4,8 @@
     python benchmarks/build.py --sounds 24 --published-size     # a CLAP as large as laion/clap-htsat-unfused
 
 Sounds are rendered on the spot: bursts of noise and decaying tones, 4 s, stereo, 44.1 kHz, as FLAC; ten
-times as many are ten names for each. Measured in processes of their own: the embedder alone (the same files, decoded
-beforehand, in the same batches), and the building, with all that belongs to it: starting the workers,
+times as many are ten names for each. Measured in processes of their own: the embedder alone (the same files,
+decoded beforehand, in the same batches), and the building, with all that belongs to it: starting the workers,
 decoding, resampling, hashing, committing. Memory is that of the process that embeds and writes.
 """
 

@@ -1,8 +1,9 @@
 """Stable Audio Open 1.0 and LAION's CLAP at their published sizes with random weights: for times and memory.
 
 The numbers are those of the published `model_config.json` as diffusers' `scripts/convert_stable_audio.py`
-carries them over: a transformer of 1.06 billion parameters, an autoencoder of 156 million, T5-base for text. Those
-of CLAP are transformers' defaults, which are laion/clap-htsat-unfused's: 153 million parameters, 10 s at 48 kHz.
+carries them over: a transformer of 1.06 billion parameters, an autoencoder of 156 million, T5-base for
+text. Those of CLAP are transformers' defaults, which are laion/clap-htsat-unfused's: 153 million parameters,
+10 s at 48 kHz.
 """
 
 from __future__ import annotations

@@ -1,37 +1,72 @@
-"""An experiment on the random small world: matched, resumable, made again, with one bad prompt."""
+"""Experiments on the random small world: matched, resumable, made again, searched, with one bad prompt."""
 
 from __future__ import annotations
 
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 import torch
 from click.testing import CliRunner
 
+from lab.split import FIRST_SEED, split
 from unheard.cli import main
 from unheard.errors import InputError
-from unheard.evaluation import run
+from unheard.evaluation import held_out, run, summary
 from unheard.evaluation.experiment import Experiment
+from unheard.evaluation.metrics import memory
 
-SECONDS = 1.0
+EXPERIMENTS = sorted((Path(__file__).parent.parent / "experiments").glob("*.toml"))
+
+DIES_WRITING_ITS_THIRD_PART = """
+import os, signal, sys
+import unheard.files
+replace, parts = os.replace, []
+def dying(source, target):
+    if "parts" in str(target):
+        parts.append(target)
+        if len(parts) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+    replace(source, target)
+unheard.files.os.replace = dying
+from unheard.cli import main
+main(sys.argv[1:])
+"""
+
+
+def write_noise(folder: Path, names: list[str]) -> None:
+    folder.mkdir()
+    for number, name in enumerate(names):
+        noise = torch.rand(24_000, generator=torch.Generator().manual_seed(number)) - 0.5
+        soundfile.write(folder / f"{name}.wav", noise.numpy(), 16_000)
 
 
 @pytest.fixture
 def file(tmp_path: Path, tiny_model_folder: Path) -> Path:
-    references = tmp_path / "references"
-    references.mkdir()
-    for number in range(2):
-        noise = torch.rand(24_000, generator=torch.Generator().manual_seed(number)) - 0.5
-        soundfile.write(references / f"train_{number:02d}.wav", noise.numpy(), 16_000)
+    write_noise(tmp_path / "references", ["train_00", "train_01"])
+    write_noise(tmp_path / "unseen", ["a", "b", "c"])
     path = tmp_path / "experiment.toml"
     path.write_text(
         f'model = "{tiny_model_folder}"\nreferences = "references"\njudge = "{tiny_model_folder}/guide"\n'
+        'held_out = "unseen"\n'
         "seeds = {first = 5, count = 2}\nbatch = 2\n[base]\nnum_inference_steps = 2\n"
         '[settings.none]\nguidance = "none"\n[settings.c1]\nguidance = {kind = "amg", c2 = 0, c3 = 0}\n'
         '[[prompts]]\nlist = ["A bright bell", "", "A slow piano melody"]\n'
     )
     return path
+
+
+def measured(out: Path) -> run.pa.Table:
+    """The rows, without what a clock or the system says."""
+    table = run.pq.read_table(out / "generations.parquet")
+    return table.drop_columns(["seconds", "judging_seconds", "peak_memory"])
 
 
 def test_an_experiment_resumes_and_is_made_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,9 +97,7 @@ def test_an_experiment_resumes_and_is_made_again(file: Path, monkeypatch: pytest
     assert CliRunner().invoke(main, [*arguments, str(other)]).exit_code == 130
     assert CliRunner().invoke(main, [*arguments, str(other)]).exit_code == 2
     assert len(calls) == 5  # four batches, each made once, and one stop
-    resumed = run.pq.read_table(other / "generations.parquet")
-    measured = [name for name in table.column_names if "seconds" not in name]
-    assert resumed.select(measured) == table.select(measured)
+    assert measured(other) == measured(out)
     assert "the same audio" in CliRunner().invoke(main, ["evaluate", "--again", str(out), "3"]).output
 
 
@@ -76,4 +109,144 @@ def test_a_misspelt_key_names_the_nearest(tmp_path: Path, wrong: str, right: str
     path = tmp_path / "wrong.toml"
     path.write_text(f"{wrong}\n[settings.none]\n[[prompts]]\nlist = ['A bell']\n")
     with pytest.raises(InputError, match=f"did you mean '{right}"):
+        Experiment.read(path)
+
+
+def test_a_killed_evaluation_resumes_to_the_same_rows(file: Path) -> None:
+    out, other = file.parent / "out", file.parent / "other"
+    died = subprocess.run(
+        [sys.executable, "-c", DIES_WRITING_ITS_THIRD_PART, "evaluate", str(file), "--out", str(out)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    kept = {path: path.stat().st_mtime_ns for path in (out / "parts").glob("*.parquet")}
+    assert len(kept) == 2
+    assert not (out / "generations.parquet").exists()
+    for folder in (out, other):
+        assert CliRunner().invoke(main, ["evaluate", str(file), "--out", str(folder)]).exit_code == 2
+    assert kept == {path: path.stat().st_mtime_ns for path in kept}
+    assert measured(out) == measured(other)
+
+
+def test_sets_are_compared_with_sounds_held_out(file: Path) -> None:
+    results = run.evaluate(Experiment.read(file), file.parent / "out")
+    assert results.held_out is not None
+    assert len(results.held_out) == 3
+    entries = {
+        (each["setting"], each["group"], each["metric"]): each
+        for each in summary.summarise(results.table, "none", results.held_out)
+    }
+    distance = entries["c1", "all", "kernel_audio_distance"]
+    assert distance["low"] <= distance["high"]
+    assert entries["none", "all", "kernel_audio_distance"]["difference"] == 0
+    assert entries["none", "all", "frechet_audio_distance"]["value"] > 0
+    without = summary.summarise(results.table, "none")
+    assert {each["value"] for each in without if "audio_distance" in each["metric"]} == {None}
+
+
+def test_held_out_sounds_are_those_of_a_folder_or_of_the_judges_index(
+    tmp_path: Path, tiny_model_folder: Path
+) -> None:
+    judge = run.load_embedder(tiny_model_folder / "guide")
+    assert held_out.embed(str(tiny_model_folder / "index.json"), judge, tmp_path).shape == (12, 16)
+    write_noise(tmp_path / "sounds", ["a", "b"])
+    heard = held_out.embed(str(tmp_path / "sounds"), judge, tmp_path)
+    np.testing.assert_allclose(np.linalg.norm(heard, axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(held_out.embed(str(tmp_path / "sounds"), judge, tmp_path), heard)
+    (tmp_path / "sounds" / "a.wav").unlink()
+    with pytest.raises(InputError, match="holds 1 held-out"):
+        held_out.embed(str(tmp_path / "sounds"), judge, tmp_path)
+
+
+def test_peak_memory_forgets_what_was_held_before() -> None:
+    cpu = torch.device("cpu")
+    if not memory.reset_peak(cpu):
+        pytest.skip("this system does not reset the high-water mark")
+    before = memory.peak(cpu)
+    held = np.ones(40_000_000)
+    at_most = memory.peak(cpu)
+    assert before is not None
+    assert at_most is not None
+    assert at_most > before + held.nbytes / 2
+    del held
+    assert memory.reset_peak(cpu)
+    later = memory.peak(cpu)
+    assert later is not None
+    assert later < at_most - 100_000_000
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_experiment_that_is_shipped_can_be_read(path: Path) -> None:
+    experiment = Experiment.read(path)
+    assert not experiment.refused
+    assert experiment.settings or experiment.search
+
+
+@pytest.mark.parametrize(("name", "side"), [("ablation", "report"), ("tune", "development")])
+def test_experiments_keep_to_their_half(name: str, side: str) -> None:
+    experiment = Experiment.read(next(path for path in EXPERIMENTS if path.stem == name))
+    halves = split()
+    captions = {*halves[side]["memorised"], *halves[side]["ordinary"]}
+    assert {prompt.text for prompt in experiment.prompts} <= captions
+    assert {*halves[side]["memorised"]} <= {prompt.text for prompt in experiment.prompts}
+    assert experiment.seeds[0] == FIRST_SEED[side]
+    other = halves["development" if side == "report" else "report"]
+    assert not captions & {*other["memorised"], *other["ordinary"]}
+    assert experiment.seeds[-1] - FIRST_SEED[side] < abs(other["first_seed"] - FIRST_SEED[side])
+
+
+def test_tuning_resumes_and_its_presets_are_taken(file: Path, tiny_model_folder: Path) -> None:
+    pytest.importorskip("optuna")
+    text = file.read_text()
+    searched = file.with_name("search.toml")
+    searched.write_text(
+        text[: text.index("[settings.none]")]
+        + "[search.amg]\nguidance_scale = {low = 1.5, high = 4}\n[search.amg.guidance]\nkind = 'amg'\n"
+        "c1 = {low = 0, high = 8}\nc2 = 0\nc3 = 0\nlambda_min = [-1.0, 0.5]\n"
+        "[search.basin.guidance]\nkind = 'basin'\nlatest = {low = 0.5, high = 50.0, log = true}\n"
+        "[[prompts]]\nlist = ['A bright bell']\n"
+    )
+    out = file.parent / "out"
+    for trials in (2, 3):
+        result = CliRunner().invoke(main, ["tune", str(searched), "--trials", str(trials), "--out", str(out)])
+        assert result.exit_code == 0, result.output
+    assert "trial 3 of 3" in result.output
+    assert "trial 2 of 3" not in result.output
+    rows = list(csv.DictReader((out / "trials.csv").open()))
+    assert len(rows) == 3
+    assert (out / "front.png").is_file()
+    presets = sorted((out / "presets").iterdir())
+    assert [row["trial"] for row in rows if row["front"] == "True"]
+    assert {f"trial-{row['trial']}.json" for row in rows if row["front"] == "True"} == {
+        p.name for p in presets
+    }
+    sound = file.parent / "sound.wav"
+    taken = CliRunner().invoke(
+        main, ["generate", "A bright bell", "--model", str(tiny_model_folder), "--preset", str(presets[0]),
+               "--output", str(sound)],
+    )  # fmt: skip
+    assert taken.exit_code == 0, taken.output
+    preset, record = json.loads(presets[0].read_text()), json.loads(sound.with_suffix(".json").read_text())
+    assert record["guidance"] == preset["guidance"]
+    assert record["sampling"]["num_inference_steps"] == 2
+    refused = CliRunner().invoke(main, ["tune", str(file), "--trials", "1", "--out", str(file.parent / "no")])
+    assert refused.exit_code == 2
+    assert "nothing to search" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("space", "problem"),
+    [
+        ("guidance_scale = {low = 3, hihg = 4}", "did you mean 'high'"),
+        ("guidance_scale = {low = 4, high = 3}", "is empty"),
+        ("guidance_scale = {low = -4, high = 3}", "at least 0"),
+        ("guidance = {kind = 'amg', c1 = []}", "choice is empty"),
+        ("guidance = {kind = 'amg', lambda_min = {low = 0.1, high = 0.9}}", "above lambda_max"),
+        ("guidance = {kind = 'amg', c3 = {low = 0, high = 9, log = true}}", "low above 0"),
+    ],
+)
+def test_a_wrong_space_is_found_out_before_any_trial(tmp_path: Path, space: str, problem: str) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(f"[search.a]\n{space}\n[[prompts]]\nlist = ['A bell']\n")
+    with pytest.raises(InputError, match=problem):
         Experiment.read(path)

@@ -10,13 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import cdist, pdist
 
 from unheard.errors import InputError
 from unheard.evaluation import bootstrap
 from unheard.evaluation.metrics.diversity import mean_pairwise_distance
 from unheard.evaluation.metrics.frechet import frechet_audio_distance
-from unheard.evaluation.metrics.kernel import kernel_audio_distance, median_distance
+from unheard.evaluation.metrics.kernel import (
+    kernel_audio_distance,
+    kernel_audio_distances,
+    median_distance,
+)
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
 
 CASES = json.loads((Path(__file__).parent / "fixtures" / "distances.json").read_text())
@@ -64,6 +68,23 @@ def test_kernel_distance_of_shifted_gaussians_is_the_closed_form_on_the_mean() -
         for i in range(400)
     ]
     assert abs(np.mean(unmoved)) < 4 * stats.sem(unmoved)
+
+
+def test_kernel_distances_of_draws_are_those_of_the_sounds_drawn() -> None:
+    sounds, reference, groups = normal(0, 7, 4), normal(1, 9, 4), np.array([0, 0, 1, 2, 2, 2, 3])
+    drawn = np.array([[1, 1, 1, 1], [0, 1, 1, 2], [2, 0, 2, 0], [0, 0, 0, 1]])
+    found = kernel_audio_distances(sounds, reference, groups, drawn)
+    assert found[0] == pytest.approx(kernel_audio_distance(sounds, reference))
+    width = median_distance(reference)
+    for number in (1, 2):
+        taken = [s for s, group in enumerate(groups) for _ in range(drawn[number, group])]
+        kernel = np.exp(-(cdist(sounds[taken], sounds[taken]) ** 2) / (2 * width**2))
+        own = np.mean([kernel[a, b] for a in range(len(taken)) for b in range(len(taken))
+                       if taken[a] != taken[b]])  # fmt: skip
+        known = np.exp(-(pdist(reference) ** 2) / (2 * width**2)).mean()
+        between = np.exp(-(cdist(sounds[taken], reference) ** 2) / (2 * width**2)).mean()
+        assert found[number] == pytest.approx(100 * (own + known - 2 * between))
+    assert np.isnan(found[3])
 
 
 @settings(max_examples=20, deadline=None)

@@ -30,7 +30,7 @@ def threshold(sigma: Tensor, lambda_min: float, lambda_max: float) -> Tensor:
     return lambda_min + (lambda_max - lambda_min) * alpha_bar(sigma) ** 2
 
 
-def classifier_free(unconditional: Tensor, conditional: Tensor, s0: float) -> Tensor:
+def classifier_free(unconditional: Tensor, conditional: Tensor, s0: float | Tensor) -> Tensor:
     """Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598): `D_u + s0 (D_c - D_u)`."""
     return unconditional + s0 * (conditional - unconditional)
 

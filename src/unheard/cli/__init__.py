@@ -9,6 +9,7 @@
     show       progress on stderr and what came out
     exits      the exit codes
     index      `unheard index` and its commands
+    tune       `unheard tune`
     machine    `unheard doctor`, `unheard models`
 
 torch and the model libraries are imported inside the commands that need them, never up here.
@@ -24,7 +25,7 @@ from typing import Any, NoReturn
 import click
 
 from unheard import __version__
-from unheard.cli import audit, evaluate, exits, generate, index, machine
+from unheard.cli import audit, evaluate, exits, generate, index, machine, tune
 from unheard.errors import RejectedError, UnheardError
 
 
@@ -72,7 +73,8 @@ def main() -> None:
 
 
 for command in (
-    generate.generate, audit.audit, evaluate.evaluate, index.index, machine.doctor, machine.models,
+    generate.generate, audit.audit, evaluate.evaluate, tune.tune, index.index, machine.doctor,
+    machine.models,
 ):  # fmt: skip
     main.add_command(command)
 

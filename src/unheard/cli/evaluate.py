@@ -49,12 +49,13 @@ def evaluate(experiment: str | None, out: str | None, again: tuple[str, str] | N
         left = f", {(time.monotonic() - began) / made * (total - done) / 60:.1f} min left" if made else ""
         click.echo(f"generations: {done:,} of {total:,}{left}", err=True)
 
-    table = run.evaluate(asked, Path(out), show)
-    click.echo(summary.write(table, asked.baseline, asked.refused, Path(out)), nl=False)
+    results = run.evaluate(asked, Path(out), show)
+    table, entries = results.table, summary.summarise(results.table, asked.baseline, results.held_out)
+    click.echo(summary.write(entries, table, asked.baseline, asked.refused, Path(out)), nl=False)
     try:
         from unheard.evaluation import plots
 
-        plots.draw(table, summary.summarise(table, asked.baseline), Path(out))
+        plots.draw(table, entries, Path(out))
     except InputError as error:
         click.echo(f"unheard: warning: {error}", err=True)
     failed = sum(error is not None for error in table["error"].to_pylist())

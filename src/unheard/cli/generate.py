@@ -14,6 +14,7 @@ import click
 
 from unheard import provenance
 from unheard.auditing import VERDICTS
+from unheard.cli.preset import Preset, read_preset
 from unheard.cli.prompts import read_prompts
 from unheard.cli.show import Reporter, describe, summary
 from unheard.errors import InputError
@@ -24,7 +25,6 @@ from unheard.settings import (
     GUIDANCES,
     SAMPLERS,
     Guidance,
-    describe_guidance,
     read_guidance,
 )
 
@@ -67,7 +67,7 @@ def _of_model(*names: str, help: str, **options: Any) -> Callable[[Any], Any]:
 @_of_model("--lambda-max", type=float, metavar="L", help="Similarity above which the guidance acts at last.")
 @_of_model("--dissimilarity-space", type=click.Choice(DISSIMILARITY_SPACES), help="What c3 is measured in.")
 @_of_model("--guidance", type=click.Choice([*GUIDANCES, "none"]), help="Kind of guidance.")
-@click.option("--preset", metavar="FILE", help="Guidance and its settings from a JSON file.")
+@click.option("--preset", metavar="FILE", help="Guidance and its settings from JSON, as `tune` writes it.")
 @click.option("--no-guidance", is_flag=True, default=None, help="Let training recordings come out.")
 @click.option("--model", metavar="MODEL", help="tiny, a folder or a hub id; see `models`.  [default: tiny]")
 @_of_model("--embedder", metavar="NAME", help="Folder or hub id of the CLAP that hears similarity.")
@@ -161,6 +161,7 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
     if given["no_guidance"] and weights:
         first = next(iter(weights)).replace("_", "-")
         raise click.UsageError(f"--no-guidance leaves nothing for --{first} to do: give one of the two")
+    preset = Preset() if given["preset"] is None else read_preset(given["preset"])
     if given["reject"] is None and given["retries"] is not None:
         raise click.UsageError("--retries has nothing to do without --reject: give both")
     with reporter.loading(given["model"] or "tiny"):
@@ -175,33 +176,36 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
             dtype=given["dtype"],
             embedder=given["embedder"],
         )
-        guidance = _guidance(given, weights, model.defaults.guidance)
+        guidance = _guidance(given, weights, preset, model.defaults.guidance)
         request = model.request(
             prompts,
             duration=given["duration"],
             start=given["start"] or 0.0,
             seed=0 if given["seed"] is None else given["seed"],
             batch=given["batch"],
-            negative_prompt=given["negative_prompt"],
+            negative_prompt=given["negative_prompt"] or preset.options.get("negative_prompt"),
             guidance=guidance,
             index=index,
             reject=given["reject"],
             retries=DEFAULT_RETRIES if given["retries"] is None else given["retries"],
             references=given["references"],
-            **{name: given[name] for name in SAMPLING_OPTIONS},
+            **{
+                name: preset.options.get(name) if given[name] is None else given[name]
+                for name in SAMPLING_OPTIONS
+            },
         )
     return model, request
 
 
 def _guidance(
-    given: dict[str, Any], weights: dict[str, Any], default: Guidance | None
+    given: dict[str, Any], weights: dict[str, Any], preset: Preset, default: Guidance | None
 ) -> Guidance | None:
     """What is asked for: a preset, a kind, weights of AMG, what a record says, or the model's own."""
     if given["no_guidance"] or given["guidance"] == "none":
         return None
     base = default if given.get("recorded") is None else read_guidance(given["recorded"])
-    if given["preset"] is not None:
-        base = _read_preset(Path(given["preset"]))
+    if preset.has_guidance:
+        base = preset.guidance
     elif given["guidance"] is not None and (base is None or base.kind != given["guidance"]):
         base = default if default is not None and default.kind == given["guidance"] else None
         base = read_guidance({"kind": given["guidance"]}) if base is None else base
@@ -211,17 +215,6 @@ def _guidance(
         first = next(iter(weights)).replace("_", "-")
         raise click.UsageError(f"--{first} belongs to --guidance amg, not to {given['guidance']}")
     return replace(base if isinstance(base, AMG) else AMG(), **weights)
-
-
-def _read_preset(path: Path) -> Guidance | None:
-    """The guidance in a file that `describe_guidance` would write."""
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the preset {path}: {error}") from error
-    if not isinstance(table, dict):
-        raise InputError(f"the preset {path} holds no JSON object: give {describe_guidance(AMG())}")
-    return read_guidance(table)
 
 
 def _fill_in(

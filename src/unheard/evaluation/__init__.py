@@ -1,4 +1,11 @@
 """The paper's experiment as a command: matched seeds, and witnesses that the guidance never saw.
 
-`metrics` holds the measures, one a file; `bootstrap` their intervals.
+experiment   what is compared, from a TOML file; `spelling` names what was meant by a wrong key
+prompts      captions to generate, and the halves for development and for report
+run          rows and sounds, batch by batch
+held_out     sounds that the model never saw
+metrics      the measures, one a file; `bootstrap` gives their intervals
+summary      rows to a table; `plots` to pictures
+space        settings with ranges in place of values
+tuning       a search in such spaces; `front` writes what it came to
 """

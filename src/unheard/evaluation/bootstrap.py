@@ -15,10 +15,10 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over prompts, and where it may lie; None where it was not measured.
+    """A measure over prompts, and where it may lie; None where it was not measured.
 
     Attributes:
-        value: the mean.
+        value: the mean, or another measure of the sounds of all prompts.
         low, high: its percentile interval of confidence `CONFIDENCE`; None for fewer than two prompts.
         prompts: how many were measured.
     """
@@ -47,7 +47,11 @@ def mean(values: np.ndarray, drawn: np.ndarray) -> Interval:
         return Interval(value, None, None, number)
     sums = drawn @ np.where(measured, values, 0.0)
     weights = drawn @ measured.astype(np.float64)
-    means = sums[weights > 0] / weights[weights > 0]
+    return around(value, sums[weights > 0] / weights[weights > 0], number)
+
+
+def around(value: float, values_of_draws: np.ndarray, prompts: int) -> Interval:
+    """The percentile interval of what was drawn, around a value; NaN is a draw that gives none."""
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return Interval(value, float(low), float(high), number)
+    low, high = np.nanquantile(values_of_draws, [tail, 1 - tail])
+    return Interval(value, float(low), float(high), prompts)

@@ -1,38 +1,32 @@
-"""The experiment file (TOML): models, settings as small differences from a base, prompts, seeds."""
+"""The experiment file (TOML): a model, settings as small differences from a base, prompts, seeds."""
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from unheard.errors import InputError
+from unheard.evaluation.prompts import Prompt, read_prompts
+from unheard.evaluation.space import SETTING_KEYS, check_space
 from unheard.evaluation.spelling import check_keys
-from unheard.models import Defaults
-from unheard.request import check_batch, check_prompt, seeds_for
+from unheard.models import Defaults, fetch
+from unheard.request import check_batch, seeds_for
 from unheard.settings import AMG, Sampling, describe_guidance, read_guidance
 
-KEYS = ("model", "base", "settings", "baseline", "prompts", "seeds", "batch", "judge", "references", "bound")
-SETTING_KEYS = (*(part.name for part in fields(Sampling)), "guidance", "negative_prompt")
-PROMPT_KEYS = ("set", "list", "file", "duplicates", "group", "select")
+KEYS = (
+    "model", "base", "settings", "search", "baseline", "prompts", "seeds", "batch", "judge", "references",
+    "held_out", "bound",
+)  # fmt: skip
 
-
-@dataclass(frozen=True)
-class Prompt:
-    """A caption, the group that it is summarised with, ids of its training items, seconds (None: default)."""
-
-    text: str
-    group: str
-    targets: tuple[str, ...] = ()
-    duration: float | None = None
+_SAMPLING = tuple(part.name for part in fields(Sampling))
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is to be compared.
+    """What is to be compared, or searched.
 
     Attributes:
         model: as `unheard.load` takes it.
@@ -45,7 +39,11 @@ class Experiment:
         batch: sounds at once.
         judge: an embedder that no guidance asks; None for the model's folder `judge`.
         references: recordings of the audit; None for the model's own.
+        held_out: recordings that the model never saw, a folder or an index made by the judge, for the
+            distances between sets; None leaves these unmeasured.
         bound: the verdict that counts as replication, with those worse.
+        search: like `settings`, with ranges and choices in place of values, for `unheard tune`; see
+            `unheard.evaluation.space`.
     """
 
     model: str
@@ -57,10 +55,12 @@ class Experiment:
     batch: int = 4
     judge: str | None = None
     references: str | None = None
+    held_out: str | None = None
     bound: str = "copy"
+    search: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, path: str | Path, folder_of: Any = None) -> Experiment:
+    def read(cls, path: str | Path) -> Experiment:
         """Read a file; paths in it are relative to it.
 
         Raises:
@@ -72,57 +72,59 @@ class Experiment:
         except (OSError, ValueError) as error:
             raise InputError(f"cannot read the experiment {path}: {error}") from error
         check_keys(table, KEYS, str(path))
-        base, several = table.get("base", {}), table.get("settings", {})
+        base = table.get("base", {})
         check_keys(base, SETTING_KEYS, f"{path}, base")
-        if not several:
+        settings, search = (
+            {
+                name: _merged(base, difference, f"{path}, {part}.{name}")
+                for name, difference in table.get(part, {}).items()
+            }
+            for part in ("settings", "search")
+        )
+        if not settings and not search:
             raise InputError(f"{path} has no settings: give at least one, such as [settings.none]")
-        for name, difference in several.items():
-            check_keys(difference, SETTING_KEYS, f"{path}, settings.{name}")
-        settings = {name: _merged(base, difference) for name, difference in several.items()}
         for options in settings.values():
-            Sampling(**{key: value for key, value in options.items() if key in _SAMPLING})
-            if options.get("guidance", {}).get("kind"):
-                read_guidance(options["guidance"])
-        baseline = table.get("baseline", "none" if "none" in settings else next(iter(settings)))
-        check_keys([baseline], list(settings), f"{path}, baseline")
-        from unheard.models import fetch
-
+            _check_values(options)
+        for name, space in search.items():
+            check_space(space, f"{path}, search.{name}")
+        baseline = table.get("baseline", "none" if "none" in settings else next(iter(settings), ""))
+        if settings:
+            check_keys([baseline], list(settings), f"{path}, baseline")
         model = table.get("model", "tiny")
-        prompts, refused = _prompts(table.get("prompts", []), place, fetch(model))
-        seeds = table.get("seeds", [0])
-        if isinstance(seeds, Mapping):
-            check_keys(seeds, ("first", "count"), f"{path}, seeds")
-            seeds = range(seeds.get("first", 0), seeds.get("first", 0) + seeds.get("count", 1))
-        checked = seeds_for(["seed"] * len(seeds), list(seeds))
-        if not checked or len(set(checked)) < len(checked):
-            raise InputError(f"{path}: seeds are {list(seeds)}: give different ones, at least one")
-        references = table.get("references")
+        prompts, refused = read_prompts(table.get("prompts", []), place, fetch(model))
+        references, held_out = (
+            None if table.get(key) is None else str(place.parent / table[key])
+            for key in ("references", "held_out")
+        )
         return cls(
-            model, settings, baseline, prompts, refused, checked,
-            check_batch(table.get("batch", 4), 1), table.get("judge"),
-            None if references is None else str(place.parent / references), table.get("bound", "copy"),
+            model, settings, baseline, prompts, refused, _seeds(table.get("seeds", [0]), path),
+            check_batch(table.get("batch", 4), 1), table.get("judge"), references, held_out,
+            table.get("bound", "copy"), search,
         )  # fmt: skip
 
     def options(self, setting: str, defaults: Defaults) -> dict[str, Any]:
         """What `Model.request` is asked for under a setting."""
-        options = dict(self.settings[setting])
-        table = options.get("guidance")
-        if table is None:
-            options["guidance"] = defaults.guidance
-        elif "kind" in table:
-            options["guidance"] = read_guidance(table)
-        else:
-            options["guidance"] = read_guidance({**describe_guidance(defaults.guidance), **table})
-        return options
+        return as_options(self.settings[setting], defaults)
 
 
-_SAMPLING = tuple(part.name for part in fields(Sampling))
+def as_options(setting: Mapping[str, Any], defaults: Defaults) -> dict[str, Any]:
+    """A setting with its guidance read: the model's own where there is none, or what is left of it."""
+    options = dict(setting)
+    table = options.get("guidance")
+    if table is None:
+        options["guidance"] = defaults.guidance
+    elif "kind" in table:
+        options["guidance"] = read_guidance(table)
+    else:
+        options["guidance"] = read_guidance({**describe_guidance(defaults.guidance), **table})
+    return options
 
 
-def _merged(base: Mapping[str, Any], difference: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(base: Mapping[str, Any], difference: Mapping[str, Any], where: str) -> dict[str, Any]:
     """A setting: the base, and what differs; of guidance of the same kind only the keys that differ."""
+    check_keys(difference, SETTING_KEYS, where)
     merged = {**base, **difference}
-    ours, theirs = (_table(part.get("guidance")) for part in (base, difference))
+    ours, theirs = (_table(part.get("guidance"), where) for part in (base, difference))
     if ours is not None and theirs is not None:
         same = "kind" not in theirs or theirs["kind"] == ours.get("kind", AMG.kind)
         merged["guidance"] = {**ours, **theirs} if same else theirs
@@ -131,53 +133,25 @@ def _merged(base: Mapping[str, Any], difference: Mapping[str, Any]) -> dict[str,
     return merged
 
 
-def _table(guidance: Any) -> dict[str, Any] | None:
+def _table(guidance: Any, where: str) -> dict[str, Any] | None:
+    if guidance is not None and not isinstance(guidance, str | dict):
+        raise InputError(f"{where}: guidance is {guidance!r}: give a kind, or a table with a kind")
     return {"kind": guidance} if isinstance(guidance, str) else guidance
 
 
-def _prompts(sources: Any, place: Path, model: Path) -> tuple[tuple[Prompt, ...], dict[str, str]]:
-    found: dict[str, Prompt] = {}
-    refused: dict[str, str] = {}
-    for source in sources:
-        check_keys(source, PROMPT_KEYS, f"{place}, prompts")
-        some = list(_of_source(source, place.parent, model))
-        if "select" in source:
-            bounds = [int(part) if part else None for part in str(source["select"]).split(":")]
-            some = some[slice(*bounds)]
-        for prompt in some:
-            try:
-                check_prompt(prompt.text)
-            except InputError as error:
-                refused[str(prompt.text)] = str(error)
-            else:
-                found.setdefault(prompt.text, prompt)
-    if not found:
-        raise InputError(
-            f"{place} has no prompt that can be generated: give [[prompts]] with a list or a set"
-        )
-    return tuple(found.values()), refused
+def _check_values(options: Mapping[str, Any]) -> None:
+    """Find out before any work whether a setting can be used."""
+    Sampling(**{key: value for key, value in options.items() if key in _SAMPLING})
+    if options.get("guidance", {}).get("kind"):
+        read_guidance(options["guidance"])
 
 
-def _of_source(source: Mapping[str, Any], folder: Path, model: Path) -> list[Prompt]:
-    group = source.get("group")
-    try:
-        if "list" in source:
-            return [Prompt(text, group or "listed") for text in source["list"]]
-        if "file" in source:
-            lines = (folder / source["file"]).read_text(encoding="utf-8").splitlines()
-            return [Prompt(line.strip(), group or source["file"]) for line in lines if line.strip()]
-        if "duplicates" in source:
-            clusters = json.loads((folder / source["duplicates"]).read_text(encoding="utf-8"))["clusters"]
-            return [Prompt(each["prompt"], group or each["kind"], tuple(each["ids"])) for each in clusters]
-        if source.get("set") == "memorised":
-            entries = json.loads((model / "memorised.json").read_text(encoding="utf-8"))
-            return [
-                Prompt(each["caption"], group or f"x{each['repetitions']}", tuple(each["items"]))
-                for each in entries
-            ]
-        if source.get("set") == "ordinary":
-            entries = json.loads((model / "prompts.json").read_text(encoding="utf-8"))["ordinary"]
-            return [Prompt(e["caption"], group or "ordinary", (), e["duration"]) for e in entries]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"prompts {dict(source)} cannot be read: {error}") from error
-    raise InputError(f"prompts {dict(source)}: give list, file, duplicates, or set = memorised or ordinary")
+def _seeds(given: Any, path: str | Path) -> tuple[int, ...]:
+    """A list of different seeds, or as many as asked for from the first one on."""
+    if isinstance(given, Mapping):
+        check_keys(given, ("first", "count"), f"{path}, seeds")
+        given = range(given.get("first", 0), given.get("first", 0) + given.get("count", 1))
+    seeds = seeds_for(["seed"] * len(given), list(given))
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise InputError(f"{path}: seeds are {list(given)}: give different ones, at least one")
+    return seeds

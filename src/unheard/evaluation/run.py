@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,11 @@ from unheard.auditing.at_hand import catalogue_at_hand, fingerprints_folder
 from unheard.auditing.witness import Witness
 from unheard.embedders import load_embedder
 from unheard.errors import GuidanceError, InputError, ModelError
-from unheard.evaluation.experiment import Experiment, Prompt
+from unheard.evaluation import held_out
+from unheard.evaluation.experiment import Experiment, as_options
+from unheard.evaluation.metrics import memory
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
+from unheard.evaluation.prompts import Prompt
 from unheard.files import replacing
 from unheard.generate import load
 from unheard.models import fetch
@@ -36,7 +39,7 @@ SCHEMA = pa.schema(
     + [("replicated", pa.bool_()), ("replicated_target", pa.bool_()), ("acted", pa.int64())]
     + [(f"{ear}_{what}_similarity", pa.float64())
        for ear in ("guide", "judge") for what in ("target", "nearest", "replication")]
-    + [(name, pa.float64()) for name in ("score", "clap_score", "seconds", "judging_seconds")]
+    + [(name, pa.float64()) for name in ("score", "clap_score", "seconds", "judging_seconds", "peak_memory")]
     + [("embedding", pa.list_(pa.float32())), ("trace_similarity", pa.list_(pa.float64()))]
     + [("batch_prompts", pa.list_(pa.string())), ("batch_seeds", pa.list_(pa.int64())),
        ("duration", pa.float64()), ("error", pa.string())]
@@ -73,6 +76,15 @@ class Bench:
         self.heard = self._references()
         self.options = {name: experiment.options(name, defaults) for name in experiment.settings}
 
+    def add(self, name: str, setting: Mapping[str, Any]) -> None:
+        """One more setting, as a table."""
+        self.options[name] = as_options(setting, self.model.defaults)
+
+    def held_out(self, cache: Path) -> np.ndarray | None:
+        """The held-out sounds as the judge hears them; None where there are none, or no judge."""
+        place = self.experiment.held_out
+        return None if place is None or self.judge is None else held_out.embed(place, self.judge, cache)
+
     @torch.no_grad()
     def _references(self) -> np.ndarray:
         """The audit's references as the judge hears them, [references, dimension]."""
@@ -95,7 +107,7 @@ class Bench:
             "bound": self.experiment.bound,
         }
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self, settings: Sequence[str]) -> Iterator[Batch]:
         """All batches, seed by seed; the settings of a batch one after another."""
         experiment, identity = self.experiment, self.identity()
         pairs = [(prompt, seed) for seed in experiment.seeds for prompt in experiment.prompts]
@@ -103,7 +115,7 @@ class Bench:
             same = [pair for pair in pairs if pair[0].duration == duration]
             for start in range(0, len(same), experiment.batch):
                 prompts, seeds = zip(*same[start : start + experiment.batch], strict=True)
-                for setting in experiment.settings:
+                for setting in settings:
                     options = {**self.options[setting]}
                     options["guidance"] = describe_guidance(options["guidance"])
                     asked = [identity, setting, options, [asdict(p) for p in prompts], seeds]
@@ -113,7 +125,8 @@ class Bench:
     def generate(self, batch: Batch) -> list[Any]:
         return self.model.generate(
             [prompt.text for prompt in batch.prompts], seed=list(batch.seeds), batch=len(batch.prompts),
-            duration=batch.prompts[0].duration, **self.options[batch.setting],
+            duration=batch.prompts[0].duration, references=self.experiment.references,
+            **self.options[batch.setting],
         )  # fmt: skip
 
     def rows(self, batch: Batch, out: Path) -> list[dict[str, Any]]:
@@ -139,11 +152,13 @@ class Bench:
 
     @torch.no_grad()
     def _rows(self, batch: Batch, out: Path) -> list[dict[str, Any]]:
+        device = self.model.backbone.device
+        measurable = memory.reset_peak(device)
         began = time.perf_counter()
         sounds = self.generate(batch)
         generated = time.perf_counter()
+        held = memory.peak(device) if measurable else None
         rate, waveforms = sounds[0].sample_rate, torch.stack([sound.waveform for sound in sounds])
-        device = self.model.backbone.device
         heard = said = None
         if self.judge is not None:
             heard = self.judge.embed_audio(waveforms.to(device), rate).cpu().numpy()
@@ -168,8 +183,8 @@ class Bench:
                 if judged and prompt.targets else None,
                 "trace_similarity": [step.similarity for step in sound.trace],
             }  # fmt: skip
-            if guided is not None:
-                index, few = self.model.index, set(prompt.targets)
+            if guided is not None and (index := self.model.index) is not None:
+                few = set(prompt.targets)
                 places = [place for place, name in enumerate(index.ids) if name in few] if few else []
                 items = index.vectors(torch.tensor(places, dtype=torch.long)).cpu().numpy()
                 row |= _similarities("guide", guided[position], items, sound.nearest[0].similarity)
@@ -183,24 +198,50 @@ class Bench:
                 row |= _similarities("judge", heard[position], self.heard[own], nearest)
             rows.append(row)
         judging = time.perf_counter() - generated
-        cost = {"seconds": (generated - began) / len(rows), "judging_seconds": judging / len(rows)}
+        cost = {
+            "seconds": (generated - began) / len(rows), "judging_seconds": judging / len(rows),
+            "peak_memory": held,
+        }  # fmt: skip
         return [row | cost for row in rows]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The rows of an experiment, and the held-out sounds as the judge hears them, [sounds, dimension]."""
+
+    table: pa.Table
+    held_out: np.ndarray | None
 
 
 def evaluate(
     experiment: Experiment, out: Path, progress: Callable[[int, int], None] | None = None
-) -> pa.Table:
-    """Make what is not made yet, and write `generations.parquet` and `manifest.json` into a folder."""
-    (out / "parts").mkdir(parents=True, exist_ok=True)
-    (out / "sounds").mkdir(exist_ok=True)
+) -> Results:
+    """Make what is not made yet, and write `generations.parquet` and `manifest.json` into a folder.
+
+    Raises:
+        InputError: the experiment has no settings, or something it names cannot be used.
+    """
+    if not experiment.settings:
+        raise InputError("the experiment has nothing to compare: give [settings.NAME], or use unheard tune")
     bench = Bench(experiment)
-    batches = list(bench.batches())
-    total, done = sum(len(batch.prompts) for batch in batches), 0
+    make_folders(out)
+    unseen = bench.held_out(out)
     manifest = {
         "experiment": asdict(experiment), "identity": bench.identity(),
         "machine": provenance.machine(bench.model.backbone.device, bench.model.backbone.dtype),
     }  # fmt: skip
     _write(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+    table = make(bench, list(experiment.settings), out, progress)
+    _write(out / "generations.parquet", _parquet(table))
+    return Results(table, unseen)
+
+
+def make(
+    bench: Bench, settings: Sequence[str], out: Path, progress: Callable[[int, int], None] | None = None
+) -> pa.Table:
+    """The rows of some settings, in order; each batch is a file in `parts`, made only where it lacks."""
+    batches = list(bench.batches(settings))
+    total, done = sum(len(batch.prompts) for batch in batches), 0
     for batch in batches:
         part = out / "parts" / f"{batch.id}.parquet"
         if not part.is_file():
@@ -208,9 +249,20 @@ def evaluate(
         done += len(batch.prompts)
         if progress is not None:
             progress(done, total)
-    table = pa.concat_tables(pq.read_table(out / "parts" / f"{batch.id}.parquet") for batch in batches)
-    _write(out / "generations.parquet", _parquet(table))
-    return table
+    return pa.concat_tables(pq.read_table(out / "parts" / f"{batch.id}.parquet") for batch in batches)
+
+
+def make_folders(out: Path) -> None:
+    """The folder of results, with those of its parts and sounds.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        for name in ("parts", "sounds"):
+            (out / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write to {out}: {error.strerror}; choose another place") from error
 
 
 def again(out: Path, row: int) -> tuple[str, str]:

@@ -41,6 +41,41 @@ def kernel_audio_distance(
     return SCALE * (sum(within) - 2 * float(_kernel(first, second, width).mean()))
 
 
+def kernel_audio_distances(
+    sounds: np.ndarray, reference: np.ndarray, groups: np.ndarray, drawn: np.ndarray
+) -> np.ndarray:
+    """KAD for draws of groups of sounds, as the bootstrap over prompts asks for, `[draws]`.
+
+    A group that is drawn twice is there twice; a sound is paired with no copy of itself, or else every draw
+    would lie nearer to itself than the sounds do.
+
+    Args:
+        sounds: embeddings `[sounds, dimension]`.
+        reference: what they are compared with; its bandwidth and its own pairs are the same in every draw.
+        groups: the group of each sound, a column of `drawn`, `[sounds]`.
+        drawn: how often each group is in a draw, `[draws, groups]`.
+
+    Returns:
+        NaN for a draw with fewer than two sounds.
+
+    Raises:
+        InputError: as `kernel_audio_distance`.
+    """
+    first, second = validate(sounds, reference)
+    width = median_distance(second)
+    if not width > 0:
+        raise InputError(f"the kernel's bandwidth is {width}: more than half of the reference is one sound")
+    member = (groups[:, None] == np.arange(drawn.shape[1])).astype(np.float64)
+    within = _kernel(first, first, width)
+    np.fill_diagonal(within, 0.0)
+    pairs = np.outer(sizes := member.sum(axis=0), sizes) - np.diag(sizes)
+    across = member.T @ _kernel(first, second, width).mean(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        own = _quadratic(drawn, member.T @ within @ member) / _quadratic(drawn, pairs)
+        between = (drawn @ across) / (drawn @ sizes)
+    return SCALE * (own + _off_diagonal_mean(_kernel(second, second, width)) - 2 * between)
+
+
 def median_distance(embeddings: np.ndarray) -> float:
     """The median Euclidean distance between two different rows; of an even number the lower middle one."""
     rows, columns = np.triu_indices(len(embeddings), k=1)
@@ -57,6 +92,10 @@ def _squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """[sounds, others]; rounding never takes one below 0."""
     norms = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None]
     return (norms - 2 * first @ second.T).clip(min=0)
+
+
+def _quadratic(drawn: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    return ((drawn @ matrix) * drawn).sum(axis=1)
 
 
 def _off_diagonal_mean(square: np.ndarray) -> float:

@@ -1,0 +1,50 @@
+"""`--preset`: guidance and sampling from a JSON file, as `unheard tune` writes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from unheard.errors import InputError
+from unheard.settings import AMG, Guidance, Sampling, describe_guidance, read_guidance
+
+OPTIONS = (*(part.name for part in fields(Sampling)), "negative_prompt")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a file says; what is given on the command line overrides it.
+
+    Attributes:
+        has_guidance: whether it says anything of guidance.
+        guidance: the guidance; None for none, if `has_guidance`.
+        options: sampling options and the negative prompt by name.
+    """
+
+    has_guidance: bool = False
+    guidance: Guidance | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_preset(path: str | Path) -> Preset:
+    """Read `{"guidance": {"kind": ...}, "guidance_scale": ...}`, or the table of a guidance alone.
+
+    Raises:
+        InputError: unreadable, or a key or value that cannot be used.
+    """
+    try:
+        table = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the preset {path}: {error}") from error
+    if not isinstance(table, dict) or not table:
+        raise InputError(f"the preset {path} holds no settings: give {describe_guidance(AMG())}")
+    if not {"guidance", *OPTIONS} & set(table):
+        return Preset(True, read_guidance(table))
+    for key in table:
+        if key not in ("guidance", *OPTIONS):
+            raise InputError(f"unknown key {key!r} in the preset {path}: give guidance, {', '.join(OPTIONS)}")
+    guidance = table.pop("guidance", None)
+    return Preset(guidance is not None, None if guidance is None else read_guidance(guidance), table)

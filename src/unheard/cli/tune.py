@@ -1,0 +1,64 @@
+"""`unheard tune`: a search over settings to a front, and presets for `unheard generate`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from unheard.errors import InputError
+
+if TYPE_CHECKING:
+    from unheard.evaluation.tuning import Tried
+
+
+@click.command()
+@click.argument("experiment")
+@click.option("--out", metavar="FOLDER", required=True, help="Where trials and presets go; they are kept.")
+@click.option("--trials", type=int, default=60, metavar="N", show_default=True, help="Finished ones in all.")
+def tune(experiment: str, out: str, trials: int) -> None:
+    """Search settings that replay least, obey best and cost least, as an EXPERIMENT file (TOML) says.
+
+    Every trial is judged on all prompts and seeds of the file: give those that you will not report on. Writes
+    trials.csv, front.png, and a preset for each trial that no other beats in everything. It can be
+    interrupted and run again; trials that lie in --out count.
+
+    \b
+    Examples:
+      unheard tune experiments/tune.toml --trials 60 --out results/tune
+      unheard generate "A slow piano" --preset results/tune/presets/trial-12.json
+    """
+    if trials < 1:
+        raise InputError(f"trials is {trials}: give at least 1")
+    from unheard.evaluation.experiment import Experiment
+
+    asked = Experiment.read(experiment)
+    from unheard.evaluation import front, tuning
+    from unheard.models import fetch, read_defaults
+
+    began, before = time.monotonic(), [-1]
+
+    def show(done: int, last: Tried) -> None:
+        before[0] = done - 1 if before[0] < 0 else before[0]
+        left = (time.monotonic() - began) / (done - before[0]) * (trials - done) / 60
+        click.echo(f"trial {done:,} of {trials:,}: {_values(last)}, {left:.0f} min left", err=True)
+
+    tried, folder = tuning.tune(asked, trials, Path(out), show), Path(out)
+    presets = front.write(tried, read_defaults(fetch(asked.model)), folder)
+    try:
+        front.draw(tried, folder / "front.png")
+    except InputError as error:
+        click.echo(f"unheard: warning: {error}", err=True)
+    best = sorted((each for each in tried if each.best), key=lambda each: each.values["replicated"])
+    for each in best:
+        click.echo(f"{folder / 'presets' / f'trial-{each.number}.json'}: {_values(each)}")
+    click.echo(f"{len(presets)} of {len(tried)} trials are on the front; all are in {folder / 'trials.csv'}")
+    if asked.refused:
+        click.echo(f"unheard: warning: {len(asked.refused)} prompts cannot be generated", err=True)
+
+
+def _values(tried: Tried) -> str:
+    replicated, adherence, seconds = tried.values.values()
+    return f"{100 * replicated:.1f} % replicated, CLAP score {adherence:.3f}, {seconds:.1f} s a sound"

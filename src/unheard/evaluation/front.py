@@ -1,0 +1,94 @@
+"""What a search came to: a table of all trials, the front as a picture, a preset for each of its points."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from unheard.errors import InputError
+from unheard.evaluation.experiment import as_options
+from unheard.evaluation.tuning import OBJECTIVES, Tried
+from unheard.files import replacing
+from unheard.models import Defaults
+from unheard.settings import describe_guidance
+
+
+def write(tried: list[Tried], defaults: Defaults, out: Path) -> list[Path]:
+    """Write `trials.csv`, and `presets/trial-N.json` for the points of the front; gives back the latter.
+
+    A preset is what `unheard generate --preset` takes: the guidance with every setting, and what else was
+    set. Presets of trials that have left the front since an earlier run are taken away.
+    """
+    text = io.StringIO(newline="")
+    rows = [
+        {"trial": each.number, "front": each.best, **each.values, **_flat(each.setting)} for each in tried
+    ]
+    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)))
+    writer.writeheader()
+    writer.writerows(rows)
+    _write(out / "trials.csv", text.getvalue())
+
+    folder = out / "presets"
+    folder.mkdir(exist_ok=True)
+    for earlier in folder.glob("trial-*.json"):
+        earlier.unlink()
+    presets = []
+    for each in tried:
+        if each.best:
+            presets.append(folder / f"trial-{each.number}.json")
+            _write(presets[-1], json.dumps(preset(each.setting, defaults), indent=2) + "\n")
+    return presets
+
+
+def preset(setting: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
+    """A setting as `unheard generate --preset` takes it, with every value of its guidance."""
+    options = as_options(setting, defaults)
+    return {**options, "guidance": describe_guidance(options["guidance"])}
+
+
+def draw(tried: list[Tried], path: Path) -> None:
+    """Replication against adherence, the colour is time; what is on the front is ringed and numbered.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise InputError('pictures need matplotlib: pip install "unheard[evaluate]"') from error
+    replicated, adherence, seconds = ([each.values[name] for each in tried] for name in OBJECTIVES)
+    figure, axis = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
+    points = axis.scatter(replicated, adherence, c=seconds, cmap="viridis")
+    best = [each for each in tried if each.best]
+    axis.scatter(
+        [each.values["replicated"] for each in best],
+        [each.values["clap_score"] for each in best],
+        s=90, facecolors="none", edgecolors="black", label="front",
+    )  # fmt: skip
+    for each in best:
+        axis.annotate(
+            str(each.number), (each.values["replicated"], each.values["clap_score"]),
+            textcoords="offset points", xytext=(7, 4), fontsize=8,
+        )  # fmt: skip
+    figure.colorbar(points, label="seconds a sound")
+    axis.set(xlabel="replication rate (audit)", ylabel="CLAP score (judge)")
+    axis.legend(fontsize=8)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def _flat(setting: dict[str, Any]) -> dict[str, Any]:
+    """The values of a setting by name, those of the guidance among them."""
+    guidance = {f"guidance.{key}": value for key, value in setting.get("guidance", {}).items()}
+    return {**{key: value for key, value in setting.items() if key != "guidance"}, **guidance}
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as file:
+        file.write(text.encode())

@@ -1,0 +1,115 @@
+"""The prompts of an experiment: from a list, a file, duplicates of an index, or what a model brings."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from unheard.errors import InputError
+from unheard.evaluation.spelling import check_keys
+from unheard.request import check_prompt
+
+KEYS = ("set", "list", "file", "duplicates", "group", "half", "select")
+HALVES = ("development", "report")
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A caption, the group that it is summarised with, ids of its training items, seconds (None: default)."""
+
+    text: str
+    group: str
+    targets: tuple[str, ...] = ()
+    duration: float | None = None
+
+
+def read_prompts(
+    sources: Sequence[Mapping[str, Any]], file: Path, model: Path
+) -> tuple[tuple[Prompt, ...], dict[str, str]]:
+    """The prompts of the `[[prompts]]` of an experiment file, and why some cannot be generated.
+
+    Args:
+        sources: tables with one of `list`, `file`, `duplicates` or `set`; of each, `half` takes the captions
+            that settings are chosen on or those that are reported on, and then `select` a slice.
+        file: the experiment file, which paths are relative to.
+        model: the model's folder.
+
+    Raises:
+        InputError: an unknown key, a source that cannot be read, or no prompt at all.
+    """
+    found: dict[str, Prompt] = {}
+    refused: dict[str, str] = {}
+    for source in sources:
+        check_keys(source, KEYS, f"{file}, prompts")
+        for prompt in _chosen(_of_source(source, file.parent, model), source):
+            try:
+                check_prompt(prompt.text)
+            except InputError as error:
+                refused[str(prompt.text)] = str(error)
+            else:
+                found.setdefault(prompt.text, prompt)
+    if not found:
+        raise InputError(f"{file} has no prompt that can be generated: give [[prompts]] with a list or a set")
+    return tuple(found.values()), refused
+
+
+def half(items: Sequence[Item], kinds: Sequence[Hashable], name: str) -> list[Item]:
+    """Every other item of each kind, from the first on for "development", from the second for "report".
+
+    Kinds are of one length with the items; those that are halved together, such as captions of one dose,
+    are represented alike on both sides. The order is that of the kinds' first items.
+
+    Raises:
+        InputError: another name.
+    """
+    check_keys([name], HALVES, "half")
+    alike: dict[Hashable, list[Item]] = defaultdict(list)
+    for item, kind in zip(items, kinds, strict=True):
+        alike[kind].append(item)
+    first = HALVES.index(name)
+    return [item for some in alike.values() for item in some[first::2]]
+
+
+def _chosen(prompts: list[Prompt], source: Mapping[str, Any]) -> list[Prompt]:
+    if "half" in source:
+        prompts = half(prompts, [(each.group, len(each.targets)) for each in prompts], source["half"])
+    if "select" not in source:
+        return prompts
+    try:
+        bounds = [int(part) if part else None for part in str(source["select"]).split(":")]
+        return prompts[slice(*bounds)] if len(bounds) > 1 else [prompts[int(source["select"])]]
+    except (ValueError, TypeError, IndexError) as error:
+        raise InputError(
+            f"select is {source['select']!r}: give first:last or first:last:step, such as '1::2'"
+        ) from error
+
+
+def _of_source(source: Mapping[str, Any], folder: Path, model: Path) -> list[Prompt]:
+    group = source.get("group")
+    try:
+        if "list" in source:
+            return [Prompt(text, group or "listed") for text in source["list"]]
+        if "file" in source:
+            lines = (folder / source["file"]).read_text(encoding="utf-8").splitlines()
+            return [Prompt(line.strip(), group or source["file"]) for line in lines if line.strip()]
+        if "duplicates" in source:
+            clusters = json.loads((folder / source["duplicates"]).read_text(encoding="utf-8"))["clusters"]
+            return [Prompt(each["prompt"], group or each["kind"], tuple(each["ids"])) for each in clusters]
+        if source.get("set") == "memorised":
+            entries = json.loads((model / "memorised.json").read_text(encoding="utf-8"))
+            return [
+                Prompt(each["caption"], group or f"x{each['repetitions']}", tuple(each["items"]))
+                for each in entries
+            ]
+        if source.get("set") == "ordinary":
+            entries = json.loads((model / "prompts.json").read_text(encoding="utf-8"))["ordinary"]
+            return [Prompt(each["caption"], group or "ordinary", (), each["duration"]) for each in entries]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"prompts {dict(source)} cannot be read: {error}") from error
+    raise InputError(f"prompts {dict(source)}: give list, file, duplicates, or set = memorised or ordinary")

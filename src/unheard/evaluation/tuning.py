@@ -1,0 +1,152 @@
+"""Searches settings by Optuna: replication against adherence against time; resumes.
+
+A trial is a setting, run on all prompts and seeds of the experiment like any other; its batches lie in
+`parts` and are not made again. Trials lie in `trials.db`, so that a stop loses one batch at the most.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from unheard.errors import InputError
+from unheard.evaluation.experiment import Experiment
+from unheard.evaluation.run import Bench, make, make_folders
+from unheard.evaluation.space import suggest
+from unheard.evaluation.summary import summarise
+
+if TYPE_CHECKING:
+    import optuna
+
+OBJECTIVES = {"replicated": "minimize", "clap_score": "maximize", "seconds": "minimize"}
+"""Metrics that are traded against each other: copies by the audit, adherence by the judge, time a sound."""
+DATABASE = "trials.db"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A setting, and what it came to.
+
+    Attributes:
+        number: of the trial.
+        setting: options as an experiment file has them.
+        values: of `OBJECTIVES`, means over prompts.
+        best: whether no other trial is as good in all objectives and better in one (the Pareto front).
+    """
+
+    number: int
+    setting: dict[str, Any]
+    values: dict[str, float]
+    best: bool
+
+
+def tune(
+    experiment: Experiment, trials: int, out: Path, progress: Callable[[int, Tried], None] | None = None
+) -> list[Tried]:
+    """Search until there are `trials` finished ones in the folder, counting those of earlier runs.
+
+    Args:
+        experiment: with `search`; its prompts and seeds are what settings are chosen on, so report on others.
+        trials: at least 1.
+        out: where trials, parts and sounds lie.
+        progress: called after each trial with how many are finished.
+
+    Raises:
+        InputError: no search in the experiment, no judge, a folder of another search, or no optuna.
+    """
+    study = _study(experiment, out)
+    import optuna
+
+    bench = Bench(experiment)
+    if bench.judge is None:
+        raise InputError("tuning weighs adherence, and there is no judge: name one (judge = FOLDER)")
+    _take_up_interrupted(study)
+    while (done := len(_finished(study))) < trials:
+        # Whoever stops and goes on shall not be given the same random numbers again.
+        study.sampler = optuna.samplers.TPESampler(
+            seed=len(study.trials), multivariate=True, group=True, n_startup_trials=10
+        )
+        trial = study.ask()
+        setting = suggest(trial, experiment.search)
+        trial.set_user_attr("setting", setting)
+        values = _values(make(bench, [_named(bench, setting)], out))
+        if values is None:
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            raise InputError(f"no sound could be made and judged under {setting}: see {out / 'parts'}")
+        study.tell(trial, list(values.values()))
+        if progress is not None:
+            progress(done + 1, next(each for each in tried(study) if each.number == trial.number))
+    return tried(study)
+
+
+def tried(study: optuna.Study) -> list[Tried]:
+    """The finished trials of a study, in order."""
+    front = {trial.number for trial in study.best_trials}
+    return [
+        Tried(
+            trial.number,
+            trial.user_attrs["setting"],
+            dict(zip(OBJECTIVES, trial.values, strict=True)),
+            trial.number in front,
+        )
+        for trial in _finished(study)
+    ]
+
+
+def _study(experiment: Experiment, out: Path) -> optuna.Study:
+    """The search of a folder, found there or begun."""
+    if not experiment.search:
+        raise InputError("the experiment has nothing to search: give [search.NAME] with ranges")
+    try:
+        import optuna
+    except ImportError as error:
+        raise InputError('tuning needs optuna: pip install "unheard[evaluate]"') from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    make_folders(out)
+    study = optuna.create_study(
+        storage=f"sqlite:///{out / DATABASE}",
+        study_name="tune",
+        directions=list(OBJECTIVES.values()),
+        load_if_exists=True,
+    )
+    asked = hashlib.sha256(json.dumps(asdict(experiment), sort_keys=True).encode()).hexdigest()
+    if study.user_attrs.get("experiment", asked) != asked:
+        raise InputError(f"{out} holds the trials of another experiment: choose another folder")
+    study.set_user_attr("experiment", asked)
+    return study
+
+
+def _take_up_interrupted(study: optuna.Study) -> None:
+    """Trials that were running when the last run was stopped come first, with the same values."""
+    import optuna
+
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        study.enqueue_trial(trial.params)
+
+
+def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    import optuna
+
+    return study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+
+
+def _named(bench: Bench, setting: Mapping[str, Any]) -> str:
+    """The setting under a name of its values, so that its batches are found again."""
+    name = hashlib.sha256(json.dumps(setting, sort_keys=True).encode()).hexdigest()[:12]
+    bench.add(name, setting)
+    return name
+
+
+def _values(table: pa.Table) -> dict[str, float] | None:
+    """The objectives; None if one of them could not be measured."""
+    name = table["setting"][0].as_py()
+    found = {e["metric"]: e["value"] for e in summarise(table, name) if e["group"] == "all"}
+    values = {metric: found[metric] for metric in OBJECTIVES if found[metric] is not None}
+    return values if len(values) == len(OBJECTIVES) else None
