@@ -16,6 +16,7 @@ import numpy as np
 import soundfile
 import torch
 from diffusers import AutoencoderOobleck, CosineDPMSolverMultistepScheduler, StableAudioPipeline
+from safetensors.torch import save_file
 from transformers import AutoProcessor, ClapModel
 
 from lab import sizes
@@ -23,7 +24,10 @@ from lab.checkpoints import Checkpoint, unpack
 from lab.corpus_files import Corpus
 from lab.train_clap import embed_all
 from lab.train_diffusion import Generator
+from unheard.backbones import load_backbone
 from unheard.embedders import load_embedder
+from unheard.files import sha256
+from unheard.latents import PACKED, RecordingLatents
 
 LOOKED_AT = 100  # held-out sounds
 ORDINARY_PROMPTS = 60
@@ -99,6 +103,13 @@ def pack_memorised(corpus: Corpus, folder: Path) -> None:
     (folder / "memorised.json").write_text(json.dumps(list(captions.values()), indent=1) + "\n")
 
 
+def pack_latents(folder: Path) -> None:
+    """The memorised recordings as the packed autoencoder sees them, so that a detour need not encode them."""
+    recordings = RecordingLatents(load_backbone(folder))
+    files = sorted((folder / "memorised").glob("*.flac"))
+    save_file({sha256(file): recordings.encoded(file).half() for file in files}, folder / PACKED)
+
+
 def pack_prompts(corpus: Corpus, folder: Path) -> None:
     """Captions that the model never saw: those to evaluate on, and the pool to find the right one in.
 
@@ -122,6 +133,7 @@ def assemble(size: str, work: Path, folder: Path) -> None:
         pack_clap(work / role / "model", folder / role)
     pack_index(corpus, folder)
     pack_memorised(corpus, folder)
+    pack_latents(folder)
     pack_prompts(corpus, folder)
     if not (folder / "unheard.json").is_file():
         (folder / "unheard.json").write_text(json.dumps(DEFAULTS, indent=2) + "\n")

@@ -21,7 +21,7 @@ LAYERS = (
     {"amg", "sampling", "audio", "models", "request", "provenance"},
     {"embedders", "backbones"},
     {"index"},
-    {"guidance", "sound", "auditing", "prompt_risk"},
+    {"guidance", "sound", "auditing", "prompt_risk", "latents"},
     {"rejection"},
     {"generate", "doctor"},
     {"replication"},

@@ -50,3 +50,8 @@ def sha256(*paths: str | Path) -> str:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+def cache_folder(name: str) -> Path:
+    """Where what can be made again is kept between runs: a folder of the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unheard" / name

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from unheard import audio, models, provenance
+from unheard import models, provenance
 from unheard import request as asked
 from unheard.auditing.at_hand import References, catalogue_at_hand, places_at_hand
 from unheard.auditing.witness import Witness
@@ -26,6 +26,7 @@ from unheard.embedders import Embedder, load_embedder
 from unheard.errors import InputError, ModelError, OutOfMemoryError, RejectedError
 from unheard.guidance import Step, Trajectory, denoiser_for
 from unheard.index import Index
+from unheard.latents import RecordingLatents
 from unheard.rejection import Refused, Rejection, passing, raise_if_any
 from unheard.request import Batch, Request
 from unheard.sampling import SAMPLERS, BrownianTreeNoise, initial_noise, polyexponential_sigmas
@@ -104,7 +105,7 @@ class Model:
         self.name = backbone.name if name is None else name
         self.defaults = models.Defaults() if defaults is None else defaults
         self._given_embedder = embedder
-        self._encoded: dict[Path, Tensor] = {}
+        self._recordings = RecordingLatents(backbone, getattr(backbone, "folder", None))
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -276,7 +277,13 @@ class Model:
         denoiser = denoiser_for(
             request.guidance,
             Trajectory(
-                backbone, lambda: self.embedder, self._latents, request, batch, conditional, unconditional
+                backbone,
+                lambda: self.embedder,
+                self._recordings.of,
+                request,
+                batch,
+                conditional,
+                unconditional,
             ),
         )
         clock.lap("conditioning")
@@ -323,17 +330,6 @@ class Model:
             )
             for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
         ]
-
-    def _latents(self, path: Path) -> Tensor:
-        """A recording's latents [channels, frames], encoded once for each model."""
-        if path not in self._encoded:
-            waveform, rate = audio.read(path)
-            sound = audio.resample(waveform, rate, self.backbone.sample_rate)
-            channels = self.backbone.audio_channels
-            if len(sound) != channels:
-                sound = sound.mean(dim=0, keepdim=True).expand(channels, -1)
-            self._encoded[path] = self.backbone.encode_audio(sound[None])[0]
-        return self._encoded[path]
 
     def _training_set(self, index: Index | str | Path | Literal["auto"] | None) -> Index | None:
         """The index on the model's device, once it is known to be of this embedder."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
 from unheard.auditing.catalogue import Catalogue, by_id, sound_files
 from unheard.errors import InputError
+from unheard.files import cache_folder
 from unheard.index import Index
 
 References = Catalogue | str | Path | Iterable[str | Path]
@@ -74,5 +74,4 @@ def _places(index: Index) -> dict[str, Path]:
 
 def fingerprints_folder() -> Path:
     """Where fingerprints are kept by default: the user's cache (XDG Base Directory Specification)."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "unheard" / "fingerprints"
+    return cache_folder("fingerprints")

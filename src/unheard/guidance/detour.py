@@ -5,7 +5,8 @@ training items at the best time shift, by FFT. No decoding, no embedder and no g
 prediction that is a recording shows in the first step already, in full noise. Where the gate opens, the
 sample goes on under the caption nearest to its prompt that the training set has but once, blended with the
 prompt's conditioning: with the largest share of it, in tenths, that does not copy. Where even that caption
-alone copies, the next one is taken. It never comes back: under its old caption the trajectory would fall into the recording again.
+alone copies, the next one is taken. It never comes back: under its old caption the trajectory would fall
+into the recording again.
 """
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ class Detour:
 
     Attributes:
         threshold: correlation of the latents with a candidate's above which the caption is left, 0 to 1.
-        prompt_share: largest share of the prompt's conditioning that is blended with the neighbouring caption's,
+        prompt_share: largest share of the prompt's conditioning that is blended with the other caption's,
             in tenths, 0 to 0.9.
         candidates: training items that a sound is compared with, at least 1.
 

@@ -1,0 +1,73 @@
+"""Recordings as a model's autoencoder sees them, encoded once.
+
+Latents are kept by the content of the recording: those of the recordings that a model brings lie in its
+folder, those of any others in the user's cache.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from unheard import audio
+from unheard.backbones import Backbone
+from unheard.files import cache_folder, replacing, sha256
+
+PACKED = "latents.safetensors"
+"""In a model's folder: latents [channels, frames] by the SHA-256 of the recordings, float16."""
+
+
+class RecordingLatents:
+    """Latents of recordings under one model.
+
+    Args:
+        backbone: the model.
+        folder: the model's own, with what it brings; None for none.
+    """
+
+    def __init__(self, backbone: Backbone, folder: Path | None = None) -> None:
+        self._backbone = backbone
+        self._packed = None if folder is None else folder / PACKED
+        self._held: dict[Path, Tensor] = {}
+
+    @cached_property
+    def _own(self) -> dict[str, Tensor]:
+        return load_file(self._packed) if self._packed is not None and self._packed.is_file() else {}
+
+    def of(self, path: Path) -> Tensor:
+        """Latents [channels, frames], float32, on the model's device.
+
+        Raises:
+            InputError: the recording cannot be read.
+        """
+        if path not in self._held:
+            self._held[path] = self._kept(path).to(self._backbone.device, torch.float32)
+        return self._held[path]
+
+    def _kept(self, path: Path) -> Tensor:
+        content = sha256(path)
+        if content in self._own:
+            return self._own[content]
+        fingerprint = self._backbone.fingerprint
+        if fingerprint is None:
+            return self.encoded(path)
+        file = cache_folder("latents") / fingerprint[:16] / f"{content}.safetensors"
+        if not file.is_file():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(file) as new:
+                new.write(save({"latents": self.encoded(path).half().contiguous()}))
+        return load_file(file)["latents"]
+
+    @torch.no_grad()
+    def encoded(self, path: Path) -> Tensor:
+        """The autoencoder's answer to a recording at the model's rate and channels."""
+        waveform, rate = audio.read(path)
+        sound = audio.resample(waveform, rate, self._backbone.sample_rate)
+        channels = self._backbone.audio_channels
+        if len(sound) != channels:
+            sound = sound.mean(dim=0, keepdim=True).expand(channels, -1)
+        return self._backbone.encode_audio(sound[None])[0].cpu()
