@@ -93,8 +93,8 @@ class VolumetricDenoiser:
             gradient = self._gradient(x, sigma, sample, self.index.vectors(neighbours[sample]))
             if not gradient.isfinite().all():
                 raise GuidanceError(
-                    f"step {len(self.trace)} (sigma {float(sigma[sample]):.4g}), sample {sample}: the volume's "
-                    "gradient is not finite: load the model in bfloat16 or float32, or lower the weight"
+                    f"step {len(self.trace)} (sigma {float(sigma[sample]):.4g}), sample {sample}: the "
+                    "volume's gradient is not finite: load the model in bfloat16 or float32, or lower the weight"
                 )
             smooth, weight = low_pass(gradient, self.settings.pass_band), self.settings.weight
             guided[[sample]] += amg.dissimilarity(smooth, sigma[[sample]], weight, "denoised")
