@@ -215,8 +215,7 @@ def test_the_record_makes_the_sound_that_passed(run: Callable[..., Result]) -> N
     assert "after 1 rejected attempt" in result.stdout
 
 
-@pytest.mark.parametrize("option", [("--retries", "2"), ("--references", "catalogue")])
-def test_options_that_need_reject_say_so(option: tuple[str, str]) -> None:
-    result = CliRunner().invoke(main, ["generate", "A bell", *option])
+def test_retries_without_reject_say_so() -> None:
+    result = CliRunner().invoke(main, ["generate", "A bell", "--retries", "2"])
     assert result.exit_code == 2
-    assert f"{option[0]} has nothing to do without --reject" in result.stderr
+    assert "--retries has nothing to do without --reject" in result.stderr

@@ -77,7 +77,7 @@ def draw(tried: list[Tried], path: Path) -> None:
             textcoords="offset points", xytext=(7, 4), fontsize=8,
         )  # fmt: skip
     figure.colorbar(points, label="seconds a sound")
-    axis.set(xlabel="replication rate (audit)", ylabel="CLAP score (judge)")
+    axis.set(xlabel="replication rate (audit)", ylabel="CLAP score (judge)", xlim=(-0.03, 1.03))
     axis.legend(fontsize=8)
     figure.savefig(path, dpi=150)
     plt.close(figure)

@@ -37,7 +37,7 @@ def draw(table: pa.Table, summary: list[dict[str, Any]], out: Path) -> None:
                 for e in (x, y)
             ]
             axis.errorbar(x["value"], y["value"], xerr=spans[0], yerr=spans[1], fmt="o", label=name)
-    axis.set(xlabel="replication rate (audit)", ylabel="CLAP score (judge)")
+    axis.set(xlabel="replication rate (audit)", ylabel="CLAP score (judge)", xlim=(-0.03, 1.03))
     axis.legend(fontsize=8)
     figure.savefig(out / "trade-off.png", dpi=150)
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
@@ -24,7 +24,11 @@ from unheard.evaluation.summary import summarise
 if TYPE_CHECKING:
     import optuna
 
-OBJECTIVES = {"replicated": "minimize", "clap_score": "maximize", "seconds": "minimize"}
+OBJECTIVES: dict[str, Literal["minimize", "maximize"]] = {
+    "replicated": "minimize",
+    "clap_score": "maximize",
+    "seconds": "minimize",
+}
 """Metrics that are traded against each other: copies by the audit, adherence by the judge, time a sound."""
 DATABASE = "trials.db"
 
@@ -112,7 +116,7 @@ def _study(experiment: Experiment, out: Path) -> optuna.Study:
     study = optuna.create_study(
         storage=f"sqlite:///{out / DATABASE}",
         study_name="tune",
-        directions=list(OBJECTIVES.values()),
+        directions=[*OBJECTIVES.values()],
         load_if_exists=True,
     )
     asked = hashlib.sha256(json.dumps(asdict(experiment), sort_keys=True).encode()).hexdigest()

@@ -6,6 +6,8 @@ classifier_free     the plain kind: nothing is steered away from
 anti_memorization   the published guidance
 attraction_basin    no or opposite guidance until the trajectory has left a basin
 detour              another caption where the sound on its way is a training recording
+prompt_adjustment   the prompt's embedding is moved until its pull is an ordinary one's
+volumetric          repulsion from the volume that the nearest items span
 candidates          the training items that a detour compares with, and where it may lead
 trajectory          what a denoiser is made for
 choice              which denoiser a kind is
@@ -19,8 +21,10 @@ from unheard.guidance.attraction_basin import AttractionBasinDenoiser
 from unheard.guidance.choice import DENOISERS, denoiser_for
 from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.guidance.detour import DetourDenoiser
+from unheard.guidance.prompt_adjustment import PromptAdjustmentDenoiser
 from unheard.guidance.step import Denoise, Denoiser, GuidanceWarning, Step
 from unheard.guidance.trajectory import Trajectory
+from unheard.guidance.volumetric import VolumetricDenoiser
 
 __all__ = [
     "DENOISERS",
@@ -31,7 +35,9 @@ __all__ = [
     "DetourDenoiser",
     "GuidanceWarning",
     "GuidedDenoiser",
+    "PromptAdjustmentDenoiser",
     "Step",
     "Trajectory",
+    "VolumetricDenoiser",
     "denoiser_for",
 ]

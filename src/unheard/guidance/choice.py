@@ -10,9 +10,11 @@ from unheard.guidance.attraction_basin import AttractionBasinDenoiser
 from unheard.guidance.candidates import Candidates
 from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.guidance.detour import DetourDenoiser
+from unheard.guidance.prompt_adjustment import PromptAdjustmentDenoiser
 from unheard.guidance.step import Denoiser
 from unheard.guidance.trajectory import Trajectory
-from unheard.settings import AMG, AttractionBasin, Detour, Guidance
+from unheard.guidance.volumetric import VolumetricDenoiser
+from unheard.settings import AMG, AttractionBasin, Detour, Guidance, PromptAdjustment, Volumetric
 
 
 def denoiser_for(guidance: Guidance | None, trajectory: Trajectory) -> Denoiser:
@@ -53,10 +55,29 @@ def _detour(settings: Detour, trajectory: Trajectory) -> Denoiser:
     )
 
 
+def _prompt_adjustment(settings: PromptAdjustment, trajectory: Trajectory) -> Denoiser:
+    return PromptAdjustmentDenoiser(
+        *_parts(trajectory), guidance_scale=trajectory.guidance_scale, settings=settings
+    )
+
+
+def _volumetric(settings: Volumetric, trajectory: Trajectory) -> Denoiser:
+    return VolumetricDenoiser(
+        *_parts(trajectory),
+        guidance_scale=trajectory.guidance_scale,
+        settings=settings,
+        decode=trajectory.decode,
+        embed=trajectory.embed,
+        index=trajectory.index,
+    )
+
+
 DENOISERS: dict[type[Any], Callable[[Any, Trajectory], Denoiser]] = {
     AMG: _anti_memorization,
     AttractionBasin: _attraction_basin,
     Detour: _detour,
+    PromptAdjustment: _prompt_adjustment,
+    Volumetric: _volumetric,
 }
 """What makes the denoiser of each kind; `unheard.settings.GUIDANCES` has the kinds by name."""
 

@@ -17,6 +17,8 @@ from unheard.settings.guidances import (
     AttractionBasin,
     Detour,
     Guidance,
+    PromptAdjustment,
+    Volumetric,
 )
 from unheard.settings.reading import describe_guidance, read_guidance
 from unheard.settings.sampling import SAMPLERS, Sampling
@@ -29,7 +31,9 @@ __all__ = [
     "AttractionBasin",
     "Detour",
     "Guidance",
+    "PromptAdjustment",
     "Sampling",
+    "Volumetric",
     "describe_guidance",
     "read_guidance",
 ]

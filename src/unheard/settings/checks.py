@@ -21,6 +21,13 @@ def require_at_least_zero(name: str, value: float) -> None:
         raise InputError(f"{name} is {value}: give a number of at least 0")
 
 
+def require_above_zero(name: str, value: float) -> None:
+    """A finite number above 0."""
+    require_number(name, value)
+    if value <= 0:
+        raise InputError(f"{name} is {value}: give a number above 0")
+
+
 def require_between(name: str, value: float, low: float, high: float) -> None:
     """A finite number from `low` to `high`."""
     require_number(name, value)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from unheard.errors import InputError
 from unheard.settings.checks import (
+    require_above_zero,
     require_at_least_zero,
     require_between,
     require_number,
@@ -85,13 +86,7 @@ class AMG:
     def __post_init__(self) -> None:
         for name in ("c1", "c2", "c3"):
             require_at_least_zero(name, getattr(self, name))
-        require_number("lambda_min", self.lambda_min)
-        require_number("lambda_max", self.lambda_max)
-        if self.lambda_min > self.lambda_max:
-            raise InputError(
-                f"lambda_min ({self.lambda_min}) is above lambda_max ({self.lambda_max}): "
-                "the threshold rises from lambda_min to lambda_max, so swap or equalise them"
-            )
+        _require_rising(self.lambda_min, self.lambda_max)
         require_one_of("dissimilarity_space", self.dissimilarity_space, DISSIMILARITY_SPACES)
 
     @property
@@ -189,6 +184,98 @@ class Detour:
         return replace(self, threshold=threshold, prompt_share=0.0 if attempt else self.prompt_share)
 
 
+@dataclass(frozen=True)
+class PromptAdjustment:
+    """The prompt's embedding is moved until its pull at the first step is no more than a prompt's should be.
+
+    Wen et al., ICLR 2024 (arXiv 2407.21720); see `unheard.guidance.prompt_adjustment`.
+
+    Attributes:
+        target: magnitude of the difference between conditional and unconditional prediction that is left
+            alone, see `unheard.guidance.prompt_adjustment.magnitude`; above 0, and as large as ordinary
+            prompts of the model have it.
+        rate: how far an update moves every number of the embedding, above 0.
+        updates: how many there are at most, at least 1.
+
+    Raises:
+        InputError: a value outside these ranges.
+    """
+
+    kind: ClassVar[str] = "prompt-adjustment"
+    needs_index: ClassVar[bool] = False
+    needs_captions: ClassVar[bool] = False
+    saves_memory: ClassVar[str | None] = None
+
+    target: float = 0.3
+    rate: float = 0.05
+    updates: int = 10
+
+    def __post_init__(self) -> None:
+        require_above_zero("target", self.target)
+        require_above_zero("rate", self.rate)
+        require_whole("updates", self.updates, 1)
+
+    def stronger(self, attempt: int) -> PromptAdjustment:
+        """The target by `WEIGHT_STEP ** attempt` lower."""
+        return replace(self, target=self.target / WEIGHT_STEP**attempt)
+
+
+@dataclass(frozen=True)
+class Volumetric:
+    """Repulsion from the volume that the nearest training items span.
+
+    See `unheard.guidance.volumetric`, which has the formula.
+
+    Attributes:
+        weight: of the gradient, at least 0; in the measure of AMG's `c3`.
+        neighbours: items that span the volume, at least 1.
+        lambda_min: similarity to the nearest item above which the guidance acts when all is noise.
+        lambda_max: the same when there is no noise left; not below `lambda_min`.
+        pass_band: share of the gradient's frequencies along time that is kept, above 0 to 1.
+
+    Raises:
+        InputError: a value outside these ranges.
+    """
+
+    kind: ClassVar[str] = "volumetric"
+    needs_index: ClassVar[bool] = True
+    needs_captions: ClassVar[bool] = False
+    saves_memory: ClassVar[str | None] = None
+
+    weight: float = 100.0
+    neighbours: int = 8
+    lambda_min: float = 0.7
+    lambda_max: float = 0.8
+    pass_band: float = 0.25
+
+    def __post_init__(self) -> None:
+        require_at_least_zero("weight", self.weight)
+        require_whole("neighbours", self.neighbours, 1)
+        _require_rising(self.lambda_min, self.lambda_max)
+        require_above_zero("pass_band", self.pass_band)
+        require_between("pass_band", self.pass_band, 0.0, 1.0)
+
+    def stronger(self, attempt: int) -> Volumetric:
+        """The weight times `WEIGHT_STEP ** attempt`, thresholds less `THRESHOLD_STEP * attempt`."""
+        lower = THRESHOLD_STEP * attempt
+        return replace(
+            self,
+            weight=self.weight * WEIGHT_STEP**attempt,
+            lambda_min=self.lambda_min - lower,
+            lambda_max=self.lambda_max - lower,
+        )
+
+
+def _require_rising(lambda_min: float, lambda_max: float) -> None:
+    require_number("lambda_min", lambda_min)
+    require_number("lambda_max", lambda_max)
+    if lambda_min > lambda_max:
+        raise InputError(
+            f"lambda_min ({lambda_min}) is above lambda_max ({lambda_max}): "
+            "the threshold rises from lambda_min to lambda_max, so swap or equalise them"
+        )
+
+
 GUIDANCES: dict[str, type[Guidance]] = {
-    made_of.kind: made_of for made_of in (AMG, Detour, AttractionBasin)
+    made_of.kind: made_of for made_of in (AMG, Detour, AttractionBasin, PromptAdjustment, Volumetric)
 }
