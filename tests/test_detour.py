@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from toy_world import ToyWorld
 
@@ -13,17 +14,19 @@ WORLD = ToyWorld()
 PROMPTS = ("prompt0", "prompt1")
 
 
-def detour(threshold: float, prompts: tuple[str, ...], recordings: dict[str, torch.Tensor]) -> DetourDenoiser:
+def detour(
+    settings: Detour, prompts: tuple[str, ...], recordings: dict[str, torch.Tensor], ways: int = 1
+) -> DetourDenoiser:
     return DetourDenoiser(
         WORLD.denoise,
         WORLD.conditioning(*prompts),
         WORLD.unconditional(len(prompts)),
         guidance_scale=3.0,
-        settings=Detour(threshold=threshold),
+        settings=settings,
         frames=WORLD.trim,
         find=lambda _: [([0], [recordings[prompt]]) for prompt in prompts],
-        ways=[[1] for _ in prompts],
-        encode_neighbours=WORLD.encode_neighbours,
+        ways=[list(range(1, 1 + ways)) for _ in prompts],
+        encode_captions=WORLD.encode_neighbours,
     )
 
 
@@ -41,7 +44,8 @@ def test_it_leaves_for_good_only_what_copies_and_a_batch_is_each_alone() -> None
     sigma = torch.full((2,), 0.9, dtype=torch.float64)
     prediction = WORLD.denoise(x, sigma, WORLD.conditioning(*PROMPTS))[..., : WORLD.trim]
     recordings = {"prompt0": prediction[0], "prompt1": -prediction[1].flip(-1)}
-    together = detour(0.999, PROMPTS, recordings)
+    alone_under_it = Detour(threshold=0.999, prompt_share=0.0)
+    together = detour(alone_under_it, PROMPTS, recordings)
     result = together(x, sigma)
     plain = ClassifierFreeGuidance(
         WORLD.denoise, WORLD.conditioning("train1", "prompt1"), WORLD.unconditional(2), guidance_scale=3.0
@@ -50,5 +54,35 @@ def test_it_leaves_for_good_only_what_copies_and_a_batch_is_each_alone() -> None
     assert torch.allclose(result, plain(x, sigma))
     assert torch.allclose(together(x, sigma / 2), plain(x, sigma / 2))  # it does not come back
     for sample, prompt in enumerate(PROMPTS):
-        alone = detour(0.999, (prompt,), recordings)
+        alone = detour(alone_under_it, (prompt,), recordings)
         assert torch.allclose(alone(x[[sample]], sigma[:1]), result[[sample]])
+
+
+@pytest.mark.parametrize("threshold", [0.9, 0.99, 0.999])
+def test_it_keeps_the_largest_share_of_the_prompt_that_does_not_copy(threshold: float) -> None:
+    x = torch.randn(1, 2, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    sigma = torch.full((1,), 0.9, dtype=torch.float64)
+    prompt, other = WORLD.conditioning("prompt0"), WORLD.conditioning("train1")
+    recording = WORLD.denoise(x, sigma, prompt)[0, :, : WORLD.trim]
+
+    def copies(share: float) -> bool:
+        prediction = WORLD.denoise(x, sigma, prompt.blended(other, share))[0, :, : WORLD.trim]
+        return float(correlation(prediction, recording)) > threshold
+
+    share = next(tenth / 10 for tenth in range(9, -1, -1) if not copies(tenth / 10))
+    denoiser = detour(Detour(threshold, prompt_share=0.9), ("prompt0",), {"prompt0": recording})
+    expected = ClassifierFreeGuidance(
+        WORLD.denoise, prompt.blended(other, share), WORLD.unconditional(1), guidance_scale=3.0
+    )
+    torch.testing.assert_close(denoiser(x, sigma), expected(x, sigma))
+
+
+def test_what_copies_under_every_caption_goes_on_under_the_last() -> None:
+    x = torch.randn(1, 2, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    sigma = torch.full((1,), 0.9, dtype=torch.float64)
+    recording = torch.randn(2, WORLD.trim, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    denoiser = detour(Detour(threshold=0.0), ("prompt0",), {"prompt0": recording}, ways=2)
+    expected = ClassifierFreeGuidance(
+        WORLD.denoise, WORLD.conditioning("train2"), WORLD.unconditional(1), guidance_scale=3.0
+    )
+    torch.testing.assert_close(denoiser(x, sigma), expected(x, sigma))

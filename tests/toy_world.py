@@ -32,6 +32,9 @@ class ToyConditioning:
     def select(self, samples: list[int]) -> ToyConditioning:
         return ToyConditioning(self.arrays[samples])
 
+    def blended(self, other: ToyConditioning, share: float) -> ToyConditioning:
+        return ToyConditioning(share * self.arrays + (1 - share) * other.arrays)
+
     @staticmethod
     def cat(parts: list[ToyConditioning]) -> ToyConditioning:
         return ToyConditioning(torch.cat([part.arrays for part in parts]))
