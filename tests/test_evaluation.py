@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -128,8 +129,22 @@ def test_a_killed_evaluation_resumes_to_the_same_rows(file: Path) -> None:
     assert measured(out) == measured(other)
 
 
-def test_ray_makes_the_same_rows(file: Path) -> None:
-    pytest.importorskip("ray")
+@pytest.fixture
+def cluster() -> Iterator[None]:
+    """Ray on this machine, whose workers import what this process imports."""
+    ray = pytest.importorskip("ray")
+    ray.init(
+        num_cpus=1,
+        include_dashboard=False,
+        logging_level="ERROR",
+        log_to_driver=False,
+        runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}},
+    )
+    yield
+    ray.shutdown()
+
+
+def test_ray_makes_the_same_rows(file: Path, cluster: None) -> None:
     out, other = file.parent / "out", file.parent / "other"
     on_ray = CliRunner().invoke(main, ["evaluate", str(file), "--out", str(out), "--engine", "ray"])
     assert on_ray.exit_code == 2, on_ray.output
