@@ -17,7 +17,7 @@ PACKAGE = Path(unheard.__file__).parent
 # `index.memory` from `index.json_file`, but never from a neighbour in its layer.
 LAYERS = (
     {"errors", "__init__"},
-    {"settings", "files"},
+    {"settings", "files", "cluster"},
     {"amg", "sampling", "audio", "models", "request", "provenance"},
     {"embedders", "backbones"},
     {"index"},

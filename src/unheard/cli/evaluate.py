@@ -15,7 +15,23 @@ from unheard.errors import InputError
 @click.argument("experiment", required=False)
 @click.option("--out", metavar="FOLDER", help="Where results go; what lies there is not made again.")
 @click.option("--again", nargs=2, metavar="FOLDER ROW", help="Make this row again and compare its audio.")
-def evaluate(experiment: str | None, out: str | None, again: tuple[str, str] | None) -> int:
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="What generates and judges: this machine, or a Ray cluster.",
+)
+@click.option(
+    "--ray-address", metavar="ADDRESS", help="Join this cluster.  [default: start Ray on this machine]"
+)
+def evaluate(
+    experiment: str | None,
+    out: str | None,
+    again: tuple[str, str] | None,
+    engine: str,
+    ray_address: str | None,
+) -> int:
     """Compare settings on matched prompts and seeds, as an EXPERIMENT file (TOML) says.
 
     Writes generations.parquet, summary.md, summary.csv, manifest.json and the sounds. It can be interrupted
@@ -24,6 +40,7 @@ def evaluate(experiment: str | None, out: str | None, again: tuple[str, str] | N
     \b
     Examples:
       unheard evaluate experiments/quick.toml --out results/quick
+      unheard evaluate experiments/ablation.toml --out results/ablation --engine ray
       unheard evaluate --again results/quick 3
     """
     if again is not None:
@@ -36,6 +53,8 @@ def evaluate(experiment: str | None, out: str | None, again: tuple[str, str] | N
         return 0 if then == now else exits.ERROR
     if experiment is None or out is None:
         raise click.UsageError("give an experiment file and --out FOLDER, or --again FOLDER ROW")
+    if ray_address is not None and engine != "ray":
+        raise click.UsageError("--ray-address has nothing to do without --engine ray: give both")
     from unheard.evaluation.experiment import Experiment
 
     asked = Experiment.read(experiment)
@@ -49,7 +68,12 @@ def evaluate(experiment: str | None, out: str | None, again: tuple[str, str] | N
         left = f", {(time.monotonic() - began) / made * (total - done) / 60:.1f} min left" if made else ""
         click.echo(f"generations: {done:,} of {total:,}{left}", err=True)
 
-    results = run.evaluate(asked, Path(out), show)
+    on_ray = None
+    if engine == "ray":
+        from unheard.evaluation.ray_engine import ray_engine
+
+        on_ray = ray_engine(asked, ray_address)
+    results = run.evaluate(asked, Path(out), show, on_ray)
     table, entries = results.table, summary.summarise(results.table, asked.baseline, results.held_out)
     click.echo(summary.write(entries, table, asked.baseline, asked.refused, Path(out)), nl=False)
     try:

@@ -183,7 +183,6 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
             start=given["start"] or 0.0,
             seed=0 if given["seed"] is None else given["seed"],
             batch=given["batch"],
-            negative_prompt=given["negative_prompt"] or preset.options.get("negative_prompt"),
             guidance=guidance,
             index=index,
             reject=given["reject"],
@@ -191,7 +190,7 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
             references=given["references"],
             **{
                 name: preset.options.get(name) if given[name] is None else given[name]
-                for name in SAMPLING_OPTIONS
+                for name in (*SAMPLING_OPTIONS, "negative_prompt")
             },
         )
     return model, request

@@ -56,6 +56,18 @@ class Batch:
     seeds: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Made:
+    """The rows of a batch, and the FLAC files of its sounds by their paths in the folder of results."""
+
+    rows: list[dict[str, Any]]
+    sounds: dict[str, bytes]
+
+
+Engine = Callable[[Sequence[Batch]], Iterator[tuple[Batch, Made]]]
+"""Makes batches, and gives each back with what it is, in any order."""
+
+
 class Bench:
     """A loaded model with the witnesses that judge its sounds."""
 
@@ -129,18 +141,27 @@ class Bench:
             **self.options[batch.setting],
         )  # fmt: skip
 
-    def rows(self, batch: Batch, out: Path) -> list[dict[str, Any]]:
+    def rows(self, batch: Batch) -> Made:
         """Generate and judge; where a batch fails, each of its sounds alone, and those that fail say why."""
         try:
-            return self._rows(batch, out)
+            return self._rows(batch)
         except (GuidanceError, ModelError, InputError) as error:
             if len(batch.prompts) > 1:
                 alone = (
                     replace(batch, prompts=(prompt,), seeds=(seed,))
                     for prompt, seed in zip(batch.prompts, batch.seeds, strict=True)
                 )
-                return [row for one in alone for row in self.rows(one, out)]
-            return [{**self._asked(batch, 0), "error": str(error)}]
+                made = [self.rows(one) for one in alone]
+                return Made(
+                    [row for one in made for row in one.rows],
+                    {path: sound for one in made for path, sound in one.sounds.items()},
+                )
+            return Made([{**self._asked(batch, 0), "error": str(error)}], {})
+
+    def here(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Made]]:
+        """The engine of this process."""
+        for batch in batches:
+            yield batch, self.rows(batch)
 
     def _asked(self, batch: Batch, position: int) -> dict[str, Any]:
         prompt = batch.prompts[position]
@@ -151,7 +172,7 @@ class Bench:
         }  # fmt: skip
 
     @torch.no_grad()
-    def _rows(self, batch: Batch, out: Path) -> list[dict[str, Any]]:
+    def _rows(self, batch: Batch) -> Made:
         device = self.model.backbone.device
         measurable = memory.reset_peak(device)
         began = time.perf_counter()
@@ -166,14 +187,14 @@ class Bench:
         guided = None
         if self.model.index is not None:
             guided = self.model.embedder.embed_audio(waveforms.to(device), rate).cpu().numpy()
-        rows = []
+        rows, flacs = [], {}
         for position, (sound, prompt) in enumerate(zip(sounds, batch.prompts, strict=True)):
             audit = self.witness.judge((sound.waveform, rate))
             judged = audit.verdict != "not judged"
             ours = [m.verdict for m in audit.matches if _item(m.reference) in prompt.targets]
             bound = self.experiment.bound
             path = f"sounds/{batch.id}-{batch.seeds[position]}-{position}.flac"
-            _write_flac(out / path, sound.waveform, rate)
+            flacs[path] = _flac(sound.waveform, rate)
             row = self._asked(batch, position) | {
                 "audio": path, "audio_sha256": audio_hash(sound), "verdict": audit.verdict,
                 "score": audit.score if judged else None, "acted": sound.acted,
@@ -202,7 +223,7 @@ class Bench:
             "seconds": (generated - began) / len(rows), "judging_seconds": judging / len(rows),
             "peak_memory": held,
         }  # fmt: skip
-        return [row | cost for row in rows]
+        return Made([row | cost for row in rows], flacs)
 
 
 @dataclass(frozen=True)
@@ -214,9 +235,18 @@ class Results:
 
 
 def evaluate(
-    experiment: Experiment, out: Path, progress: Callable[[int, int], None] | None = None
+    experiment: Experiment,
+    out: Path,
+    progress: Callable[[int, int], None] | None = None,
+    engine: Engine | None = None,
 ) -> Results:
     """Make what is not made yet, and write `generations.parquet` and `manifest.json` into a folder.
+
+    Args:
+        experiment: with settings.
+        out: the folder of results.
+        progress: called with how many sounds are there, and how many there will be.
+        engine: what makes the batches; None for this process.
 
     Raises:
         InputError: the experiment has no settings, or something it names cannot be used.
@@ -231,25 +261,32 @@ def evaluate(
         "machine": provenance.machine(bench.model.backbone.device, bench.model.backbone.dtype),
     }  # fmt: skip
     _write(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
-    table = make(bench, list(experiment.settings), out, progress)
+    table = make(bench, list(experiment.settings), out, progress, engine)
     _write(out / "generations.parquet", _parquet(table))
     return Results(table, unseen)
 
 
 def make(
-    bench: Bench, settings: Sequence[str], out: Path, progress: Callable[[int, int], None] | None = None
+    bench: Bench,
+    settings: Sequence[str],
+    out: Path,
+    progress: Callable[[int, int], None] | None = None,
+    engine: Engine | None = None,
 ) -> pa.Table:
     """The rows of some settings, in order; each batch is a file in `parts`, made only where it lacks."""
     batches = list(bench.batches(settings))
-    total, done = sum(len(batch.prompts) for batch in batches), 0
-    for batch in batches:
-        part = out / "parts" / f"{batch.id}.parquet"
-        if not part.is_file():
-            _write(part, _parquet(pa.Table.from_pylist(bench.rows(batch, out), schema=SCHEMA)))
+    parts = {batch.id: out / "parts" / f"{batch.id}.parquet" for batch in batches}
+    lacking = [batch for batch in batches if not parts[batch.id].is_file()]
+    total = sum(len(batch.prompts) for batch in batches)
+    done = total - sum(len(batch.prompts) for batch in lacking)
+    for batch, made in (engine or bench.here)(lacking):
+        for path, sound in made.sounds.items():
+            _write(out / path, sound)
+        _write(parts[batch.id], _parquet(pa.Table.from_pylist(made.rows, schema=SCHEMA)))
         done += len(batch.prompts)
         if progress is not None:
             progress(done, total)
-    return pa.concat_tables(pq.read_table(out / "parts" / f"{batch.id}.parquet") for batch in batches)
+    return pa.concat_tables(pq.read_table(part) for part in parts.values())
 
 
 def make_folders(out: Path) -> None:
@@ -297,10 +334,10 @@ def _item(reference: str) -> str:
     return Path(reference).stem if Path(reference).suffix else reference
 
 
-def _write_flac(path: Path, waveform: torch.Tensor, rate: int) -> None:
+def _flac(waveform: torch.Tensor, rate: int) -> bytes:
     content = io.BytesIO()
     soundfile.write(content, audio.peak_normalise(waveform).T.numpy(), rate, format="FLAC")
-    _write(path, content.getvalue())
+    return content.getvalue()
 
 
 def _parquet(table: pa.Table) -> bytes:

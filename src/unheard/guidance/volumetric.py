@@ -94,7 +94,7 @@ class VolumetricDenoiser:
             if not gradient.isfinite().all():
                 raise GuidanceError(
                     f"step {len(self.trace)} (sigma {float(sigma[sample]):.4g}), sample {sample}: the "
-                    "volume's gradient is not finite: load the model in bfloat16 or float32, or lower the weight"
+                    "volume's gradient is not finite: load the model in bfloat16 or float32, or lower weight"
                 )
             smooth, weight = low_pass(gradient, self.settings.pass_band), self.settings.weight
             guided[[sample]] += amg.dissimilarity(smooth, sigma[[sample]], weight, "denoised")

@@ -9,13 +9,10 @@ and only from here.
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
-import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import chain, takewhile
@@ -24,7 +21,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from unheard.errors import InputError, UnheardError
+from unheard.cluster import cluster, ray_module, work_in
+from unheard.errors import UnheardError
 from unheard.index.building import Engine, Outcome, Recordings, to_decode
 from unheard.index.decoding import HELD_SAMPLES, Decoded, Job
 from unheard.index.ledger import Ledger
@@ -39,9 +37,6 @@ BYTES_A_BUNDLE = 1 << 24
 
 BUNDLES_AT_ONCE = 2
 """That an actor is given at a time: while it works on one, the next is on its way."""
-
-CONNECTION_PATIENCE = 10.0
-"""Seconds in which a cluster has to answer."""
 
 DECODERS_A_READER = 8
 PROCESSORS_A_DECODER = 4
@@ -102,14 +97,14 @@ def ray_engine(embedder: Any, address: str | None = None) -> Engine:
     Raises:
         InputError: Ray is not installed.
     """
-    _ray()
+    ray_module("building")
 
     def outcomes(
         sources: Recordings, store: Store, ledger: Ledger, go_on: Callable[[], bool]
     ) -> Generator[Outcome]:
         joining = _Joining(embedder)
         with (
-            _cluster(address) as ray,
+            cluster(address, "the build") as ray,
             closing(_pipeline(ray, cast(Sources, sources), store, embedder)) as bundles,
         ):
             for message in takewhile(lambda _: go_on(), chain.from_iterable(bundles)):
@@ -179,7 +174,7 @@ class _Reader:
     """Parts of the sources to jobs."""
 
     def __init__(self, folder: str, uri: str, sample_rate: int) -> None:
-        _work_in(folder)
+        work_in(folder)
         self._ledger, self._sample_rate = Ledger(Store.open(uri)), sample_rate
 
     def __call__(self, rows: Row) -> Iterator[Row]:
@@ -201,7 +196,7 @@ class _Decoder:
     def __init__(self, folder: str, window_samples: int | None) -> None:
         import ray
 
-        _work_in(folder)
+        work_in(folder)
         self._window = window_samples
         self._scratch = tempfile.TemporaryDirectory(prefix="unheard-")
         # What was under way may have killed the process before, and would again.
@@ -329,82 +324,3 @@ def _row(bundle: list[Message]) -> Row:
     column = np.empty(1, dtype=object)
     column[0] = bundle
     return {"bundle": column}
-
-
-def _work_in(folder: str) -> None:
-    """Where relative paths mean what they mean to whoever builds; absolute ones do without."""
-    with suppress(OSError):
-        os.chdir(folder)
-
-
-@contextmanager
-def _cluster(address: str | None) -> Iterator[ModuleType]:
-    """Ray, connected, and what goes wrong with it as one line."""
-    ray = _ray()
-    own = not ray.is_initialized()
-    try:
-        if own:
-            _connect(ray, address or os.environ.get("RAY_ADDRESS") or "local")
-        yield ray
-    except ray.exceptions.RayError as error:
-        cause = getattr(error, "cause", None)
-        if isinstance(cause, UnheardError):
-            raise cause from error
-        raise InputError(
-            f"the build on Ray failed: {_last_line(error)}; what was committed is kept, run it again to go on"
-        ) from error
-    finally:
-        if own:
-            ray.shutdown()
-
-
-def _connect(ray: ModuleType, address: str) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    options: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
-    try:
-        _knock(address)
-        with _without_standard_error():
-            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
-    except Exception as error:  # what Ray raises here has no class of its own
-        raise InputError(
-            f"cannot use Ray at {address!r}: {_last_line(error)}; start a cluster with `ray start --head`, "
-            "or leave the address out to build on this machine"
-        ) from error
-
-
-def _knock(address: str) -> None:
-    """Raise OSError if nothing answers at host:port; Ray itself would go on trying for minutes."""
-    host, _, port = address.rpartition(":")
-    if host and "://" not in address and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=CONNECTION_PATIENCE).close()
-
-
-@contextmanager
-def _without_standard_error() -> Iterator[None]:
-    """Ray's core writes notices there, past all of Python's logging; what goes wrong is raised besides."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-def _last_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[-1].strip().rstrip(".")
-
-
-def _ray() -> ModuleType:
-    try:
-        import ray.data
-    except ImportError as error:
-        raise InputError(
-            f'building with Ray needs ray ({error}); install it with `pip install "unheard[ray]"`'
-        ) from error
-    return ray
