@@ -65,9 +65,9 @@ def _clip(family: str, seed: int, duration: float) -> score.Clip:
 def written_alike(one: score.Clip, other: score.Clip) -> bool:
     """Whether two clips share a passage, note by note, at any shift in time and up to two semitones.
 
-    A passage begins with a common note and lasts `PASSAGE` seconds or more, and `ALIKE` of the notes of either
-    are the other's too: three or more, or two slow ones that fill twice the time. Played by the same synthesizer, from the
-    same samples, it sounds the same, and finding it is no false alarm.
+    A passage begins with a common note and lasts `PASSAGE` seconds or more, and `ALIKE` of the notes of
+    either are the other's too: three or more, or two slow ones that fill twice the time. Played by the same
+    synthesizer, from the same samples, it sounds the same, and finding it is no false alarm.
     """
     step = 15.0 / one.tempo  # a sixteenth
     ours, theirs = ({(round(n.onset / step), n.key) for n in clip.notes} for clip in (one, other))

@@ -28,7 +28,7 @@ from unheard.auditing.features import features
 TAIL = 0.9
 """Share of the pairs below the threshold from which the tail is fitted."""
 ASSUMED_RELATIVES = 5
-"""References of any catalogue: a loop pack has so many takes. A copy's bound is then within the rates measured."""
+"""References of any catalogue: a loop pack has so many takes."""
 
 
 def material(wheels: Path | None, families: int) -> list[Specimen]:

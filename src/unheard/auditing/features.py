@@ -27,7 +27,7 @@ PER_SEMITONE = 2
 LOWEST = 80.0
 BANDS = 150
 RANGE_DB = 30.0
-"""What lies further below the loudest band within a second is not heard: there an autoencoder puts its own."""
+"""What lies further below the loudest band within a second is not heard: there an autoencoder is noisy."""
 AUDIBLE_DB = 45.0
 """A frame whose power lies further below the loudest frame's counts as silence."""
 SURROUND = 8
