@@ -65,12 +65,16 @@ def _clip(family: str, seed: int, duration: float) -> score.Clip:
 def written_alike(one: score.Clip, other: score.Clip) -> bool:
     """Whether two clips share a passage, note by note, at any shift in time and up to two semitones.
 
-    A passage is `PASSAGE` seconds in which `ALIKE` of the notes of either are the other's too, three or more:
-    played by the same synthesizer, it sounds the same, and finding it is no false alarm.
+    A passage begins with a common note and lasts `PASSAGE` seconds or more, and `ALIKE` of the notes of
+    either are the other's too: three or more, or two slow ones that fill twice the time. Played by the same
+    synthesizer, from the same samples, it sounds the same, and finding it is no false alarm.
     """
     step = 15.0 / one.tempo  # a sixteenth
     ours, theirs = ({(round(n.onset / step), n.key) for n in clip.notes} for clip in (one, other))
     length, width = round(one.duration / step), round(PASSAGE / step)
+    places = np.arange(length + 1)
+    lasting = places - places[:-1, None]  # [first, end)
+    least = np.where(lasting >= 2 * width, 2, 3)
     for up in range(-2, 3) if not one.drums else (0,):
         for shift in range(width - length, length - width + 1):
             moved = {(onset + shift, key + up) for onset, key in theirs}
@@ -78,10 +82,12 @@ def written_alike(one: score.Clip, other: score.Clip) -> bool:
                 np.bincount([onset for onset, _ in notes if 0 <= onset < length], minlength=length)
                 for notes in (ours & moved, ours | moved)
             )
-            overlapping = slice(max(0, shift), min(length, length + shift))
-            common = np.convolve(common[overlapping], np.ones(width), "valid")
-            either = np.convolve(either[overlapping], np.ones(width), "valid")
-            if ((common >= 3) & (common >= ALIKE * either)).any():
+            upto, upto_either = (np.concatenate([[0], np.cumsum(notes)]) for notes in (common, either))
+            shared = upto - upto[:-1, None]
+            alike = (shared >= least) & (shared >= ALIKE * (upto_either - upto_either[:-1, None]))
+            overlap = slice(max(0, shift), min(length, length + shift))
+            passages = alike & (lasting >= width) & (common > 0)[:, None]
+            if passages[overlap, overlap.start : overlap.stop + 1].any():
                 return True
     return False
 

@@ -27,7 +27,8 @@ from unheard.auditing.features import features
 
 TAIL = 0.9
 """Share of the pairs below the threshold from which the tail is fitted."""
-ASSUMED_RELATIVES = 10
+ASSUMED_RELATIVES = 5
+"""References of any catalogue: a loop pack has so many takes."""
 
 
 def material(wheels: Path | None, families: int) -> list[Specimen]:
@@ -81,13 +82,18 @@ def score(query: torch.Tensor, other: torch.Tensor) -> float:
 
 
 def tail(values: list[float]) -> calibration.Tail:
-    """The distribution of some scores, its end as a generalised Pareto distribution of shape 0 or more."""
+    """The distribution of some scores, its end as a generalised Pareto distribution.
+
+    The shape is its own standard error at least, 1 / sqrt(excesses) near 0 (Smith 1987): some dozens of pairs
+    cannot show that a tail ends, or that it falls faster than that.
+    """
     ordered = np.sort(values)
     threshold = float(np.quantile(ordered, TAIL))
     excess = ordered[ordered > threshold] - threshold
     shape, _, scale = genpareto.fit(excess, floc=0)
-    if shape < 0:
-        shape, scale = 0.0, float(excess.mean())
+    least = len(excess) ** -0.5
+    if shape < least:
+        shape, scale = least, float(excess.mean()) * (1 - least)  # of the same mean
     quantiles = np.quantile(ordered[ordered <= threshold], np.linspace(0, 1, 101))
     return calibration.Tail(
         pairs=len(ordered),

@@ -56,6 +56,22 @@ def test_phrases_that_are_written_alike() -> None:
     assert not written_alike(clip, elsewhere)
 
 
+@pytest.mark.parametrize(("keys", "seconds", "alike"), [
+    ((60, 64, 67), 1.0, True),  # three notes of a second each
+    ((60, 64), 2.5, True),  # two slow ones
+    ((60, 64), 1.0, False),
+    ((60,), 5.0, False),  # one held note is no passage
+])  # fmt: skip
+def test_slow_phrases_that_share_their_notes(keys: tuple[int, ...], seconds: float, alike: bool) -> None:
+    def clip(before: int, after: int) -> score.Clip:
+        line = [(0.0, before), *((1.0 + seconds * place, key) for place, key in enumerate(keys))]
+        line.append((1.0 + seconds * len(keys), after))
+        notes = tuple(score.Note(onset, onset + 0.5, key, 90) for onset, key in line)
+        return score.Clip("", "bells", "xylophone", 13, False, 60, 10.0, notes)
+
+    assert written_alike(clip(40, 90), clip(50, 100)) == alike
+
+
 def test_pieces_of_one_recording_are_of_one_family(sound: np.ndarray) -> None:
     made: list[Specimen] = list(pieces({"a": np.tile(sound, 3), "quiet": 0 * sound}, 2.0, 3))
     assert [some.name for some in made] == ["a.0", "a.1", "a.2"]

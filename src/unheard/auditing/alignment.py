@@ -35,8 +35,9 @@ FINER_STRETCHES = (0.0, -0.005, 0.005, -0.01, 0.01)
 REACH = 5
 """Frames on either side of the line found at half the rate."""
 EXACT = 0.9
+SHARPNESS = 1.5
 VARIETY = 0.4
-"""Both chosen on the calibration's material."""
+"""Chosen on families of sounds like the calibration's (docs/log.md, 2026-11-25)."""
 LEAST = 20
 """Frames: what is shorter than half a second is no path of its own."""
 FLOOR = 1e-3
@@ -187,12 +188,14 @@ def _refine(first: Tensor, second: Tensor, bands: int, stretch: float, offset: f
 def strength(correlation: float, frames: int, variety: float) -> float:
     """Evidence that a passage of `frames` frames at this correlation is one recording's, 0 or more.
 
-    Seconds, times the log-likelihood ratio of correlated against independent Gaussians, -1/2 log(1 - c^2),
-    times a power of the passage's variety: two seconds of a held note say less than two of a melody. The
-    correlation counts up to `EXACT`, so that a short exact passage does not outweigh a long altered one.
+    Seconds, times a power of the log-likelihood ratio of correlated against independent Gaussians,
+    -1/2 log(1 - c^2), times a power of the passage's variety: two seconds of a held note say less than two of
+    a melody. The first power is above 1 since other phrases in the same style correlate as well, at .6 for
+    many seconds. The correlation counts up to `EXACT`, so that a short exact passage does not outweigh a long
+    altered one.
     """
     ratio = -0.5 * math.log(1 - min(max(correlation, 0.0), EXACT) ** 2)
-    return frames * PERIOD * ratio * variety**VARIETY
+    return frames * PERIOD * ratio**SHARPNESS * variety**VARIETY
 
 
 def distinct(vectors: Tensor) -> float:

@@ -4,7 +4,7 @@ Measured on pairs of sounds that share nothing (`python -m lab.calibrate_audit`)
 ones, and relatives, such as other phrases by the same instrument in the same key and tempo, or other takes of
 one loop pack. Up to a threshold the rate is the share of the pairs; beyond, where pairs run out, it is the
 generalised Pareto tail fitted to the excesses (Pickands 1975; Coles, An Introduction to Statistical Modeling
-of Extreme Values, 2001, ch. 4), with a shape that is 0 at least, so that a rate never falls to zero.
+of Extreme Values, 2001, ch. 4), with a shape above 0, so that a rate never falls to zero.
 """
 
 from __future__ import annotations

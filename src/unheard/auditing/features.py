@@ -26,8 +26,10 @@ PERIOD = HOP / SAMPLE_RATE
 PER_SEMITONE = 2
 LOWEST = 80.0
 BANDS = 150
-RANGE_DB = 45.0
-"""What lies further below the loudest band within a second counts as silence."""
+RANGE_DB = 30.0
+"""What lies further below the loudest band within a second is not heard: there an autoencoder is noisy."""
+AUDIBLE_DB = 45.0
+"""A frame whose power lies further below the loudest frame's counts as silence."""
 SURROUND = 8
 """Bands on either side that a band is compared with: four semitones."""
 MOMENT = 3
@@ -66,13 +68,13 @@ def features(waveform: Tensor, sample_rate: int) -> Tensor:
 
 
 def audible(waveform: Tensor, sample_rate: int) -> Tensor:
-    """Which frames [frames] of `features` are not silent: within `RANGE_DB` of the loudest."""
+    """Which frames [frames] of `features` are not silent: within `AUDIBLE_DB` of the loudest."""
     mono = _mono(waveform, sample_rate)
     if mono.shape[-1] < FFT:
         return torch.zeros(0, dtype=torch.bool)
     power = F.avg_pool1d(mono.square()[None], HOP, stride=HOP, padding=HOP // 2)[0]
     power = F.pad(power, (0, 1))[: mono.shape[-1] // HOP + 1]
-    return power > power.max() * 10 ** (-RANGE_DB / 10)
+    return power > power.max() * 10 ** (-AUDIBLE_DB / 10)
 
 
 def _mono(waveform: Tensor, sample_rate: int) -> Tensor:

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from unheard.auditing.features import BANDS
 
-VERSION = 1
+VERSION = 2
 """Raised whenever features or fingerprints are computed in another way: kept ones are then made anew."""
 WINDOW, HOP = 80, 32
 """Frames of a fingerprint, and from one to the next: 2 s and 0.8 s."""

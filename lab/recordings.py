@@ -1,0 +1,33 @@
+"""The corpus as sound files, for audits against all of it: `python -m lab.recordings build/lab/recordings`.
+
+Writes `training/ID.flac` and `held-out/ID.flac`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import soundfile
+
+from lab import sizes
+from lab.corpus_files import Corpus
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the two folders go")
+    parser.add_argument("--work", type=Path, default="build/lab", help="folder of the corpus")
+    arguments = parser.parse_args()
+    corpus = Corpus(arguments.work / "corpus")
+    training = set(corpus.training)
+    for name in ("training", "held-out"):
+        (arguments.folder / name).mkdir(parents=True, exist_ok=True)
+    for position, row in enumerate(corpus.rows):
+        place = arguments.folder / ("training" if position in training else "held-out") / f"{row['id']}.flac"
+        length = round(row["duration"] * sizes.SAMPLE_RATE)
+        soundfile.write(place, corpus.sounds[position][:length], sizes.SAMPLE_RATE)
+
+
+if __name__ == "__main__":
+    main()
