@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -127,34 +126,6 @@ def test_a_killed_evaluation_resumes_to_the_same_rows(file: Path) -> None:
         assert CliRunner().invoke(main, ["evaluate", str(file), "--out", str(folder)]).exit_code == 2
     assert kept == {path: path.stat().st_mtime_ns for path in kept}
     assert measured(out) == measured(other)
-
-
-@pytest.fixture
-def cluster() -> Iterator[None]:
-    """Ray on this machine, whose workers import what this process imports."""
-    ray = pytest.importorskip("ray")
-    ray.init(
-        num_cpus=1,
-        include_dashboard=False,
-        logging_level="ERROR",
-        log_to_driver=False,
-        runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}},
-    )
-    yield
-    ray.shutdown()
-
-
-def test_ray_makes_the_same_rows(file: Path, cluster: None) -> None:
-    out, other = file.parent / "out", file.parent / "other"
-    on_ray = CliRunner().invoke(main, ["evaluate", str(file), "--out", str(out), "--engine", "ray"])
-    assert on_ray.exit_code == 2, on_ray.output
-    assert CliRunner().invoke(main, ["evaluate", str(file), "--out", str(other)]).exit_code == 2
-    exact = ["setting", "prompt", "seed", "verdict", "batch", "audio", "acted"]
-    assert measured(out).select(exact) == measured(other).select(exact)
-    for name in ("clap_score", "judge_nearest_similarity"):
-        pair = [measured(folder)[name].to_pylist() for folder in (out, other)]
-        assert pair[0] == pytest.approx(pair[1], abs=1e-4)  # threads differ, and with them the last bits
-    assert all((out / place).is_file() for place in measured(out)["audio"].to_pylist())
 
 
 def test_sets_are_compared_with_sounds_held_out(file: Path) -> None:

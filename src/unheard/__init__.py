@@ -6,9 +6,10 @@
 Where things are, from the ground up; imports run one way, downwards never looks up:
 
     errors       what can go wrong, one class a cause
-    settings     AMG (weights and thresholds of the guidance) and Sampling (sampler, steps, noise, scale)
+    settings     the kinds of guidance with their weights and thresholds; sampler, steps, noise, scale
     amg          the equations of the guidance as pure functions on tensors
     sampling     noise schedules, Brownian noise, samplers over `model(x, sigma)`
+    cluster      a Ray cluster, joined or started
     files        files that are written wholly or not at all, and their checksums
     audio        reading, writing, peaks, what is wrong with a waveform
     embedders    waveform -> unit vector (CLAP), differentiable
