@@ -48,6 +48,8 @@ from unheard.settings import AMG, Sampling
 
 PROMPT = "An acoustic drum loop, 110 bpm"
 SIGMA = 5.0
+STRONGEST = AMG(c1=0.0, c2=0.0, c3=10_000)
+"""The weights at which AMG stops most copies of the bundled model (docs/results.md)."""
 FULL_INDEX_ITEMS = 10_000
 PARTS = ("transformer", "decode", "embed", "search")
 
@@ -308,8 +310,8 @@ def load(arguments: argparse.Namespace) -> Bench:
             sys.exit(f"{arguments.model} brings no index: take tiny, full, or a folder with one")
         duration = arguments.duration or min(model.defaults.duration, model.backbone.max_duration)
         index = model.index.to(model.backbone.device)
-        scale, weights = model.defaults.sampling.guidance_scale, model.defaults.guidance
-        settings = replace(weights, lambda_min=-2.0, lambda_max=-2.0)
+        scale = model.defaults.sampling.guidance_scale
+        settings = replace(STRONGEST, lambda_min=-2.0, lambda_max=-2.0)
         return Bench(model.backbone, model.embedder, index, duration, arguments.batch, scale, settings)
 
     from full_size import full_size_backbone

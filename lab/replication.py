@@ -25,20 +25,23 @@ from lab import likeness, sizes
 from lab.corpus_files import Corpus, as_float
 from lab.latents import decode_corpus
 from unheard.embedders import load_embedder
-from unheard.settings import Guidance, describe_guidance
+from unheard.settings import Detour, Guidance, describe_guidance
 
 SEEDS = 8
+STRONGEST = unheard.AMG(c1=0.0, c2=0.0, c3=10_000)
+"""The best weights of the published guidance that `lab.search` found."""
 
 
 def settings(model: unheard.Model) -> dict[str, tuple[float, Guidance | None]]:
-    """Guidance scale and guidance by name; `best` is what the search on other seeds chose (`lab.search`)."""
+    """Guidance scale and guidance by name; `best` is what `lab.search` chose on other seeds."""
     scale = model.defaults.sampling.guidance_scale
     return {
         "none": (scale, None),
         "published": (scale, unheard.AMG()),
         "published, scale 7": (7.0, unheard.AMG()),
         "none, scale 7": (7.0, None),
-        "best": (scale, model.defaults.guidance),
+        "best": (scale, STRONGEST),
+        "detour": (scale, Detour()),
     }
 
 

@@ -2,7 +2,7 @@
 
 On a seed that no table uses, and on the memorised captions of the two highest doses unless told otherwise.
 First the fewest copies, then the best adherence as the judge hears it. Writes all that was tried to
-`search.json`; once every candidate was, the winner goes into the model's `unheard.json`.
+`search.json`; the winner is `STRONGEST` in `lab/replication.py`.
 """
 
 from __future__ import annotations
@@ -69,11 +69,6 @@ def main() -> None:
         (folder / "search.json").write_text(json.dumps(tried, indent=1) + "\n")
     best = min(tried, key=lambda entry: (entry["copies"], -entry["adherence"]))
     print("best:", best)
-    if len(tried) < len(CANDIDATES):
-        return
-    file = arguments.model / "unheard.json"
-    settings = json.loads(file.read_text()) | {"guidance": best["guidance"]}
-    file.write_text(json.dumps(settings, indent=2) + "\n")
 
 
 if __name__ == "__main__":

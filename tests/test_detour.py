@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 from toy_world import ToyWorld
 
+import unheard
+from unheard import audio
+from unheard.errors import InputError
 from unheard.guidance import ClassifierFreeGuidance, DetourDenoiser
 from unheard.guidance.detour import correlation
+from unheard.guidance.step import GuidanceWarning
+from unheard.latents import RecordingLatents
 from unheard.settings import Detour
 
 WORLD = ToyWorld()
@@ -86,3 +94,38 @@ def test_what_copies_under_every_caption_goes_on_under_the_last() -> None:
         WORLD.denoise, WORLD.conditioning("train2"), WORLD.unconditional(1), guidance_scale=3.0
     )
     torch.testing.assert_close(denoiser(x, sigma), expected(x, sigma))
+
+
+def test_without_recordings_the_default_gives_way_and_a_detour_that_was_asked_for_refuses(
+    tmp_path: Path,
+) -> None:
+    model = unheard.load("tiny")
+    assert model.defaults.index is not None
+    elsewhere = shutil.copy(model.defaults.index, tmp_path / "index.json")
+    assert model.request("A bell").guidance == model.defaults.guidance
+    assert len(model.request("A bell").recordings) == 60
+    with pytest.warns(GuidanceWarning, match="not at hand.*--references"):
+        request = model.request("A bell", index=elsewhere)
+    assert request.guidance == model.defaults.guidance_by_embeddings
+    with pytest.raises(InputError, match="--references"):
+        model.request("A bell", index=elsewhere, guidance=Detour())
+    memorised = model.defaults.index.parent / "memorised"
+    assert model.request("A bell", index=elsewhere, references=memorised).guidance == Detour()
+
+
+def test_latents_of_recordings_are_kept_by_content(
+    tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    backbone = unheard.load(tiny_model_folder).backbone
+    recording = tmp_path / "noise.wav"
+    sound = torch.rand(backbone.audio_channels, 3000, generator=torch.Generator().manual_seed(0)) - 0.5
+    audio.write_wav(recording, sound, backbone.sample_rate)
+    latents = RecordingLatents(backbone)
+    first = latents.of(recording)
+    torch.testing.assert_close(first, latents.encoded(recording), atol=2e-3, rtol=2e-3)  # kept as float16
+    (kept,) = (tmp_path / "cache").rglob("*.safetensors")
+    monkeypatch.setattr(RecordingLatents, "encoded", lambda *_: pytest.fail("it was encoded already"))
+    moved = recording.rename(tmp_path / "moved.wav")
+    assert torch.equal(RecordingLatents(backbone).of(moved), first)
+    assert kept.parent.parent.name == "latents"

@@ -24,7 +24,7 @@ from unheard.auditing.witness import Witness
 from unheard.backbones import Backbone, load_backbone
 from unheard.embedders import Embedder, load_embedder
 from unheard.errors import InputError, ModelError, OutOfMemoryError, RejectedError
-from unheard.guidance import Step, Trajectory, denoiser_for
+from unheard.guidance import GuidanceWarning, Step, Trajectory, denoiser_for
 from unheard.index import Index
 from unheard.latents import RecordingLatents
 from unheard.rejection import Refused, Rejection, passing, raise_if_any
@@ -231,14 +231,7 @@ class Model:
                 "give one (--index PATH, index=...) or go without (--no-guidance, guidance=None)"
             )
         if isinstance(checked.guidance, Detour) and checked.index is not None:
-            own = self.defaults.references if self._is_own(checked.index) else None
-            recordings = places_at_hand(references, checked.index, own)
-            if not recordings:
-                raise InputError(
-                    "the guidance detour compares with the recordings of the training set, and none are at "
-                    "hand: name them (--references FOLDER, with ids as file names), or take --guidance amg"
-                )
-            checked = replace(checked, recordings=recordings)
+            checked = self._with_recordings(checked, references, automatic=guidance == "auto")
         return checked
 
     def stream(self, request: Request, progress: Callable[[Progress], None] | None = None) -> Iterator[Sound]:
@@ -341,6 +334,28 @@ class Model:
             return None
         found.check_embedder(self.embedder)
         return found.to(self.backbone.device)
+
+    def _with_recordings(self, request: Request, references: References | None, automatic: bool) -> Request:
+        """With the recordings that a detour compares with, or another guidance where none are at hand."""
+        assert request.index is not None
+        own = self.defaults.references if self._is_own(request.index) else None
+        recordings = places_at_hand(references, request.index, own)
+        if recordings:
+            return replace(request, recordings=recordings)
+        by_embeddings = self.defaults.guidance_by_embeddings
+        if automatic and by_embeddings is not None:
+            warnings.warn(
+                f"the recordings of {request.index.path or 'the index'} are not at hand, so the guidance is "
+                f"{by_embeddings.kind}, which needs embeddings alone and stops fewer copies; "
+                "name them for the detour (--references FOLDER, with ids as file names)",
+                GuidanceWarning,
+                stacklevel=3,
+            )
+            return replace(request, guidance=by_embeddings)
+        raise InputError(
+            "the guidance detour compares with the recordings of the training set, and none are at "
+            "hand: name them (--references FOLDER, with ids as file names), or take --guidance amg"
+        )
 
     def _rejection(
         self, reject: str, retries: int, references: References | None, index: Index | None

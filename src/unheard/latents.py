@@ -55,7 +55,7 @@ class RecordingLatents:
         fingerprint = self._backbone.fingerprint
         if fingerprint is None:
             return self.encoded(path)
-        file = cache_folder("latents") / fingerprint[:16] / f"{content}.safetensors"
+        file = cache_folder("latents") / fingerprint.rpartition(":")[2][:16] / f"{content}.safetensors"
         if not file.is_file():
             file.parent.mkdir(parents=True, exist_ok=True)
             with replacing(file) as new:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -198,10 +198,12 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
 
 def _guidance(
     given: dict[str, Any], weights: dict[str, Any], preset: Preset, default: Guidance | None
-) -> Guidance | None:
+) -> Guidance | Literal["auto"] | None:
     """What is asked for: a preset, a kind, weights of AMG, what a record says, or the model's own."""
     if given["no_guidance"] or given["guidance"] == "none":
         return None
+    if not (weights or preset.has_guidance or given["guidance"] or given.get("recorded")):
+        return "auto"
     base = default if given.get("recorded") is None else read_guidance(given["recorded"])
     if preset.has_guidance:
         base = preset.guidance
