@@ -13,7 +13,7 @@ import unheard
 from unheard import audio
 from unheard.errors import InputError
 from unheard.guidance import ClassifierFreeGuidance, DetourDenoiser
-from unheard.guidance.detour import correlation
+from unheard.guidance.detour import Recordings
 from unheard.guidance.step import GuidanceWarning
 from unheard.latents import RecordingLatents
 from unheard.settings import Detour
@@ -36,6 +36,29 @@ def detour(
         ways=[list(range(1, 1 + ways)) for _ in prompts],
         encode_captions=WORLD.encode_neighbours,
     )
+
+
+def correlation(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Shift by shift, the slow way."""
+    one, other = (each.double() - each.double().mean(dim=1, keepdim=True) for each in (one, other))
+    shifts = range(1 - other.shape[1], one.shape[1])
+    products = [
+        (one[:, max(0, shift) : shift + other.shape[1]] * other[:, max(0, -shift) : one.shape[1] - shift])
+        .sum()
+        .item()
+        for shift in shifts
+    ]
+    return max(products) / float(one.norm() * other.norm())
+
+
+@pytest.mark.parametrize("lengths", [(40, 40, 25), (7, 90)])
+def test_correlations_are_those_of_every_shift(lengths: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    prediction = torch.randn(8, 40, generator=generator)
+    latents = [torch.randn(8, length, generator=generator) for length in lengths]
+    expected = torch.tensor([correlation(prediction, each) for each in latents])
+    found = Recordings(latents, 40).correlations(prediction)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5, check_dtype=False)
 
 
 def test_a_shifted_recording_correlates_and_another_does_not() -> None:

@@ -70,7 +70,7 @@ class DetourDenoiser:
             [(way, share) for place, way in enumerate(some) for share in self._shares(place)] for some in ways
         ]
         self._left = [False] * len(conditional)
-        self._candidates: list[tuple[list[int], list[Tensor]]] = []
+        self._candidates: list[tuple[list[int], Recordings]] = []
 
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
@@ -79,7 +79,9 @@ class DetourDenoiser:
         predictions = self.denoise(torch.cat([x, x]), torch.cat([sigma, sigma]), conditioning)
         unconditional, conditional = predictions.chunk(2)
         if not self._candidates:
-            self._candidates = self.find(conditional)
+            self._candidates = [
+                (positions, Recordings(latents, self.frames)) for positions, latents in self.find(conditional)
+            ]
         asked = [self._ask(sample, conditional[sample]) for sample in range(len(x))]
         copies = [sample for sample, (value, _) in enumerate(asked) if value > self.settings.threshold]
         while turning := [sample for sample in copies if self._ways[sample]]:
@@ -112,21 +114,40 @@ class DetourDenoiser:
 
     def _ask(self, sample: int, denoised: Tensor) -> tuple[float, int | None]:
         """The highest correlation of a prediction with its candidates, and which; 0 and None without any."""
-        positions, latents = self._candidates[sample]
+        positions, recordings = self._candidates[sample]
         if not positions:
             return 0.0, None
-        values = torch.stack([correlation(denoised[:, : self.frames], each) for each in latents])
+        values = recordings.correlations(denoised[:, : self.frames])
         best = int(values.argmax())
         return float(values[best]), positions[best]
 
 
-def correlation(one: Tensor, other: Tensor) -> Tensor:
-    """Correlation of latents [channels, frames] at the best time shift, -1 to 1; lengths may differ.
+class Recordings:
+    """Latents of recordings, ready to be correlated with predictions.
 
-    Every channel's mean over time is taken out; what is shifted out is lost, and zeros come in.
+    Args:
+        latents: one or more [channels, frames]; lengths may differ.
+        frames: of the predictions.
     """
-    one, other = (each - each.mean(dim=-1, keepdim=True) for each in (one.float(), other.float()))
-    size = one.shape[-1] + other.shape[-1]
-    spectrum = torch.fft.rfft(one, size) * torch.fft.rfft(other, size).conj()
-    products = torch.fft.irfft(spectrum.sum(dim=0), size)
-    return products.max() / (one.norm() * other.norm()).clamp(min=1e-6)
+
+    def __init__(self, latents: Sequence[Tensor], frames: int) -> None:
+        centred = [_centred(each) for each in latents]
+        self._size = frames + max((each.shape[-1] for each in centred), default=0)
+        self._norms = torch.stack([each.norm() for each in centred]) if centred else torch.empty(0)
+        spectra = [torch.fft.rfft(each, self._size).conj() for each in centred]
+        self._spectra = torch.stack(spectra) if spectra else torch.empty(0)
+
+    def correlations(self, denoised: Tensor) -> Tensor:
+        """Correlations [recordings] of latents [channels, frames] at the best time shift, -1 to 1.
+
+        Every channel's mean over time is taken out; what is shifted out is lost, and zeros come in.
+        """
+        own = _centred(denoised)
+        spectrum = torch.fft.rfft(own, self._size)
+        products = torch.fft.irfft(torch.einsum("cf,ncf->nf", spectrum, self._spectra), self._size)
+        return products.amax(dim=-1) / (own.norm() * self._norms).clamp(min=1e-6)
+
+
+def _centred(latents: Tensor) -> Tensor:
+    latents = latents.float()
+    return latents - latents.mean(dim=-1, keepdim=True)
