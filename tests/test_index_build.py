@@ -90,9 +90,10 @@ def test_a_row_is_what_the_embedder_hears(corpus: Path, tmp_path: Path, embedder
     for identifier in {row["id"] for row in found}:
         mine = [row for row in found if row["id"] == identifier]
         waveform, rate = audio.read(corpus / identifier)
-        starts, vectors = embedder.embed_windows(waveform, rate)
+        heard = soxr.resample(waveform.mean(dim=0).numpy(), rate, RATE)[: waveform.shape[-1] * RATE // rate]
+        starts, vectors = embedder.embed_windows(torch.from_numpy(heard)[None], RATE)
         seconds = waveform.shape[-1] / rate
-        np.testing.assert_allclose([row["embedding"] for row in mine], vectors, atol=2e-5)
+        np.testing.assert_allclose([row["embedding"] for row in mine], vectors, atol=1e-4)
         assert [row["window_start"] for row in mine] == starts.tolist()
         assert mine[-1]["window_end"] == seconds
         number = int(identifier[-7:-4] if identifier[-4] == "." else identifier[-8:-5])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unheard import provenance
@@ -84,6 +84,7 @@ def test_a_trace_entry_is_a_line(tmp_path: Path) -> None:
     assert [json.loads(line.rstrip(",")) for line in lines[-4:-2]] == RECORD["trace"]
 
 
+@settings(deadline=None)
 @given(extra=st.dictionaries(texts, values, max_size=4), trace=st.lists(values, max_size=3))
 def test_every_record_is_valid_json(
     tmp_path_factory: pytest.TempPathFactory, extra: dict, trace: list
