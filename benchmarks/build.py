@@ -109,11 +109,14 @@ def render(folder: Path, count: int) -> None:
 
 def make_clap(folder: Path) -> None:
     from full_size import full_size_clap
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, ClapProcessor
 
     from unheard.models import fetch, read_defaults
 
-    full_size_clap(folder, AutoTokenizer.from_pretrained(read_defaults(fetch("tiny")).embedder))
+    clap, extractor = full_size_clap()
+    clap.save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(read_defaults(fetch("tiny")).embedder)
+    ClapProcessor(extractor, tokenizer).save_pretrained(folder)
 
 
 def load(embedder: str | None) -> Any:

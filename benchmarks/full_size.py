@@ -8,8 +8,6 @@ text. Those of CLAP are transformers' defaults, which are laion/clap-htsat-unfus
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from diffusers import AutoencoderOobleck, CosineDPMSolverMultistepScheduler, StableAudioDiTModel
 from diffusers.pipelines.stable_audio import StableAudioProjectionModel
@@ -17,8 +15,6 @@ from transformers import (
     ClapConfig,
     ClapFeatureExtractor,
     ClapModel,
-    ClapProcessor,
-    PreTrainedTokenizerBase,
     T5Config,
     T5EncoderModel,
     T5Tokenizer,
@@ -80,9 +76,7 @@ def full_size_backbone(
     )
 
 
-def full_size_clap(folder: Path, tokenizer: PreTrainedTokenizerBase, seed: int = 0) -> None:
-    """Write a CLAP of the published size with random weights, as `load_embedder` reads it."""
+def full_size_clap(seed: int = 0) -> tuple[ClapModel, ClapFeatureExtractor]:
+    """The architecture of laion/clap-htsat-unfused with random weights, and its feature extractor."""
     torch.manual_seed(seed)
-    ClapModel(ClapConfig()).eval().save_pretrained(folder)
-    features = ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad")
-    ClapProcessor(features, tokenizer).save_pretrained(folder)
+    return ClapModel(ClapConfig()).eval(), ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad")

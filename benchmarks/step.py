@@ -48,8 +48,6 @@ from unheard.settings import AMG, Sampling
 
 PROMPT = "An acoustic drum loop, 110 bpm"
 SIGMA = 5.0
-STRONGEST = AMG(c1=0.0, c2=0.0, c3=10_000)
-"""The weights at which AMG stops most copies of the bundled model (docs/results.md)."""
 FULL_INDEX_ITEMS = 10_000
 PARTS = ("transformer", "decode", "embed", "search")
 
@@ -311,28 +309,28 @@ def load(arguments: argparse.Namespace) -> Bench:
         duration = arguments.duration or min(model.defaults.duration, model.backbone.max_duration)
         index = model.index.to(model.backbone.device)
         scale = model.defaults.sampling.guidance_scale
-        settings = replace(STRONGEST, lambda_min=-2.0, lambda_max=-2.0)
+        settings = replace(model.defaults.guidance_by_embeddings, lambda_min=-2.0, lambda_max=-2.0)
         return Bench(model.backbone, model.embedder, index, duration, arguments.batch, scale, settings)
 
     from full_size import full_size_backbone
 
     device = resolve_device(arguments.device)
     backbone = full_size_backbone(device, resolve_dtype(arguments.dtype))
-    embedder = full_size_clap(device)
+    embedder = full_size_embedder(device)
     index = random_index(FULL_INDEX_ITEMS, embedder.dimension).to(device)
     scale, settings = Sampling().guidance_scale, AMG(lambda_min=-2.0, lambda_max=-2.0)
     return Bench(backbone, embedder, index, arguments.duration or 10.0, arguments.batch, scale, settings)
 
 
-def full_size_clap(device: torch.device) -> Embedder:
-    """The architecture of laion/clap-htsat-unfused, which is transformers' default, with random weights."""
-    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, T5Tokenizer
+def full_size_embedder(device: torch.device) -> Embedder:
+    from full_size import full_size_clap
+    from transformers import T5Tokenizer
 
     from unheard.embedders.clap import ClapEmbedder
 
-    extractor = ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad")
+    clap, extractor = full_size_clap()
     tokenizer = T5Tokenizer(extra_ids=0, model_max_length=512)  # never asked: a step embeds no text
-    return ClapEmbedder(ClapModel(ClapConfig()).to(device), extractor, tokenizer, name="random CLAP")
+    return ClapEmbedder(clap.to(device), extractor, tokenizer, name="random CLAP")
 
 
 def random_index(items: int, dimension: int) -> Index:

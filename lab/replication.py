@@ -28,8 +28,6 @@ from unheard.embedders import load_embedder
 from unheard.settings import Detour, Guidance, describe_guidance
 
 SEEDS = 8
-STRONGEST = unheard.AMG(c1=0.0, c2=0.0, c3=10_000)
-"""The best weights of the published guidance that `lab.search` found."""
 
 
 def settings(model: unheard.Model) -> dict[str, tuple[float, Guidance | None]]:
@@ -40,7 +38,7 @@ def settings(model: unheard.Model) -> dict[str, tuple[float, Guidance | None]]:
         "published": (scale, unheard.AMG()),
         "published, scale 7": (7.0, unheard.AMG()),
         "none, scale 7": (7.0, None),
-        "best": (scale, STRONGEST),
+        "best": (scale, model.defaults.guidance_by_embeddings),
         "detour": (scale, Detour()),
     }
 

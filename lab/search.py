@@ -2,7 +2,8 @@
 
 On a seed that no table uses, and on the memorised captions of the two highest doses unless told otherwise.
 First the fewest copies, then the best adherence as the judge hears it. Writes all that was tried to
-`search.json`; the winner is `STRONGEST` in `lab/replication.py`.
+`search.json`; the winner is
+`guidance_by_embeddings` in the model's `unheard.json`.
 """
 
 from __future__ import annotations

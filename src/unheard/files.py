@@ -42,6 +42,12 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
             temporary.unlink()
 
 
+def write_whole(path: str | Path, content: bytes) -> None:
+    """Write a file wholly or not at all, see `replacing`."""
+    with replacing(path) as file:
+        file.write(content)
+
+
 def sha256(*paths: str | Path) -> str:
     """SHA-256 of the files' contents one after the other, in hexadecimal."""
     digest = hashlib.sha256()

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from unheard import audio
 from unheard.backbones import Backbone
-from unheard.files import cache_folder, replacing, sha256
+from unheard.files import cache_folder, sha256, write_whole
 
 PACKED = "latents.safetensors"
 """In a model's folder: latents [channels, frames] by the SHA-256 of the recordings, float16."""
@@ -58,8 +58,7 @@ class RecordingLatents:
         file = cache_folder("latents") / fingerprint.rpartition(":")[2][:16] / f"{content}.safetensors"
         if not file.is_file():
             file.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(file) as new:
-                new.write(save({"latents": self.encoded(path).half().contiguous()}))
+            write_whole(file, save({"latents": self.encoded(path).half().contiguous()}))
         return load_file(file)["latents"]
 
     @torch.no_grad()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from unheard import __version__
 from unheard.errors import InputError
-from unheard.files import replacing
+from unheard.files import write_whole
 from unheard.settings import describe_guidance
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ PACKAGES = ("torch", "diffusers", "transformers", "torchsde", "julius", "numpy")
 
 def write(path: Path, record: Mapping[str, Any]) -> None:
     """Write a record as UTF-8 JSON, indented, every trace entry on one line."""
-    with replacing(path) as file:
-        file.write(f"{_as_json(record)}\n".encode())
+    write_whole(path, f"{_as_json(record)}\n".encode())
 
 
 def read(path: str | Path) -> dict[str, Any]:

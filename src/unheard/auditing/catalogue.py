@@ -18,7 +18,7 @@ from unheard import audio
 from unheard.auditing import fingerprint
 from unheard.auditing.features import features
 from unheard.errors import InputError
-from unheard.files import replacing, sha256
+from unheard.files import sha256, write_whole
 
 Places = str | Path | Mapping[str, str | Path] | Iterable[str | Path]
 
@@ -255,8 +255,7 @@ class _Store:
             "seconds": np.array([seconds for _, seconds in self._known.values()]),
             "prints": np.concatenate(rows),
         }
-        with replacing(self.path) as file:
-            file.write(save(arrays))
+        write_whole(self.path, save(arrays))
         self._new = 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unheard.auditing import VERDICTS, Audit, FileAudit, Match
-from unheard.files import replacing
+from unheard.files import write_whole
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,8 +33,7 @@ def write_csv(path: Path, result: Audit) -> None:
         for rank, match in enumerate(file.matches, 1):
             values = {**asdict(match), "found_by": " ".join(match.found_by)}
             rows.writerow([*about, rank, *(values[name] for name in of_match)])
-    with replacing(path) as stream:
-        stream.write(text.getvalue().encode("utf-8", "surrogateescape"))
+    write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def as_json(result: Audit, counted: Replication | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from unheard.errors import InputError
 from unheard.evaluation.experiment import as_options
 from unheard.evaluation.tuning import OBJECTIVES, Tried
-from unheard.files import replacing
+from unheard.files import write_whole
 from unheard.models import Defaults
 from unheard.settings import describe_guidance
 
@@ -29,7 +29,7 @@ def write(tried: list[Tried], defaults: Defaults, out: Path) -> list[Path]:
     writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)))
     writer.writeheader()
     writer.writerows(rows)
-    _write(out / "trials.csv", text.getvalue())
+    write_whole(out / "trials.csv", text.getvalue().encode())
 
     folder = out / "presets"
     folder.mkdir(exist_ok=True)
@@ -39,7 +39,8 @@ def write(tried: list[Tried], defaults: Defaults, out: Path) -> list[Path]:
     for each in tried:
         if each.best:
             presets.append(folder / f"trial-{each.number}.json")
-            _write(presets[-1], json.dumps(preset(each.setting, defaults), indent=2) + "\n")
+            content = json.dumps(preset(each.setting, defaults), indent=2) + "\n"
+            write_whole(presets[-1], content.encode())
     return presets
 
 
@@ -87,8 +88,3 @@ def _flat(setting: dict[str, Any]) -> dict[str, Any]:
     """The values of a setting by name, those of the guidance among them."""
     guidance = {f"guidance.{key}": value for key, value in setting.get("guidance", {}).items()}
     return {**{key: value for key, value in setting.items() if key != "guidance"}, **guidance}
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as file:
-        file.write(text.encode())

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from unheard import audio
 from unheard.auditing.catalogue import sound_files
 from unheard.embedders import Embedder
 from unheard.errors import InputError
-from unheard.files import replacing
+from unheard.files import write_whole
 from unheard.index import Index
 
 LIMIT = 5_000
@@ -57,18 +59,21 @@ def _drawn(items: int) -> np.ndarray:
 
 
 @torch.no_grad()
+def heard(recordings: Iterable[tuple[Tensor, int]], judge: Embedder) -> np.ndarray:
+    """Embeddings [recordings, dimension] of waveforms [channels, time] with their sample rates."""
+    return np.stack(
+        [judge.embed_audio(waveform[None], rate)[0].cpu().numpy() for waveform, rate in recordings]
+    )
+
+
 def _heard(paths: list[Path], judge: Embedder, cache: Path) -> np.ndarray:
     said = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
     key = hashlib.sha256(repr((judge.name, getattr(judge, "sha256", None), said)).encode()).hexdigest()[:16]
     kept = cache / f"held-out-{key}.npy"
     if kept.is_file():
         return np.load(kept)
-    vectors = []
-    for path in paths:
-        waveform, rate = audio.read(path)
-        vectors.append(judge.embed_audio(waveform[None], rate)[0].cpu().numpy())
+    vectors = heard(map(audio.read, paths), judge)
     content = io.BytesIO()
-    np.save(content, np.stack(vectors))
-    with replacing(kept) as file:
-        file.write(content.getvalue())
-    return np.stack(vectors)
+    np.save(content, vectors)
+    write_whole(kept, content.getvalue())
+    return vectors

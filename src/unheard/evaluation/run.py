@@ -28,7 +28,7 @@ from unheard.evaluation.experiment import Experiment, as_options
 from unheard.evaluation.metrics import memory
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
 from unheard.evaluation.prompts import Prompt
-from unheard.files import replacing
+from unheard.files import write_whole
 from unheard.generate import load
 from unheard.models import fetch
 from unheard.settings import describe_guidance
@@ -97,16 +97,12 @@ class Bench:
         place = self.experiment.held_out
         return None if place is None or self.judge is None else held_out.embed(place, self.judge, cache)
 
-    @torch.no_grad()
     def _references(self) -> np.ndarray:
         """The audit's references as the judge hears them, [references, dimension]."""
         if self.judge is None:
             return np.empty((0, 1))
-        catalogue, vectors = self.witness.catalogue, []
-        for name in catalogue.ids:
-            waveform, rate = catalogue.read(name)
-            vectors.append(self.judge.embed_audio(waveform[None], rate)[0].cpu().numpy())
-        return np.stack(vectors)
+        catalogue = self.witness.catalogue
+        return held_out.heard((catalogue.read(name) for name in catalogue.ids), self.judge)
 
     def identity(self) -> dict[str, Any]:
         """What rows depend on besides their own batch."""
@@ -260,9 +256,9 @@ def evaluate(
         "experiment": asdict(experiment), "identity": bench.identity(),
         "machine": provenance.machine(bench.model.backbone.device, bench.model.backbone.dtype),
     }  # fmt: skip
-    _write(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+    write_whole(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     table = make(bench, list(experiment.settings), out, progress, engine)
-    _write(out / "generations.parquet", _parquet(table))
+    write_whole(out / "generations.parquet", _parquet(table))
     return Results(table, unseen)
 
 
@@ -281,8 +277,8 @@ def make(
     done = total - sum(len(batch.prompts) for batch in lacking)
     for batch, made in (engine or bench.here)(lacking):
         for path, sound in made.sounds.items():
-            _write(out / path, sound)
-        _write(parts[batch.id], _parquet(pa.Table.from_pylist(made.rows, schema=SCHEMA)))
+            write_whole(out / path, sound)
+        write_whole(parts[batch.id], _parquet(pa.Table.from_pylist(made.rows, schema=SCHEMA)))
         done += len(batch.prompts)
         if progress is not None:
             progress(done, total)
@@ -345,7 +341,3 @@ def _parquet(table: pa.Table) -> bytes:
     pq.write_table(table, content)
     return content.getvalue()
 
-
-def _write(path: Path, content: bytes) -> None:
-    with replacing(path) as file:
-        file.write(content)

@@ -15,7 +15,7 @@ from unheard.evaluation import bootstrap
 from unheard.evaluation.metrics.diversity import mean_pairwise_distance
 from unheard.evaluation.metrics.frechet import frechet_audio_distance
 from unheard.evaluation.metrics.kernel import kernel_audio_distance, kernel_audio_distances
-from unheard.files import replacing
+from unheard.files import write_whole
 from unheard.replication import wilson
 
 OF_PROMPTS = (
@@ -129,8 +129,7 @@ def write(
     writer.writerows(entries)
     page = _page(entries, baseline, [row for row in table.to_pylist() if row["error"] is not None], refused)
     for name, content in (("summary.csv", text.getvalue()), ("summary.md", page)):
-        with replacing(out / name) as file:
-            file.write(content.encode())
+        write_whole(out / name, content.encode())
     return page
 
 

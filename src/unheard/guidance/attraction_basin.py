@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from unheard import amg
-from unheard.guidance.step import Conditioning, Denoise, Step
+from unheard.guidance.step import Conditioning, Denoise, Step, predict_both
 from unheard.settings import AttractionBasin
 
 
@@ -41,8 +41,7 @@ class AttractionBasinDenoiser:
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Denoise x [batch, channels, frames] at the noise levels sigma [batch]."""
-        predictions = self.denoise(torch.cat([x, x]), torch.cat([sigma, sigma]), self.conditioning)
-        unconditional, conditional = predictions.chunk(2)
+        unconditional, conditional = predict_both(self.denoise, x, sigma, self.conditioning)
         self._norms.append((conditional - unconditional).flatten(1).norm(dim=1) / sigma)
         passed = sigma <= self.settings.latest
         if self.settings.dynamic and len(self._norms) > 2:

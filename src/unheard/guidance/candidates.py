@@ -31,9 +31,14 @@ class Candidates:
         said = trajectory.embedder.embed_text(list(batch.prompts)).to(trajectory.backbone.device)
         _, near = index.search(said, k=4 * count)
         # Of the items that sound like the prompt, first those whose captions read like it.
+        read: dict[int, Tensor] = {}
+        for some in near.tolist():
+            if new := [p for p in some if p not in read]:
+                captions = trajectory.embedder.embed_text([index.prompts[p] or " " for p in new]).to(said)
+                read |= dict(zip(new, captions, strict=True))
         reads = torch.stack(
             [
-                trajectory.embedder.embed_text([index.prompts[p] or " " for p in some]).to(said) @ prompt
+                torch.stack([read[p] for p in some]) @ prompt
                 for some, prompt in zip(near.tolist(), said, strict=True)
             ]
         )

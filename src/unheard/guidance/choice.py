@@ -19,68 +19,60 @@ from unheard.settings import AMG, AttractionBasin, Detour, Guidance, PromptAdjus
 
 def denoiser_for(guidance: Guidance | None, trajectory: Trajectory) -> Denoiser:
     """The denoiser of a trajectory under a guidance; None is classifier-free guidance alone."""
-    if guidance is None:
-        return ClassifierFreeGuidance(*_parts(trajectory), guidance_scale=trajectory.guidance_scale)
-    return DENOISERS[type(guidance)](guidance, trajectory)
-
-
-def _anti_memorization(settings: AMG, trajectory: Trajectory) -> Denoiser:
-    return GuidedDenoiser(
-        *_parts(trajectory),
+    made_of, needs = (
+        (ClassifierFreeGuidance, {}) if guidance is None else DENOISERS[type(guidance)](guidance, trajectory)
+    )
+    return made_of(
+        trajectory.backbone.denoise,
+        trajectory.conditional,
+        trajectory.unconditional,
         guidance_scale=trajectory.guidance_scale,
-        amg=settings,
-        decode=trajectory.decode,
-        embed=trajectory.embed,
-        index=trajectory.index,
-        encode_neighbours=trajectory.encode_neighbours,
+        **needs,
     )
 
 
-def _attraction_basin(settings: AttractionBasin, trajectory: Trajectory) -> Denoiser:
-    return AttractionBasinDenoiser(
-        *_parts(trajectory), guidance_scale=trajectory.guidance_scale, settings=settings
-    )
+Made = tuple[Callable[..., Denoiser], dict[str, Any]]
+"""A class of denoisers, and what it is given besides the model, the conditionings and the scale."""
 
 
-def _detour(settings: Detour, trajectory: Trajectory) -> Denoiser:
+def _anti_memorization(settings: AMG, trajectory: Trajectory) -> Made:
+    captions = {"encode_neighbours": trajectory.encode_neighbours}
+    return GuidedDenoiser, {"amg": settings, **_listening(trajectory), **captions}
+
+
+def _attraction_basin(settings: AttractionBasin, trajectory: Trajectory) -> Made:
+    return AttractionBasinDenoiser, {"settings": settings}
+
+
+def _detour(settings: Detour, trajectory: Trajectory) -> Made:
     candidates = Candidates(trajectory, settings.candidates)
-    return DetourDenoiser(
-        *_parts(trajectory),
-        guidance_scale=trajectory.guidance_scale,
-        settings=settings,
-        frames=trajectory.frames,
-        find=candidates.find,
-        ways=candidates.ways,
-        encode_captions=trajectory.encode_captions,
-    )
+    return DetourDenoiser, {
+        "settings": settings,
+        "frames": trajectory.frames,
+        "find": candidates.find,
+        "ways": candidates.ways,
+        "encode_captions": trajectory.encode_captions,
+    }
 
 
-def _prompt_adjustment(settings: PromptAdjustment, trajectory: Trajectory) -> Denoiser:
-    return PromptAdjustmentDenoiser(
-        *_parts(trajectory), guidance_scale=trajectory.guidance_scale, settings=settings
-    )
+def _prompt_adjustment(settings: PromptAdjustment, trajectory: Trajectory) -> Made:
+    return PromptAdjustmentDenoiser, {"settings": settings}
 
 
-def _volumetric(settings: Volumetric, trajectory: Trajectory) -> Denoiser:
-    return VolumetricDenoiser(
-        *_parts(trajectory),
-        guidance_scale=trajectory.guidance_scale,
-        settings=settings,
-        decode=trajectory.decode,
-        embed=trajectory.embed,
-        index=trajectory.index,
-    )
+def _volumetric(settings: Volumetric, trajectory: Trajectory) -> Made:
+    return VolumetricDenoiser, {"settings": settings, **_listening(trajectory)}
 
 
-DENOISERS: dict[type[Any], Callable[[Any, Trajectory], Denoiser]] = {
+def _listening(trajectory: Trajectory) -> dict[str, Any]:
+    """What a kind needs that decodes, embeds and searches at each step."""
+    return {"decode": trajectory.decode, "embed": trajectory.embed, "index": trajectory.index}
+
+
+DENOISERS: dict[type[Any], Callable[[Any, Trajectory], Made]] = {
     AMG: _anti_memorization,
     AttractionBasin: _attraction_basin,
     Detour: _detour,
     PromptAdjustment: _prompt_adjustment,
     Volumetric: _volumetric,
 }
-"""What makes the denoiser of each kind; `unheard.settings.GUIDANCES` has the kinds by name."""
-
-
-def _parts(trajectory: Trajectory) -> tuple[Any, Any, Any]:
-    return trajectory.backbone.denoise, trajectory.conditional, trajectory.unconditional
+"""What each kind is made of; `unheard.settings.GUIDANCES` has the kinds by name."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from unheard import amg
-from unheard.guidance.step import Conditioning, Denoise, Step
+from unheard.guidance.step import Conditioning, Denoise, Step, predict_both
 
 
 class ClassifierFreeGuidance:
@@ -37,7 +37,6 @@ class ClassifierFreeGuidance:
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Denoise x [batch, channels, frames] at the noise levels sigma [batch]."""
-        predictions = self.denoise(torch.cat([x, x]), torch.cat([sigma, sigma]), self.conditioning)
-        unconditional, conditional = predictions.chunk(2)
+        unconditional, conditional = predict_both(self.denoise, x, sigma, self.conditioning)
         self.trace.append(Step(sigma=float(sigma[0])))
         return amg.classifier_free(unconditional, conditional, self.guidance_scale)

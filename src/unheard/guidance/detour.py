@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from unheard import amg
-from unheard.guidance.anti_memorization import Conditioning, Denoise, Step
+from unheard.guidance.step import Conditioning, Denoise, Step, predict_both
 from unheard.settings import Detour
 
 
@@ -76,8 +76,7 @@ class DetourDenoiser:
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Denoise x [batch, channels, frames] at the noise levels sigma [batch]."""
         conditioning = type(self._unconditional).cat([self._unconditional, *self._caption])
-        predictions = self.denoise(torch.cat([x, x]), torch.cat([sigma, sigma]), conditioning)
-        unconditional, conditional = predictions.chunk(2)
+        unconditional, conditional = predict_both(self.denoise, x, sigma, conditioning)
         if not self._candidates:
             self._candidates = [
                 (positions, Recordings(latents, self.frames)) for positions, latents in self.find(conditional)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from unheard import amg
 from unheard.backbones import Conditioning
-from unheard.guidance.step import Denoise, Step
+from unheard.guidance.step import Denoise, Step, predict_both
 from unheard.settings import PromptAdjustment
 
 
@@ -56,8 +56,7 @@ class PromptAdjustmentDenoiser:
         """Denoise x [batch, channels, frames] at the noise levels sigma [batch]."""
         first = None if self._moved is not None else self._adjust(x, sigma)
         both = Conditioning.cat([self._unconditional, self._conditional])
-        predictions = self.denoise(torch.cat([x, x]), torch.cat([sigma, sigma]), both)
-        unconditional, conditional = predictions.chunk(2)
+        unconditional, conditional = predict_both(self.denoise, x, sigma, both)
         self.trace.append(
             Step(
                 sigma=float(sigma[0]),

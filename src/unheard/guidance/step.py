@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
+import torch
 from torch import Tensor
 
 
@@ -23,6 +24,15 @@ class Conditioning(Protocol):
 
 
 Denoise = Callable[[Tensor, Tensor, Any], Tensor]
+
+
+def predict_both(
+    denoise: Denoise, x: Tensor, sigma: Tensor, unconditional_and_conditional: Any
+) -> tuple[Tensor, Tensor]:
+    """The unconditional and the conditional prediction of every sample, in one batched call."""
+    predictions = denoise(torch.cat([x, x]), torch.cat([sigma, sigma]), unconditional_and_conditional)
+    unconditional, conditional = predictions.chunk(2)
+    return unconditional, conditional
 
 
 class GuidanceWarning(UserWarning):

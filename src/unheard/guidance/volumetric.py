@@ -22,7 +22,7 @@ from torch import Tensor
 from unheard import amg
 from unheard.errors import GuidanceError
 from unheard.guidance.anti_memorization import NeighbourSearch
-from unheard.guidance.step import Conditioning, Denoise, Step
+from unheard.guidance.step import Conditioning, Denoise, Step, predict_both
 from unheard.settings import Volumetric
 
 RIDGE = 1e-3
@@ -73,8 +73,7 @@ class VolumetricDenoiser:
         Raises:
             GuidanceError: a gradient that is not finite.
         """
-        predictions = self.denoise(torch.cat([x, x]), torch.cat([sigma, sigma]), self._both)
-        unconditional, conditional = predictions.chunk(2)
+        unconditional, conditional = predict_both(self.denoise, x, sigma, self._both)
         heard = torch.cat([self.embed(self.decode(each)) for each in conditional.split(1)])
         similarities, neighbours = self.index.search(heard, k=self.settings.neighbours)
         threshold = amg.threshold(sigma, self.settings.lambda_min, self.settings.lambda_max)
