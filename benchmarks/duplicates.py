@@ -21,7 +21,7 @@ import soundfile
 import torch
 from vectors import Embeddings
 
-from unheard.index import near_captions, near_vectors
+from unheard.index import near_captions, near_vectors, wordings
 from unheard.index.clusters import CAPTION_THRESHOLD, SOUND_THRESHOLD
 
 CLUSTERS, LARGEST = 1000, 50
@@ -102,7 +102,7 @@ def main() -> None:
 
     captions = captions_with_copies(firsts, generator)
     started = time.perf_counter()
-    texts, wording = np.unique([near_captions.normalised(text) for text in captions], return_inverse=True)
+    texts, wording = np.unique([wordings.normalised(text) for text in captions], return_inverse=True)
     linked = near_captions.single_linkage(texts.tolist(), CAPTION_THRESHOLD)[wording]
     _, first, label = np.unique(linked, return_index=True, return_inverse=True)
     report("captions", first[label], firsts, time.perf_counter() - started)

@@ -309,7 +309,7 @@ def load(arguments: argparse.Namespace) -> Bench:
         duration = arguments.duration or min(model.defaults.duration, model.backbone.max_duration)
         index = model.index.to(model.backbone.device)
         scale = model.defaults.sampling.guidance_scale
-        settings = replace(model.defaults.guidance_by_embeddings, lambda_min=-2.0, lambda_max=-2.0)
+        settings = AMG(c1=0.0, c2=0.0, c3=10_000, lambda_min=-2.0, lambda_max=-2.0)
         return Bench(model.backbone, model.embedder, index, duration, arguments.batch, scale, settings)
 
     from full_size import full_size_backbone

@@ -2,8 +2,7 @@
 
 On a seed that no table uses, and on the memorised captions of the two highest doses unless told otherwise.
 First the fewest copies, then the best adherence as the judge hears it. Writes all that was tried to
-`search.json`; the winner is
-`guidance_by_embeddings` in the model's `unheard.json`.
+`search.json`; the winner is `lab.replication.BEST`.
 """
 
 from __future__ import annotations

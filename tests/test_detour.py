@@ -11,29 +11,33 @@ from toy_world import ToyWorld
 
 import unheard
 from unheard import audio
-from unheard.errors import InputError
 from unheard.guidance import ClassifierFreeGuidance, DetourDenoiser
-from unheard.guidance.detour import Recordings
+from unheard.guidance.gates import HIGH_NOISE, LatentGate, PullGate, Recordings, excess
 from unheard.guidance.step import GuidanceWarning
 from unheard.latents import RecordingLatents
-from unheard.settings import Detour
 
 WORLD = ToyWorld()
 PROMPTS = ("prompt0", "prompt1")
 
 
 def detour(
-    settings: Detour, prompts: tuple[str, ...], recordings: dict[str, torch.Tensor], ways: int = 1
+    threshold: float,
+    prompt_share: float,
+    prompts: tuple[str, ...],
+    recordings: dict[str, torch.Tensor],
+    ways: int = 1,
 ) -> DetourDenoiser:
+    def find(_: torch.Tensor) -> list[tuple[list[int], list[torch.Tensor]]]:
+        return [([0], [recordings[prompt]]) for prompt in prompts]
+
     return DetourDenoiser(
         WORLD.denoise,
         WORLD.conditioning(*prompts),
         WORLD.unconditional(len(prompts)),
         guidance_scale=3.0,
-        settings=settings,
-        frames=WORLD.trim,
-        find=lambda _: [([0], [recordings[prompt]]) for prompt in prompts],
-        ways=[list(range(1, 1 + ways)) for _ in prompts],
+        prompt_share=prompt_share,
+        gate=LatentGate(threshold, WORLD.trim, find),
+        ways=lambda _: list(range(1, 1 + ways)),
         encode_captions=WORLD.encode_neighbours,
     )
 
@@ -41,14 +45,14 @@ def detour(
 def correlation(one: torch.Tensor, other: torch.Tensor) -> float:
     """Shift by shift, the slow way."""
     one, other = (each.double() - each.double().mean(dim=1, keepdim=True) for each in (one, other))
-    shifts = range(1 - other.shape[1], one.shape[1])
-    products = [
-        (one[:, max(0, shift) : shift + other.shape[1]] * other[:, max(0, -shift) : one.shape[1] - shift])
-        .sum()
-        .item()
-        for shift in shifts
-    ]
-    return max(products) / float(one.norm() * other.norm())
+    frames, length = one.shape[1], other.shape[1]
+    least = float(other.square().sum()) * min(frames, length) / length
+    values = []
+    for shift in range(1 - length, frames):
+        met = other[:, max(0, -shift) : frames - shift]
+        product = (one[:, max(0, shift) : shift + length] * met).sum()
+        values.append(float(product) / max(float(met.square().sum()), least) ** 0.5)
+    return max(values) / float(one.norm())
 
 
 @pytest.mark.parametrize("lengths", [(40, 40, 25), (7, 90)])
@@ -61,13 +65,33 @@ def test_correlations_are_those_of_every_shift(lengths: tuple[int, ...]) -> None
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5, check_dtype=False)
 
 
-def test_a_shifted_recording_correlates_and_another_does_not() -> None:
+def test_a_shifted_recording_and_a_passage_of_a_long_one_correlate_and_others_do_not() -> None:
     generator = torch.Generator().manual_seed(0)
     one, other = torch.randn(2, 8, 40, generator=generator)
-    longer = torch.cat([torch.zeros(8, 7), one], dim=1)
-    assert correlation(one, one) > 0.999
-    assert correlation(one, longer) > 0.95
-    assert correlation(one, other) < 0.4
+    hour = torch.randn(8, 4000, generator=generator)
+    found = Recordings([one, torch.cat([torch.zeros(8, 7), one], dim=1), other, hour], 40).correlations(one)
+    assert found[0] > 0.999
+    assert found[1] > 0.9
+    assert found[2] < 0.4
+    assert found[3] < 0.4
+    assert Recordings([hour], 40).correlations(hour[:, 1000:1040]) > 0.9
+
+
+def test_the_excess_leaves_out_what_is_common_but_no_more_than_takes_may_share() -> None:
+    alone = torch.tensor([0.9, *[0.1] * 20])
+    assert float(excess(alone)) == pytest.approx(0.8)
+    assert float(excess(torch.tensor([0.55, *[0.45] * 20]))) == pytest.approx(0.25)
+    assert float(excess(torch.full((64,), 0.95))) == pytest.approx(0.65)  # one recording 64 times
+    assert float(excess(torch.tensor([0.5, 0.5]))) == pytest.approx(0.5)
+    assert float(excess(-alone)) == pytest.approx(-0.1)
+
+
+def test_the_pull_is_asked_in_high_noise_alone_and_names_nothing() -> None:
+    gate = PullGate(0.5, frames=4)
+    with_prompt, without = torch.zeros(2, 6), torch.zeros(2, 6)
+    with_prompt[:, :4], with_prompt[:, 4:] = 0.7, 100.0  # what is beyond the duration does not count
+    assert gate.ask(0, with_prompt, without, 2 * HIGH_NOISE) == (pytest.approx(0.7), None)
+    assert gate.ask(0, with_prompt, without, HIGH_NOISE / 2) == (0.0, None)
 
 
 def test_it_leaves_for_good_only_what_copies_and_a_batch_is_each_alone() -> None:
@@ -75,17 +99,18 @@ def test_it_leaves_for_good_only_what_copies_and_a_batch_is_each_alone() -> None
     sigma = torch.full((2,), 0.9, dtype=torch.float64)
     prediction = WORLD.denoise(x, sigma, WORLD.conditioning(*PROMPTS))[..., : WORLD.trim]
     recordings = {"prompt0": prediction[0], "prompt1": -prediction[1].flip(-1)}
-    alone_under_it = Detour(threshold=0.999, prompt_share=0.0)
-    together = detour(alone_under_it, PROMPTS, recordings)
+    together = detour(0.999, 0.0, PROMPTS, recordings)
     result = together(x, sigma)
     plain = ClassifierFreeGuidance(
         WORLD.denoise, WORLD.conditioning("train1", "prompt1"), WORLD.unconditional(2), guidance_scale=3.0
     )
     assert together.trace[0].acted == [True, False]
+    assert together.trace[0].way == [1, None]
+    assert together.trace[0].share == [0.0, None]
     assert torch.allclose(result, plain(x, sigma))
     assert torch.allclose(together(x, sigma / 2), plain(x, sigma / 2))  # it does not come back
     for sample, prompt in enumerate(PROMPTS):
-        alone = detour(alone_under_it, (prompt,), recordings)
+        alone = detour(0.999, 0.0, (prompt,), recordings)
         assert torch.allclose(alone(x[[sample]], sigma[:1]), result[[sample]])
 
 
@@ -101,7 +126,7 @@ def test_it_keeps_the_largest_share_of_the_prompt_that_does_not_copy(threshold: 
         return float(correlation(prediction, recording)) > threshold
 
     share = next(tenth / 10 for tenth in range(9, -1, -1) if not copies(tenth / 10))
-    denoiser = detour(Detour(threshold, prompt_share=0.9), ("prompt0",), {"prompt0": recording})
+    denoiser = detour(threshold, 0.9, ("prompt0",), {"prompt0": recording})
     expected = ClassifierFreeGuidance(
         WORLD.denoise, prompt.blended(other, share), WORLD.unconditional(1), guidance_scale=3.0
     )
@@ -112,28 +137,46 @@ def test_what_copies_under_every_caption_goes_on_under_the_last() -> None:
     x = torch.randn(1, 2, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     sigma = torch.full((1,), 0.9, dtype=torch.float64)
     recording = torch.randn(2, WORLD.trim, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
-    denoiser = detour(Detour(threshold=0.0), ("prompt0",), {"prompt0": recording}, ways=2)
+    denoiser = detour(0.0, 0.5, ("prompt0",), {"prompt0": recording}, ways=2)
     expected = ClassifierFreeGuidance(
         WORLD.denoise, WORLD.conditioning("train2"), WORLD.unconditional(1), guidance_scale=3.0
     )
     torch.testing.assert_close(denoiser(x, sigma), expected(x, sigma))
 
 
-def test_without_recordings_the_default_gives_way_and_a_detour_that_was_asked_for_refuses(
-    tmp_path: Path,
-) -> None:
+def test_without_recordings_the_pull_of_the_prompt_decides(tmp_path: Path) -> None:
     model = unheard.load("tiny")
     assert model.defaults.index is not None
     elsewhere = shutil.copy(model.defaults.index, tmp_path / "index.json")
-    assert model.request("A bell").guidance == model.defaults.guidance
     assert len(model.request("A bell").recordings) == 60
     with pytest.warns(GuidanceWarning, match="not at hand.*--references"):
-        request = model.request("A bell", index=elsewhere)
-    assert request.guidance == model.defaults.guidance_by_embeddings
-    with pytest.raises(InputError, match="--references"):
-        model.request("A bell", index=elsewhere, guidance=Detour())
+        assert not model.request("A bell", index=elsewhere).recordings
     memorised = model.defaults.index.parent / "memorised"
-    assert model.request("A bell", index=elsewhere, references=memorised).guidance == Detour()
+    assert len(model.request("A bell", index=elsewhere, references=memorised).recordings) == 60
+    prompts = ["An acoustic drum loop, 110 bpm", "A flute chords, middle register, 90 bpm"]
+    with pytest.warns(GuidanceWarning, match="pull of the prompt"):
+        sounds = model.generate(prompts, seed=200, num_inference_steps=3, index=elsewhere)
+    first, second = (sound.trace[0] for sound in sounds)
+    assert first.acted
+    assert first.neighbour is None
+    assert first.way is not None
+    assert not second.acted
+
+
+def test_candidates_are_each_recording_once_and_ways_are_captions_of_one_item() -> None:
+    model = unheard.load("tiny")
+    prompt = "Funk drum loop pack, live kit, 100 bpm"
+    assert model.index is not None
+    own = [
+        item for item, caption in zip(model.index.ids, model.index.prompts, strict=True) if caption == prompt
+    ]
+    (sound,) = model.generate(prompt, seed=1, num_inference_steps=2)
+    assert len(own) > 1
+    assert sound.trace[0].neighbour in own
+    way = sound.trace[-1].way
+    assert way is not None
+    caption = model.index.prompts[model.index.ids.index(way)]
+    assert model.index.prompts.count(caption) == 1
 
 
 def test_latents_of_recordings_are_kept_by_content(

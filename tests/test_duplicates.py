@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
 from unheard.errors import InputError
-from unheard.index import Index, near_captions, near_vectors
+from unheard.index import Index, near_captions, near_vectors, wordings
 from unheard.index.clusters import caption_clusters, find_duplicates, medoid, sound_clusters
 from unheard.index.store import EmbedderRecord, Store, schema
 
@@ -127,8 +127,8 @@ def test_case_punctuation_and_spacing_are_no_difference() -> None:
         ("\uff24\uff32\uff35\uff2d \ufb01ll", "drum fill"),
         ("Straße", "STRASSE"),
     ]:
-        assert near_captions.normalised(one) == near_captions.normalised(other)
-    assert near_captions.normalised("drum loop 110") != near_captions.normalised("drum loop 120")
+        assert wordings.normalised(one) == wordings.normalised(other)
+    assert wordings.normalised("drum loop 110") != wordings.normalised("drum loop 120")
     assert near_captions.likeness("drum loop", "drum loop") == 1
     assert near_captions.likeness("drum loop", "xyz") == 0
 

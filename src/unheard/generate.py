@@ -231,7 +231,7 @@ class Model:
                 "give one (--index PATH, index=...) or go without (--no-guidance, guidance=None)"
             )
         if isinstance(checked.guidance, Detour) and checked.index is not None:
-            checked = self._with_recordings(checked, references, automatic=guidance == "auto")
+            checked = self._with_recordings(checked, references)
         return checked
 
     def stream(self, request: Request, progress: Callable[[Progress], None] | None = None) -> Iterator[Sound]:
@@ -335,27 +335,21 @@ class Model:
         found.check_embedder(self.embedder)
         return found.to(self.backbone.device)
 
-    def _with_recordings(self, request: Request, references: References | None, automatic: bool) -> Request:
-        """With the recordings that a detour compares with, or another guidance where none are at hand."""
+    def _with_recordings(self, request: Request, references: References | None) -> Request:
+        """With the recordings that a detour compares with, as far as they are at hand."""
         assert request.index is not None
         own = self.defaults.references if self._is_own(request.index) else None
         recordings = places_at_hand(references, request.index, own)
         if recordings:
             return replace(request, recordings=recordings)
-        by_embeddings = self.defaults.guidance_by_embeddings
-        if automatic and by_embeddings is not None:
-            warnings.warn(
-                f"the recordings of {request.index.path or 'the index'} are not at hand, so the guidance is "
-                f"{by_embeddings.kind}, which needs embeddings alone and stops fewer copies; "
-                "name them for the detour (--references FOLDER, with ids as file names)",
-                GuidanceWarning,
-                stacklevel=3,
-            )
-            return replace(request, guidance=by_embeddings)
-        raise InputError(
-            "the guidance detour compares with the recordings of the training set, and none are at "
-            "hand: name them (--references FOLDER, with ids as file names), or take --guidance amg"
+        warnings.warn(
+            f"the recordings of {request.index.path or 'the index'} are not at hand, so the detour goes by "
+            "the pull of the prompt and cannot say what would be copied; name them to have it compare "
+            "(--references FOLDER, with ids as file names)",
+            GuidanceWarning,
+            stacklevel=3,
         )
+        return request
 
     def _rejection(
         self, reject: str, retries: int, references: References | None, index: Index | None
@@ -437,11 +431,17 @@ class _Clock:
 
 def _of_each_sound(step: Step, sounds: int, index: Index | None) -> list[TraceStep]:
     """A step of a batch as one entry a sound, neighbours by their ids."""
-    unknown = [None] * sounds
-    names: list[str | None] = list(unknown)
-    if index is not None and step.neighbour is not None:
-        names = [None if position is None else index.ids[position] for position in step.neighbour]
-    known = (step.similarity, step.threshold, names, step.acted, step.s1, step.s2)
+    unknown: list[Any] = [None] * sounds
+
+    def named(positions: list[int | None] | None) -> list[str | None]:
+        if index is None or positions is None:
+            return unknown
+        return [None if position is None else index.ids[position] for position in positions]
+
+    known = (
+        step.similarity, step.threshold, named(step.neighbour), step.acted, step.s1, step.s2,
+        named(step.way), step.share,
+    )  # fmt: skip
     columns: Any = [unknown if column is None else column for column in known]
     return [TraceStep(step.sigma, *of_one) for of_one in zip(*columns, strict=True)]
 

@@ -81,7 +81,6 @@ class Defaults:
     Attributes:
         sampling: sampler, steps, noise levels, guidance scale.
         guidance: kind and settings of the guidance, made for `embedder`.
-        guidance_by_embeddings: what takes its place for a training set whose recordings are not at hand.
         duration: seconds of sound when nothing is said; may exceed what a short model can make.
         embedder: a folder or a hub id.
         index: the training set's index, or None when the model brings none.
@@ -90,7 +89,6 @@ class Defaults:
 
     sampling: Sampling = field(default_factory=Sampling)
     guidance: Guidance | None = field(default_factory=AMG)
-    guidance_by_embeddings: Guidance | None = field(default_factory=AMG)
     duration: float = 10.0
     embedder: str = "laion/clap-htsat-unfused"
     index: Path | None = None
@@ -146,7 +144,7 @@ def find_local(model: str) -> Path | None:
 def read_defaults(folder: Path) -> Defaults:
     """The settings that travel with a model: its `unheard.json`, or the published ones where it has none.
 
-    The file holds any of `sampling` (the fields of `Sampling`), `guidance` and `guidance_by_embeddings` (see
+    The file holds any of `sampling` (the fields of `Sampling`), `guidance` (see
     `unheard.settings.read_guidance`), `duration` in seconds, `embedder`, `index` and `references`. `embedder`
     is a folder inside the model's folder if there is one of that name, otherwise a hub id; `index` and
     `references` are files inside the model's folder. What is left out keeps the published value.
@@ -166,7 +164,6 @@ def read_defaults(folder: Path) -> Defaults:
         return Defaults(
             sampling=Sampling(**settings.get("sampling", {})),
             guidance=read_guidance(settings.get("guidance", {})),
-            guidance_by_embeddings=read_guidance(settings.get("guidance_by_embeddings", {})),
             duration=_seconds(settings.get("duration", published.duration)),
             embedder=_inside(folder, settings.get("embedder", published.embedder)),
             index=_file_inside(folder, "index", settings.get("index")),

@@ -24,6 +24,8 @@ class TraceStep:
         neighbour: id of the nearest training item.
         acted: whether the guidance acted.
         s1, s2: scales of despecification and deduplication at this similarity, applied where `acted`.
+        way: id of the training item under whose caption a detour goes on.
+        share: what is left of the prompt in a detour's conditioning, 0 to 1.
     """
 
     sigma: float
@@ -33,6 +35,8 @@ class TraceStep:
     acted: bool | None = None
     s1: float | None = None
     s2: float | None = None
+    way: str | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from unheard.guidance.attraction_basin import AttractionBasinDenoiser
 from unheard.guidance.candidates import Candidates
 from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.guidance.detour import DetourDenoiser
+from unheard.guidance.gates import LatentGate, PullGate
 from unheard.guidance.prompt_adjustment import PromptAdjustmentDenoiser
 from unheard.guidance.step import Denoiser
 from unheard.guidance.trajectory import Trajectory
@@ -45,11 +46,13 @@ def _attraction_basin(settings: AttractionBasin, trajectory: Trajectory) -> Made
 
 
 def _detour(settings: Detour, trajectory: Trajectory) -> Made:
-    candidates = Candidates(trajectory, settings.candidates)
+    candidates, frames = Candidates(trajectory, settings.candidates), trajectory.frames
+    by_latents = bool(trajectory.request.recordings)
     return DetourDenoiser, {
-        "settings": settings,
-        "frames": trajectory.frames,
-        "find": candidates.find,
+        "prompt_share": settings.prompt_share,
+        "gate": LatentGate(settings.threshold, frames, candidates.find)
+        if by_latents
+        else PullGate(settings.pull, frames),
         "ways": candidates.ways,
         "encode_captions": trajectory.encode_captions,
     }

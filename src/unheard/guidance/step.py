@@ -50,6 +50,8 @@ class Step:
         neighbour: position of the nearest training item in the index.
         acted: whether the guidance acted.
         s1, s2: scales of despecification and deduplication at this similarity, applied where `acted`.
+        way: position of the item under whose caption a detour goes on.
+        share: what is left of the prompt in a detour's conditioning.
     """
 
     sigma: float
@@ -59,6 +61,8 @@ class Step:
     acted: list[bool] | None = None
     s1: list[float] | None = None
     s2: list[float] | None = None
+    way: list[int | None] | None = None
+    share: list[float | None] | None = None
 
 
 class Denoiser(Protocol):

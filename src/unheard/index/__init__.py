@@ -8,6 +8,7 @@ stored         a store searched in memory; `approximate` one too large for that
 sources        where recordings come from: folders, manifests, shards
 building       from recordings to a store; decoding in `workers`, `windows` to rows, `ledger` of what is there
 clusters       what repeats in a training set
+wordings       which items have the same caption
 sounds         adding a few sounds of one's own
 verbs          what one does with an index, each a function
 """

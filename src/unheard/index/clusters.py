@@ -23,6 +23,7 @@ from unheard.errors import InputError
 from unheard.files import replacing
 from unheard.index import near_captions, near_vectors
 from unheard.index.memory import Index
+from unheard.index.wordings import normalised
 
 SOUND_THRESHOLD = 0.98
 CAPTION_THRESHOLD = 0.9
@@ -255,7 +256,7 @@ def _open(place: str | Path) -> Index:
 
 def _wording(caption: str) -> str:
     """What is compared; a caption without any letter or digit is compared as it stands."""
-    return near_captions.normalised(caption) or caption.strip()
+    return normalised(caption) or caption.strip()
 
 
 def _first_windows(ids: Sequence[str]) -> list[int]:

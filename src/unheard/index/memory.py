@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 
 from unheard.errors import IndexFileError, InputError
 from unheard.index import json_file
+from unheard.index.wordings import Wordings
 
 COARSE_ERROR = 1e-3
 """Bound on the error of a cosine computed on the device, in float32 or in the TF32 of GPUs."""
@@ -156,6 +158,11 @@ class Index:
         """Ids of the items whose caption is empty: deduplication has nothing to push away from there."""
         bare = (item for item, prompt in zip(self.ids, self.prompts, strict=True) if not prompt.strip())
         return list(dict.fromkeys(bare))
+
+    @cached_property
+    def wordings(self) -> Wordings:
+        """Its captions, to look up."""
+        return Wordings(self.ids, self.prompts)
 
     @property
     def _source(self) -> str:
@@ -315,6 +322,7 @@ class Index:
 
     def _refresh(self) -> None:
         """Work out, from the entries, what is searched and listed."""
+        self.__dict__.pop("wordings", None)
         conditionings = [entry["conditioning"] for entry in self._entries.values()]
         self.ids = list(self._entries)
         self.prompts = [conditioning["prompt"] for conditioning in conditionings]

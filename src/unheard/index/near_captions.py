@@ -7,8 +7,6 @@ pairs that may be alike without comparing all; each such pair is then measured, 
 
 from __future__ import annotations
 
-import re
-import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -26,11 +24,6 @@ SIGNATURE_ERROR = 0.1
 CHUNK = 1 << 16
 CROWD = 64
 """In a band that many captions share (text from one template) each meets so many, in alphabetical order."""
-
-
-def normalised(caption: str) -> str:
-    """Compatibility characters unified, casefolded, words without punctuation and one space between them."""
-    return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", caption).casefold()))
 
 
 @lru_cache(maxsize=1 << 12)

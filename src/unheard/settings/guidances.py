@@ -155,7 +155,10 @@ class Detour:
     No gradient, no decoding in the loop; see `unheard.guidance.detour`.
 
     Attributes:
-        threshold: correlation of the latents with a candidate's above which the caption is left, 0 to 1.
+        threshold: above which the caption is left, 0 to 1: by how much more the latents correlate with one
+            recording than is common, see `unheard.guidance.gates.LatentGate`.
+        pull: above which it is left where no recordings are at hand, at least 0: how far the prompt pulls the
+            latents in high noise, see `unheard.guidance.gates.PullGate`.
         prompt_share: largest share of the prompt's conditioning that is blended with the other caption's,
             in tenths, 0 to 0.9.
         candidates: training items that a sound is compared with, at least 1.
@@ -169,19 +172,26 @@ class Detour:
     needs_captions: ClassVar[bool] = True
     saves_memory: ClassVar[str | None] = None
 
-    threshold: float = 0.5
+    threshold: float = 0.3
+    pull: float = 0.54
     prompt_share: float = 0.5
     candidates: int = 64
 
     def __post_init__(self) -> None:
         require_between("threshold", self.threshold, 0.0, 1.0)
+        require_at_least_zero("pull", self.pull)
         require_between("prompt_share", self.prompt_share, 0.0, 0.9)
         require_whole("candidates", self.candidates, 1)
 
     def stronger(self, attempt: int) -> Detour:
-        """The threshold less `THRESHOLD_STEP * attempt`, 0 at the least, and nothing kept of the prompt."""
-        threshold = max(self.threshold - THRESHOLD_STEP * attempt, 0.0)
-        return replace(self, threshold=threshold, prompt_share=0.0 if attempt else self.prompt_share)
+        """Both thresholds less `THRESHOLD_STEP * attempt`, 0 at the least, and nothing kept of the prompt."""
+        lower = THRESHOLD_STEP * attempt
+        return replace(
+            self,
+            threshold=max(self.threshold - lower, 0.0),
+            pull=max(self.pull - lower, 0.0),
+            prompt_share=0.0 if attempt else self.prompt_share,
+        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,157 @@
+"""What tells a detour that the sound on its way is a training recording.
+
+`LatentGate` where the recordings are at hand: the prediction's latents against theirs. `PullGate` where they
+are not: how far the prompt pulls the prediction in high noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from unheard.guidance.prompt_adjustment import magnitude
+
+COMMON_RANK = 8
+"""How many recordings may resemble a prediction more than is common: the next one tells what is common."""
+COMMON_AT_MOST = 0.3
+"""What is common at most: many takes or duplicates of a recording are no excuse for copying it."""
+HIGH_NOISE = 10.0
+"""Noise level sigma, in units of the latents' spread, down to which the prompt's pull tells anything."""
+
+Asked = tuple[float, int | None]
+"""How strongly a prediction is a recording, and the recording's position in the index, if one is known."""
+
+
+class Gate(Protocol):
+    """Asked about each sample in each step; open above the threshold."""
+
+    threshold: float
+
+    def begin(self, conditional: Tensor) -> None:
+        """Told the first predictions of all samples [batch, channels, frames], once."""
+
+    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Asked:
+        """About a sample's predictions [channels, frames] at a noise level."""
+        ...
+
+
+class LatentGate:
+    """How much more a prediction correlates with one recording than with recordings of its kind.
+
+    The excess is `c_1 - min(c_9, .3)` of the correlations in falling order. Early predictions are means over
+    what a caption may sound like: that of a drum loop correlates at .57 with a loop that it has nothing to do
+    with, but with many others as well. `c_9` is 0 where there are fewer recordings.
+
+    Args:
+        threshold: excess above which the gate is open.
+        frames: frames of latents that the requested duration covers.
+        find: first predictions [batch, channels, frames] to each one's candidates: their positions in the
+            index, and their latents, each [channels, its frames].
+    """
+
+    def __init__(
+        self, threshold: float, frames: int, find: Callable[[Tensor], list[tuple[list[int], list[Tensor]]]]
+    ) -> None:
+        self.threshold = threshold
+        self._frames, self._find = frames, find
+        self._candidates: list[tuple[list[int], Recordings]] = []
+
+    def begin(self, conditional: Tensor) -> None:
+        self._candidates = [
+            (positions, Recordings(latents, self._frames)) for positions, latents in self._find(conditional)
+        ]
+
+    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Asked:
+        positions, recordings = self._candidates[sample]
+        if not positions:
+            return 0.0, None
+        values = recordings.correlations(conditional[:, : self._frames])
+        best = int(values.argmax())
+        return float(excess(values)), positions[best]
+
+
+class PullGate:
+    """How far the prompt pulls the prediction away from what it is without a prompt, in high noise.
+
+    The magnitude of `D_c - D_u` (Wen et al., ICLR 2024; `unheard.guidance.prompt_adjustment.magnitude`): in
+    full noise a prediction is a mean over what the prompt may sound like, and only a prompt that stands for
+    one recording pulls as far as that recording itself. It needs no training set, and cannot name a copy.
+
+    Args:
+        threshold: magnitude above which the gate is open, in units of the latents.
+        frames: frames of latents that the requested duration covers.
+    """
+
+    def __init__(self, threshold: float, frames: int) -> None:
+        self.threshold = threshold
+        self._frames = frames
+
+    def begin(self, conditional: Tensor) -> None:
+        pass
+
+    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Asked:
+        if sigma < HIGH_NOISE:
+            return 0.0, None
+        with_prompt, without = (
+            each[None, :, : self._frames].float() for each in (conditional, unconditional)
+        )
+        return float(magnitude(with_prompt, without)), None
+
+
+class Recordings:
+    """Latents of recordings, ready to be correlated with predictions.
+
+    Args:
+        latents: one or more [channels, frames]; lengths may differ.
+        frames: of the predictions.
+    """
+
+    def __init__(self, latents: Sequence[Tensor], frames: int) -> None:
+        centred = [_centred(each) for each in latents]
+        self._size = frames + max((each.shape[-1] for each in centred), default=0)
+        norms = [_norms(each, frames, self._size) for each in centred]
+        self._norms = torch.stack(norms) if centred else torch.empty(0)
+        spectra = [torch.fft.rfft(each, self._size).conj() for each in centred]
+        self._spectra = torch.stack(spectra) if spectra else torch.empty(0)
+
+    def correlations(self, denoised: Tensor) -> Tensor:
+        """Correlations [recordings] of latents [channels, frames] at the best time shift, -1 to 1.
+
+        Every channel's mean over time is taken out. The prediction counts whole, and of a longer recording
+        only the passage that it meets: one minute of an hour is copied as much as one of a minute. A quiet
+        passage counts as no less than a mean one, since with near-silence all correlates by chance.
+        """
+        own = _centred(denoised)
+        spectrum = torch.fft.rfft(own, self._size)
+        products = torch.fft.irfft(torch.einsum("cf,ncf->nf", spectrum, self._spectra), self._size)
+        return (products / self._norms).amax(dim=-1) / own.norm().clamp(min=1e-6)
+
+
+def excess(correlations: Tensor) -> Tensor:
+    """`c_1 - min(c_9, .3)` of correlations [recordings], a scalar."""
+    common = correlations.new_zeros(())
+    if len(correlations) > COMMON_RANK:
+        common = correlations.topk(COMMON_RANK + 1).values[-1].clamp(0, COMMON_AT_MOST)
+    return correlations.max() - common
+
+
+def _centred(latents: Tensor) -> Tensor:
+    latents = latents.float()
+    return latents - latents.mean(dim=-1, keepdim=True)
+
+
+def _norms(recording: Tensor, frames: int, size: int) -> Tensor:
+    """Norms [size] of the passages of a recording [channels, its frames] that a prediction meets, by shift.
+
+    At place `t` the prediction begins `t` frames before the recording; places from the end count backwards.
+    """
+    length = recording.shape[-1]
+    energy = torch.nn.functional.pad(recording.square().sum(dim=0).cumsum(dim=0), (1, 0))
+    shift = torch.arange(size, device=recording.device)
+    shift = torch.where(shift < frames, shift, shift - size)
+    first, last = (-shift).clamp(0, length), (frames - shift).clamp(0, length)
+    least = energy[-1] * min(frames, length) / length
+    return (energy[last] - energy[first]).clamp(min=least).sqrt().clamp(min=1e-6)
