@@ -10,7 +10,7 @@ from unheard.guidance.attraction_basin import AttractionBasinDenoiser
 from unheard.guidance.candidates import Candidates
 from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.guidance.detour import DetourDenoiser
-from unheard.guidance.gates import LatentGate, PullGate
+from unheard.guidance.gates import Gate, LatentGate, PullGate
 from unheard.guidance.prompt_adjustment import PromptAdjustmentDenoiser
 from unheard.guidance.step import Denoiser
 from unheard.guidance.trajectory import Trajectory
@@ -47,12 +47,15 @@ def _attraction_basin(settings: AttractionBasin, trajectory: Trajectory) -> Made
 
 def _detour(settings: Detour, trajectory: Trajectory) -> Made:
     candidates, frames = Candidates(trajectory, settings.candidates), trajectory.frames
-    by_latents = bool(trajectory.request.recordings)
+    if trajectory.request.recordings:
+        gate: Gate = LatentGate(settings.threshold, frames, candidates.find)
+        share = settings.prompt_share
+    else:
+        # A blend pulls less than its prompt long before it stops copying (docs/log.md): none of it is kept.
+        gate, share = PullGate(settings.pull, frames), 0.0
     return DetourDenoiser, {
-        "prompt_share": settings.prompt_share,
-        "gate": LatentGate(settings.threshold, frames, candidates.find)
-        if by_latents
-        else PullGate(settings.pull, frames),
+        "prompt_share": share,
+        "gate": gate,
         "ways": candidates.ways,
         "encode_captions": trajectory.encode_captions,
     }
