@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from toy_world import ToyWorld
 
 import unheard
-from unheard import audio
+from unheard import audio, provenance
+from unheard.cli import main
 from unheard.guidance import ClassifierFreeGuidance, DetourDenoiser
 from unheard.guidance.gates import HIGH_NOISE, LatentGate, PullGate, Recordings, excess
 from unheard.guidance.step import GuidanceWarning
@@ -161,6 +163,23 @@ def test_without_recordings_the_pull_of_the_prompt_decides(tmp_path: Path) -> No
     assert first.neighbour is None
     assert first.way is not None
     assert not second.acted
+
+
+def test_from_compares_with_the_recordings_that_were_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = unheard.load("tiny").defaults.index
+    assert index is not None
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(index.parent / "memorised", "loops")
+    Path("loops", "00001.flac").unlink()
+    shutil.copy(index, "index.json")
+    ask = ["An acoustic drum loop, 110 bpm", "--num-inference-steps", "2", "--duration", "1"]
+    asked = CliRunner().invoke(main, ["generate", *ask, "--index", "index.json", "--references", "loops"])
+    assert asked.exit_code == 0, asked.stderr
+    assert provenance.read("audio.json")["recordings"] == {"items": 59, "given": [str(tmp_path / "loops")]}
+    again = CliRunner().invoke(main, ["generate", "--from", "audio.json", "--output", "again.wav"])
+    assert "the same bytes as recorded" in again.stderr
 
 
 def test_candidates_are_each_recording_once_and_ways_are_captions_of_one_item() -> None:

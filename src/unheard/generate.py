@@ -20,6 +20,7 @@ from torch import Tensor
 from unheard import models, provenance
 from unheard import request as asked
 from unheard.auditing.at_hand import References, catalogue_at_hand, places_at_hand
+from unheard.auditing.catalogue import Catalogue
 from unheard.auditing.witness import Witness
 from unheard.backbones import Backbone, load_backbone
 from unheard.embedders import Embedder, load_embedder
@@ -341,7 +342,7 @@ class Model:
         own = self.defaults.references if self._is_own(request.index) else None
         recordings = places_at_hand(references, request.index, own)
         if recordings:
-            return replace(request, recordings=recordings)
+            return replace(request, recordings=recordings, references=_paths(references))
         warnings.warn(
             f"the recordings of {request.index.path or 'the index'} are not at hand, so the detour goes by "
             "the pull of the prompt and cannot say what would be copied; name them to have it compare "
@@ -372,6 +373,7 @@ class Model:
             "model": {"name": self.name, "fingerprint": self.backbone.fingerprint},
             "embedder": None,
             "index": None,
+            "recordings": None,
         }
         if index is not None:
             sources["embedder"] = {
@@ -383,6 +385,12 @@ class Model:
                 "items": index.items,
                 "given": None if self._is_own(index) else _location(index.path),
                 "sha256": index.sha256,
+            }
+        if request.recordings:
+            given = request.references
+            sources["recordings"] = {
+                "items": len(request.recordings),
+                "given": None if given is None else [str(path.resolve()) for path in given],
             }
         return sources
 
@@ -398,6 +406,14 @@ class Model:
             ]
             for embedding in embeddings
         ]
+
+
+def _paths(references: References | None) -> tuple[Path, ...] | None:
+    """Where references were said to lie; None if nothing was said, or a catalogue given that is loaded."""
+    if references is None or isinstance(references, Catalogue):
+        return None
+    named = [references] if isinstance(references, str | Path) else references
+    return tuple(Path(path) for path in named)
 
 
 def _location(path: Path | str | None) -> str | None:

@@ -83,6 +83,9 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for part, key in places.items()
         if _part(then, part).get(key) != _part(now, part).get(key)
     ]
+    had, have = (_part(record, "recordings").get("items", 0) for record in (then, now))
+    if had != have:
+        found.append(f"{had} recordings were at hand, {have} are")
     for key in ("device_name", "dtype", "threads"):
         was, now_is = (_part(record, "machine").get(key) for record in (then, now))
         if was != now_is:
@@ -122,7 +125,7 @@ def record(
     Args:
         request: what was asked for.
         batch: the sounds that were made together, of which this is number `position`.
-        sources: model, embedder and index, each with its hash.
+        sources: model, embedder and index, each with its hash, and the recordings that were at hand.
         machine: see `machine`.
         seconds: what the parts of the batch took.
     """

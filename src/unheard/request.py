@@ -59,6 +59,7 @@ class Request:
         index: the training set, or None; never None with guidance.
         rejection: when a sound is not handed out, or None if all are.
         recordings: training recordings by id, for a guidance that compares with them.
+        references: the paths where they were said to lie; None where the index or the model says it.
     """
 
     prompts: tuple[str, ...]
@@ -72,6 +73,7 @@ class Request:
     index: Index | None
     rejection: Rejection | None = None
     recordings: Mapping[str, Path] = field(default_factory=dict)
+    references: tuple[Path, ...] | None = None
 
     def batches(self) -> Iterator[Batch]:
         """The sounds in the order of the prompts, `batch` at a time; the last batch may be smaller."""

@@ -232,6 +232,7 @@ def _fill_in(
         "model": record["model"]["name"],
         "embedder": (record["embedder"] or {}).get("given"),
         "index": (record["index"] or {}).get("given"),
+        "references": (record.get("recordings") or {}).get("given"),
         "device": record["machine"]["device"],
         "dtype": record["machine"]["dtype"],
     }
