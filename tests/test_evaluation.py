@@ -5,21 +5,25 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 from click.testing import CliRunner
+from tiny_world import build_tiny_clap
 
 from lab.split import FIRST_SEED, split
 from unheard.cli import main
-from unheard.errors import InputError
-from unheard.evaluation import held_out, run, summary
+from unheard.errors import InputError, ModelError
+from unheard.evaluation import generating, held_out, judging, run, summary
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.metrics import memory
 
@@ -84,21 +88,108 @@ def test_an_experiment_resumes_and_is_made_again(file: Path, monkeypatch: pytest
     }
     assert all((out / place).is_file() for place in table["audio"].to_pylist())
 
-    rows, calls = run.Bench.rows, []
+    make, hear, calls = generating.Studio.make, judging.Jury.hear, []
 
-    def interrupted(self: run.Bench, batch: run.Batch) -> run.Made:
-        if len(calls) == 2:
-            calls.append("stop")
-            raise KeyboardInterrupt
-        calls.append(batch.id)
-        return rows(self, batch)
+    def interrupted(work: Any, name: str) -> Any:
+        def working(self: Any, batch: generating.Batch, *more: Any) -> Any:
+            if calls.count(name) == 2:
+                calls.append(name)
+                raise KeyboardInterrupt
+            calls.append(name)
+            return work(self, batch, *more)
 
-    monkeypatch.setattr(run.Bench, "rows", interrupted)
+        return working
+
+    monkeypatch.setattr(generating.Studio, "make", interrupted(make, "made"))
+    monkeypatch.setattr(judging.Jury, "hear", interrupted(hear, "judged"))
     assert CliRunner().invoke(main, [*arguments, str(other)]).exit_code == 130
+    assert calls == ["made"] * 3  # two of four batches, and one stop
+    assert CliRunner().invoke(main, [*arguments, str(other)]).exit_code == 130
+    assert calls == ["made"] * 5 + ["judged"] * 3
     assert CliRunner().invoke(main, [*arguments, str(other)]).exit_code == 2
-    assert len(calls) == 5  # four batches, each made once, and one stop
+    assert calls == ["made"] * 5 + ["judged"] * 5
     assert measured(other) == measured(out)
     assert "the same audio" in CliRunner().invoke(main, ["evaluate", "--again", str(out), "3"]).output
+
+
+def test_what_is_judged_again_was_not_made_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, text = file.parent / "out", file.read_text()
+    evaluate = ["evaluate", str(file), "--out", str(out)]
+    assert CliRunner().invoke(main, evaluate).exit_code == 2
+    at_once = measured(out)
+
+    def make(self: generating.Studio, batch: generating.Batch) -> generating.Made:
+        raise AssertionError("made again")
+
+    monkeypatch.setattr(generating.Studio, "make", make)
+    for judgement in (out / "judgements").iterdir():
+        judgement.unlink()
+    said = CliRunner().invoke(main, evaluate)
+    assert "generating: nothing to do, all 8 sounds are there" in said.output
+    assert "judging: 8 of 8 sounds" in said.output
+    assert measured(out) == at_once
+
+    build_tiny_clap(file.parent / "other judge", seed=7)
+    file.write_text(re.sub('judge = ".*"', f'judge = "{file.parent}/other judge"', text))
+    assert CliRunner().invoke(main, evaluate).exit_code == 2
+    assert measured(out)["clap_score"] != at_once["clap_score"]
+    same = ["audio_sha256", "verdict", "guide_nearest_similarity"]
+    assert measured(out).select(same) == at_once.select(same)
+
+    file.write_text(text.replace("settings.c1", "settings.renamed"))
+    assert CliRunner().invoke(main, evaluate).exit_code == 2
+    assert measured(out).drop_columns(["setting"]) == at_once.drop_columns(["setting"])
+    assert set(measured(out)["setting"].to_pylist()) == {"none", "renamed"}
+
+
+def test_what_a_sound_depends_on_makes_another_part(file: Path) -> None:
+    text = file.read_text()
+    (file.parent / "more").mkdir()
+    shutil.copytree(file.parent / "references", file.parent / "more", dirs_exist_ok=True)
+
+    def ids(*changes: tuple[str, str]) -> list[str]:
+        changed = text
+        for before, after in changes:
+            assert before in changed
+            changed = changed.replace(before, after)
+        file.write_text(changed)
+        bench = run.Bench(Experiment.read(file))
+        return [batch.id for batch in bench.batches([*bench.experiment.settings])]
+
+    detour = (
+        '[settings.c1]\nguidance = {kind = "amg", c2 = 0, c3 = 0}',
+        '[settings.c1]\nguidance = "detour"',
+    )
+    plain, detoured = ids(), ids(detour)
+    assert plain[::2] == detoured[::2]
+    assert not {*plain[1::2]} & {*detoured}
+    assert not {*ids(("num_inference_steps = 2", "num_inference_steps = 3"))} & {*plain}
+    assert ids(('judge = "', 'bound = "similar"\njudge = "'), ('held_out = "unseen"\n', "")) == plain
+    assert ids(('references = "references"', 'references = "more"')) == plain
+    assert ids(('references = "references"', 'references = "more"'), detour) == detoured
+    noise = np.random.default_rng(5).uniform(-0.5, 0.5, 24_000)
+    soundfile.write(file.parent / "more" / "train_01.wav", noise, 16_000)
+    assert ids(('references = "references"', 'references = "more"')) == plain
+    other = ids(('references = "references"', 'references = "more"'), detour)
+    assert other[::2] == plain[::2]
+    assert not {*other[1::2]} & {*detoured}
+
+
+def test_a_batch_that_fails_gives_its_other_sounds(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate = generating.Studio.generate
+
+    def failing(self: generating.Studio, batch: generating.Batch) -> Any:
+        if any("bell" in prompt.text for prompt in batch.prompts):
+            raise ModelError("not finite")
+        return generate(self, batch)
+
+    monkeypatch.setattr(generating.Studio, "generate", failing)
+    results = run.evaluate(Experiment.read(file), file.parent / "out")
+    rows = results.table.to_pylist()
+    assert [row["error"] for row in rows if "bell" in row["prompt"]] == ["not finite"] * 4
+    others = [row for row in rows if "bell" not in row["prompt"]]
+    assert len({row["audio"] for row in others if (file.parent / "out" / row["audio"]).is_file()}) == 4
+    assert all(row["clap_score"] is not None and row["batch_prompts"] == [row["prompt"]] for row in others)
 
 
 @pytest.mark.parametrize(

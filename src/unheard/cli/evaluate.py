@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -60,20 +61,13 @@ def evaluate(
     asked = Experiment.read(experiment)
     from unheard.evaluation import run, summary
 
-    began, before = time.monotonic(), [-1]
+    with ExitStack() as until_the_end:
+        on_ray = None
+        if engine == "ray":
+            from unheard.evaluation.ray_engine import ray_engine
 
-    def show(done: int, total: int) -> None:
-        before[0] = done if before[0] < 0 else before[0]
-        made = done - before[0]
-        left = f", {(time.monotonic() - began) / made * (total - done) / 60:.1f} min left" if made else ""
-        click.echo(f"generations: {done:,} of {total:,}{left}", err=True)
-
-    on_ray = None
-    if engine == "ray":
-        from unheard.evaluation.ray_engine import ray_engine
-
-        on_ray = ray_engine(asked, ray_address)
-    results = run.evaluate(asked, Path(out), show, on_ray)
+            on_ray = until_the_end.enter_context(ray_engine(asked, ray_address))
+        results = run.evaluate(asked, Path(out), _Shown(), on_ray)
     table, entries = results.table, summary.summarise(results.table, asked.baseline, results.held_out)
     click.echo(summary.write(entries, table, asked.baseline, asked.refused, Path(out)), nl=False)
     try:
@@ -90,3 +84,21 @@ def evaluate(
         )
         return exits.ERROR
     return 0
+
+
+class _Shown:
+    """Says what is done, how far it is, and how long the rest will take."""
+
+    def __init__(self) -> None:
+        self._doing = ""
+
+    def __call__(self, doing: str, done: int, total: int) -> None:
+        if doing != self._doing:
+            self._doing, self._before, self._began = doing, done, time.monotonic()
+            if done == total:
+                click.echo(f"{doing}: nothing to do, all {total:,} sounds are there", err=True)
+            else:
+                click.echo(f"{doing}: {done:,} of {total:,} sounds are there", err=True)
+            return
+        left = (time.monotonic() - self._began) / (done - self._before) * (total - done) / 60
+        click.echo(f"{doing}: {done:,} of {total:,} sounds, {left:.1f} min left", err=True)

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from unheard.errors import InputError
 from unheard.evaluation.experiment import Experiment
-from unheard.evaluation.run import Bench, make, make_folders
+from unheard.evaluation.run import Bench, Folder, make
 from unheard.evaluation.space import suggest
 from unheard.evaluation.summary import summarise
 
@@ -67,8 +67,8 @@ def tune(
     study = _study(experiment, out)
     import optuna
 
-    bench = Bench(experiment)
-    if bench.judge is None:
+    bench, folder = Bench(experiment), Folder(out)
+    if bench.judging is None:
         raise InputError("tuning weighs adherence, and there is no judge: name one (judge = FOLDER)")
     _take_up_interrupted(study)
     while (done := len(_finished(study))) < trials:
@@ -79,7 +79,7 @@ def tune(
         trial = study.ask()
         setting = suggest(trial, experiment.search)
         trial.set_user_attr("setting", setting)
-        values = _values(make(bench, [_named(bench, setting)], out))
+        values = _values(make(bench, [_named(bench, setting)], folder))
         if values is None:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
             raise InputError(f"no sound could be made and judged under {setting}: see {out / 'parts'}")
@@ -112,7 +112,7 @@ def _study(experiment: Experiment, out: Path) -> optuna.Study:
     except ImportError as error:
         raise InputError('tuning needs optuna: pip install "unheard[evaluate]"') from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    make_folders(out)
+    Folder(out)
     study = optuna.create_study(
         storage=f"sqlite:///{out / DATABASE}",
         study_name="tune",
