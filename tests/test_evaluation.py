@@ -25,6 +25,7 @@ from unheard.cli import main
 from unheard.errors import InputError, ModelError
 from unheard.evaluation import generating, held_out, judging, run, summary
 from unheard.evaluation.experiment import Experiment
+from unheard.evaluation.hearing import hear
 from unheard.evaluation.metrics import memory
 
 EXPERIMENTS = sorted((Path(__file__).parent.parent / "experiments").glob("*.toml"))
@@ -53,7 +54,8 @@ def write_noise(folder: Path, names: list[str]) -> None:
 
 
 @pytest.fixture
-def file(tmp_path: Path, tiny_model_folder: Path) -> Path:
+def file(tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     write_noise(tmp_path / "references", ["train_00", "train_01"])
     write_noise(tmp_path / "unseen", ["a", "b", "c"])
     path = tmp_path / "experiment.toml"
@@ -236,17 +238,45 @@ def test_sets_are_compared_with_sounds_held_out(file: Path) -> None:
 
 
 def test_held_out_sounds_are_those_of_a_folder_or_of_the_judges_index(
-    tmp_path: Path, tiny_model_folder: Path
+    tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     judge = run.load_embedder(tiny_model_folder / "guide")
-    assert held_out.embed(str(tiny_model_folder / "index.json"), judge, tmp_path).shape == (12, 16)
+    assert held_out.embed(str(tiny_model_folder / "index.json"), judge).shape == (12, 16)
     write_noise(tmp_path / "sounds", ["a", "b"])
-    heard = held_out.embed(str(tmp_path / "sounds"), judge, tmp_path)
+    heard = held_out.embed(str(tmp_path / "sounds"), judge)
     np.testing.assert_allclose(np.linalg.norm(heard, axis=1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(held_out.embed(str(tmp_path / "sounds"), judge, tmp_path), heard)
     (tmp_path / "sounds" / "a.wav").unlink()
     with pytest.raises(InputError, match="holds 1 held-out"):
-        held_out.embed(str(tmp_path / "sounds"), judge, tmp_path)
+        held_out.embed(str(tmp_path / "sounds"), judge)
+
+
+def test_what_the_judge_heard_is_kept_by_content(
+    tmp_path: Path, tiny_model_folder: Path, tiny_clap_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    judge, other = (run.load_embedder(folder) for folder in (tiny_model_folder / "guide", tiny_clap_folder))
+    write_noise(tmp_path / "sounds", ["a", "b", "c"])
+    a, b, c = sorted((tmp_path / "sounds").iterdir())
+    said: list[tuple[int, int]] = []
+
+    def progress(done: int, total: int) -> None:
+        said.append((done, total))
+
+    first = hear([a, b], judge, progress)
+    assert said == [(0, 2), (1, 2), (2, 2)]
+    a = a.rename(a.with_name("z.wav"))
+    again = hear([b, a, c], judge, progress)
+    assert said[3:] == [(2, 3), (3, 3)]
+    np.testing.assert_array_equal(again[:2], first[::-1])
+    assert not np.array_equal(hear([a, b], other), first)
+    b.write_bytes(c.read_bytes() + b"more")  # a sound of another content, and then one that is none
+    c.write_bytes(b"no sound")
+    with pytest.raises(InputError, match="cannot read"):
+        hear([b, c], judge)
+    said.clear()
+    hear([b], judge, progress)
+    assert not said  # what was heard before the broken one is kept
 
 
 def test_peak_memory_forgets_what_was_held_before() -> None:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import time
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from unheard.auditing import as_bad_as
 from unheard.auditing.at_hand import catalogue_at_hand, fingerprints_folder
 from unheard.auditing.witness import Witness
 from unheard.embedders import Embedder
-from unheard.evaluation import held_out
 from unheard.evaluation.generating import Batch, Made
+from unheard.evaluation.hearing import hear
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
 from unheard.files import sha256
 from unheard.generate import Model
@@ -46,13 +47,21 @@ class Jury:
         judge: an embedder that no guidance asks; None for none.
         references: recordings of the audit; None for the index's or the model's own.
         bound: the verdict that counts as replication, with those worse.
+        progress: called while the judge hears the references, see `hearing.hear`.
 
     Raises:
         InputError: there are no references.
     """
 
-    def __init__(self, model: Model, judge: Embedder | None, references: str | None, bound: str) -> None:
-        self.model, self.judge, self.bound = model, judge, bound
+    def __init__(
+        self,
+        model: Model,
+        judge: Embedder | None,
+        references: str | None,
+        bound: str,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self.model, self.judge, self.bound, self._progress = model, judge, bound, progress
         catalogue = catalogue_at_hand(
             references, model.index, model.defaults.references, fingerprints=fingerprints_folder()
         )
@@ -82,8 +91,7 @@ class Jury:
         """The audit's references as the judge hears them, [references, dimension]."""
         if self.judge is None:
             return np.empty((0, 1))
-        catalogue = self.witness.catalogue
-        return held_out.heard((catalogue.read(name) for name in catalogue.ids), self.judge)
+        return hear(self.witness.catalogue.paths, self.judge, self._progress)
 
     @torch.no_grad()
     def hear(self, batch: Batch, made: Made) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,7 +45,7 @@ SCHEMA = pa.schema(
 """A row a sound: what it was made from, and what the witnesses say."""
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is done ("generating", "judging"), how many sounds are through, and how many there are."""
+"""Called with what is done, such as "generating", how many sounds are through, and how many there are."""
 
 
 class Engine(Protocol):
@@ -62,14 +63,16 @@ class Engine(Protocol):
 class Bench:
     """A loaded model with the witnesses that judge its sounds; the engine of this process."""
 
-    def __init__(self, experiment: Experiment) -> None:
-        self.experiment = experiment
+    def __init__(self, experiment: Experiment, progress: Progress | None = None) -> None:
+        self.experiment, self._progress = experiment, progress
         model = load(experiment.model)
         own = fetch(experiment.model) / "judge"
         judge = experiment.judge or (str(own) if own.is_dir() else None)
         self.judging = None if judge is None else load_embedder(judge, device=model.backbone.device)
         self.studio = Studio(model, experiment.references)
-        self.jury = Jury(model, self.judging, experiment.references, experiment.bound)
+        self.jury = Jury(
+            model, self.judging, experiment.references, experiment.bound, self._hearing("references")
+        )
         for name, setting in experiment.settings.items():
             self.add(name, setting)
 
@@ -77,10 +80,15 @@ class Bench:
         """One more setting, as a table."""
         self.studio.add(name, setting)
 
-    def held_out(self, cache: Path) -> np.ndarray | None:
+    def held_out(self) -> np.ndarray | None:
         """The held-out sounds as the judge hears them; None where there are none, or no judge."""
         place = self.experiment.held_out
-        return None if place is None or self.judging is None else held_out.embed(place, self.judging, cache)
+        if place is None or self.judging is None:
+            return None
+        return held_out.embed(place, self.judging, self._hearing("held-out sounds"))
+
+    def _hearing(self, what: str) -> Callable[[int, int], None] | None:
+        return None if self._progress is None else partial(self._progress, f"hearing {what}")
 
     def identity(self) -> dict[str, Any]:
         """What rows depend on besides their own batch."""
@@ -189,9 +197,9 @@ def evaluate(
     """
     if not experiment.settings:
         raise InputError("the experiment has nothing to compare: give [settings.NAME], or use unheard tune")
-    bench = Bench(experiment)
+    bench = Bench(experiment, progress)
     folder = Folder(out)
-    unseen = bench.held_out(out)
+    unseen = bench.held_out()
     manifest = {
         "experiment": asdict(experiment),
         "identity": bench.identity(),
