@@ -23,7 +23,7 @@ from tiny_world import build_tiny_clap
 from lab.split import FIRST_SEED, split
 from unheard.cli import main
 from unheard.errors import InputError, ModelError
-from unheard.evaluation import generating, held_out, judging, run, summary
+from unheard.evaluation import generating, held_out, judging, remaking, run, summary
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.hearing import hear
 from unheard.evaluation.metrics import memory
@@ -111,7 +111,26 @@ def test_an_experiment_resumes_and_is_made_again(file: Path, monkeypatch: pytest
     assert CliRunner().invoke(main, [*arguments, str(other)]).exit_code == 2
     assert calls == ["made"] * 5 + ["judged"] * 5
     assert measured(other) == measured(out)
-    assert "the same audio" in CliRunner().invoke(main, ["evaluate", "--again", str(out), "3"]).output
+    again = ["evaluate", "--again", str(out)]
+    assert "the same audio" in CliRunner().invoke(main, [*again, "3"]).output
+    assert "has rows 0 to 7" in CliRunner().invoke(main, [*again, "8"]).output
+    part = out / "parts" / f"{table['batch'][3].as_py()}.parquet"
+    stored = run.pq.read_table(part)
+    origin = json.loads(stored.schema.metadata[b"origin"])
+    origin["machine"]["packages"]["torch"] = "1.0"
+    origin["sampling"]["num_inference_steps"] = 7
+    run.pq.write_table(stored.replace_schema_metadata({"origin": json.dumps(origin)}), part)
+    monkeypatch.setattr(remaking, "audio_hash", lambda sound: "another")
+    told = CliRunner().invoke(main, [*again, "3"])
+    assert told.exit_code == 2
+    assert "torch was 1.0, is " in told.output
+    assert "sampling.num_inference_steps was 7, is 2" in told.output
+
+
+def test_only_results_are_made_again(tmp_path: Path) -> None:
+    told = CliRunner().invoke(main, ["evaluate", "--again", str(tmp_path), "3"])
+    assert told.exit_code == 2
+    assert "holds no finished results" in told.output
 
 
 def test_what_is_judged_again_was_not_made_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

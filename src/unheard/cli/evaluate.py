@@ -47,11 +47,15 @@ def evaluate(
     if again is not None:
         if not again[1].isdigit():
             raise InputError(f"row is {again[1]!r}: give a whole number from 0")
-        from unheard.evaluation.run import again as make_again
+        from unheard.evaluation.remaking import again as make_again
 
-        then, now = make_again(Path(again[0]), int(again[1]))
-        click.echo("the same audio as recorded" if then == now else "other audio than recorded")
-        return 0 if then == now else exits.ERROR
+        remade = make_again(Path(again[0]), int(again[1]))
+        if remade.same:
+            click.echo("the same audio as recorded")
+            return 0
+        why = "; ".join(remade.differences) or "nothing that is known of it differs; was the code another?"
+        click.echo(f"other audio than recorded: {why}")
+        return exits.ERROR
     if experiment is None or out is None:
         raise click.UsageError("give an experiment file and --out FOLDER, or --again FOLDER ROW")
     if ray_address is not None and engine != "ray":

@@ -93,7 +93,7 @@ class Experiment:
         model = table.get("model", "tiny")
         prompts, refused = read_prompts(table.get("prompts", []), place, fetch(model))
         references, held_out = (
-            None if table.get(key) is None else str(place.parent / table[key])
+            None if table.get(key) is None else _place(place.parent, table[key])
             for key in ("references", "held_out")
         )
         return cls(
@@ -102,9 +102,16 @@ class Experiment:
             table.get("bound", "copy"), search,
         )  # fmt: skip
 
-    def options(self, setting: str, defaults: Defaults) -> dict[str, Any]:
-        """What `Model.request` is asked for under a setting."""
-        return as_options(self.settings[setting], defaults)
+    @classmethod
+    def from_manifest(cls, stored: Mapping[str, Any]) -> Experiment:
+        """The experiment of a folder of results, as JSON has it."""
+        prompts = (Prompt(**{**each, "targets": tuple(each["targets"])}) for each in stored["prompts"])
+        return cls(**{**stored, "prompts": tuple(prompts), "seeds": tuple(stored["seeds"])})
+
+
+def _place(folder: Path, given: str) -> str:
+    """A path that holds in any folder; an object store's URI does already."""
+    return given if "://" in given else str((folder / given).resolve())
 
 
 def as_options(setting: Mapping[str, Any], defaults: Defaults) -> dict[str, Any]:

@@ -61,12 +61,12 @@ class Made:
     Attributes:
         rows: one a sound, in order, see `SCHEMA`; one that failed has an error and no audio.
         sounds: their FLAC files by path in the folder of results.
-        machine: what they were made on, see `unheard.provenance.machine`.
+        origin: what they were made of and on, see `Studio.origin`.
     """
 
     rows: list[dict[str, Any]]
     sounds: dict[str, bytes]
-    machine: dict[str, Any]
+    origin: dict[str, Any]
 
 
 class Studio:
@@ -112,6 +112,11 @@ class Studio:
             "index": None if model.index is None else model.index.sha256,
         }
 
+    def origin(self, setting: str) -> dict[str, Any]:
+        """What sounds of a setting are made of, but for prompts and seeds, and the machine."""
+        backbone = self.model.backbone
+        return self._asked[setting] | {"machine": provenance.machine(backbone.device, backbone.dtype)}
+
     def batch(self, setting: str, prompts: Sequence[Prompt], seeds: Sequence[int]) -> Batch:
         """Prompts of one duration, with a seed each."""
         duration = self._duration(setting, prompts)
@@ -121,7 +126,6 @@ class Studio:
 
     def make(self, batch: Batch) -> Made:
         """Generate; where a batch fails, each of its sounds alone, and those that fail say why."""
-        machine = provenance.machine(self.model.backbone.device, self.model.backbone.dtype)
         places = range(len(batch.prompts))
         try:
             rows, sounds = self._make(batch, places)
@@ -134,7 +138,7 @@ class Studio:
                     row, sound = [{**_asked(batch, [place], 0), "error": str(error)}], {}
                 rows += row
                 sounds |= sound
-        return Made(rows, sounds, machine)
+        return Made(rows, sounds, self.origin(batch.setting))
 
     def generate(self, batch: Batch) -> list[Sound]:
         """The sounds of a batch."""

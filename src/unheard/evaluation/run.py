@@ -24,9 +24,8 @@ from unheard.embedders import load_embedder
 from unheard.errors import InputError
 from unheard.evaluation import generating, held_out, judging
 from unheard.evaluation.experiment import Experiment
-from unheard.evaluation.generating import Batch, Made, Studio, audio_hash
+from unheard.evaluation.generating import Batch, Made, Studio
 from unheard.evaluation.judging import Jury
-from unheard.evaluation.prompts import Prompt
 from unheard.files import write_whole
 from unheard.generate import load
 from unheard.models import fetch
@@ -43,6 +42,9 @@ SCHEMA = pa.schema(
        ("duration", pa.float64()), ("error", pa.string())]
 )  # fmt: skip
 """A row a sound: what it was made from, and what the witnesses say."""
+
+ORIGIN = "origin"
+"""The metadata of a part that tell what it was made of and on, in JSON."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, such as "generating", how many sounds are through, and how many there are."""
@@ -142,7 +144,7 @@ class Folder:
         for path, sound in made.sounds.items():
             write_whole(self.path / path, sound)
         table = pa.Table.from_pylist(made.rows, schema=generating.SCHEMA)
-        table = table.replace_schema_metadata({"machine": json.dumps(made.machine)})
+        table = table.replace_schema_metadata({ORIGIN: json.dumps(made.origin)})
         write_whole(self.part(batch), _parquet(table))
 
     def write_judgement(self, name: str, rows: list[dict[str, Any]]) -> None:
@@ -160,8 +162,13 @@ class Folder:
         table = pq.read_table(self.part(batch))
         rows = table.to_pylist()
         paths = [row["audio"] for row in rows if row["audio"] is not None]
-        machine = json.loads(table.schema.metadata[b"machine"])
-        return Made(rows, {path: (self.path / path).read_bytes() for path in paths}, machine)
+        sounds = {path: (self.path / path).read_bytes() for path in paths}
+        return Made(rows, sounds, self.origin(batch.id))
+
+    def origin(self, part: str) -> dict[str, Any]:
+        """What a batch was made of and on, by its id."""
+        metadata = pq.read_schema(self.path / "parts" / f"{part}.parquet").metadata
+        return json.loads(metadata[ORIGIN.encode()])
 
     def rows(self, batch: Batch, judgement: str) -> list[dict[str, Any]]:
         """What was made, what was said of it, and how it is called here."""
@@ -264,20 +271,6 @@ class _Count:
 def _different(batches: Iterable[Batch]) -> list[Batch]:
     """Batches without those that give the same sounds under another setting's name."""
     return list({batch.id: batch for batch in batches}.values())
-
-
-def again(out: Path, row: int) -> tuple[str, str]:
-    """Make a row's batch again; the audio hash as recorded, and as it is now."""
-    stored = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["experiment"]
-    prompts = tuple(Prompt(**{**each, "targets": tuple(each["targets"])}) for each in stored["prompts"])
-    experiment = Experiment(**{**stored, "prompts": prompts, "seeds": tuple(stored["seeds"])})
-    rows = pq.read_table(out / "generations.parquet").to_pylist()
-    if not 0 <= row < len(rows):
-        raise InputError(f"row is {row}: {out} has rows 0 to {len(rows) - 1}")
-    known, wanted = {prompt.text: prompt for prompt in prompts}, rows[row]
-    together = tuple(known[text] for text in wanted["batch_prompts"])
-    batch = Batch(wanted["batch"], wanted["setting"], together, tuple(wanted["batch_seeds"]))
-    return wanted["audio_sha256"], audio_hash(Bench(experiment).studio.generate(batch)[wanted["position"]])
 
 
 def _parquet(table: pa.Table) -> bytes:
