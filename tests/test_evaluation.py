@@ -18,6 +18,7 @@ import pytest
 import soundfile
 import torch
 from click.testing import CliRunner
+from safetensors.torch import load_file, save_file
 from tiny_world import build_tiny_clap
 
 from lab.split import FIRST_SEED, split
@@ -224,6 +225,50 @@ def test_a_misspelt_key_names_the_nearest(tmp_path: Path, wrong: str, right: str
         Experiment.read(path)
 
 
+def test_a_misspelt_metric_names_the_nearest(file: Path) -> None:
+    file.write_text("metrics = ['clapscore']\n" + file.read_text())
+    with pytest.raises(InputError, match="did you mean 'clap_score'"):
+        Experiment.read(file)
+
+
+def test_every_model_is_compared_with_itself_in_the_metrics_that_are_named(
+    file: Path, tiny_model_folder: Path
+) -> None:
+    shutil.copytree(tiny_model_folder, file.parent / "other")
+    transformer = file.parent / "other" / "transformer" / "diffusion_pytorch_model.safetensors"
+    weights = load_file(transformer)
+    save_file({name: weight * 1.01 for name, weight in weights.items()}, transformer)
+    text = file.read_text()
+    text = text.replace("model = ", "metrics = ['diversity', 'replicated']\nmodels = ['other', ", 1)
+    text = text.replace("\nreferences", "]\nreferences", 1)
+    text += "[settings.'its own']\nmodel = 'other'\nguidance = 'none'\nguidance_scale = 1.0\n"
+    file.write_text(text)
+    experiment = Experiment.read(file)
+    assert experiment.models == (str(file.parent / "other"), str(tiny_model_folder))
+    assert experiment.baselines == {
+        "none (other)": "none (other)",
+        "none (model)": "none (model)",
+        "c1 (other)": "none (other)",
+        "c1 (model)": "none (model)",
+        "its own": "none (other)",
+    }
+    out = file.parent / "out"
+    assert CliRunner().invoke(main, ["evaluate", str(file), "--out", str(out)]).exit_code == 2
+    rows = measured(out).to_pylist()
+    assert len(rows) == 5 * 2 * 2
+    assert {(row["model"], row["setting"]) for row in rows} == {
+        (options["model"], name) for name, options in experiment.settings.items()
+    }
+    first = {row["setting"]: row["audio_sha256"] for row in rows[::-1]}
+    assert first["none (other)"] != first["none (model)"]
+    entries = list(csv.DictReader((out / "summary.csv").open()))
+    assert {entry["metric"] for entry in entries} == {"diversity", "replicated"}
+    assert "clap_score" not in (out / "summary.md").read_text()
+    assert "to `none (other)`, `none (model)`" in (out / "summary.md").read_text()
+    again = CliRunner().invoke(main, ["evaluate", "--again", str(out), "1"])
+    assert "the same audio" in again.output
+
+
 def test_a_killed_evaluation_resumes_to_the_same_rows(file: Path) -> None:
     out, other = file.parent / "out", file.parent / "other"
     died = subprocess.run(
@@ -246,13 +291,13 @@ def test_sets_are_compared_with_sounds_held_out(file: Path) -> None:
     assert len(results.held_out) == 3
     entries = {
         (each["setting"], each["group"], each["metric"]): each
-        for each in summary.summarise(results.table, "none", results.held_out)
+        for each in summary.summarise(results.table, {"none": "none", "c1": "none"}, results.held_out)
     }
     distance = entries["c1", "all", "kernel_audio_distance"]
     assert distance["low"] <= distance["high"]
     assert entries["none", "all", "kernel_audio_distance"]["difference"] == 0
     assert entries["none", "all", "frechet_audio_distance"]["value"] > 0
-    without = summary.summarise(results.table, "none")
+    without = summary.summarise(results.table, {"none": "none", "c1": "none"})
     assert {each["value"] for each in without if "audio_distance" in each["metric"]} == {None}
 
 

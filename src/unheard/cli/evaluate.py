@@ -72,8 +72,11 @@ def evaluate(
 
             on_ray = until_the_end.enter_context(ray_engine(asked, ray_address))
         results = run.evaluate(asked, Path(out), _Shown(), on_ray)
-    table, entries = results.table, summary.summarise(results.table, asked.baseline, results.held_out)
-    click.echo(summary.write(entries, table, asked.baseline, asked.refused, Path(out)), nl=False)
+    table, entries = (
+        results.table,
+        summary.summarise(results.table, asked.baselines, results.held_out, asked.metrics),
+    )
+    click.echo(summary.write(entries, table, asked.baselines, asked.refused, Path(out)), nl=False)
     try:
         from unheard.evaluation import plots
 

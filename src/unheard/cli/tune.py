@@ -46,7 +46,7 @@ def tune(experiment: str, out: str, trials: int) -> None:
         click.echo(f"trial {done:,} of {trials:,}: {_values(last)}, {left:.0f} min left", err=True)
 
     tried, folder = tuning.tune(asked, trials, Path(out), show), Path(out)
-    presets = front.write(tried, read_defaults(fetch(asked.model)), folder)
+    presets = front.write(tried, read_defaults(fetch(asked.models[0])), folder)
     try:
         front.draw(tried, folder / "front.png")
     except InputError as error:

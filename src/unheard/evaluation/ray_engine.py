@@ -76,7 +76,7 @@ class _Worker:
         self._bench = Bench(experiment)
 
     def make(self, batch: Batch) -> tuple[Batch, Made]:
-        return batch, self._bench.studio.make(batch)
+        return batch, self._bench.studio(batch.setting).make(batch)
 
     def judge(self, batch: Batch, made: Made) -> tuple[Batch, Rows]:
-        return batch, self._bench.jury.hear(batch, made)
+        return batch, self._bench.jury(batch.setting).hear(batch, made)

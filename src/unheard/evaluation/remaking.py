@@ -54,8 +54,9 @@ def again(out: Path, row: int) -> Remade:
         raise InputError(f"row {row} has no sound to make again: {wanted['error']}")
     experiment = Experiment.from_manifest(stored)
     known = {prompt.text: prompt for prompt in experiment.prompts}
-    studio = Studio(load(experiment.model), experiment.references)
-    studio.add(wanted["setting"], experiment.settings[wanted["setting"]])
+    setting = experiment.settings[wanted["setting"]]
+    studio = Studio(load(setting["model"]), experiment.references)
+    studio.add(wanted["setting"], setting)
     together = [known[text] for text in wanted["batch_prompts"]]
     batch = studio.batch(wanted["setting"], together, wanted["batch_seeds"])
     sound = studio.generate(batch)[wanted["position"]]

@@ -26,12 +26,14 @@ from unheard.evaluation import generating, held_out, judging
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.generating import Batch, Made, Studio
 from unheard.evaluation.judging import Jury
+from unheard.evaluation.metrics import OF_SETS
 from unheard.files import write_whole
 from unheard.generate import load
 from unheard.models import fetch
 
 SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("setting", "prompt", "group", "batch", "audio", "audio_sha256")]
+    [(name, pa.string()) for name in ("model", "setting", "prompt", "group")]
+    + [(name, pa.string()) for name in ("batch", "audio", "audio_sha256")]
     + [("seed", pa.int64()), ("position", pa.int64()), ("verdict", pa.string()), ("replays", pa.string())]
     + [("replicated", pa.bool_()), ("replicated_target", pa.bool_()), ("acted", pa.int64())]
     + [(f"{ear}_{what}_similarity", pa.float64())
@@ -63,29 +65,46 @@ class Engine(Protocol):
 
 
 class Bench:
-    """A loaded model with the witnesses that judge its sounds; the engine of this process."""
+    """Loaded models with the witnesses that judge their sounds; the engine of this process."""
 
     def __init__(self, experiment: Experiment, progress: Progress | None = None) -> None:
         self.experiment, self._progress = experiment, progress
-        model = load(experiment.model)
-        own = fetch(experiment.model) / "judge"
+        first = load(experiment.models[0])
+        own = fetch(experiment.models[0]) / "judge"
         judge = experiment.judge or (str(own) if own.is_dir() else None)
-        self.judging = None if judge is None else load_embedder(judge, device=model.backbone.device)
-        self.studio = Studio(model, experiment.references)
-        self.jury = Jury(
-            model, self.judging, experiment.references, experiment.bound, self._hearing("references")
-        )
+        self.judging = None if judge is None else load_embedder(judge, device=first.backbone.device)
+        self._studios, self._juries = {}, {}
+        for name in experiment.models:
+            model = first if name == experiment.models[0] else load(name)
+            self._studios[name] = Studio(model, experiment.references)
+            self._juries[name] = Jury(
+                model, self.judging, experiment.references, experiment.bound, self._hearing("references")
+            )
+        self._models: dict[str, str] = {}
         for name, setting in experiment.settings.items():
             self.add(name, setting)
 
     def add(self, name: str, setting: Mapping[str, Any]) -> None:
-        """One more setting, as a table."""
-        self.studio.add(name, setting)
+        """One more setting, as a table; of the first model if it names none."""
+        self._models[name] = setting.get("model", self.experiment.models[0])
+        self.studio(name).add(name, setting)
+
+    def model(self, setting: str) -> str:
+        """The name of a setting's model."""
+        return self._models[setting]
+
+    def studio(self, setting: str) -> Studio:
+        """Where sounds of a setting are made."""
+        return self._studios[self._models[setting]]
+
+    def jury(self, setting: str) -> Jury:
+        """Who judges sounds of a setting."""
+        return self._juries[self._models[setting]]
 
     def held_out(self) -> np.ndarray | None:
-        """The held-out sounds as the judge hears them; None where there are none, or no judge."""
+        """The held-out sounds as the judge hears them; None where they are not asked for, or no judge."""
         place = self.experiment.held_out
-        if place is None or self.judging is None:
+        if place is None or self.judging is None or not {*OF_SETS} & {*self.experiment.metrics}:
             return None
         return held_out.embed(place, self.judging, self._hearing("held-out sounds"))
 
@@ -93,8 +112,15 @@ class Bench:
         return None if self._progress is None else partial(self._progress, f"hearing {what}")
 
     def identity(self) -> dict[str, Any]:
-        """What rows depend on besides their own batch."""
-        return self.studio.identity() | self.jury.identity()
+        """What rows depend on besides their own batch, by the model's name."""
+        return {
+            name: studio.identity() | self._juries[name].identity() for name, studio in self._studios.items()
+        }
+
+    def machine(self) -> dict[str, Any]:
+        """What works here, see `unheard.provenance.machine`."""
+        backbone = self._studios[self.experiment.models[0]].model.backbone
+        return provenance.machine(backbone.device, backbone.dtype)
 
     def batches(self, settings: Sequence[str]) -> Iterator[Batch]:
         """All batches, seed by seed; the settings of a batch one after another."""
@@ -105,17 +131,17 @@ class Bench:
             for start in range(0, len(same), experiment.batch):
                 prompts, seeds = zip(*same[start : start + experiment.batch], strict=True)
                 for setting in settings:
-                    yield self.studio.batch(setting, prompts, seeds)
+                    yield self.studio(setting).batch(setting, prompts, seeds)
 
     def make(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Made]]:
         for batch in batches:
-            yield batch, self.studio.make(batch)
+            yield batch, self.studio(batch.setting).make(batch)
 
     def judge(
         self, batches: Sequence[Batch], made: Callable[[Batch], Made]
     ) -> Iterator[tuple[Batch, list[dict[str, Any]]]]:
         for batch in batches:
-            yield batch, self.jury.hear(batch, made(batch))
+            yield batch, self.jury(batch.setting).hear(batch, made(batch))
 
 
 class Folder:
@@ -210,7 +236,7 @@ def evaluate(
     manifest = {
         "experiment": asdict(experiment),
         "identity": bench.identity(),
-        "machine": provenance.machine(bench.studio.model.backbone.device, bench.studio.model.backbone.dtype),
+        "machine": bench.machine(),
     }
     write_whole(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     table = make(bench, list(experiment.settings), folder, progress, engine)
@@ -227,7 +253,7 @@ def make(
 ) -> pa.Table:
     """The rows of some settings, in order; what lies in the folder is not made or judged again."""
     batches = list(bench.batches(settings))
-    names = {batch.id: bench.jury.judgement(batch) for batch in batches}
+    names = {batch.id: bench.jury(batch.setting).judgement(batch) for batch in batches}
     working = engine or bench
     unjudged = _different(batch for batch in batches if not folder.judgement(names[batch.id]).is_file())
     to_hear = {batch.id for batch in unjudged}
@@ -244,7 +270,11 @@ def make(
     for batch, rows in working.judge(unjudged, folder.made):
         folder.write_judgement(names[batch.id], rows)
         count.through(batch)
-    rows = [row for batch in batches for row in folder.rows(batch, names[batch.id])]
+    rows = [
+        row | {"model": bench.model(batch.setting)}
+        for batch in batches
+        for row in folder.rows(batch, names[batch.id])
+    ]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 

@@ -62,8 +62,11 @@ def tune(
         progress: called after each trial with how many are finished.
 
     Raises:
-        InputError: no search in the experiment, no judge, a folder of another search, or no optuna.
+        InputError: no search in the experiment, several models, no judge, a folder of another search, or no
+            optuna.
     """
+    if len(experiment.models) > 1:
+        raise InputError(f"tuning is for one model, not {', '.join(experiment.models)}: give a file for each")
     study = _study(experiment, out)
     import optuna
 
@@ -151,6 +154,10 @@ def _named(bench: Bench, setting: Mapping[str, Any]) -> str:
 def _values(table: pa.Table) -> dict[str, float] | None:
     """The objectives; None if one of them could not be measured."""
     name = table["setting"][0].as_py()
-    found = {e["metric"]: e["value"] for e in summarise(table, name) if e["group"] == "all"}
+    found = {
+        e["metric"]: e["value"]
+        for e in summarise(table, {name: name}, metrics=OBJECTIVES)
+        if e["group"] == "all"
+    }
     values = {metric: found[metric] for metric in OBJECTIVES if found[metric] is not None}
     return values if len(values) == len(OBJECTIVES) else None
