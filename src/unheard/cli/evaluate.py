@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
 from unheard.cli import exits
+from unheard.cli.counting import Counting
 from unheard.errors import InputError
 
 
@@ -71,7 +71,7 @@ def evaluate(
             from unheard.evaluation.ray_engine import ray_engine
 
             on_ray = until_the_end.enter_context(ray_engine(asked, ray_address))
-        results = run.evaluate(asked, Path(out), _Shown(), on_ray)
+        results = run.evaluate(asked, Path(out), Counting(), on_ray)
     table, entries = (
         results.table,
         summary.summarise(results.table, asked.baselines, results.held_out, asked.metrics),
@@ -91,21 +91,3 @@ def evaluate(
         )
         return exits.ERROR
     return 0
-
-
-class _Shown:
-    """Says what is done, how far it is, and how long the rest will take."""
-
-    def __init__(self) -> None:
-        self._doing = ""
-
-    def __call__(self, doing: str, done: int, total: int) -> None:
-        if doing != self._doing:
-            self._doing, self._before, self._began = doing, done, time.monotonic()
-            if done == total:
-                click.echo(f"{doing}: nothing to do, all {total:,} sounds are there", err=True)
-            else:
-                click.echo(f"{doing}: {done:,} of {total:,} sounds are there", err=True)
-            return
-        left = (time.monotonic() - self._began) / (done - self._before) * (total - done) / 60
-        click.echo(f"{doing}: {done:,} of {total:,} sounds, {left:.1f} min left", err=True)

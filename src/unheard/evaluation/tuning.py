@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from unheard.errors import InputError
 from unheard.evaluation.experiment import Experiment
-from unheard.evaluation.run import Bench, Folder, make
+from unheard.evaluation.run import Bench, Folder, Progress, make
 from unheard.evaluation.space import suggest
 from unheard.evaluation.summary import summarise
 
@@ -51,7 +51,11 @@ class Tried:
 
 
 def tune(
-    experiment: Experiment, trials: int, out: Path, progress: Callable[[int, Tried], None] | None = None
+    experiment: Experiment,
+    trials: int,
+    out: Path,
+    progress: Callable[[int, Tried], None] | None = None,
+    sounds: Progress | None = None,
 ) -> list[Tried]:
     """Search until there are `trials` finished ones in the folder, counting those of earlier runs.
 
@@ -60,6 +64,7 @@ def tune(
         trials: at least 1.
         out: where trials, parts and sounds lie.
         progress: called after each trial with how many are finished.
+        sounds: called within trials, see `unheard.evaluation.run.Progress`.
 
     Raises:
         InputError: no search in the experiment, several models, no judge, a folder of another search, or no
@@ -70,7 +75,7 @@ def tune(
     study = _study(experiment, out)
     import optuna
 
-    bench, folder = Bench(experiment), Folder(out)
+    bench, folder = Bench(experiment, sounds), Folder(out)
     if bench.judging is None:
         raise InputError("tuning weighs adherence, and there is no judge: name one (judge = FOLDER)")
     _take_up_interrupted(study)
@@ -82,7 +87,7 @@ def tune(
         trial = study.ask()
         setting = suggest(trial, experiment.search)
         trial.set_user_attr("setting", setting)
-        values = _values(make(bench, [_named(bench, setting)], folder))
+        values = _values(make(bench, [_named(bench, setting)], folder, sounds))
         if values is None:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
             raise InputError(f"no sound could be made and judged under {setting}: see {out / 'parts'}")
