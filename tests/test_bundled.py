@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 import unheard
 from lab import likeness
+from lab.pack import DEFAULTS
 from unheard.embedders import load_embedder
 from unheard.models import ASSETS
 
@@ -54,6 +55,10 @@ def test_guide_and_judge_are_two_networks() -> None:
     assert guide.dimension != judge.dimension
     sizes = [sum(p.numel() for p in ear.model.parameters()) for ear in (guide, judge)]
     assert sizes[0] != sizes[1]
+
+
+def test_the_settings_are_those_that_are_packed() -> None:
+    assert json.loads((FOLDER / "unheard.json").read_text()) == DEFAULTS
 
 
 def test_the_index_is_the_guides_own_memory_of_the_training_set(model: unheard.Model) -> None:

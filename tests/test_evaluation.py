@@ -5,22 +5,28 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 from click.testing import CliRunner
+from safetensors.torch import load_file, save_file
+from tiny_world import build_tiny_clap
 
 from lab.split import FIRST_SEED, split
 from unheard.cli import main
-from unheard.errors import InputError
-from unheard.evaluation import held_out, run, summary
+from unheard.errors import InputError, ModelError
+from unheard.evaluation import generating, held_out, judging, remaking, run, summary
 from unheard.evaluation.experiment import Experiment
+from unheard.evaluation.hearing import hear
 from unheard.evaluation.metrics import memory
 
 EXPERIMENTS = sorted((Path(__file__).parent.parent / "experiments").glob("*.toml"))
@@ -49,7 +55,8 @@ def write_noise(folder: Path, names: list[str]) -> None:
 
 
 @pytest.fixture
-def file(tmp_path: Path, tiny_model_folder: Path) -> Path:
+def file(tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     write_noise(tmp_path / "references", ["train_00", "train_01"])
     write_noise(tmp_path / "unseen", ["a", "b", "c"])
     path = tmp_path / "experiment.toml"
@@ -84,21 +91,127 @@ def test_an_experiment_resumes_and_is_made_again(file: Path, monkeypatch: pytest
     }
     assert all((out / place).is_file() for place in table["audio"].to_pylist())
 
-    rows, calls = run.Bench.rows, []
+    make, hear, calls = generating.Studio.make, judging.Jury.hear, []
 
-    def interrupted(self: run.Bench, batch: run.Batch) -> run.Made:
-        if len(calls) == 2:
-            calls.append("stop")
-            raise KeyboardInterrupt
-        calls.append(batch.id)
-        return rows(self, batch)
+    def interrupted(work: Any, name: str) -> Any:
+        def working(self: Any, batch: generating.Batch, *more: Any) -> Any:
+            if calls.count(name) == 2:
+                calls.append(name)
+                raise KeyboardInterrupt
+            calls.append(name)
+            return work(self, batch, *more)
 
-    monkeypatch.setattr(run.Bench, "rows", interrupted)
+        return working
+
+    monkeypatch.setattr(generating.Studio, "make", interrupted(make, "made"))
+    monkeypatch.setattr(judging.Jury, "hear", interrupted(hear, "judged"))
     assert CliRunner().invoke(main, [*arguments, str(other)]).exit_code == 130
+    assert calls == ["made"] * 3  # two of four batches, and one stop
+    assert CliRunner().invoke(main, [*arguments, str(other)]).exit_code == 130
+    assert calls == ["made"] * 5 + ["judged"] * 3
     assert CliRunner().invoke(main, [*arguments, str(other)]).exit_code == 2
-    assert len(calls) == 5  # four batches, each made once, and one stop
+    assert calls == ["made"] * 5 + ["judged"] * 5
     assert measured(other) == measured(out)
-    assert "the same audio" in CliRunner().invoke(main, ["evaluate", "--again", str(out), "3"]).output
+    again = ["evaluate", "--again", str(out)]
+    assert "the same audio" in CliRunner().invoke(main, [*again, "3"]).output
+    assert "has rows 0 to 7" in CliRunner().invoke(main, [*again, "8"]).output
+    part = out / "parts" / f"{table['batch'][3].as_py()}.parquet"
+    stored = run.pq.read_table(part)
+    origin = json.loads(stored.schema.metadata[b"origin"])
+    origin["machine"]["packages"]["torch"] = "1.0"
+    origin["sampling"]["num_inference_steps"] = 7
+    run.pq.write_table(stored.replace_schema_metadata({"origin": json.dumps(origin)}), part)
+    monkeypatch.setattr(remaking, "audio_hash", lambda sound: "another")
+    told = CliRunner().invoke(main, [*again, "3"])
+    assert told.exit_code == 2
+    assert "torch was 1.0, is " in told.output
+    assert "sampling.num_inference_steps was 7, is 2" in told.output
+
+
+def test_only_results_are_made_again(tmp_path: Path) -> None:
+    told = CliRunner().invoke(main, ["evaluate", "--again", str(tmp_path), "3"])
+    assert told.exit_code == 2
+    assert "holds no finished results" in told.output
+
+
+def test_what_is_judged_again_was_not_made_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, text = file.parent / "out", file.read_text()
+    evaluate = ["evaluate", str(file), "--out", str(out)]
+    assert CliRunner().invoke(main, evaluate).exit_code == 2
+    at_once = measured(out)
+
+    def make(self: generating.Studio, batch: generating.Batch) -> generating.Made:
+        raise AssertionError("made again")
+
+    monkeypatch.setattr(generating.Studio, "make", make)
+    for judgement in (out / "judgements").iterdir():
+        judgement.unlink()
+    said = CliRunner().invoke(main, evaluate)
+    assert "generating: nothing to do, all 8 sounds are there" in said.output
+    assert "judging: 8 of 8 sounds" in said.output
+    assert measured(out) == at_once
+
+    build_tiny_clap(file.parent / "other judge", seed=7)
+    file.write_text(re.sub('judge = ".*"', f'judge = "{file.parent}/other judge"', text))
+    assert CliRunner().invoke(main, evaluate).exit_code == 2
+    assert measured(out)["clap_score"] != at_once["clap_score"]
+    same = ["audio_sha256", "verdict", "guide_nearest_similarity"]
+    assert measured(out).select(same) == at_once.select(same)
+
+    file.write_text(text.replace("settings.c1", "settings.renamed"))
+    assert CliRunner().invoke(main, evaluate).exit_code == 2
+    assert measured(out).drop_columns(["setting"]) == at_once.drop_columns(["setting"])
+    assert set(measured(out)["setting"].to_pylist()) == {"none", "renamed"}
+
+
+def test_what_a_sound_depends_on_makes_another_part(file: Path) -> None:
+    text = file.read_text()
+    (file.parent / "more").mkdir()
+    shutil.copytree(file.parent / "references", file.parent / "more", dirs_exist_ok=True)
+
+    def ids(*changes: tuple[str, str]) -> list[str]:
+        changed = text
+        for before, after in changes:
+            assert before in changed
+            changed = changed.replace(before, after)
+        file.write_text(changed)
+        bench = run.Bench(Experiment.read(file))
+        return [batch.id for batch in bench.batches([*bench.experiment.settings])]
+
+    detour = (
+        '[settings.c1]\nguidance = {kind = "amg", c2 = 0, c3 = 0}',
+        '[settings.c1]\nguidance = "detour"',
+    )
+    plain, detoured = ids(), ids(detour)
+    assert plain[::2] == detoured[::2]
+    assert not {*plain[1::2]} & {*detoured}
+    assert not {*ids(("num_inference_steps = 2", "num_inference_steps = 3"))} & {*plain}
+    assert ids(('judge = "', 'bound = "similar"\njudge = "'), ('held_out = "unseen"\n', "")) == plain
+    assert ids(('references = "references"', 'references = "more"')) == plain
+    assert ids(('references = "references"', 'references = "more"'), detour) == detoured
+    noise = np.random.default_rng(5).uniform(-0.5, 0.5, 24_000)
+    soundfile.write(file.parent / "more" / "train_01.wav", noise, 16_000)
+    assert ids(('references = "references"', 'references = "more"')) == plain
+    other = ids(('references = "references"', 'references = "more"'), detour)
+    assert other[::2] == plain[::2]
+    assert not {*other[1::2]} & {*detoured}
+
+
+def test_a_batch_that_fails_gives_its_other_sounds(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate = generating.Studio.generate
+
+    def failing(self: generating.Studio, batch: generating.Batch) -> Any:
+        if any("bell" in prompt.text for prompt in batch.prompts):
+            raise ModelError("not finite")
+        return generate(self, batch)
+
+    monkeypatch.setattr(generating.Studio, "generate", failing)
+    results = run.evaluate(Experiment.read(file), file.parent / "out")
+    rows = results.table.to_pylist()
+    assert [row["error"] for row in rows if "bell" in row["prompt"]] == ["not finite"] * 4
+    others = [row for row in rows if "bell" not in row["prompt"]]
+    assert len({row["audio"] for row in others if (file.parent / "out" / row["audio"]).is_file()}) == 4
+    assert all(row["clap_score"] is not None and row["batch_prompts"] == [row["prompt"]] for row in others)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +223,50 @@ def test_a_misspelt_key_names_the_nearest(tmp_path: Path, wrong: str, right: str
     path.write_text(f"{wrong}\n[settings.none]\n[[prompts]]\nlist = ['A bell']\n")
     with pytest.raises(InputError, match=f"did you mean '{right}"):
         Experiment.read(path)
+
+
+def test_a_misspelt_metric_names_the_nearest(file: Path) -> None:
+    file.write_text("metrics = ['clapscore']\n" + file.read_text())
+    with pytest.raises(InputError, match="did you mean 'clap_score'"):
+        Experiment.read(file)
+
+
+def test_every_model_is_compared_with_itself_in_the_metrics_that_are_named(
+    file: Path, tiny_model_folder: Path
+) -> None:
+    shutil.copytree(tiny_model_folder, file.parent / "other")
+    transformer = file.parent / "other" / "transformer" / "diffusion_pytorch_model.safetensors"
+    weights = load_file(transformer)
+    save_file({name: weight * 1.01 for name, weight in weights.items()}, transformer)
+    text = file.read_text()
+    text = text.replace("model = ", "metrics = ['diversity', 'replicated']\nmodels = ['other', ", 1)
+    text = text.replace("\nreferences", "]\nreferences", 1)
+    text += "[settings.'its own']\nmodel = 'other'\nguidance = 'none'\nguidance_scale = 1.0\n"
+    file.write_text(text)
+    experiment = Experiment.read(file)
+    assert experiment.models == (str(file.parent / "other"), str(tiny_model_folder))
+    assert experiment.baselines == {
+        "none (other)": "none (other)",
+        "none (model)": "none (model)",
+        "c1 (other)": "none (other)",
+        "c1 (model)": "none (model)",
+        "its own": "none (other)",
+    }
+    out = file.parent / "out"
+    assert CliRunner().invoke(main, ["evaluate", str(file), "--out", str(out)]).exit_code == 2
+    rows = measured(out).to_pylist()
+    assert len(rows) == 5 * 2 * 2
+    assert {(row["model"], row["setting"]) for row in rows} == {
+        (options["model"], name) for name, options in experiment.settings.items()
+    }
+    first = {row["setting"]: row["audio_sha256"] for row in rows[::-1]}
+    assert first["none (other)"] != first["none (model)"]
+    entries = list(csv.DictReader((out / "summary.csv").open()))
+    assert {entry["metric"] for entry in entries} == {"diversity", "replicated"}
+    assert "clap_score" not in (out / "summary.md").read_text()
+    assert "to `none (other)`, `none (model)`" in (out / "summary.md").read_text()
+    again = CliRunner().invoke(main, ["evaluate", "--again", str(out), "1"])
+    assert "the same audio" in again.output
 
 
 def test_a_killed_evaluation_resumes_to_the_same_rows(file: Path) -> None:
@@ -134,28 +291,56 @@ def test_sets_are_compared_with_sounds_held_out(file: Path) -> None:
     assert len(results.held_out) == 3
     entries = {
         (each["setting"], each["group"], each["metric"]): each
-        for each in summary.summarise(results.table, "none", results.held_out)
+        for each in summary.summarise(results.table, {"none": "none", "c1": "none"}, results.held_out)
     }
     distance = entries["c1", "all", "kernel_audio_distance"]
     assert distance["low"] <= distance["high"]
     assert entries["none", "all", "kernel_audio_distance"]["difference"] == 0
     assert entries["none", "all", "frechet_audio_distance"]["value"] > 0
-    without = summary.summarise(results.table, "none")
+    without = summary.summarise(results.table, {"none": "none", "c1": "none"})
     assert {each["value"] for each in without if "audio_distance" in each["metric"]} == {None}
 
 
 def test_held_out_sounds_are_those_of_a_folder_or_of_the_judges_index(
-    tmp_path: Path, tiny_model_folder: Path
+    tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     judge = run.load_embedder(tiny_model_folder / "guide")
-    assert held_out.embed(str(tiny_model_folder / "index.json"), judge, tmp_path).shape == (12, 16)
+    assert held_out.embed(str(tiny_model_folder / "index.json"), judge).shape == (12, 16)
     write_noise(tmp_path / "sounds", ["a", "b"])
-    heard = held_out.embed(str(tmp_path / "sounds"), judge, tmp_path)
+    heard = held_out.embed(str(tmp_path / "sounds"), judge)
     np.testing.assert_allclose(np.linalg.norm(heard, axis=1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(held_out.embed(str(tmp_path / "sounds"), judge, tmp_path), heard)
     (tmp_path / "sounds" / "a.wav").unlink()
     with pytest.raises(InputError, match="holds 1 held-out"):
-        held_out.embed(str(tmp_path / "sounds"), judge, tmp_path)
+        held_out.embed(str(tmp_path / "sounds"), judge)
+
+
+def test_what_the_judge_heard_is_kept_by_content(
+    tmp_path: Path, tiny_model_folder: Path, tiny_clap_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    judge, other = (run.load_embedder(folder) for folder in (tiny_model_folder / "guide", tiny_clap_folder))
+    write_noise(tmp_path / "sounds", ["a", "b", "c"])
+    a, b, c = sorted((tmp_path / "sounds").iterdir())
+    said: list[tuple[int, int]] = []
+
+    def progress(done: int, total: int) -> None:
+        said.append((done, total))
+
+    first = hear([a, b], judge, progress)
+    assert said == [(0, 2), (1, 2), (2, 2)]
+    a = a.rename(a.with_name("z.wav"))
+    again = hear([b, a, c], judge, progress)
+    assert said[3:] == [(2, 3), (3, 3)]
+    np.testing.assert_array_equal(again[:2], first[::-1])
+    assert not np.array_equal(hear([a, b], other), first)
+    b.write_bytes(c.read_bytes() + b"more")  # a sound of another content, and then one that is none
+    c.write_bytes(b"no sound")
+    with pytest.raises(InputError, match="cannot read"):
+        hear([b, c], judge)
+    said.clear()
+    hear([b], judge, progress)
+    assert not said  # what was heard before the broken one is kept
 
 
 def test_peak_memory_forgets_what_was_held_before() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
 from unheard.cli import exits
+from unheard.cli.counting import Counting
 from unheard.errors import InputError
 
 
@@ -46,11 +47,15 @@ def evaluate(
     if again is not None:
         if not again[1].isdigit():
             raise InputError(f"row is {again[1]!r}: give a whole number from 0")
-        from unheard.evaluation.run import again as make_again
+        from unheard.evaluation.remaking import again as make_again
 
-        then, now = make_again(Path(again[0]), int(again[1]))
-        click.echo("the same audio as recorded" if then == now else "other audio than recorded")
-        return 0 if then == now else exits.ERROR
+        remade = make_again(Path(again[0]), int(again[1]))
+        if remade.same:
+            click.echo("the same audio as recorded")
+            return 0
+        why = "; ".join(remade.differences) or "nothing that is known of it differs; was the code another?"
+        click.echo(f"other audio than recorded: {why}")
+        return exits.ERROR
     if experiment is None or out is None:
         raise click.UsageError("give an experiment file and --out FOLDER, or --again FOLDER ROW")
     if ray_address is not None and engine != "ray":
@@ -60,22 +65,18 @@ def evaluate(
     asked = Experiment.read(experiment)
     from unheard.evaluation import run, summary
 
-    began, before = time.monotonic(), [-1]
+    with ExitStack() as until_the_end:
+        on_ray = None
+        if engine == "ray":
+            from unheard.evaluation.ray_engine import ray_engine
 
-    def show(done: int, total: int) -> None:
-        before[0] = done if before[0] < 0 else before[0]
-        made = done - before[0]
-        left = f", {(time.monotonic() - began) / made * (total - done) / 60:.1f} min left" if made else ""
-        click.echo(f"generations: {done:,} of {total:,}{left}", err=True)
-
-    on_ray = None
-    if engine == "ray":
-        from unheard.evaluation.ray_engine import ray_engine
-
-        on_ray = ray_engine(asked, ray_address)
-    results = run.evaluate(asked, Path(out), show, on_ray)
-    table, entries = results.table, summary.summarise(results.table, asked.baseline, results.held_out)
-    click.echo(summary.write(entries, table, asked.baseline, asked.refused, Path(out)), nl=False)
+            on_ray = until_the_end.enter_context(ray_engine(asked, ray_address))
+        results = run.evaluate(asked, Path(out), Counting(), on_ray)
+    table, entries = (
+        results.table,
+        summary.summarise(results.table, asked.baselines, results.held_out, asked.metrics),
+    )
+    click.echo(summary.write(entries, table, asked.baselines, asked.refused, Path(out)), nl=False)
     try:
         from unheard.evaluation import plots
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from unheard.cli.counting import Counting
 from unheard.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def tune(experiment: str, out: str, trials: int) -> None:
         left = (time.monotonic() - began) / (done - before[0]) * (trials - done) / 60
         click.echo(f"trial {done:,} of {trials:,}: {_values(last)}, {left:.0f} min left", err=True)
 
-    tried, folder = tuning.tune(asked, trials, Path(out), show), Path(out)
-    presets = front.write(tried, read_defaults(fetch(asked.model)), folder)
+    tried, folder = tuning.tune(asked, trials, Path(out), show, Counting()), Path(out)
+    presets = front.write(tried, read_defaults(fetch(asked.models[0])), folder)
     try:
         front.draw(tried, folder / "front.png")
     except InputError as error:

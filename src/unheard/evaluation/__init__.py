@@ -2,8 +2,11 @@
 
 experiment   what is compared, from a TOML file; `spelling` names what was meant by a wrong key
 prompts      captions to generate, and the halves for development and for report
-run          rows and sounds, batch by batch; `ray_engine` on many machines
-held_out     sounds that the model never saw
+generating   sounds, batch by batch, and what they depend on
+judging      what the audit, the judge and the guide's embedder say of sounds that were handed out
+run          both, where they lack, into rows; `ray_engine` on many machines
+remaking     a row made again, and why it differs
+held_out     sounds that the model never saw; `hearing` keeps what the judge heard
 metrics      the measures, one a file; `bootstrap` gives their intervals
 summary      rows to a table; `plots` to pictures
 space        settings with ranges in place of values

@@ -1,24 +1,25 @@
-"""The experiment file (TOML): a model, settings as small differences from a base, prompts, seeds."""
+"""The experiment file (TOML): models, settings as small differences from a base, prompts, seeds, metrics."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from unheard.errors import InputError
+from unheard.evaluation.metrics import METRICS
 from unheard.evaluation.prompts import Prompt, read_prompts
 from unheard.evaluation.space import SETTING_KEYS, check_space
 from unheard.evaluation.spelling import check_keys
-from unheard.models import Defaults, fetch
+from unheard.models import KNOWN_MODELS, Defaults, fetch
 from unheard.request import check_batch, seeds_for
 from unheard.settings import AMG, Sampling, describe_guidance, read_guidance
 
 KEYS = (
-    "model", "base", "settings", "search", "baseline", "prompts", "seeds", "batch", "judge", "references",
-    "held_out", "bound",
+    "model", "models", "base", "settings", "search", "baseline", "prompts", "seeds", "batch", "judge",
+    "references", "held_out", "bound", "metrics",
 )  # fmt: skip
 
 _SAMPLING = tuple(part.name for part in fields(Sampling))
@@ -29,26 +30,27 @@ class Experiment:
     """What is to be compared, or searched.
 
     Attributes:
-        model: as `unheard.load` takes it.
-        settings: options of `Model.request` by the setting's name; guidance as a table, or absent for the
-            model's own.
-        baseline: the setting that differences are taken to.
+        models: as `unheard.load` takes them; sets of prompts, and the judge, are those of the first.
+        settings: options of `Model.request` by the setting's name, and "model"; guidance as a table, or
+            absent for the model's own.
+        baselines: for each setting the one that differences are taken to.
         prompts: those that can be generated.
         refused: those that cannot, with the reason.
         seeds: every prompt takes all of them, under every setting.
         batch: sounds at once.
-        judge: an embedder that no guidance asks; None for the model's folder `judge`.
+        judge: an embedder that no guidance asks; None for the first model's folder `judge`.
         references: recordings of the audit; None for the model's own.
         held_out: recordings that the model never saw, a folder or an index made by the judge, for the
             distances between sets; None leaves these unmeasured.
         bound: the verdict that counts as replication, with those worse.
         search: like `settings`, with ranges and choices in place of values, for `unheard tune`; see
             `unheard.evaluation.space`.
+        metrics: what is summarised, of `metrics.METRICS`.
     """
 
-    model: str
+    models: tuple[str, ...]
     settings: dict[str, dict[str, Any]]
-    baseline: str
+    baselines: dict[str, str]
     prompts: tuple[Prompt, ...]
     refused: dict[str, str]
     seeds: tuple[int, ...]
@@ -58,6 +60,7 @@ class Experiment:
     held_out: str | None = None
     bound: str = "copy"
     search: dict[str, dict[str, Any]] = field(default_factory=dict)
+    metrics: tuple[str, ...] = METRICS
 
     @classmethod
     def read(cls, path: str | Path) -> Experiment:
@@ -76,40 +79,104 @@ class Experiment:
         check_keys(base, SETTING_KEYS, f"{path}, base")
         settings, search = (
             {
-                name: _merged(base, difference, f"{path}, {part}.{name}")
+                name: _merged(base, difference, f"{path}, {part}.{name}", keys)
                 for name, difference in table.get(part, {}).items()
             }
-            for part in ("settings", "search")
+            for part, keys in (("settings", (*SETTING_KEYS, "model")), ("search", SETTING_KEYS))
         )
         if not settings and not search:
             raise InputError(f"{path} has no settings: give at least one, such as [settings.none]")
-        for options in settings.values():
-            _check_values(options)
+        for name, options in settings.items():
+            _check_values(options, f"{path}, settings.{name}")
         for name, space in search.items():
             check_space(space, f"{path}, search.{name}")
         baseline = table.get("baseline", "none" if "none" in settings else next(iter(settings), ""))
         if settings:
             check_keys([baseline], list(settings), f"{path}, baseline")
-        model = table.get("model", "tiny")
-        prompts, refused = read_prompts(table.get("prompts", []), place, fetch(model))
+        models = _models(table, path)
+        prompts, refused = read_prompts(table.get("prompts", []), place, fetch(_found(place, models[0])))
+        settings, baselines = _under(settings, baseline, models)
+        for options in settings.values():
+            options["model"] = _found(place, options["model"])
         references, held_out = (
-            None if table.get(key) is None else str(place.parent / table[key])
+            None if table.get(key) is None else _place(place, table[key])
             for key in ("references", "held_out")
         )
+        judge = None if table.get("judge") is None else _found(place, table["judge"])
         return cls(
-            model, settings, baseline, prompts, refused, _seeds(table.get("seeds", [0]), path),
-            check_batch(table.get("batch", 4), 1), table.get("judge"), references, held_out,
-            table.get("bound", "copy"), search,
+            tuple(dict.fromkeys([_found(place, models[0]), *(each["model"] for each in settings.values())])),
+            settings, baselines, prompts, refused, _seeds(table.get("seeds", [0]), path),
+            check_batch(table.get("batch", 4), 1), judge, references, held_out,
+            table.get("bound", "copy"), search, _metrics(table.get("metrics", METRICS), path),
         )  # fmt: skip
 
-    def options(self, setting: str, defaults: Defaults) -> dict[str, Any]:
-        """What `Model.request` is asked for under a setting."""
-        return as_options(self.settings[setting], defaults)
+    @classmethod
+    def from_manifest(cls, stored: Mapping[str, Any]) -> Experiment:
+        """The experiment of a folder of results, as JSON has it."""
+        tuples = {name: tuple(stored[name]) for name in ("models", "seeds", "metrics") if name in stored}
+        prompts = (Prompt(**{**each, "targets": tuple(each["targets"])}) for each in stored["prompts"])
+        try:
+            return cls(**{**stored, **tuples, "prompts": tuple(prompts)})
+        except TypeError as error:
+            raise InputError(f"the manifest is of another version of unheard ({error}): use that") from error
+
+
+def _models(table: Mapping[str, Any], path: str | Path) -> list[str]:
+    """The models that every setting is run on."""
+    if "model" in table and "models" in table:
+        raise InputError(f"{path} has both model and models: give one of them")
+    models = table.get("models", [table.get("model", "tiny")])
+    if not isinstance(models, list) or not models or len(set(models)) < len(models):
+        raise InputError(f"{path}: models are {models!r}: give a list of different ones, at least one")
+    return models
+
+
+def _under(
+    settings: Mapping[str, dict[str, Any]], baseline: str, models: list[str]
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Every setting under every model, but for one that names its own; and the baselines, of the same model.
+
+    With several models, a setting is called after its model as well.
+    """
+
+    def under(name: str, model: str) -> str:
+        several = len(models) > 1 and "model" not in settings[name]
+        return f"{name} ({Path(model).name})" if several else name
+
+    found, baselines = {}, {}
+    for name, options in settings.items():
+        for model in [options["model"]] if "model" in options else models:
+            called = under(name, model)
+            if called in found:
+                raise InputError(f"two settings are called {called!r}: give their models other names")
+            found[called] = {**options, "model": model}
+            baselines[called] = under(baseline, models[0] if "model" in options else model)
+    return found, baselines
+
+
+def _metrics(given: Any, path: str | Path) -> tuple[str, ...]:
+    if not isinstance(given, list | tuple) or not given:
+        raise InputError(f"{path}: metrics are {given!r}: give a list of names, at least one")
+    check_keys(given, METRICS, f"{path}, metrics")
+    return tuple(metric for metric in METRICS if metric in given)
+
+
+def _found(file: Path, name: str) -> str:
+    """A model or an embedder: a folder, as seen from the file or from here, or what else it is called."""
+    if not isinstance(name, str) or name in {model.name for model in KNOWN_MODELS}:
+        return name
+    places = (folder / Path(name).expanduser() for folder in (file.parent, Path()))
+    return next((str(place.resolve()) for place in places if place.is_dir()), name)
+
+
+def _place(file: Path, given: str) -> str:
+    """A path, as seen from the file, that holds in any folder; an object store's URI does already."""
+    return given if "://" in given else str((file.parent / given).resolve())
 
 
 def as_options(setting: Mapping[str, Any], defaults: Defaults) -> dict[str, Any]:
-    """A setting with its guidance read: the model's own where there is none, or what is left of it."""
-    options = dict(setting)
+    """What `Model.request` is asked for under a setting: its guidance is read, or the model's own."""
+    options = {key: value for key, value in setting.items() if key != "model"}
     table = options.get("guidance")
     if table is None:
         options["guidance"] = defaults.guidance
@@ -120,9 +187,11 @@ def as_options(setting: Mapping[str, Any], defaults: Defaults) -> dict[str, Any]
     return options
 
 
-def _merged(base: Mapping[str, Any], difference: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _merged(
+    base: Mapping[str, Any], difference: Mapping[str, Any], where: str, keys: Sequence[str]
+) -> dict[str, Any]:
     """A setting: the base, and what differs; of guidance of the same kind only the keys that differ."""
-    check_keys(difference, SETTING_KEYS, where)
+    check_keys(difference, keys, where)
     merged = {**base, **difference}
     ours, theirs = (_table(part.get("guidance"), where) for part in (base, difference))
     if ours is not None and theirs is not None:
@@ -139,8 +208,10 @@ def _table(guidance: Any, where: str) -> dict[str, Any] | None:
     return {"kind": guidance} if isinstance(guidance, str) else guidance
 
 
-def _check_values(options: Mapping[str, Any]) -> None:
+def _check_values(options: Mapping[str, Any], where: str) -> None:
     """Find out before any work whether a setting can be used."""
+    if "model" in options and not isinstance(options["model"], str):
+        raise InputError(f"{where}: model is {options['model']!r}: give a name, a folder or a hub id")
     Sampling(**{key: value for key, value in options.items() if key in _SAMPLING})
     if options.get("guidance", {}).get("kind"):
         read_guidance(options["guidance"])

@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from unheard.errors import InputError
 from unheard.evaluation.experiment import as_options
+from unheard.evaluation.plots import pyplot
 from unheard.evaluation.tuning import OBJECTIVES, Tried
 from unheard.files import write_whole
 from unheard.models import Defaults
@@ -56,30 +56,32 @@ def draw(tried: list[Tried], path: Path) -> None:
     Raises:
         InputError: matplotlib is not installed.
     """
-    try:
-        import matplotlib
-
-        matplotlib.use("Agg")
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise InputError('pictures need matplotlib: pip install "unheard[evaluate]"') from error
+    plt = pyplot()
     replicated, adherence, seconds = ([each.values[name] for each in tried] for name in OBJECTIVES)
     figure, axis = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
     points = axis.scatter(replicated, adherence, c=seconds, cmap="viridis")
-    best = [each for each in tried if each.best]
+    best = sorted(
+        (each for each in tried if each.best),
+        key=lambda each: (each.values["replicated"], each.values["clap_score"]),
+    )
     axis.scatter(
         [each.values["replicated"] for each in best],
         [each.values["clap_score"] for each in best],
         s=90, facecolors="none", edgecolors="black", label="front",
     )  # fmt: skip
-    for each in best:
+    for place, each in enumerate(best):  # numbers in turns right and left, so that near ones keep apart
         axis.annotate(
             str(each.number), (each.values["replicated"], each.values["clap_score"]),
-            textcoords="offset points", xytext=(7, 4), fontsize=8,
+            textcoords="offset points", xytext=(-14 if place % 2 else 14, 0), fontsize=8,
+            ha="center", va="center",
         )  # fmt: skip
     figure.colorbar(points, label="seconds a sound")
-    axis.set(xlabel="replication rate (audit)", ylabel="CLAP score (judge)", xlim=(-0.03, 1.03))
-    axis.legend(fontsize=8)
+    axis.set(
+        xlabel="replication rate (audit)",
+        ylabel="CLAP score (judge)",
+    )
+    axis.margins(0.12)
+    axis.legend(fontsize=8, frameon=False)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 

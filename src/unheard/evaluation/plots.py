@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from unheard.errors import InputError
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-def draw(table: pa.Table, summary: list[dict[str, Any]], out: Path) -> None:
-    """Write `trade-off.png`, `distributions.png` and `trajectory.png`; what was not measured is left out.
+SIMILARITIES = ("guide_replication_similarity", "judge_replication_similarity", "clap_score")
+MARKERS = "os^Dv"
+
+
+def pyplot() -> ModuleType:
+    """matplotlib's, drawing to files.
 
     Raises:
         InputError: matplotlib is not installed.
@@ -24,44 +31,76 @@ def draw(table: pa.Table, summary: list[dict[str, Any]], out: Path) -> None:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise InputError('pictures need matplotlib: pip install "unheard[evaluate]"') from error
-    rows = [row for row in table.to_pylist() if row["error"] is None]
-    settings = list(dict.fromkeys(row["setting"] for row in rows))
-    whole = {(e["setting"], e["metric"]): e for e in summary if e["group"] == "all"}
+    return plt
 
-    figure, axis = plt.subplots(figsize=(6, 4.5), layout="constrained")
-    for name in settings:
-        x, y = whole[name, "replicated"], whole[name, "clap_score"]
-        if x["value"] is not None and y["value"] is not None:
-            spans = [
-                [[e["value"] - e["low"]], [e["high"] - e["value"]]] if e["low"] is not None else None
-                for e in (x, y)
-            ]
-            axis.errorbar(x["value"], y["value"], xerr=spans[0], yerr=spans[1], fmt="o", label=name)
-    axis.set(xlabel="replication rate (audit)", ylabel="CLAP score (judge)", xlim=(-0.03, 1.03))
-    axis.legend(fontsize=8)
+
+def draw(table: pa.Table, summary: list[dict[str, Any]], out: Path) -> None:
+    """Write `trade-off.png`, `distributions.png` and `trajectory.png`; what was not measured is left out.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    plt = pyplot()
+    rows = [row for row in table.to_pylist() if row["error"] is None]
+    settings = list(dict.fromkeys(table["setting"].to_pylist()))
+    styles = {name: _style(number) for number, name in enumerate(settings)}
+
+    figure, axis = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
+    _trade_off(axis, summary, styles)
+    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
     figure.savefig(out / "trade-off.png", dpi=150)
 
-    shown = ("guide_replication_similarity", "judge_replication_similarity", "clap_score")
-    figure, axes = plt.subplots(1, 3, figsize=(11, 4), layout="constrained", sharey=True)
-    for axis, metric in zip(axes, shown, strict=True):
-        of = {
-            name: [r[metric] for r in rows if r["setting"] == name and r[metric] is not None]
-            for name in settings
-        }
-        of = {name: values for name, values in of.items() if values}
-        if of:
-            axis.boxplot(list(of.values()), orientation="horizontal", tick_labels=list(of))
-        axis.set_xlabel(metric.replace("_", " "))
+    height = 1.2 + 0.35 * len(settings)
+    figure, axes = plt.subplots(1, 3, figsize=(11, height), layout="constrained", sharey=True)
+    for axis, metric in zip(axes, SIMILARITIES, strict=True):
+        _distribution(axis, rows, metric, settings)
     figure.savefig(out / "distributions.png", dpi=150)
 
-    figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
-    for name in settings:
-        traces = [r["trace_similarity"] for r in rows if r["setting"] == name]
-        heard = [trace for trace in traces if trace and None not in trace]
-        if heard and len({len(trace) for trace in heard}) == 1:
-            axis.plot(np.arange(1, len(heard[0]) + 1), np.mean(heard, axis=0), label=name)
-    axis.set(xlabel="step", ylabel="similarity to the nearest item (guide), mean")
-    if axis.lines:
-        axis.legend(fontsize=8)
+    figure, axis = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
+    _trajectory(axis, rows, styles)
+    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
     figure.savefig(out / "trajectory.png", dpi=150)
     plt.close("all")
+
+
+def _style(number: int) -> dict[str, Any]:
+    """Colour and marker that tell 50 settings apart."""
+    return {"color": f"C{number % 10}", "marker": MARKERS[number // 10 % len(MARKERS)]}
+
+
+def _trade_off(axis: Axes, summary: list[dict[str, Any]], styles: dict[str, dict[str, Any]]) -> None:
+    whole = {(entry["setting"], entry["metric"]): entry for entry in summary if entry["group"] == "all"}
+    for name, style in styles.items():
+        x, y = (whole.get((name, metric)) for metric in ("replicated", "clap_score"))
+        if x is None or y is None or x["value"] is None or y["value"] is None:
+            continue
+        for entry, line in ((x, axis.hlines), (y, axis.vlines)):
+            if entry["low"] is not None:
+                across = y if entry is x else x
+                line(across["value"], entry["low"], entry["high"], color=style["color"], lw=1, alpha=0.6)
+        axis.plot(x["value"], y["value"], linestyle="none", label=name, **style)
+    axis.set(xlabel="replication rate (audit)", ylabel="CLAP score (judge)")
+
+
+def _distribution(axis: Axes, rows: list[dict[str, Any]], metric: str, settings: list[str]) -> None:
+    """Boxes from the first setting at the top to the last; a place is left for one without values."""
+    values = [[r[metric] for r in rows if r["setting"] == n and r[metric] is not None] for n in settings]
+    places = range(len(settings), 0, -1)
+    axis.boxplot(
+        values, positions=list(places), orientation="horizontal", widths=0.6, manage_ticks=False,
+        flierprops={"marker": ".", "markersize": 4}, medianprops={"color": "C0"},
+    )  # fmt: skip
+    axis.set_yticks(list(places), settings)
+    axis.set_ylim(0.4, len(settings) + 0.6)
+    axis.set_xlabel(metric.replace("_", " ").replace("clap", "CLAP"))
+
+
+def _trajectory(axis: Axes, rows: list[dict[str, Any]], styles: dict[str, dict[str, Any]]) -> None:
+    """Means over sounds; a guidance that compares nothing has none."""
+    for name, style in styles.items():
+        traces = [row["trace_similarity"] for row in rows if row["setting"] == name]
+        heard = [trace for trace in traces if trace and None not in trace]
+        if heard and len({len(trace) for trace in heard}) == 1:
+            steps = np.arange(1, len(heard[0]) + 1)
+            axis.plot(steps, np.mean(heard, axis=0), label=name, markersize=3, **style)
+    axis.set(xlabel="step", ylabel="similarity that the guidance is told, mean")

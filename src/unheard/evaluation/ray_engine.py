@@ -3,44 +3,69 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from unheard.cluster import cluster, ray_module, work_in
 from unheard.evaluation.experiment import Experiment
-from unheard.evaluation.run import Batch, Bench, Engine, Made
+from unheard.evaluation.generating import Batch, Made
+from unheard.evaluation.run import Bench, Engine
 
 RETRIES = 3
 """How often a batch is given to another actor when one is lost."""
+Rows = list[dict[str, Any]]
 
 
-def ray_engine(experiment: Experiment, address: str | None = None) -> Engine:
+@contextmanager
+def ray_engine(experiment: Experiment, address: str | None = None) -> Iterator[Engine]:
     """An engine on a Ray cluster, see `unheard.cluster.cluster`: an actor a GPU, or a processor without any.
 
     Every actor loads the model and the witnesses itself, so what the experiment names by path has to be
-    there on all machines. An actor that is lost is started again, and its batch made again.
+    there on all machines. An actor that is lost is started again, and its batch made again. The cluster is
+    asked when there is work, and let go at the end.
 
     Raises:
         InputError: Ray is not installed.
     """
     ray_module("the evaluation")
+    with ExitStack() as until_the_end:
+        yield _RayEngine(experiment, address, until_the_end)
 
-    def made(batches: Sequence[Batch]) -> Iterator[tuple[Batch, Made]]:
-        if not batches:
-            return
-        with cluster(address, "the evaluation") as ray:
-            from ray.util import ActorPool
 
-            resources = ray.cluster_resources()
-            gpus = int(resources.get("GPU", 0))
-            actors = min(gpus or max(1, int(resources.get("CPU", 1))), len(batches))
-            worker = ray.remote(
-                num_cpus=0 if gpus else 1, num_gpus=1 if gpus else 0,
-                max_restarts=RETRIES, max_task_retries=RETRIES,
-            )(_Worker)  # fmt: skip
-            pool = ActorPool([worker.remote(experiment, os.getcwd()) for _ in range(actors)])
-            yield from pool.map_unordered(lambda actor, batch: actor.made.remote(batch), list(batches))
+class _RayEngine:
+    def __init__(self, experiment: Experiment, address: str | None, until_the_end: ExitStack) -> None:
+        self._experiment, self._address, self._until_the_end = experiment, address, until_the_end
+        self._actors: list[Any] = []
 
-    return made
+    def make(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Made]]:
+        if batches:
+            pool = self._pool(len(batches))
+            yield from pool.map_unordered(lambda actor, batch: actor.make.remote(batch), batches)
+
+    def judge(self, batches: Sequence[Batch], made: Callable[[Batch], Made]) -> Iterator[tuple[Batch, Rows]]:
+        if batches:
+            pool = self._pool(len(batches))
+            yield from pool.map_unordered(
+                lambda actor, batch: actor.judge.remote(batch, made(batch)), batches
+            )
+
+    def _pool(self, batches: int) -> Any:
+        """Actors that do nothing yet; those that are there, and as many more as batches can use."""
+        if not self._actors:
+            self._ray = self._until_the_end.enter_context(cluster(self._address, "the evaluation"))
+        from ray.util import ActorPool
+
+        resources = self._ray.cluster_resources()
+        gpus = int(resources.get("GPU", 0))
+        wanted = min(gpus or max(1, int(resources.get("CPU", 1))), batches)
+        worker = self._ray.remote(
+            num_cpus=0 if gpus else 1, num_gpus=1 if gpus else 0,
+            max_restarts=RETRIES, max_task_retries=RETRIES,
+        )(_Worker)  # fmt: skip
+        while len(self._actors) < wanted:
+            self._actors.append(worker.remote(self._experiment, os.getcwd()))
+        return ActorPool(self._actors)
 
 
 class _Worker:
@@ -50,5 +75,8 @@ class _Worker:
         work_in(folder)
         self._bench = Bench(experiment)
 
-    def made(self, batch: Batch) -> tuple[Batch, Made]:
-        return batch, self._bench.rows(batch)
+    def make(self, batch: Batch) -> tuple[Batch, Made]:
+        return batch, self._bench.studio(batch.setting).make(batch)
+
+    def judge(self, batch: Batch, made: Made) -> tuple[Batch, Rows]:
+        return batch, self._bench.jury(batch.setting).hear(batch, made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,31 +13,30 @@ import numpy as np
 import pyarrow as pa
 
 from unheard.evaluation import bootstrap
+from unheard.evaluation.metrics import METRICS, OF_PROMPTS, OF_SETS
 from unheard.evaluation.metrics.diversity import mean_pairwise_distance
 from unheard.evaluation.metrics.frechet import frechet_audio_distance
 from unheard.evaluation.metrics.kernel import kernel_audio_distance, kernel_audio_distances
 from unheard.files import write_whole
 from unheard.replication import wilson
 
-OF_PROMPTS = (
-    "replicated", "replicated_target", "guide_replication_similarity", "judge_replication_similarity",
-    "judge_target_similarity", "clap_score", "diversity", "seconds", "judging_seconds", "peak_memory",
-)  # fmt: skip
-"""Metrics that every prompt has a value of."""
-OF_SETS = ("kernel_audio_distance", "frechet_audio_distance")
-"""Metrics of all sounds together, to held-out ones."""
-METRICS = (*OF_PROMPTS, *OF_SETS)
 MEGABYTE = 1e6
 
 
-def summarise(table: pa.Table, baseline: str, held_out: np.ndarray | None = None) -> list[dict[str, Any]]:
+def summarise(
+    table: pa.Table,
+    baselines: Mapping[str, str],
+    held_out: np.ndarray | None = None,
+    metrics: Collection[str] = METRICS,
+) -> list[dict[str, Any]]:
     """One entry a setting, group ("all" and the prompts' own) and metric, with the paired difference.
 
     Args:
         table: the rows of an experiment.
-        baseline: the setting that differences are taken to.
+        baselines: for each setting the one that differences are taken to.
         held_out: embeddings of held-out sounds by the judge, [sounds, dimension]; None leaves the distances
             to them unmeasured.
+        metrics: what is wanted, of `METRICS`.
     """
     rows = [row for row in table.to_pylist() if row["error"] is None]
     settings = list(dict.fromkeys(table["setting"].to_pylist()))
@@ -46,24 +46,29 @@ def summarise(table: pa.Table, baseline: str, held_out: np.ndarray | None = None
         prompts = list(dict.fromkeys(row["prompt"] for row in some))
         drawn = bootstrap.draws(len(prompts))
         of = {name: [row for row in some if row["setting"] == name] for name in settings}
-        for metric in OF_PROMPTS:
+        for metric in (each for each in OF_PROMPTS if each in metrics):
             values = {name: _by_prompt(of[name], prompts, metric) for name in settings}
             for name in settings:
                 entry = _entry(
                     (name, group, metric),
                     bootstrap.mean(values[name], drawn),
-                    bootstrap.mean(values[name] - values[baseline], drawn),
+                    bootstrap.mean(values[name] - values[baselines[name]], drawn),
                 )
                 if metric.startswith("replicated"):
                     judged = [row[metric] for row in of[name] if row[metric] is not None]
                     entry["copies"], entry["sounds"] = sum(judged), len(judged)
                     entry["wilson_low"], entry["wilson_high"] = wilson(sum(judged), len(judged))
                 found.append(entry)
+        if not set(OF_SETS) & set(metrics):
+            continue
         distances = {name: _distances(of[name], prompts, held_out, drawn) for name in settings}
         for name in settings:
             found += [
-                _entry((name, group, metric), of_set.interval, of_set.less(distances[baseline][metric]))
+                _entry(
+                    (name, group, metric), of_set.interval, of_set.less(distances[baselines[name]][metric])
+                )
                 for metric, of_set in distances[name].items()
+                if metric in metrics
             ]
     return found
 
@@ -119,7 +124,11 @@ def _entry(
 
 
 def write(
-    entries: list[dict[str, Any]], table: pa.Table, baseline: str, refused: dict[str, str], out: Path
+    entries: list[dict[str, Any]],
+    table: pa.Table,
+    baselines: Mapping[str, str],
+    refused: dict[str, str],
+    out: Path,
 ) -> str:
     """Write what `summarise` found as `summary.csv` and `summary.md`; gives back the latter."""
     text = io.StringIO(newline="")
@@ -127,7 +136,7 @@ def write(
     writer = csv.DictWriter(text, columns)
     writer.writeheader()
     writer.writerows(entries)
-    page = _page(entries, baseline, [row for row in table.to_pylist() if row["error"] is not None], refused)
+    page = _page(entries, baselines, [row for row in table.to_pylist() if row["error"] is not None], refused)
     for name, content in (("summary.csv", text.getvalue()), ("summary.md", page)):
         write_whole(out / name, content.encode())
     return page
@@ -149,17 +158,22 @@ def _by_prompt(rows: list[dict[str, Any]], prompts: list[str], metric: str) -> n
 
 
 def _page(
-    entries: list[dict[str, Any]], baseline: str, failed: list[dict[str, Any]], refused: dict[str, str]
+    entries: list[dict[str, Any]],
+    baselines: Mapping[str, str],
+    failed: list[dict[str, Any]],
+    refused: dict[str, str],
 ) -> str:
+    metrics = list(dict.fromkeys(entry["metric"] for entry in entries))
     lines = ["# Summary", "", "Means over prompts (95 % bootstrap interval over prompts)."]
-    lines += [f"Differences in summary.csv are paired, to `{baseline}`."]
+    to = ", ".join(f"`{name}`" for name in dict.fromkeys(baselines.values()))
+    lines += [f"Differences in summary.csv are paired, to {to}."]
     for group in dict.fromkeys(entry["group"] for entry in entries):
         lines += [
             "",
             f"## {group}",
             "",
-            f"| setting | {' | '.join(METRICS)} |",
-            "|---|" + "--:|" * len(METRICS),
+            f"| setting | {' | '.join(metrics)} |",
+            "|---|" + "--:|" * len(metrics),
         ]
         for setting in dict.fromkeys(entry["setting"] for entry in entries):
             cells = [_cell(e) for e in entries if e["group"] == group and e["setting"] == setting]

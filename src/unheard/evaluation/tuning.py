@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from unheard.errors import InputError
 from unheard.evaluation.experiment import Experiment
-from unheard.evaluation.run import Bench, make, make_folders
+from unheard.evaluation.run import Bench, Folder, Progress, make
 from unheard.evaluation.space import suggest
 from unheard.evaluation.summary import summarise
 
@@ -51,7 +51,11 @@ class Tried:
 
 
 def tune(
-    experiment: Experiment, trials: int, out: Path, progress: Callable[[int, Tried], None] | None = None
+    experiment: Experiment,
+    trials: int,
+    out: Path,
+    progress: Callable[[int, Tried], None] | None = None,
+    sounds: Progress | None = None,
 ) -> list[Tried]:
     """Search until there are `trials` finished ones in the folder, counting those of earlier runs.
 
@@ -60,15 +64,19 @@ def tune(
         trials: at least 1.
         out: where trials, parts and sounds lie.
         progress: called after each trial with how many are finished.
+        sounds: called within trials, see `unheard.evaluation.run.Progress`.
 
     Raises:
-        InputError: no search in the experiment, no judge, a folder of another search, or no optuna.
+        InputError: no search in the experiment, several models, no judge, a folder of another search, or no
+            optuna.
     """
+    if len(experiment.models) > 1:
+        raise InputError(f"tuning is for one model, not {', '.join(experiment.models)}: give a file for each")
     study = _study(experiment, out)
     import optuna
 
-    bench = Bench(experiment)
-    if bench.judge is None:
+    bench, folder = Bench(experiment, sounds), Folder(out)
+    if bench.judging is None:
         raise InputError("tuning weighs adherence, and there is no judge: name one (judge = FOLDER)")
     _take_up_interrupted(study)
     while (done := len(_finished(study))) < trials:
@@ -79,7 +87,7 @@ def tune(
         trial = study.ask()
         setting = suggest(trial, experiment.search)
         trial.set_user_attr("setting", setting)
-        values = _values(make(bench, [_named(bench, setting)], out))
+        values = _values(make(bench, [_named(bench, setting)], folder, sounds))
         if values is None:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
             raise InputError(f"no sound could be made and judged under {setting}: see {out / 'parts'}")
@@ -112,7 +120,7 @@ def _study(experiment: Experiment, out: Path) -> optuna.Study:
     except ImportError as error:
         raise InputError('tuning needs optuna: pip install "unheard[evaluate]"') from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    make_folders(out)
+    Folder(out)
     study = optuna.create_study(
         storage=f"sqlite:///{out / DATABASE}",
         study_name="tune",
@@ -151,6 +159,10 @@ def _named(bench: Bench, setting: Mapping[str, Any]) -> str:
 def _values(table: pa.Table) -> dict[str, float] | None:
     """The objectives; None if one of them could not be measured."""
     name = table["setting"][0].as_py()
-    found = {e["metric"]: e["value"] for e in summarise(table, name) if e["group"] == "all"}
+    found = {
+        e["metric"]: e["value"]
+        for e in summarise(table, {name: name}, metrics=OBJECTIVES)
+        if e["group"] == "all"
+    }
     values = {metric: found[metric] for metric in OBJECTIVES if found[metric] is not None}
     return values if len(values) == len(OBJECTIVES) else None

@@ -1,0 +1,215 @@
+"""Sounds of an experiment: which belong together, what they depend on, and how they are made."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import soundfile
+from torch import Tensor
+
+from unheard import audio, provenance
+from unheard.errors import GuidanceError, InputError, ModelError
+from unheard.evaluation.experiment import as_options
+from unheard.evaluation.metrics import memory
+from unheard.evaluation.prompts import Prompt
+from unheard.files import sha256
+from unheard.generate import Model
+from unheard.request import Request, check_duration
+from unheard.settings import describe_guidance
+from unheard.sound import Sound
+
+SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("prompt", "audio", "audio_sha256")]
+    + [(name, pa.int64()) for name in ("seed", "position", "acted")]
+    + [(name, pa.float64()) for name in ("duration", "seconds", "peak_memory")]
+    + [("trace_similarity", pa.list_(pa.float64()))]
+    + [("batch_prompts", pa.list_(pa.string())), ("batch_seeds", pa.list_(pa.int64())),
+       ("error", pa.string())]
+)  # fmt: skip
+"""A row a sound: what is known of it before it is judged."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sounds made together, under one setting; every setting has the same batches.
+
+    Attributes:
+        id: tells them from all others: a hash of whatever the sounds depend on.
+        setting: its name, which they do not depend on.
+        prompts, seeds: one a sound.
+    """
+
+    id: str
+    setting: str
+    prompts: tuple[Prompt, ...]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of a batch.
+
+    Attributes:
+        rows: one a sound, in order, see `SCHEMA`; one that failed has an error and no audio.
+        sounds: their FLAC files by path in the folder of results.
+        origin: what they were made of and on, see `Studio.origin`.
+    """
+
+    rows: list[dict[str, Any]]
+    sounds: dict[str, bytes]
+    origin: dict[str, Any]
+
+
+class Studio:
+    """A model, and what each setting asks of it.
+
+    Args:
+        model: that generates.
+        references: recordings for a guidance that compares with them; None for the model's own.
+    """
+
+    def __init__(self, model: Model, references: str | None = None) -> None:
+        self.model = model
+        self._references = references
+        self._contents = lru_cache(_contents)
+        self._requests: dict[str, Request] = {}
+        self._asked: dict[str, dict[str, Any]] = {}
+
+    def add(self, name: str, setting: Mapping[str, Any]) -> None:
+        """One more setting, as a table of the experiment file.
+
+        Raises:
+            InputError: the model cannot generate under it.
+        """
+        try:
+            options = as_options(setting, self.model.defaults)
+            request = self.model.request("any", references=self._references, **options)
+        except InputError as error:
+            raise InputError(f"setting {name!r}: {error}") from error
+        self._requests[name] = request
+        self._asked[name] = self.identity() | {
+            "sampling": asdict(request.sampling),
+            "guidance": None if request.guidance is None else describe_guidance(request.guidance),
+            "negative_prompt": request.negative_prompt,
+            "recordings": self._contents(tuple(sorted(request.recordings.items()))),
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """What the sounds of all settings depend on."""
+        model = self.model
+        return {
+            "model": model.backbone.fingerprint,
+            "embedder": getattr(model.embedder, "sha256", None),
+            "index": None if model.index is None else model.index.sha256,
+        }
+
+    def origin(self, setting: str) -> dict[str, Any]:
+        """What sounds of a setting are made of, but for prompts and seeds, and the machine."""
+        backbone = self.model.backbone
+        return self._asked[setting] | {"machine": provenance.machine(backbone.device, backbone.dtype)}
+
+    def batch(self, setting: str, prompts: Sequence[Prompt], seeds: Sequence[int]) -> Batch:
+        """Prompts of one duration, with a seed each."""
+        duration = self._duration(setting, prompts)
+        asked = [self._asked[setting], duration, [prompt.text for prompt in prompts], list(seeds)]
+        digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+        return Batch(digest[:16], setting, tuple(prompts), tuple(seeds))
+
+    def make(self, batch: Batch) -> Made:
+        """Generate; where a batch fails, each of its sounds alone, and those that fail say why."""
+        places = range(len(batch.prompts))
+        try:
+            rows, sounds = self._make(batch, places)
+        except (GuidanceError, ModelError, InputError):
+            rows, sounds = [], {}
+            for place in places:
+                try:
+                    row, sound = self._make(batch, [place])
+                except (GuidanceError, ModelError, InputError) as error:
+                    row, sound = [{**_asked(batch, [place], 0), "error": str(error)}], {}
+                rows += row
+                sounds |= sound
+        return Made(rows, sounds, self.origin(batch.setting))
+
+    def generate(self, batch: Batch) -> list[Sound]:
+        """The sounds of a batch."""
+        setting = self._requests[batch.setting]
+        limit, name = self.model.backbone.max_duration, self.model.backbone.name
+        request = replace(
+            setting,
+            prompts=tuple(prompt.text for prompt in batch.prompts),
+            seeds=batch.seeds,
+            duration=check_duration(self._duration(batch.setting, batch.prompts), limit, name),
+            batch=len(batch.prompts),
+        )
+        return list(self.model.stream(request))
+
+    def _make(self, batch: Batch, places: Sequence[int]) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+        """Rows and FLAC files of the sounds at some places of a batch, made together."""
+        together = replace(
+            batch,
+            prompts=tuple(batch.prompts[place] for place in places),
+            seeds=tuple(batch.seeds[place] for place in places),
+        )
+        device = self.model.backbone.device
+        measurable = memory.reset_peak(device)
+        began = time.perf_counter()
+        sounds = self.generate(together)
+        cost = {
+            "seconds": (time.perf_counter() - began) / len(places),
+            "peak_memory": memory.peak(device) if measurable else None,
+        }
+        rows, flacs = [], {}
+        for position, (place, sound) in enumerate(zip(places, sounds, strict=True)):
+            path = f"sounds/{batch.id}-{sound.seed}-{place}.flac"
+            flacs[path] = _flac(sound.waveform, sound.sample_rate)
+            row = {
+                "audio": path,
+                "audio_sha256": audio_hash(sound),
+                "acted": sound.acted,
+                "trace_similarity": [step.similarity for step in sound.trace],
+            }
+            rows.append(_asked(batch, places, position) | row | cost)
+        return rows, flacs
+
+    def _duration(self, setting: str, prompts: Sequence[Prompt]) -> float:
+        own = prompts[0].duration
+        return self._requests[setting].duration if own is None else own
+
+
+def audio_hash(sound: Sound) -> str:
+    """SHA-256 of the float32 samples as decoded."""
+    return hashlib.sha256(sound.waveform.contiguous().numpy().tobytes()).hexdigest()
+
+
+def _asked(batch: Batch, places: Sequence[int], position: int) -> dict[str, Any]:
+    """What is known of the sound at a position among those made together, before it is made."""
+    prompt = batch.prompts[places[position]]
+    return {
+        "prompt": prompt.text, "seed": batch.seeds[places[position]], "position": position,
+        "duration": prompt.duration, "batch_prompts": [batch.prompts[place].text for place in places],
+        "batch_seeds": [batch.seeds[place] for place in places], "error": None,
+    }  # fmt: skip
+
+
+def _contents(recordings: tuple[tuple[str, Path], ...]) -> str | None:
+    """A hash of recordings by id and content; None for none."""
+    if not recordings:
+        return None
+    said = "".join(f"{name} {sha256(path)}\n" for name, path in recordings)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _flac(waveform: Tensor, rate: int) -> bytes:
+    content = io.BytesIO()
+    soundfile.write(content, audio.peak_normalise(waveform).T.numpy(), rate, format="FLAC")
+    return content.getvalue()

@@ -1,0 +1,183 @@
+"""What witnesses say of the sounds of an experiment, as they are handed out: of the FLAC files, read back."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import soundfile
+import torch
+from torch import Tensor
+
+from unheard import __version__, auditing
+from unheard.auditing import as_bad_as
+from unheard.auditing.at_hand import catalogue_at_hand, fingerprints_folder
+from unheard.auditing.witness import Witness
+from unheard.embedders import Embedder
+from unheard.evaluation.generating import Batch, Made
+from unheard.evaluation.hearing import hear
+from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
+from unheard.files import sha256
+from unheard.generate import Model
+
+SCHEMA = pa.schema(
+    [("verdict", pa.string()), ("replays", pa.string()),
+     ("replicated", pa.bool_()), ("replicated_target", pa.bool_())]
+    + [(f"{ear}_{what}_similarity", pa.float64())
+       for ear in ("guide", "judge") for what in ("target", "nearest", "replication")]
+    + [(name, pa.float64()) for name in ("score", "clap_score", "judging_seconds")]
+    + [("embedding", pa.list_(pa.float32()))]
+)  # fmt: skip
+"""A row a sound; empty where it failed."""
+
+
+class Jury:
+    """The audit, the judge and the guide's embedder, over the sounds of one model.
+
+    Args:
+        model: whose index and embedder are heard as well.
+        judge: an embedder that no guidance asks; None for none.
+        references: recordings of the audit; None for the index's or the model's own.
+        bound: the verdict that counts as replication, with those worse.
+        progress: called while the judge hears the references, see `hearing.hear`.
+
+    Raises:
+        InputError: there are no references.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        judge: Embedder | None,
+        references: str | None,
+        bound: str,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self.model, self.judge, self.bound, self._progress = model, judge, bound, progress
+        catalogue = catalogue_at_hand(
+            references, model.index, model.defaults.references, fingerprints=fingerprints_folder()
+        )
+        embedder = None if model.index is None else model.embedder
+        self.witness = Witness(catalogue, index=model.index, embedder=embedder)
+
+    def identity(self) -> dict[str, Any]:
+        """What every judgement depends on besides the sound."""
+        return {
+            "judge": getattr(self.judge, "sha256", None),
+            "references": hashlib.sha256(self.witness.catalogue.prints.tobytes()).hexdigest(),
+            "audit": _audit(),
+            "bound": self.bound,
+            "unheard": __version__,
+        }
+
+    @cached_property
+    def _digest(self) -> str:
+        return _hash(self.identity())
+
+    def judgement(self, batch: Batch) -> str:
+        """Tells the judgement on a batch from all others, on others and by others."""
+        return f"{batch.id}-{_hash([self._digest, [prompt.targets for prompt in batch.prompts]])[:8]}"
+
+    @cached_property
+    def _heard(self) -> np.ndarray:
+        """The audit's references as the judge hears them, [references, dimension]."""
+        if self.judge is None:
+            return np.empty((0, 1))
+        return hear(self.witness.catalogue.paths, self.judge, self._progress)
+
+    @torch.no_grad()
+    def hear(self, batch: Batch, made: Made) -> list[dict[str, Any]]:
+        """A row for each sound of a batch, see `SCHEMA`."""
+        pairs = zip(batch.prompts, made.rows, strict=True)
+        there = [(prompt, row["audio"]) for prompt, row in pairs if row["error"] is None]
+        if not there:
+            return [{} for _ in made.rows]
+        began = time.perf_counter()
+        sounds = [_read(made.sounds[path]) for _, path in there]
+        rate, device = sounds[0][1], self.model.backbone.device
+        waveforms = torch.stack([waveform for waveform, _ in sounds]).to(device)
+        judged = said = guided = None
+        if self.judge is not None:
+            judged = self.judge.embed_audio(waveforms, rate).cpu().numpy()
+            said = self.judge.embed_text([prompt.text for prompt, _ in there]).cpu().numpy()
+        if self.model.index is not None:
+            guided = self.model.embedder.embed_audio(waveforms, rate)
+        rows = []
+        for position, (prompt, _) in enumerate(there):
+            row = self._audited(sounds[position], prompt.targets)
+            if guided is not None:
+                row |= self._by_guide(guided[position : position + 1], prompt.targets)
+            if judged is not None and said is not None:
+                row |= self._by_judge(judged[position], said[position], prompt.targets)
+            rows.append(row)
+        cost = {"judging_seconds": (time.perf_counter() - began) / len(rows)}
+        in_order = iter(rows)
+        return [next(in_order) | cost if row["error"] is None else {} for row in made.rows]
+
+    def _audited(self, sound: tuple[Tensor, int], targets: tuple[str, ...]) -> dict[str, Any]:
+        audit = self.witness.judge(sound)
+        judged = audit.verdict != "not judged"
+        ours = [match.verdict for match in audit.matches if _item(match.reference) in targets]
+        return {
+            "verdict": audit.verdict,
+            "score": audit.score if judged else None,
+            "replays": audit.matches[0].reference if audit.matches else None,
+            "replicated": as_bad_as(audit.verdict, self.bound) if judged else None,
+            "replicated_target": any(as_bad_as(verdict, self.bound) for verdict in ours)
+            if judged and targets
+            else None,
+        }
+
+    def _by_guide(self, embedding: Tensor, targets: tuple[str, ...]) -> dict[str, Any]:
+        index = self.model.index
+        assert index is not None
+        places = [index_of for index_of, name in enumerate(index.ids) if name in targets] if targets else []
+        items = index.vectors(torch.tensor(places, dtype=torch.long)).cpu().numpy()
+        nearest, _ = index.search(embedding, 1)
+        return _similarities("guide", embedding[0].cpu().numpy(), items, float(nearest[0, 0]))
+
+    def _by_judge(self, sound: np.ndarray, said: np.ndarray, targets: tuple[str, ...]) -> dict[str, Any]:
+        names = self.witness.catalogue.ids
+        own = [place for place, name in enumerate(names) if _item(name) in targets]
+        nearest = float(to_nearest(sound[None], self._heard)[0][0])
+        return {
+            "clap_score": float(sound @ said),
+            "embedding": sound.tolist(),
+            **_similarities("judge", sound, self._heard[own], nearest),
+        }
+
+
+def _audit() -> str:
+    """A hash of the audit's code and calibration, which a verdict depends on."""
+    folder = Path(auditing.__file__).parent
+    return sha256(*sorted(path for path in folder.iterdir() if path.is_file()))
+
+
+def _hash(asked: Any) -> str:
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _read(flac: bytes) -> tuple[Tensor, int]:
+    samples, rate = soundfile.read(io.BytesIO(flac), dtype="float32", always_2d=True)
+    return torch.from_numpy(np.ascontiguousarray(samples.T)), int(rate)
+
+
+def _similarities(ear: str, sound: np.ndarray, targets: np.ndarray, nearest: float) -> dict[str, Any]:
+    target = to_nearest(sound[None], targets)[0]
+    values = (float(target[0]), nearest, float(replication_similarity(target, np.array([nearest]))[0]))
+    names = ("target", "nearest", "replication")
+    pairs = zip(names, values, strict=True)
+    return {f"{ear}_{name}_similarity": None if np.isnan(v) else v for name, v in pairs}
+
+
+def _item(reference: str) -> str:
+    """The item that a reference is of: in a folder of references, ids are file names."""
+    return Path(reference).stem if Path(reference).suffix else reference

@@ -1,0 +1,89 @@
+"""A row of results made again, and why it may have become another sound."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from unheard import provenance
+from unheard.errors import InputError
+from unheard.evaluation.experiment import Experiment
+from unheard.evaluation.generating import Studio, audio_hash
+from unheard.evaluation.run import Folder
+from unheard.generate import load
+
+
+@dataclass(frozen=True)
+class Remade:
+    """A sound and its second making.
+
+    Attributes:
+        then, now: SHA-256 of the float32 samples, as recorded and as made again.
+        differences: what else is other than it was, one phrase each, and may have changed the sound.
+    """
+
+    then: str
+    now: str
+    differences: list[str]
+
+    @property
+    def same(self) -> bool:
+        return self.then == self.now
+
+
+def again(out: Path, row: int) -> Remade:
+    """Make a row's batch again, from the manifest of a folder of results.
+
+    Raises:
+        InputError: no results there, no such row, or a row without a sound.
+    """
+    try:
+        stored = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["experiment"]
+        rows = pq.read_table(out / "generations.parquet").to_pylist()
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{out} holds no finished results ({error}): run unheard evaluate there") from error
+    if not 0 <= row < len(rows):
+        raise InputError(f"row is {row}: {out} has rows 0 to {len(rows) - 1}")
+    wanted = rows[row]
+    if wanted["error"] is not None:
+        raise InputError(f"row {row} has no sound to make again: {wanted['error']}")
+    experiment = Experiment.from_manifest(stored)
+    known = {prompt.text: prompt for prompt in experiment.prompts}
+    setting = experiment.settings[wanted["setting"]]
+    studio = Studio(load(setting["model"]), experiment.references)
+    studio.add(wanted["setting"], setting)
+    together = [known[text] for text in wanted["batch_prompts"]]
+    batch = studio.batch(wanted["setting"], together, wanted["batch_seeds"])
+    sound = studio.generate(batch)[wanted["position"]]
+    differences = compare(Folder(out).origin(wanted["batch"]), studio.origin(wanted["setting"]))
+    return Remade(wanted["audio_sha256"], audio_hash(sound), differences)
+
+
+def compare(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between the origins of two batches, see `Studio.origin`, one phrase each."""
+    found = provenance.differences(_record(then), _record(now))
+    if then["recordings"] != now["recordings"]:
+        found.append("the recordings that the guidance compares with have other contents")
+    for part in ("sampling", "guidance"):
+        was, is_now = (origin[part] or {} for origin in (then, now))
+        found += [
+            f"{part}.{key} was {was.get(key)}, is {is_now.get(key)}"
+            for key in {**was, **is_now}
+            if was.get(key) != is_now.get(key)
+        ]
+    return found
+
+
+def _record(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """An origin as `provenance.differences` takes it."""
+    return {
+        "model": {"fingerprint": origin["model"]},
+        "embedder": {"sha256": origin["embedder"]},
+        "index": {"sha256": origin["index"]},
+        "machine": origin["machine"],
+    }

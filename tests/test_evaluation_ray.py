@@ -1,0 +1,79 @@
+"""Evaluating with Ray: the rows of the local engine."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+import torch
+from click.testing import CliRunner
+
+from unheard.cli import main
+from unheard.evaluation import generating, judging
+
+ray = pytest.importorskip("ray")
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[None]:
+    """Ray on one processor, whose worker imports what is tested here and computes with as many threads."""
+    ray.init(
+        "local",
+        num_cpus=1,
+        object_store_memory=100 << 20,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        runtime_env={
+            "env_vars": {
+                "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")]),
+                "OMP_NUM_THREADS": str(torch.get_num_threads()),
+                "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            }
+        },
+    )
+    yield
+    ray.shutdown()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_the_rows_of_the_local_engine(
+    tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "references").mkdir()
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 24_000)
+    soundfile.write(tmp_path / "references" / "train_00.wav", noise, 16_000)
+    file, local, on_ray = tmp_path / "experiment.toml", tmp_path / "local", tmp_path / "ray"
+    file.write_text(
+        f'model = "{tiny_model_folder}"\nreferences = "references"\njudge = "{tiny_model_folder}/guide"\n'
+        "seeds = [5]\nbatch = 2\nbase = {num_inference_steps = 2}\n"
+        '[settings.none]\nguidance = "none"\n[settings.c1]\nguidance = {kind = "amg", c2 = 0, c3 = 0}\n'
+        '[[prompts]]\nlist = ["A bright bell", "A slow piano melody"]\n'
+    )
+    evaluate = ["evaluate", str(file), "--out"]
+    here = CliRunner().invoke(main, [*evaluate, str(local)])
+    assert here.exit_code == 0, here.output
+
+    def work(*of: object) -> None:
+        raise AssertionError("this process generates or judges")
+
+    monkeypatch.setattr(generating.Studio, "make", work)
+    monkeypatch.setattr(judging.Jury, "hear", work)
+    there = CliRunner().invoke(main, [*evaluate, str(on_ray), "--engine", "ray"])
+    assert there.exit_code == 0, there.output
+    clocks = ["seconds", "judging_seconds", "peak_memory"]
+    rows = [pq.read_table(out / "generations.parquet").drop_columns(clocks) for out in (local, on_ray)]
+    assert rows[0].num_rows == 4
+    assert rows[0].equals(rows[1])
+    assert all(
+        (on_ray / path).read_bytes() == (local / path).read_bytes() for path in rows[1]["audio"].to_pylist()
+    )
