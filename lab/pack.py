@@ -36,11 +36,7 @@ DEFAULTS = {
         "sampler": "dpmpp_3m_sde", "num_inference_steps": 30, "sigma_min": 0.1, "sigma_max": 100.0,
         "guidance_scale": 3.0,
     },
-    "guidance": {"kind": "detour", "threshold": 0.5, "prompt_share": 0.5, "candidates": 64},
-    "guidance_by_embeddings": {
-        "kind": "amg", "c1": 0.0, "c2": 0.0, "c3": 10000, "lambda_min": 0.7, "lambda_max": 0.8,
-        "dissimilarity_space": "denoised",
-    },
+    "guidance": {"kind": "detour", "threshold": 0.3, "pull": 0.54, "prompt_share": 0.5, "candidates": 64},
     "duration": 4.0,
     "embedder": "guide",
     "index": "index.json",
