@@ -8,6 +8,11 @@ from itertools import chain
 from torch import Tensor
 
 from unheard.guidance.trajectory import Trajectory
+from unheard.index.near_captions import likeness
+from unheard.index.wordings import normalised
+
+AROUND = 16
+"""How many times the items that a sound is compared with are looked up around it, to choose from."""
 
 
 class Candidates:
@@ -24,18 +29,18 @@ class Candidates:
     def find(self, denoised: Tensor) -> list[tuple[list[int], list[Tensor]]]:
         """Of first predictions [batch, channels, frames] each one's items, by position, and their latents.
 
-        All items of the very caption; then by turns those that sound like the prediction and those that fit
-        the prompt; then any. Only items whose recordings are at hand, and each recording once.
+        All items of the very caption; then by turns those that sound like the prediction, of all around those
+        whose captions are written like the prompt, and those that sound like the prompt; then any. Only items
+        whose recordings are at hand, and each recording once.
         """
         index, recordings = self._trajectory.index, self._trajectory.request.recordings
         heard = self._trajectory.embed(self._trajectory.decode(denoised))
-        _, alike = index.search(heard, k=self._count)
+        _, alike = index.search(heard, k=AROUND * self._count)
         found = []
         for row, sounding in enumerate(alike.tolist()):
-            same = self._of_same_caption(row)
-            by_turns = (
-                position for pair in zip(sounding, self._near[row], strict=False) for position in pair
-            )
+            same, near = self._of_same_caption(row), self._near[row]
+            written = self._as_written(row, {*sounding, *near})
+            by_turns = chain.from_iterable(zip(sounding, written, near, strict=False))
             once: dict[str, int] = {}
             for position in chain(same, by_turns, range(len(index))):
                 if len(once) >= max(self._count, len(same)):
@@ -75,7 +80,13 @@ class Candidates:
     @cached_property
     def _near(self) -> list[list[int]]:
         """For each prompt the positions of the items that sound like it."""
-        return self._trajectory.index.search(self._said, k=4 * self._count)[1].tolist()
+        return self._trajectory.index.search(self._said, k=AROUND * self._count)[1].tolist()
+
+    def _as_written(self, sample: int, positions: set[int]) -> list[int]:
+        """Positions by how much their captions are written like the prompt, the most alike first."""
+        prompt, index = normalised(self._trajectory.batch.prompts[sample]), self._trajectory.index
+        alike = {place: likeness(prompt, normalised(index.prompts[place])) for place in sorted(positions)}
+        return sorted(alike, key=alike.__getitem__, reverse=True)
 
     def _of_same_caption(self, sample: int) -> list[int]:
         return self._trajectory.index.wordings.positions(self._trajectory.batch.prompts[sample])
