@@ -94,7 +94,8 @@ class Experiment:
         if settings:
             check_keys([baseline], list(settings), f"{path}, baseline")
         models = _models(table, path)
-        prompts, refused = read_prompts(table.get("prompts", []), place, fetch(_found(place, models[0])))
+        found = [_found(place, model) for model in models]
+        prompts, refused = read_prompts(table.get("prompts", []), place, fetch(found[0]))
         settings, baselines = _under(settings, baseline, models)
         for options in settings.values():
             options["model"] = _found(place, options["model"])
@@ -104,7 +105,7 @@ class Experiment:
         )
         judge = None if table.get("judge") is None else _found(place, table["judge"])
         return cls(
-            tuple(dict.fromkeys([_found(place, models[0]), *(each["model"] for each in settings.values())])),
+            tuple(dict.fromkeys([*found, *(options["model"] for options in settings.values())])),
             settings, baselines, prompts, refused, _seeds(table.get("seeds", [0]), path),
             check_batch(table.get("batch", 4), 1), judge, references, held_out,
             table.get("bound", "copy"), search, _metrics(table.get("metrics", METRICS), path),
