@@ -75,6 +75,9 @@ class Experiment:
         except (OSError, ValueError) as error:
             raise InputError(f"cannot read the experiment {path}: {error}") from error
         check_keys(table, KEYS, str(path))
+        for key in ("judge", "references", "held_out"):
+            if not isinstance(table.get(key, ""), str):
+                raise InputError(f"{path}: {key} is {table[key]!r}: give one path or name")
         base = table.get("base", {})
         check_keys(base, SETTING_KEYS, f"{path}, base")
         settings, search = (
@@ -165,7 +168,7 @@ def _metrics(given: Any, path: str | Path) -> tuple[str, ...]:
 def _found(file: Path, name: str) -> str:
     """A model or an embedder: a folder, as seen from the file or from here, or what else it is called."""
     if not isinstance(name, str) or name in {model.name for model in KNOWN_MODELS}:
-        return name
+        return name  # what cannot be a name is refused by whoever loads it
     places = (folder / Path(name).expanduser() for folder in (file.parent, Path()))
     return next((str(place.resolve()) for place in places if place.is_dir()), name)
 
