@@ -419,6 +419,34 @@ def test_tuning_resumes_and_its_presets_are_taken(file: Path, tiny_model_folder:
     assert "nothing to search" in refused.output
 
 
+def test_tuning_passes_over_settings_that_make_no_sound_but_not_over_all(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optuna")
+    text = file.read_text()
+    file.write_text(
+        text[: text.index("[settings.none]")]
+        + "[search.plain]\nguidance = {kind = 'none'}\nguidance_scale = {low = 1.0, high = 4.0}\n"
+        "[[prompts]]\nlist = ['A bright bell']\n"
+    )
+    generate, fails = generating.Studio.generate, iter([True] * 6 + [False] + [True] * 99)
+
+    def failing(self: generating.Studio, batch: generating.Batch) -> Any:
+        if next(fails):
+            raise ModelError("not finite")
+        return generate(self, batch)
+
+    monkeypatch.setattr(generating.Studio, "generate", failing)
+    tune = ["tune", str(file), "--out", str(file.parent / "out"), "--trials"]
+    first = CliRunner().invoke(main, [*tune, "1"])  # a trial that fails tries its batch, then both sounds
+    assert first.exit_code == 0, first.output
+    assert "trial 1 of 1" in first.output
+    second = CliRunner().invoke(main, [*tune, "2"])
+    assert second.exit_code == 2
+    assert "5 settings in a row" in second.output
+    assert len(list(csv.DictReader((file.parent / "out" / "trials.csv").open()))) == 1
+
+
 @pytest.mark.parametrize(
     ("space", "problem"),
     [

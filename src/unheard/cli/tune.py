@@ -40,14 +40,17 @@ def tune(experiment: str, out: str, trials: int) -> None:
     from unheard.models import fetch, read_defaults
 
     began, before = time.monotonic(), [-1]
+    folder, defaults = Path(out), read_defaults(fetch(asked.models[0]))
 
-    def show(done: int, last: Tried) -> None:
+    def show(finished: list[Tried], last: Tried) -> None:
+        front.write(finished, defaults, folder)
+        done = len(finished)
         before[0] = done - 1 if before[0] < 0 else before[0]
         left = (time.monotonic() - began) / (done - before[0]) * (trials - done) / 60
         click.echo(f"trial {done:,} of {trials:,}: {_values(last)}, {left:.0f} min left", err=True)
 
-    tried, folder = tuning.tune(asked, trials, Path(out), show, Counting()), Path(out)
-    presets = front.write(tried, read_defaults(fetch(asked.models[0])), folder)
+    tried = tuning.tune(asked, trials, folder, show, Counting())
+    presets = front.write(tried, defaults, folder)
     try:
         front.draw(tried, folder / "front.png")
     except InputError as error:

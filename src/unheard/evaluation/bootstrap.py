@@ -31,6 +31,8 @@ class Interval:
 
 def draws(prompts: int, *, count: int = DRAWS, seed: int = 0) -> np.ndarray:
     """How often each prompt is drawn, `[count, prompts]`; every row sums to `prompts`."""
+    if not prompts:
+        return np.zeros((count, 0))
     shares = np.full(prompts, 1 / prompts)
     return np.random.default_rng(seed).multinomial(prompts, shares, size=count).astype(np.float64)
 

@@ -75,6 +75,9 @@ class Experiment:
         except (OSError, ValueError) as error:
             raise InputError(f"cannot read the experiment {path}: {error}") from error
         check_keys(table, KEYS, str(path))
+        for key in ("judge", "references", "held_out"):
+            if not isinstance(table.get(key, ""), str):
+                raise InputError(f"{path}: {key} is {table[key]!r}: give one path or name")
         base = table.get("base", {})
         check_keys(base, SETTING_KEYS, f"{path}, base")
         settings, search = (
@@ -94,7 +97,8 @@ class Experiment:
         if settings:
             check_keys([baseline], list(settings), f"{path}, baseline")
         models = _models(table, path)
-        prompts, refused = read_prompts(table.get("prompts", []), place, fetch(_found(place, models[0])))
+        found = [_found(place, model) for model in models]
+        prompts, refused = read_prompts(table.get("prompts", []), place, fetch(found[0]))
         settings, baselines = _under(settings, baseline, models)
         for options in settings.values():
             options["model"] = _found(place, options["model"])
@@ -104,7 +108,7 @@ class Experiment:
         )
         judge = None if table.get("judge") is None else _found(place, table["judge"])
         return cls(
-            tuple(dict.fromkeys([_found(place, models[0]), *(each["model"] for each in settings.values())])),
+            tuple(dict.fromkeys([*found, *(options["model"] for options in settings.values())])),
             settings, baselines, prompts, refused, _seeds(table.get("seeds", [0]), path),
             check_batch(table.get("batch", 4), 1), judge, references, held_out,
             table.get("bound", "copy"), search, _metrics(table.get("metrics", METRICS), path),
@@ -164,7 +168,7 @@ def _metrics(given: Any, path: str | Path) -> tuple[str, ...]:
 def _found(file: Path, name: str) -> str:
     """A model or an embedder: a folder, as seen from the file or from here, or what else it is called."""
     if not isinstance(name, str) or name in {model.name for model in KNOWN_MODELS}:
-        return name
+        return name  # what cannot be a name is refused by whoever loads it
     places = (folder / Path(name).expanduser() for folder in (file.parent, Path()))
     return next((str(place.resolve()) for place in places if place.is_dir()), name)
 

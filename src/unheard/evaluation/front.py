@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unheard.evaluation.experiment import as_options
-from unheard.evaluation.plots import pyplot
+from unheard.evaluation.plots import label_trade_off, pyplot
 from unheard.evaluation.tuning import OBJECTIVES, Tried
 from unheard.files import write_whole
 from unheard.models import Defaults
@@ -76,11 +76,8 @@ def draw(tried: list[Tried], path: Path) -> None:
             ha="center", va="center",
         )  # fmt: skip
     figure.colorbar(points, label="seconds a sound")
-    axis.set(
-        xlabel="replication rate (audit)",
-        ylabel="CLAP score (judge)",
-    )
     axis.margins(0.12)
+    label_trade_off(axis)
     axis.legend(fontsize=8, frameon=False)
     figure.savefig(path, dpi=150)
     plt.close(figure)

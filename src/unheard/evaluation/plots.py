@@ -79,7 +79,13 @@ def _trade_off(axis: Axes, summary: list[dict[str, Any]], styles: dict[str, dict
                 across = y if entry is x else x
                 line(across["value"], entry["low"], entry["high"], color=style["color"], lw=1, alpha=0.6)
         axis.plot(x["value"], y["value"], linestyle="none", label=name, **style)
-    axis.set(xlabel="replication rate (audit)", ylabel="CLAP score (judge)")
+    label_trade_off(axis)
+
+
+def label_trade_off(axis: Axes) -> None:
+    """Replication against adherence, from a rate of 0 on; even where all are 0."""
+    highest = max(axis.get_xlim()[1], 0.1)
+    axis.set(xlabel="replication rate (audit)", ylabel="CLAP score (judge)", xlim=(-0.05 * highest, highest))
 
 
 def _distribution(axis: Axes, rows: list[dict[str, Any]], metric: str, settings: list[str]) -> None:

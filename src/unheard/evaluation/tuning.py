@@ -31,6 +31,8 @@ OBJECTIVES: dict[str, Literal["minimize", "maximize"]] = {
 }
 """Metrics that are traded against each other: copies by the audit, adherence by the judge, time a sound."""
 DATABASE = "trials.db"
+PATIENCE = 5
+"""Settings in a row that may fail: some corners of a space make no sound, a wrong space makes none at all."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def tune(
     experiment: Experiment,
     trials: int,
     out: Path,
-    progress: Callable[[int, Tried], None] | None = None,
+    progress: Callable[[list[Tried], Tried], None] | None = None,
     sounds: Progress | None = None,
 ) -> list[Tried]:
     """Search until there are `trials` finished ones in the folder, counting those of earlier runs.
@@ -63,12 +65,12 @@ def tune(
         experiment: with `search`; its prompts and seeds are what settings are chosen on, so report on others.
         trials: at least 1.
         out: where trials, parts and sounds lie.
-        progress: called after each trial with how many are finished.
+        progress: called after each trial with all that are finished, and the last one.
         sounds: called within trials, see `unheard.evaluation.run.Progress`.
 
     Raises:
-        InputError: no search in the experiment, several models, no judge, a folder of another search, or no
-            optuna.
+        InputError: no search in the experiment, several models, no judge, a folder of another search, no
+            optuna, or `PATIENCE` settings in a row under which no sound could be made.
     """
     if len(experiment.models) > 1:
         raise InputError(f"tuning is for one model, not {', '.join(experiment.models)}: give a file for each")
@@ -79,7 +81,8 @@ def tune(
     if bench.judging is None:
         raise InputError("tuning weighs adherence, and there is no judge: name one (judge = FOLDER)")
     _take_up_interrupted(study)
-    while (done := len(_finished(study))) < trials:
+    failed = 0
+    while len(_finished(study)) < trials:
         # Whoever stops and goes on shall not be given the same random numbers again.
         study.sampler = optuna.samplers.TPESampler(
             seed=len(study.trials), multivariate=True, group=True, n_startup_trials=10
@@ -90,10 +93,17 @@ def tune(
         values = _values(make(bench, [_named(bench, setting)], folder, sounds))
         if values is None:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            raise InputError(f"no sound could be made and judged under {setting}: see {out / 'parts'}")
+            if (failed := failed + 1) == PATIENCE:
+                raise InputError(
+                    f"no sound could be made and judged under {PATIENCE} settings in a row, the last "
+                    f"{setting}: see the errors in {out / 'parts'}"
+                )
+            continue
+        failed = 0
         study.tell(trial, list(values.values()))
         if progress is not None:
-            progress(done + 1, next(each for each in tried(study) if each.number == trial.number))
+            finished = tried(study)
+            progress(finished, next(each for each in finished if each.number == trial.number))
     return tried(study)
 
 
