@@ -18,6 +18,7 @@ from torch import Tensor
 
 from unheard.audio import PEAK_FLOOR, SILENCE
 from unheard.index.decoding import Decoded
+from unheard.index.heap import HEAP
 from unheard.index.ledger import further_json
 from unheard.index.sources import Recording
 from unheard.index.store import schema
@@ -101,6 +102,7 @@ class Windows:
         for (waiting, _), vector in zip(self._windows, vectors.float().cpu().numpy(), strict=True):
             waiting.embeddings.append(vector)
         self._windows = []
+        HEAP.trim()
 
     def _finished(self) -> Iterator[Embedded]:
         while self._recordings and len(self._recordings[0].embeddings) == len(self._recordings[0].starts):
@@ -115,6 +117,7 @@ class Windows:
         starts = [round(start * rate) for start in seconds.tolist()]
         length = round(self.embedder.window * rate)
         silent = [bool(np.abs(samples[start : start + length]).max() < SILENCE) for start in starts]
+        HEAP.trim()
         return embedded(decoded, starts, vectors.float().cpu().numpy(), silent, self.embedder)
 
 
