@@ -20,9 +20,9 @@ from unheard.auditing import (
     as_bad_as,
     audit,
     calibration,
-    catalogue,
     evidence,
     fingerprint,
+    kept,
     worst,
 )
 from unheard.auditing import alignment as align
@@ -238,15 +238,15 @@ def test_damaged_files_are_not_judged(witness: Witness, folder: Path, tmp_path: 
 
 
 def test_fingerprints_are_kept(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = Catalogue.from_files(folder, folder=tmp_path / "kept")
-    monkeypatch.setattr(catalogue, "features", lambda *_: pytest.fail("a known reference was heard again"))
-    second = Catalogue.from_files(folder, folder=tmp_path / "kept")
+    first = Catalogue.from_files(folder, kept=tmp_path / "kept")
+    monkeypatch.setattr(kept, "features", lambda *_: pytest.fail("a known reference was heard again"))
+    second = Catalogue.from_files(folder, kept=tmp_path / "kept")
     assert second.ids == first.ids
     assert second.seconds == first.seconds == [6.0] * 12
     assert np.array_equal(second.prints, first.prints)
     monkeypatch.undo()
     audio.write_wav(tmp_path / "new.wav", melody(50), RATE)
-    third = Catalogue.from_files([*folder.glob("*.wav"), tmp_path / "new.wav"], folder=tmp_path / "kept")
+    third = Catalogue.from_files([*folder.glob("*.wav"), tmp_path / "new.wav"], kept=tmp_path / "kept")
     assert len(third) == 13
 
 
