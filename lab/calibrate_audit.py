@@ -4,7 +4,8 @@ Writes what the package brings beside `unheard.auditing.calibration`: the compon
 how scores of sounds that are no copies are distributed. The material is rendered (`audit_material`, its world
 "calibration"; the benchmark has a world of its own), and, with `--wheels`, real music cut into pieces, from
 the wheels of arcade and pygame (`pip download --no-deps arcade pygame`). A sound meets the others of its
-family (relatives) and sounds of other families (unrelated), half of the time altered as a copy might be.
+family (relatives) and sounds of other families (unrelated), half of the time altered as a copy might be, and
+half of the time cut to `SHORT` seconds or more, from which follows how strengths grow with the seconds.
 """
 
 from __future__ import annotations
@@ -18,17 +19,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from scipy.optimize import minimize
 from scipy.stats import genpareto
 
 from lab.alterations import ALTERATIONS, SAMPLE_RATE
 from lab.audit_material import Specimen, from_wheel, pieces, rendered
-from unheard.auditing import alignment, calibration, fingerprint
-from unheard.auditing.features import features
+from unheard.auditing import calibration, fingerprint
+from unheard.auditing.alignment import Alignment, align
+from unheard.auditing.features import PERIOD, features
 
 TAIL = 0.9
 """Share of the pairs below the threshold from which the tail is fitted."""
 ASSUMED_RELATIVES = 5
 """References of any catalogue: a loop pack has so many takes."""
+NOTHING = Alignment(0.0, 0.0, 0, 0, 0, 0, 1.0, 0, 0.0)
 
 
 def material(wheels: Path | None, families: int) -> list[Specimen]:
@@ -53,12 +57,13 @@ def components(sounds: list[torch.Tensor]) -> None:
     fingerprint.COMPONENTS.chmod(0o644)
 
 
-def scores(
+def alignments(
     specimens: list[Specimen], sounds: list[torch.Tensor], queries: int, seed: int = 0
-) -> tuple[list[float], list[float]]:
-    """Scores of pairs that are no copies: unrelated ones, and relatives."""
+) -> tuple[list[Alignment], list[Alignment]]:
+    """Alignments of pairs that are no copies: of unrelated ones, and of relatives."""
     rng = np.random.default_rng(seed)
-    unrelated, relatives = [], []
+    unrelated: list[Alignment] = []
+    relatives: list[Alignment] = []
     for _ in range(queries):
         number = int(rng.integers(len(specimens)))
         own = specimens[number]
@@ -66,19 +71,41 @@ def scores(
         if rng.random() < 0.5:
             change = ALTERATIONS[rng.choice(list(ALTERATIONS))][rng.integers(3)]
             query = heard(change(own.sound, rng))
+        if rng.random() < 0.5:
+            query = cut(query, rng)
         family = [
             other for other, some in enumerate(specimens)
             if some.family == own.family and other != number and not own.family.startswith("recording")
         ]
         strangers = [other for other, some in enumerate(specimens) if some.family != own.family]
-        relatives += [score(query, sounds[other]) for other in family]
-        unrelated += [score(query, sounds[other]) for other in rng.choice(strangers, 2)]
+        for found, others in ((relatives, family), (unrelated, rng.choice(strangers, 2))):
+            found += [align(query, sounds[other]) or NOTHING for other in others]
     return unrelated, relatives
 
 
-def score(query: torch.Tensor, other: torch.Tensor) -> float:
-    found = alignment.align(query, other)
-    return 0.0 if found is None else found.score
+def cut(query: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """A passage of `SHORT` seconds or more; lengths are spread evenly over the octaves."""
+    shortest = round(calibration.SHORT / PERIOD)
+    length = min(len(query), round(shortest * (len(query) / shortest) ** rng.random()))
+    start = rng.integers(0, len(query) - length + 1)
+    return query[start : start + length]
+
+
+def growth(relatives: list[Alignment]) -> float:
+    """The power of the seconds with which the strengths' highest tenth begins (Koenker and Bassett 1978).
+
+    It is 0 at least: more room never makes chance rarer.
+    """
+    found = [some for some in relatives if some.strength > 0]
+    strengths = np.log([some.strength for some in found])
+    seconds = np.log([calibration.reached(some.room, 1.0) for some in found])
+
+    def loss(line: np.ndarray) -> float:
+        over = strengths - line[0] - line[1] * seconds
+        return float(np.maximum(TAIL * over, (TAIL - 1) * over).sum())
+
+    start = np.array([np.quantile(strengths, TAIL), 1.0])
+    return max(0.0, float(minimize(loss, start, method="Nelder-Mead").x[1]))
 
 
 def tail(values: list[float]) -> calibration.Tail:
@@ -121,7 +148,8 @@ def main() -> None:
     sounds = [heard(some.sound) for some in specimens]
     if not arguments.keep_components:
         components(sounds)
-    unrelated, relatives = scores(specimens, sounds, arguments.queries)
+    unrelated, relatives = alignments(specimens, sounds, arguments.queries)
+    grown = round(growth(relatives), 3)
     made_by = {
         "command": f"python -m lab.calibrate_audit --families {arguments.families}"
         f" --queries {arguments.queries}" + (" --wheels FOLDER" if arguments.wheels else ""),
@@ -130,13 +158,17 @@ def main() -> None:
         "unrelated_pairs": len(unrelated),
         "relative_pairs": len(relatives),
     }
+    tails = [
+        tail([some.strength / calibration.reached(some.room, grown) for some in pairs])
+        for pairs in (unrelated, relatives)
+    ]
     found = calibration.Calibration(
-        "rendered and real music, 4 to 10 s", tail(unrelated), tail(relatives), ASSUMED_RELATIVES, made_by
+        "rendered and real music, 4 to 10 s", *tails, ASSUMED_RELATIVES, grown, made_by
     )
     arguments.out.write_text(json.dumps(asdict(found), indent=1) + "\n")
     for rate in (1e-1, 1e-2, 1e-3, 1e-4):
         at = [
-            next(score for score in np.arange(0, 200, 0.05) if some.rate(score) < rate)
+            next((score for score in np.arange(0, 200, 0.05) if some.rate(score) < rate), np.inf)
             for some in (found.unrelated, found.relatives)
         ]
         print(f"one false alarm in {1 / rate:6.0f}: score {at[0]:6.2f} unrelated, {at[1]:6.2f} relatives")

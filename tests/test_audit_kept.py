@@ -105,7 +105,7 @@ def test_where_the_index_cannot_be_written_the_cache_is(
 
 
 def test_a_file_that_is_another_by_now(place: Path, sounds: Path) -> None:
-    """What was indexed is what is compared by, as long as its fingerprints are there; else what lies there."""
+    """What lies there is heard, and kept under its own content."""
     shutil.copy(RECORDINGS / "00018.flac", sounds / "00001.flac")
     found = catalogue_at_hand(None, Index.open(place), None)
     alone = Catalogue.from_files(sounds / "00001.flac")

@@ -168,7 +168,7 @@ class Catalogue:
         return audio.read(self.paths[self._numbers[reference]])
 
     def part_features(self, part: int) -> tuple[Tensor, int]:
-        """Features of a part [frames, 2, BANDS], and its first frame in the reference."""
+        """Features of a part [frames, VIEWS, BANDS], and its first frame in the reference."""
         number, begin, end = (int(value) for value in self.parts[part])
         first = begin - int(self.parts[self.parts[:, 0] == number][0, 1])
         whole = self._features(number)
