@@ -13,8 +13,14 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +29,7 @@ from scipy.optimize import minimize
 from scipy.stats import genpareto
 
 from lab.alterations import ALTERATIONS, SAMPLE_RATE
-from lab.audit_material import Specimen, from_wheel, pieces, rendered
+from lab.audit_material import Specimen, family, from_wheel, pieces
 from unheard.auditing import calibration, fingerprint
 from unheard.auditing.alignment import Alignment, align
 from unheard.auditing.features import PERIOD, features
@@ -35,14 +41,35 @@ ASSUMED_RELATIVES = 5
 NOTHING = Alignment(0.0, 0.0, 0, 0, 0, 0, 1.0, 0, 0.0)
 
 
-def material(wheels: Path | None, families: int) -> list[Specimen]:
+def material(wheels: Path | None, families: int, workers: int) -> list[Specimen]:
     """Families of three phrases of 10 s, a third as many of 4 s, and pieces of real music."""
-    found = list(rendered("calibration", families, 3, 10.0))
-    found += rendered("calibration short", families // 3, 3, 4.0)
+    drawn = [(f"calibration {number}", 3, 10.0) for number in range(families)]
+    drawn += [(f"calibration short {number}", 3, 4.0) for number in range(families // 3)]
+    found = list(chain(*spread(_family, drawn, workers)))
     for wheel in sorted(wheels.glob("*.whl")) if wheels else []:
         if wheel.name.startswith(("arcade", "pygame")):
             found += pieces(from_wheel(wheel, (".mp3", ".ogg")), 7.0, 16)
     return found
+
+
+def _family(drawn: tuple[str, int, float]) -> list[Specimen]:
+    return list(family(*drawn))
+
+
+def spread(function: Callable[[Any], Any], over: Sequence[Any], workers: int) -> Iterator[Any]:
+    """A function of each in turn, in processes; it travels by the fork, with what it holds."""
+    global _spread
+    _spread = function
+    ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    with multiprocessing.get_context("fork").Pool(workers, signal.signal, ignore) as pool:
+        yield from pool.imap(_call, over)
+
+
+_spread: Callable[[Any], Any]
+
+
+def _call(some: Any) -> Any:
+    return _spread(some)
 
 
 def heard(sound: np.ndarray) -> torch.Tensor:
@@ -58,28 +85,46 @@ def components(sounds: list[torch.Tensor]) -> None:
 
 
 def alignments(
-    specimens: list[Specimen], sounds: list[torch.Tensor], queries: int, seed: int = 0
+    specimens: list[Specimen], sounds: list[torch.Tensor], queries: int, workers: int
+) -> tuple[int, list[Alignment], list[Alignment]]:
+    """Alignments of pairs that are no copies: how many queries were done, unrelated ones, and relatives.
+
+    What a query is altered like, and whom it meets, depends on its number alone, not on the workers.
+    """
+    found = []
+    try:
+        for pairs in spread(partial(of_query, specimens, sounds), range(queries), workers):
+            found.append(pairs)
+            if len(found) % 50 == 0:
+                print(f"{len(found)} of {queries} queries", flush=True)
+    except KeyboardInterrupt:
+        print(f"stopped: the calibration is that of --queries {len(found)}")
+    unrelated, relatives = zip(*found, strict=True)
+    return len(found), list(chain(*unrelated)), list(chain(*relatives))
+
+
+def of_query(
+    specimens: list[Specimen], sounds: list[torch.Tensor], number: int
 ) -> tuple[list[Alignment], list[Alignment]]:
-    """Alignments of pairs that are no copies: of unrelated ones, and of relatives."""
-    rng = np.random.default_rng(seed)
-    unrelated: list[Alignment] = []
-    relatives: list[Alignment] = []
-    for _ in range(queries):
-        number = int(rng.integers(len(specimens)))
-        own = specimens[number]
-        query = sounds[number]
-        if rng.random() < 0.5:
-            change = ALTERATIONS[rng.choice(list(ALTERATIONS))][rng.integers(3)]
-            query = heard(change(own.sound, rng))
-        if rng.random() < 0.5:
-            query = cut(query, rng)
-        family = [
-            other for other, some in enumerate(specimens)
-            if some.family == own.family and other != number and not own.family.startswith("recording")
-        ]
-        strangers = [other for other, some in enumerate(specimens) if some.family != own.family]
-        for found, others in ((relatives, family), (unrelated, rng.choice(strangers, 2))):
-            found += [align(query, sounds[other]) or NOTHING for other in others]
+    """Of one query: with two unrelated sounds, and with its relatives."""
+    rng = np.random.default_rng(number)
+    chosen = int(rng.integers(len(specimens)))
+    own = specimens[chosen]
+    query = sounds[chosen]
+    if rng.random() < 0.5:
+        change = ALTERATIONS[rng.choice(list(ALTERATIONS))][rng.integers(3)]
+        query = heard(change(own.sound, rng))
+    if rng.random() < 0.5:
+        query = cut(query, rng)
+    related = [
+        other for other, some in enumerate(specimens)
+        if some.family == own.family and other != chosen and not own.family.startswith("recording")
+    ]
+    strangers = [other for other, some in enumerate(specimens) if some.family != own.family]
+    unrelated, relatives = (
+        [align(query, sounds[other]) or NOTHING for other in others]
+        for others in (rng.choice(strangers, 2), related)
+    )
     return unrelated, relatives
 
 
@@ -139,20 +184,22 @@ def main() -> None:
     parser.add_argument("--wheels", type=Path, help="folder with the wheels of arcade and pygame")
     parser.add_argument("--families", type=int, default=40, help="rendered families of 10 s (default: 40)")
     parser.add_argument("--queries", type=int, default=600, help="sounds compared (default: 600)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--keep-components", action="store_true", help="leave the fingerprints as they are")
     parser.add_argument("--out", type=Path, default=calibration.FILE, help="where the calibration goes")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 
-    specimens = material(arguments.wheels, arguments.families)
-    sounds = [heard(some.sound) for some in specimens]
+    specimens = material(arguments.wheels, arguments.families, arguments.workers)
+    sounds = list(spread(heard, [some.sound for some in specimens], arguments.workers))
+    print(f"{len(sounds)} sounds", flush=True)
     if not arguments.keep_components:
         components(sounds)
-    unrelated, relatives = alignments(specimens, sounds, arguments.queries)
+    queries, unrelated, relatives = alignments(specimens, sounds, arguments.queries, arguments.workers)
     grown = round(growth(relatives), 3)
     made_by = {
         "command": f"python -m lab.calibrate_audit --families {arguments.families}"
-        f" --queries {arguments.queries}" + (" --wheels FOLDER" if arguments.wheels else ""),
+        f" --queries {queries}" + (" --wheels FOLDER" if arguments.wheels else ""),
         "date": datetime.date.today().isoformat(),
         "sounds": len(specimens),
         "unrelated_pairs": len(unrelated),

@@ -66,6 +66,16 @@ def test_what_is_kept_with_the_index_is_not_heard_again(
     assert np.array_equal(second.prints, first.prints)
 
 
+def test_recordings_of_the_index_that_lie_elsewhere_are_not_heard_again(
+    place: Path, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = catalogue_at_hand(None, Index.open(place), None)
+    moved = sounds.rename(tmp_path / "moved")
+    monkeypatch.setattr(kept, "features", lambda *_: pytest.fail("a known sound was heard again"))
+    second = catalogue_at_hand(moved, Index.open(place), None)
+    assert np.array_equal(second.prints, first.prints)
+
+
 def test_items_that_come_and_go(place: Path, sounds: Path, embedder: Any) -> None:
     catalogue_at_hand(None, Index.open(place), None)
     known = table(place).read(maker())

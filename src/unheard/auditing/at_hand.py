@@ -41,7 +41,7 @@ def catalogue_at_hand(
     if isinstance(references, Catalogue):
         return references
     if references is not None:
-        return Catalogue.from_files(references, kept=fingerprints, progress=progress)
+        return Catalogue.from_files(references, kept=_kept(index, None, fingerprints), progress=progress)
     if index is not None and (places := _places(index)):
         captions = dict(zip(index.ids, index.prompts, strict=True))
         name = None if index.path is None else PurePosixPath(index.path).name
@@ -86,16 +86,22 @@ def _elsewhere(index: Index, places: Mapping[str, Path]) -> dict[str, str]:
     }
 
 
-def _kept(index: Index, places: Mapping[str, Path], folder: Path | None) -> Kept:
-    """Fingerprints with the index, if it is on disk, else in a folder, if there is one."""
+def _kept(index: Index | None, places: Mapping[str, Path] | None, folder: Path | None) -> Kept:
+    """Fingerprints with the index, if it is on disk and these are its places, else in a folder, if any.
+
+    Sounds named by the user may be the index's in another place: what is kept with it is of use then too.
+    """
     in_folder: list[Place] = [] if folder is None else [FileOfPrints(folder)]
     if not isinstance(index, StoredIndex):
         return Kept(in_folder)
+    table = FingerprintTable(index.store)
+    if places is None:
+        return Kept(in_folder, others=[table])
     contents: dict[Path, str] = {}
     for batch in index.store.batches(["id", "content_sha256"], 1 << 16):
         pairs = zip(batch["id"].to_pylist(), batch["content_sha256"].to_pylist(), strict=True)
         contents |= {places[item]: content for item, content in pairs if item in places and content}
-    return Kept([FingerprintTable(index.store), *in_folder], contents)
+    return Kept([table, *in_folder], contents=contents)
 
 
 def fingerprints_folder() -> Path:

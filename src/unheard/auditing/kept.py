@@ -84,15 +84,22 @@ class Kept:
 
     Args:
         places: where they are looked for, and where new ones are written: to the first that takes them.
+        others: where they are looked for as well.
         contents: SHA-256 of files, by path, where it is known: such a file is not read if its fingerprints
             are kept.
     """
 
-    def __init__(self, places: Sequence[Place] = (), contents: Mapping[Path, str] | None = None) -> None:
+    def __init__(
+        self,
+        places: Sequence[Place] = (),
+        *,
+        others: Sequence[Place] = (),
+        contents: Mapping[Path, str] | None = None,
+    ) -> None:
         self._places, self._contents = places, contents or {}
         self._known: dict[str, Prints] = {}
         self._new: dict[str, Prints] = {}
-        for place in reversed(places):
+        for place in (*places, *others):
             self._known |= place.read(maker())
 
     def prints(self, path: Path) -> Prints:
@@ -101,11 +108,11 @@ class Kept:
             return self._known[content]
         if not path.is_file():
             raise InputError(f"cannot read {path}: it does not exist; name a sound file")
-        content = sha256(path) if self._places else None
+        content = sha256(path) if self._places or self._known else None
         if content in self._known:
             return self._known[content]
         made = _made(path)
-        if content is not None:
+        if content is not None and self._places:
             self._known[content] = self._new[content] = made
             if len(self._new) >= SAVE_EVERY:
                 self.save()
