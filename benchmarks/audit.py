@@ -2,6 +2,7 @@
 
     python benchmarks/audit.py --wheel fadtk-1.1.0-py3-none-any.whl --output audit.json
     python benchmarks/audit.py --quick
+    python benchmarks/audit.py --wheel fadtk-1.1.0-py3-none-any.whl --parts build/audit   # can be stopped
 
 Nothing was calibrated on what is used here: rendered families of their own world (`lab.audit_material`), and
 the short clips of music in fadtk's wheel (`pip download --no-deps fadtk`), all cut to 8 seconds. Of the first
@@ -45,10 +46,11 @@ import unheard
 from lab import likeness
 from lab.alterations import ALTERATIONS, SAMPLE_RATE, STRENGTHS, at_rate, insert
 from lab.audit_material import Specimen, from_wheel, pieces, rendered
-from unheard.auditing import alignment, fingerprint
+from unheard.auditing import alignment, calibration, fingerprint
 from unheard.auditing.features import features
 from unheard.auditing.witness import DENSE, FINALISTS
 from unheard.embedders import load_embedder
+from unheard.files import write_whole
 from unheard.models import ASSETS
 
 SECONDS = 8.0
@@ -92,12 +94,13 @@ def hear(sound: np.ndarray) -> Heard:
 
 
 def compare(query: Heard, origin: Heard) -> dict[str, float]:
-    """The four numbers of a pair; higher is more of a copy."""
+    """A pair as each contender has it; higher is more of a copy (of the audit, once it is read: `scored`)."""
     found = alignment.align(query.features, origin.features)
     agreement = 1 - np.bitwise_count(query.chromaprint[:, None] ^ origin.chromaprint) / 32
     runs = alignment.best_sums((agreement - 0.65).astype(np.float32)) if agreement.size else np.zeros(1)
     return {
-        "audit": 0.0 if found is None else found.score,
+        "strength": 0.0 if found is None else found.strength,
+        "room": 0.0 if found is None else found.room,
         "chromaprint": float(runs.max()),
         "clap": float((query.clap @ origin.clap.T).max()),
         "log-mel": float(likeness.correlations(query.mel, origin.mel, SECONDS)[0, 0]),
@@ -121,9 +124,24 @@ def copies(
     return made
 
 
+def scored(row: dict[str, Any]) -> dict[str, Any]:
+    """With the audit's score, as the calibration at hand reads it."""
+    return row | {"audit": calibration.default().score(row["strength"], row["room"])}
+
+
+def kept_trials(number: int) -> list[dict[str, Any]]:
+    """The pairs of one origin, read where they are kept from an earlier run."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which prints what is done
+    if (parts := _shared["parts"]) is None:
+        return trials(number)
+    part = parts / f"{_shared['material']}, {_shared['specimens'][number].name}.json"
+    if not part.is_file():
+        write_whole(part, json.dumps(trials(number)).encode())
+    return json.loads(part.read_text())
+
+
 def trials(number: int) -> list[dict[str, Any]]:
     """All pairs with the copies of one origin."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which prints what is done
     specimens, origins = _shared["specimens"], _shared["heard"]
     own, rng = specimens[number], np.random.default_rng(number)
     strangers = [i for i, some in enumerate(specimens) if some.family != own.family]
@@ -147,7 +165,7 @@ def trials(number: int) -> list[dict[str, Any]]:
 _shared: dict[str, Any] = {}
 
 
-def prepare(wheel: Path | None, families: int, clips: int) -> list[int]:
+def prepare(wheel: Path | None, families: int, clips: int, parts: Path | None) -> list[int]:
     """Makes the material, shared by all workers, and says which sounds are copied."""
     torch.set_num_threads(1)
     specimens = list(rendered("benchmark", families, 3, SECONDS))
@@ -158,6 +176,9 @@ def prepare(wheel: Path | None, families: int, clips: int) -> list[int]:
     ends = np.cumsum([len(some) for some in rows])
     begins = ends - [len(some) for some in rows]
     _shared.update(specimens=specimens, heard=heard, prints=(np.concatenate(rows), begins, ends))
+    _shared.update(parts=parts, material=f"{families} families, {clips if wheel else 0} clips")
+    if parts is not None:
+        parts.mkdir(parents=True, exist_ok=True)
     firsts = {some.family: number for number, some in reversed(list(enumerate(specimens)))}
     return list(np.random.default_rng(0).permutation(sorted(firsts.values())))
 
@@ -211,17 +232,18 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=20, help="clips of real music (default: 20)")
     parser.add_argument("--quick", action="store_true", help="three families, three clips")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    parser.add_argument("--parts", type=Path, help="folder that keeps what is done, an origin a file")
     parser.add_argument("--output", type=Path, help="file for every pair's numbers, as JSON")
     arguments = parser.parse_args()
     families, clips = (3, 3) if arguments.quick else (arguments.families, arguments.clips)
 
     started = time.time()
-    chosen = prepare(arguments.wheel, families, clips)
+    chosen = prepare(arguments.wheel, families, clips, arguments.parts)
     rows: list[dict[str, Any]] = []
     with multiprocessing.get_context("fork").Pool(arguments.workers) as pool:
         try:
-            for done, some in enumerate(pool.imap_unordered(trials, chosen), start=1):
-                rows += some
+            for done, some in enumerate(pool.imap_unordered(kept_trials, chosen), start=1):
+                rows += map(scored, some)
                 print(f"{done} of {len(chosen)} origins, {time.time() - started:.0f} s", flush=True)
         except KeyboardInterrupt:
             print("stopped: the table is of what is done")

@@ -11,6 +11,7 @@ import random
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -35,19 +36,27 @@ class Specimen:
 
 def rendered(world: str, families: int, members: int, duration: float) -> Iterator[Specimen]:
     """Families drawn from a `world`, a text: other texts give other instruments, keys and phrases."""
-    player = Player()
     for number in range(families):
-        family = f"{world} {number}"
-        kept: list[score.Clip] = []
-        for seed in range(40):
-            clip = _clip(family, seed, duration)
-            if not any(written_alike(clip, other) for other in kept):
-                kept.append(clip)
-            if len(kept) == members:
-                break
-        for member, clip in enumerate(kept):
-            sound = at_rate(player.render(clip) / np.float32(32768), RENDERED_RATE, SAMPLE_RATE)
-            yield Specimen(f"{family}.{member}", family, peak_one(sound))
+        yield from family(f"{world} {number}", members, duration)
+
+
+def family(name: str, members: int, duration: float) -> Iterator[Specimen]:
+    """One family, drawn from its name."""
+    kept: list[score.Clip] = []
+    for seed in range(40):
+        clip = _clip(name, seed, duration)
+        if not any(written_alike(clip, other) for other in kept):
+            kept.append(clip)
+        if len(kept) == members:
+            break
+    for member, clip in enumerate(kept):
+        sound = at_rate(player().render(clip) / np.float32(32768), RENDERED_RATE, SAMPLE_RATE)
+        yield Specimen(f"{name}.{member}", name, peak_one(sound))
+
+
+@lru_cache(maxsize=1)
+def player() -> Player:
+    return Player()
 
 
 def _clip(family: str, seed: int, duration: float) -> score.Clip:

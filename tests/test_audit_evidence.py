@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,13 @@ from unheard.auditing import (
     as_bad_as,
     audit,
     calibration,
-    catalogue,
     evidence,
     fingerprint,
+    kept,
     worst,
 )
 from unheard.auditing import alignment as align
-from unheard.auditing.features import BANDS, PERIOD, features
+from unheard.auditing.features import BANDS, PERIOD, VIEWS, features
 from unheard.auditing.witness import DENSE, FINALISTS, Witness
 from unheard.errors import IndexFileError, InputError
 from unheard.index import Index
@@ -88,7 +89,7 @@ def test_features_of_gain_and_of_silence() -> None:
     sound = melody(1, 2.0)
     assert torch.allclose(features(sound, RATE), features(0.01 * sound, RATE), atol=2e-3)
     assert not features(torch.zeros(1, RATE), RATE).any()
-    assert features(torch.zeros(1, 10), RATE).shape == (0, 2, BANDS)
+    assert features(torch.zeros(1, 10), RATE).shape == (0, VIEWS, BANDS)
 
 
 @pytest.mark.parametrize(("up", "slower"), [(2.0, 1.0), (-1.0, 1.0), (0.0, 1.05), (0.0, 0.93), (1.0, 1.04)])
@@ -238,15 +239,15 @@ def test_damaged_files_are_not_judged(witness: Witness, folder: Path, tmp_path: 
 
 
 def test_fingerprints_are_kept(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = Catalogue.from_files(folder, folder=tmp_path / "kept")
-    monkeypatch.setattr(catalogue, "features", lambda *_: pytest.fail("a known reference was heard again"))
-    second = Catalogue.from_files(folder, folder=tmp_path / "kept")
+    first = Catalogue.from_files(folder, kept=tmp_path / "kept")
+    monkeypatch.setattr(kept, "features", lambda *_: pytest.fail("a known reference was heard again"))
+    second = Catalogue.from_files(folder, kept=tmp_path / "kept")
     assert second.ids == first.ids
     assert second.seconds == first.seconds == [6.0] * 12
     assert np.array_equal(second.prints, first.prints)
     monkeypatch.undo()
     audio.write_wav(tmp_path / "new.wav", melody(50), RATE)
-    third = Catalogue.from_files([*folder.glob("*.wav"), tmp_path / "new.wav"], folder=tmp_path / "kept")
+    third = Catalogue.from_files([*folder.glob("*.wav"), tmp_path / "new.wav"], kept=tmp_path / "kept")
     assert len(third) == 13
 
 
@@ -339,6 +340,30 @@ def test_rates_fall_as_scores_rise() -> None:
         assert tail.rate(tail.threshold - 1e-6) == pytest.approx(tail.rate(tail.threshold), abs=0.02)
         assert tail.rate(tail.quantiles[50]) == pytest.approx(1 - 0.5 * (1 - tail.beyond), abs=0.02)
     assert bounds.expected_false_alarms(8.0, 10**6) > bounds.expected_false_alarms(8.0, 10)
+
+
+def test_a_strength_is_read_against_the_room_for_chance() -> None:
+    bounds = replace(calibration.default(), growth=0.5)
+
+    def score(seconds: float) -> float:
+        return bounds.score(3.0, seconds / PERIOD)
+
+    assert score(10) == pytest.approx(3.0)
+    assert score(40) == pytest.approx(1.5)
+    assert score(1) == score(4) > score(5)
+
+
+def test_silence_leaves_chance_no_room(witness: Witness) -> None:
+    silence = torch.zeros(1, 8 * RATE)
+    alone, within = (
+        align.align(features(torch.cat(parts, dim=1), RATE), features(melody(1), RATE))
+        for parts in ([melody(1)], [silence, melody(1), silence])
+    )
+    assert alone is not None
+    assert within is not None
+    assert alone.room == pytest.approx(6 / PERIOD, abs=3)
+    assert within.room == pytest.approx(alone.room, rel=0.05)
+    assert within.strength == pytest.approx(alone.strength, rel=0.05)
 
 
 def test_a_large_catalogue_asks_for_more(folder: Path, witness: Witness) -> None:

@@ -14,7 +14,8 @@ pytest.importorskip("tinysoundfont", reason="pip install --no-deps tinysoundfont
 
 from lab import alterations, score
 from lab.audit_material import Specimen, pieces, written_alike
-from lab.calibrate_audit import tail
+from lab.calibrate_audit import NOTHING, growth, tail
+from unheard.auditing.features import PERIOD
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +85,15 @@ def test_the_fitted_tail_of_a_known_distribution() -> None:
     fitted = tail(list(scores))
     for value in (1.0, 4.0, 9.0, 14.0):
         assert fitted.rate(value) == pytest.approx(np.exp(-value / 2), rel=0.35)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.7])
+def test_the_growth_of_strengths_that_grow_by_a_known_power(power: float) -> None:
+    rng = np.random.default_rng(0)
+    seconds = rng.uniform(4, 16, 4_000)
+    strengths = seconds**power * rng.lognormal(size=4_000)
+    pairs = [
+        replace(NOTHING, strength=strength, room=lasting / PERIOD)
+        for strength, lasting in zip(strengths, seconds, strict=True)
+    ]
+    assert growth(pairs) == pytest.approx(power, abs=0.12)

@@ -164,3 +164,46 @@ def test_prompts_on_the_command_line(
     result = CliRunner().invoke(main, arguments)
     assert re.search(r"2/4 +A bell +15% to 85%", result.stdout), result.stdout
     assert "without guidance: 50.0% of 8 sounds (21.5% to 78.5% with 95 % confidence)" in result.stdout
+
+
+@pytest.mark.parametrize("during", ["generating", "measuring"])
+def test_ctrl_c_keeps_the_rates(
+    replaying: Callable[[], Model], real: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, during: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(unheard.generate, "load", lambda *_, **__: replaying())
+    measure, calls = unheard.replication.prompt_risk, 0
+
+    def interrupted(*arguments: object, **options: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise KeyboardInterrupt
+        return measure(*arguments, **options)  # type: ignore[arg-type]
+
+    judge = Witness.judge
+
+    def stopped(witness: Witness, sound: object, name: str | None = None) -> object:
+        if name == "sound 4":
+            raise KeyboardInterrupt
+        return judge(witness, sound, name)  # type: ignore[arg-type]
+
+    if during == "generating":
+        monkeypatch.setattr(Witness, "judge", stopped)
+    else:
+        monkeypatch.setattr(unheard.replication, "prompt_risk", interrupted)
+    Path("p.txt").write_text("A bell\nA soft pad\n")
+    line = "audit --prompts p.txt --seeds 2 --no-guidance --duration 3 --batch 2 --json --csv n.csv"
+    arguments = [*line.split(), "--model", real.name, "--references", str(RECORDING)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 130
+    found = json.loads(result.stdout)["replication"]
+    assert found["prompts"][0]["verdicts"] == ["copy", "copy"]
+    if during == "generating":
+        assert (found["replayed"], found["judged"]) == (2, 3)
+        assert [each["seeds"] for each in found["prompts"]] == [[0, 1], [0]]
+    else:
+        assert (found["replayed"], found["judged"]) == (2, 4)
+        assert [each["risk"] is None for each in found["prompts"]] == [False, True]
+    assert Path("n.csv").exists()

@@ -122,15 +122,27 @@ def replication(
     for sound in model.stream(request, progress):
         found = witness.judge((sound.waveform, sound.sample_rate), f"sound {sound.number + 1}")
         files.append(found if judged is None else judged(sound, found))
-    counted = Replication(
-        model=model.name,
+    counted = count(model.name, request, witness.audit(files), bound)
+    return with_risk(counted, model, request) if risk else counted
+
+
+def count(model: str, request: Request, audit: Audit, bound: str = "copy") -> Replication:
+    """What a request has come to, or the first of its sounds, if it was interrupted.
+
+    Args:
+        model: its name.
+        request: what was generated.
+        audit: of its sounds in their order, as many as there are; prompts without any are left out.
+        bound: see `replication`.
+    """
+    return Replication(
+        model=model,
         bound=bound,
         guided=request.guidance is not None,
-        rate=Rate.of((file.verdict for file in files), bound),
-        prompts=tuple(_by_prompt(request, files, bound)),
-        audit=witness.audit(files),
+        rate=Rate.of((file.verdict for file in audit.files), bound),
+        prompts=tuple(_by_prompt(request, audit.files, bound)),
+        audit=audit,
     )
-    return with_risk(counted, model, request) if risk else counted
 
 
 def with_risk(
@@ -138,11 +150,14 @@ def with_risk(
     model: Model,
     request: Request,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[Replication], None] | None = None,
 ) -> Replication:
-    """The same, with each prompt's risk (`unheard.prompt_risk`) at its seeds, under plain guidance."""
-    prompts = []
-    for each in found.prompts:
+    """The same, with each prompt's risk (`unheard.prompt_risk`) at its seeds, under plain guidance.
+
+    `progress` is called with what there is after each prompt.
+    """
+    prompts = list(found.prompts)
+    for number, each in enumerate(prompts):
         (risk,) = prompt_risk(
             model.backbone,
             [each.prompt],
@@ -151,15 +166,16 @@ def with_risk(
             start=request.start,
             seeds=each.seeds,
         )
-        prompts.append(replace(each, risk=risk))
+        prompts[number] = replace(each, risk=risk)
+        found = replace(found, prompts=tuple(prompts))
         if progress is not None:
-            progress(len(prompts), len(found.prompts))
-    return replace(found, prompts=tuple(prompts))
+            progress(found)
+    return found
 
 
 def _by_prompt(request: Request, files: Sequence[FileAudit], bound: str) -> Iterator[PromptReplication]:
     numbers: dict[str, list[int]] = {}
-    for number, prompt in enumerate(request.prompts):
+    for number, prompt in enumerate(request.prompts[: len(files)]):
         numbers.setdefault(prompt, []).append(number)
     for prompt, some in numbers.items():
         of_prompt = tuple(files[number] for number in some)

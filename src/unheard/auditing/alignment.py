@@ -9,20 +9,21 @@ every transposition, slope and offset, the best run of frames along that line, a
 
 which is positive where the frames' correlation is above `bar`, and zero in silence: a local alignment
 (Smith and Waterman 1981) without gaps. First at half the frame rate over all lines, then at the full rate
-around the best.
+around the best. The fine features choose the line; how much is alike along it is asked of them and of the
+blurred ones, and the strength is the mean of both answers.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unheard.auditing.features import PER_SEMITONE, PERIOD
+from unheard.auditing.features import BLURRED, FINE, PER_SEMITONE, PERIOD
 
 TRANSPOSITIONS = range(-2 * PER_SEMITONE, 2 * PER_SEMITONE + 1)
 """In bands: two semitones either way."""
@@ -51,15 +52,17 @@ class Alignment:
     """The best path, in frames of `PERIOD` seconds.
 
     Attributes:
-        score: the evidence, see `strength`.
+        strength: the evidence: the mean of `strength` in fine and in blurred features.
         correlation: of the matched passages, -1 to 1.
         start, end: of the passage in the first sound; `end` is exclusive.
         other_start, other_end: of the passage in the second.
         stretch: how much longer the passage lasts in the first.
         transposition: bands by which the first is higher.
+        room: frames in which chance could have found it: the geometric mean of how many of either sound are
+            not silent.
     """
 
-    score: float
+    strength: float
     correlation: float
     start: int
     end: int
@@ -67,6 +70,7 @@ class Alignment:
     other_end: int
     stretch: float
     transposition: int
+    room: float
 
 
 def balanced(features: Tensor) -> Tensor:
@@ -124,10 +128,16 @@ def lines(similarity: np.ndarray) -> np.ndarray:
 
 
 def align(first: Tensor, second: Tensor) -> Alignment | None:
-    """The best path between two sounds' features [frames, 2, bands]; None if nothing of them is alike."""
-    if not (len(first) > 1 and len(second) > 1 and first.any() and second.any()):
+    """The best path between two sounds' features [frames, views, bands]; None if nothing of them is alike."""
+    fine, other = first[:, FINE], second[:, FINE]
+    if not (len(fine) > 1 and len(other) > 1 and fine.any() and other.any()):
         return None
-    return _refine(first, second, *_search(first, second))
+    line = _search(fine, other)
+    found = _refine(fine, other, *line)
+    if found is None:
+        return None
+    blurred = _refine(first[:, BLURRED], second[:, BLURRED], *line)
+    return replace(found, strength=(found.strength + (blurred.strength if blurred else 0.0)) / 2)
 
 
 def _search(first: Tensor, second: Tensor) -> tuple[int, float, float]:
@@ -163,6 +173,7 @@ def _refine(first: Tensor, second: Tensor, bands: int, stretch: float, offset: f
     product = np.where(inside, products[frame, other], 0.0)
     energy = np.where(inside, (energy_q[frame] + energy_r[other]) / 2, np.inf)
 
+    room = math.sqrt((energy_q > 0).sum() * (energy_r > 0).sum())
     best: Alignment | None = None
     for bar in BARS:
         sums = np.cumsum(np.where(inside, product - bar * np.where(inside, energy, 0), -1e3), axis=-1)
@@ -176,12 +187,11 @@ def _refine(first: Tensor, second: Tensor, bands: int, stretch: float, offset: f
             continue
         correlation = float(product[slope, line, ours].sum() / power)
         variety = min(distinct(q[ours]), distinct(r[theirs]))
-        score = strength(correlation, len(theirs), variety)
-        if best is None or score > best.score:
+        evidence = strength(correlation, len(theirs), variety)
+        if best is None or evidence > best.strength:
             exact = float(slopes[slope, 0, 0])
-            best = Alignment(
-                score, correlation, start, last + 1, int(theirs[0]), int(theirs[-1]) + 1, 1 / exact, bands
-            )
+            ends = start, last + 1, int(theirs[0]), int(theirs[-1]) + 1
+            best = Alignment(evidence, correlation, *ends, 1 / exact, bands, room)
     return best
 
 
@@ -212,8 +222,8 @@ def coverage(first: Tensor, second: Tensor, found: Alignment) -> np.ndarray:
     slope and transposition count that last `LEAST` frames or more and have a third of the best one's sum: a
     note that both happen to hold is no path.
     """
-    q = transposed(balanced(first), found.transposition).flatten(1)
-    r = balanced(second).flatten(1)
+    q = transposed(balanced(first[:, FINE]), found.transposition).flatten(1)
+    r = balanced(second[:, FINE]).flatten(1)
     columns = np.round(np.arange(round(len(r) * found.stretch)) / found.stretch).astype(int)
     on_lines = lines(_above(q, r[np.minimum(columns, len(r) - 1)], found.correlation / 2))
     forwards, backwards = _runs(on_lines), _runs(on_lines[::-1])[::-1]
@@ -224,7 +234,7 @@ def coverage(first: Tensor, second: Tensor, found: Alignment) -> np.ndarray:
 
 def similarity_matrix(first: Tensor, second: Tensor, bands: int) -> np.ndarray:
     """Cosines of frames [frames, frames], float32; 0 where either is silent."""
-    q, r = transposed(first, bands).flatten(1), second.flatten(1)
+    q, r = transposed(first[:, FINE], bands).flatten(1), second[:, FINE].flatten(1)
     return (F.normalize(q, dim=1) @ F.normalize(r, dim=1).T).numpy()
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from unheard.auditing.catalogue import Catalogue, by_id, sound_files
+from unheard.auditing.kept import FileOfPrints, Kept, Place
 from unheard.errors import InputError
 from unheard.files import cache_folder
 from unheard.index import Index
+from unheard.index.fingerprints import FingerprintTable
+from unheard.index.stored import StoredIndex
 
 References = Catalogue | str | Path | Iterable[str | Path]
 """A catalogue, a folder (searched at any depth), a sound file, or several of these."""
@@ -28,7 +31,8 @@ def catalogue_at_hand(
         references: what is named; it comes first.
         index: a training set, whose sounds are used where it says where they lie.
         own: the list of recordings that the model brings (`Defaults.references`), for its own training set.
-        fingerprints: the folder where fingerprints are kept, see `Catalogue.from_files`.
+        fingerprints: the folder where fingerprints are kept of what is in no index on disk; those of an index
+            are kept with it, and in this folder if nothing can be written there.
         progress: called with how many references are done, and how many there are.
 
     Raises:
@@ -37,15 +41,16 @@ def catalogue_at_hand(
     if isinstance(references, Catalogue):
         return references
     if references is not None:
-        return Catalogue.from_files(references, folder=fingerprints, progress=progress)
+        return Catalogue.from_files(references, kept=_kept(index, None, fingerprints), progress=progress)
     if index is not None and (places := _places(index)):
         captions = dict(zip(index.ids, index.prompts, strict=True))
         name = None if index.path is None else PurePosixPath(index.path).name
-        return Catalogue.from_files(
-            places, captions=captions, name=name, folder=fingerprints, progress=progress
-        )
+        kept = _kept(index, places, fingerprints)
+        found = Catalogue.from_files(places, captions=captions, name=name, kept=kept, progress=progress)
+        found.left_out |= _elsewhere(index, places)
+        return found
     if own is not None:
-        return Catalogue.of_model(own.parent, folder=fingerprints, progress=progress)
+        return Catalogue.of_model(own.parent, kept=fingerprints, progress=progress)
     if index is None:
         raise InputError("there is nothing to compare with: name the recordings (--references FOLDER)")
     raise InputError(
@@ -70,6 +75,33 @@ def _places(index: Index) -> dict[str, Path]:
     """Where the sounds of an index lie, by id, of those that are there."""
     places = dict(zip(index.ids, index.sources, strict=True))
     return {item: Path(place) for item, place in places.items() if place and Path(place).is_file()}
+
+
+def _elsewhere(index: Index, places: Mapping[str, Path]) -> dict[str, str]:
+    """Items whose sounds are not at hand, with the reason."""
+    return {
+        item: f"{place or item} is not at hand: the index says no other place, and only files are read"
+        for item, place in zip(index.ids, index.sources, strict=True)
+        if item not in places
+    }
+
+
+def _kept(index: Index | None, places: Mapping[str, Path] | None, folder: Path | None) -> Kept:
+    """Fingerprints with the index, if it is on disk and these are its places, else in a folder, if any.
+
+    Sounds named by the user may be the index's in another place: what is kept with it is of use then too.
+    """
+    in_folder: list[Place] = [] if folder is None else [FileOfPrints(folder)]
+    if not isinstance(index, StoredIndex):
+        return Kept(in_folder)
+    table = FingerprintTable(index.store)
+    if places is None:
+        return Kept(in_folder, others=[table])
+    contents: dict[Path, str] = {}
+    for batch in index.store.batches(["id", "content_sha256"], 1 << 16):
+        pairs = zip(batch["id"].to_pylist(), batch["content_sha256"].to_pylist(), strict=True)
+        contents |= {places[item]: content for item, content in pairs if item in places and content}
+    return Kept([table, *in_folder], contents=contents)
 
 
 def fingerprints_folder() -> Path:

@@ -5,6 +5,9 @@ ones, and relatives, such as other phrases by the same instrument in the same ke
 one loop pack. Up to a threshold the rate is the share of the pairs; beyond, where pairs run out, it is the
 generalised Pareto tail fitted to the excesses (Pickands 1975; Coles, An Introduction to Statistical Modeling
 of Extreme Values, 2001, ch. 4), with a shape above 0, so that a rate never falls to zero.
+
+In ten seconds chance has more room than in four, and what it reaches grows with them. So an alignment's
+strength is read against the seconds in which it was found, and that is the score.
 """
 
 from __future__ import annotations
@@ -17,7 +20,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
+from unheard.auditing.features import PERIOD
+
 FILE = Path(__file__).with_suffix(".json")
+
+USUAL = 10.0
+"""Seconds of a pair whose strength is its score."""
+SHORT = 4.0
+"""Seconds below which chance is not taken to reach less: what is so short holds few different events."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,7 @@ class Calibration:
         name: what it was measured on.
         unrelated, relatives: the two sorts of pairs.
         assumed_relatives: how many references of a catalogue are taken for relatives of any sound.
+        growth: power of the seconds with which the strengths of relatives grow.
         made_by: command, date and material.
     """
 
@@ -70,6 +81,7 @@ class Calibration:
     unrelated: Tail
     relatives: Tail
     assumed_relatives: int
+    growth: float
     made_by: dict[str, Any]
 
     @classmethod
@@ -80,6 +92,10 @@ class Calibration:
             stored[sort] = Tail(**stored[sort])
         return cls(**stored)
 
+    def score(self, strength: float, room: float) -> float:
+        """An alignment's strength, in frames of room for chance, as a score; higher is stronger evidence."""
+        return strength / reached(room, self.growth)
+
     def false_alarm_rate(self, score: float) -> float:
         """Share of comparisons with a relative that is no copy that reach this score, 0 to 1."""
         return max(self.relatives.rate(score), self.unrelated.rate(score))
@@ -89,6 +105,11 @@ class Calibration:
         relatives = min(comparisons, self.assumed_relatives)
         strangers = comparisons - relatives
         return relatives * self.false_alarm_rate(score) + strangers * self.unrelated.rate(score)
+
+
+def reached(room: float, growth: float) -> float:
+    """How strong chance gets in so many frames of room, over how strong it gets in `USUAL` seconds."""
+    return (max(room * PERIOD, SHORT) / USUAL) ** growth
 
 
 @lru_cache(maxsize=1)

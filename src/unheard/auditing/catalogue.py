@@ -1,4 +1,4 @@
-"""The references that sounds are compared with, and their fingerprints, which outlast the program."""
+"""The references that sounds are compared with, and their fingerprints."""
 
 from __future__ import annotations
 
@@ -9,24 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 from torch import Tensor
 
 from unheard import audio
 from unheard.auditing import fingerprint
 from unheard.auditing.features import features
+from unheard.auditing.kept import FileOfPrints, Kept
 from unheard.errors import InputError
-from unheard.files import sha256, write_whole
 
 Places = str | Path | Mapping[str, str | Path] | Iterable[str | Path]
 
 PART, STRIDE = 30, 15
 """Fingerprints of a part of a long reference, and from one part to the next: 25.2 s and 12 s."""
-STORE = "fingerprints.safetensors"
-SAVE_EVERY = 2_000
-"""References after which new fingerprints are written, so that a stop loses little."""
 FEATURES_KEPT = 64
 
 
@@ -96,7 +90,7 @@ class Catalogue:
         *,
         captions: Mapping[str, str] | None = None,
         name: str | None = None,
-        folder: Path | None = None,
+        kept: Kept | Path | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Catalogue:
         """Files, or all sounds in a folder (any depth).
@@ -105,20 +99,20 @@ class Catalogue:
             sources: a folder (ids are paths in it), files (ids are their names as given), or files by id.
             captions: by id.
             name: of the catalogue; the folder's if left out.
-            folder: where fingerprints are kept and found again, by the content of the files; it is made if
-                need be. None are kept without it.
+            kept: where fingerprints are kept and found again, by the content of the files; a path is a folder
+                for them, made if need be. None are kept without it.
             progress: called with how many references are done, and how many there are.
 
         Raises:
             InputError: there is no such place, or no usable sound.
         """
         places = by_id(sources)
-        kept = _Store(folder)
+        keeping = kept if isinstance(kept, Kept) else Kept([] if kept is None else [FileOfPrints(kept)])
         ids, prints, seconds, left_out = [], [], [], {}
         try:
             for number, (identifier, path) in enumerate(places.items()):
                 try:
-                    made, lasting = kept.prints(path)
+                    made, lasting = keeping.prints(path)
                 except InputError as error:
                     left_out[identifier] = str(error)
                 else:
@@ -128,7 +122,7 @@ class Catalogue:
                 if progress is not None:
                     progress(number + 1, len(places))
         finally:
-            kept.save()
+            keeping.save()
         if not ids:
             reason = next(iter(left_out.values()), "there are none")
             raise InputError(f"no reference can be used: {reason}")
@@ -142,7 +136,7 @@ class Catalogue:
         cls,
         model: Path,
         *,
-        folder: Path | None = None,
+        kept: Kept | Path | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Catalogue:
         """The recordings that a model's folder brings (`memorised.json`, `memorised/`), with captions.
@@ -157,7 +151,7 @@ class Catalogue:
         captions = {item: entry["caption"] for entry in entries for item in entry["items"]}
         places = {item: model / "memorised" / f"{item}.flac" for item in captions}
         name = f"{model.name}'s memorised recordings"
-        return cls.from_files(places, captions=captions, name=name, folder=folder, progress=progress)
+        return cls.from_files(places, captions=captions, name=name, kept=kept, progress=progress)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -174,7 +168,7 @@ class Catalogue:
         return audio.read(self.paths[self._numbers[reference]])
 
     def part_features(self, part: int) -> tuple[Tensor, int]:
-        """Features of a part [frames, 2, BANDS], and its first frame in the reference."""
+        """Features of a part [frames, VIEWS, BANDS], and its first frame in the reference."""
         number, begin, end = (int(value) for value in self.parts[part])
         first = begin - int(self.parts[self.parts[:, 0] == number][0, 1])
         whole = self._features(number)
@@ -193,7 +187,6 @@ class Catalogue:
         best = np.argpartition(-scores, count - 1)[:count]
         return [int(part) for part in best[np.argsort(-scores[best], kind="stable")]]
 
-
     def parts_like(self, number: int, queries: Tensor, count: int = 2) -> list[int]:
         """The parts of one reference that most resemble a sound by its fingerprints, the best first."""
         own = np.flatnonzero(self.parts[:, 0] == number)
@@ -203,66 +196,6 @@ class Catalogue:
             queries, self.prints[first : rows[-1, 2]], rows[:, 1] - first, rows[:, 2] - first
         )
         return [int(part) for part in own[np.argsort(-scores, kind="stable")[:count]]]
-
-
-class _Store:
-    """Fingerprints by the SHA-256 of the file they were made of, and by how they are made."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self.path = None if folder is None else folder / STORE
-        self._known: dict[str, tuple[np.ndarray, float]] = {}
-        self._new = 0
-        if self.path is not None and self.path.is_file():
-            try:
-                loaded = load_file(self.path)
-            except (OSError, SafetensorError) as error:
-                raise InputError(f"cannot read {self.path}: {error}; delete it, it is made again") from error
-            if bytes(loaded["maker"]).decode() == _maker():
-                digests = [bytes(row).hex() for row in loaded["digests"]]
-                rows = np.split(loaded["prints"], np.cumsum(loaded["counts"])[:-1])
-                self._known = dict(
-                    zip(digests, zip(rows, loaded["seconds"].tolist(), strict=True), strict=True)
-                )
-
-    def prints(self, path: Path) -> tuple[np.ndarray, float]:
-        """Fingerprints and seconds of a file; InputError if it cannot be used."""
-        if not path.is_file():
-            raise InputError(f"cannot read {path}: it does not exist; name a sound file")
-        digest = sha256(path) if self.path is not None else ""
-        if digest not in self._known:
-            waveform, rate = audio.read(path)
-            heard = features(waveform, rate)
-            if not heard.any():
-                raise InputError(f"{path} is silent or too short to compare with")
-            made = fingerprint.fingerprints(heard).to(torch.float16).numpy()
-            if self.path is None:
-                return made, waveform.shape[-1] / rate
-            self._known[digest] = made, waveform.shape[-1] / rate
-            self._new += 1
-            if self._new % SAVE_EVERY == 0:
-                self.save()
-        return self._known[digest]
-
-    def save(self) -> None:
-        if self.path is None or not self._new:
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [made for made, _ in self._known.values()]
-        arrays = {
-            "maker": np.frombuffer(_maker().encode(), np.uint8),
-            "digests": np.array([list(bytes.fromhex(digest)) for digest in self._known], np.uint8),
-            "counts": np.array([len(row) for row in rows]),
-            "seconds": np.array([seconds for _, seconds in self._known.values()]),
-            "prints": np.concatenate(rows),
-        }
-        write_whole(self.path, save(arrays))
-        self._new = 0
-
-
-@lru_cache(maxsize=1)
-def _maker() -> str:
-    """What fingerprints depend on: how they and the features are computed, and their components."""
-    return f"{fingerprint.VERSION} {sha256(fingerprint.COMPONENTS)}"
 
 
 def by_id(sources: Places) -> dict[str, Path]:

@@ -1,12 +1,15 @@
 """What the audit hears: log-frequency spectra that level, equalisation and codecs hardly change.
 
 At `SAMPLE_RATE`, mono, a frame every `PERIOD` seconds, `BANDS` bands at `PER_SEMITONE` to the semitone, so
-that transposing a sound moves its features along the bands. Two views of the spectrum in decibels are kept:
+that transposing a sound moves its features along the bands. Three views of the spectrum in decibels are kept:
 
     contrast   a band against the average of the bands around it: where the partials are
     change     a band against itself a moment before: what begins and ends there
+    presence   a band, with those beside it, against its average over some seconds: what is there, and when
 
-Both are differences of decibels, so a gain, and a gain that varies slowly along frequency, cancel.
+All are differences of decibels, so a gain, and a gain that varies slowly along frequency, cancel. The first
+two are fine: they tell places and keys apart. The third outlasts what blurs a sound, such as a room or an
+autoencoder.
 """
 
 from __future__ import annotations
@@ -34,10 +37,17 @@ SURROUND = 8
 """Bands on either side that a band is compared with: four semitones."""
 MOMENT = 3
 """Frames before, that a frame is compared with."""
+BESIDE = 2
+"""Bands on either side that are heard with a band in `presence`: a semitone."""
+WHILE = 80
+"""Frames before and after, over which a band's average is taken for `presence`: 2 s."""
+VIEWS = 3
+FINE, BLURRED = slice(0, 2), slice(2, 3)
+"""Contrast and change, and presence."""
 
 
 def features(waveform: Tensor, sample_rate: int) -> Tensor:
-    """Waveform [channels, time] to features [frames, 2, BANDS]; frame i is centred at i * PERIOD seconds.
+    """Waveform [channels, time] to features [frames, VIEWS, BANDS]; frame i is centred at i * PERIOD seconds.
 
     The mean square over the bands of a fully audible frame is around 1; a silent frame is all zeros.
 
@@ -46,7 +56,7 @@ def features(waveform: Tensor, sample_rate: int) -> Tensor:
     """
     mono = _mono(waveform, sample_rate)
     if mono.shape[-1] < FFT:
-        return torch.zeros(0, 2, BANDS)
+        return torch.zeros(0, VIEWS, BANDS)
     spectrum = torch.stft(
         mono, FFT, HOP, window=torch.hann_window(FFT), pad_mode="constant", return_complex=True
     )
@@ -64,7 +74,10 @@ def features(waveform: Tensor, sample_rate: int) -> Tensor:
     # nothing begins at the beginning of a file
     before = F.pad(heard, (MOMENT, 0), mode="replicate")[:, : heard.shape[1]]
     change = heard - before
-    return torch.stack([contrast, change]).permute(2, 0, 1).contiguous()
+    wide = F.avg_pool1d(heard.T[:, None], 2 * BESIDE + 1, 1, BESIDE, count_include_pad=False)[:, 0].T
+    presence = wide - F.avg_pool1d(wide[None], 2 * WHILE + 1, 1, WHILE, count_include_pad=False)[0]
+    presence = presence * (heard.amax(dim=0) > 0)  # a silent frame has none
+    return torch.stack([contrast, change, presence]).permute(2, 0, 1).contiguous()
 
 
 def audible(waveform: Tensor, sample_rate: int) -> Tensor:

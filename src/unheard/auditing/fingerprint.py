@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from unheard.auditing.features import BANDS
+from unheard.auditing.features import BANDS, FINE
 
 VERSION = 2
 """Raised whenever features or fingerprints are computed in another way: kept ones are then made anew."""
@@ -38,7 +38,8 @@ FAMILIAR = 0.98
 
 
 def modulations(features: Tensor, hop: int = HOP) -> Tensor:
-    """Features [frames, 2, BANDS] to the compressed magnitudes [windows, coefficients], not reduced yet."""
+    """Features [frames, VIEWS, BANDS] to compressed magnitudes [windows, coefficients], not reduced yet."""
+    features = features[:, FINE]
     if len(features) < WINDOW:
         features = F.pad(features, (0, 0, 0, 0, 0, WINDOW - len(features)))
     fade = torch.ones(BANDS)
@@ -56,7 +57,7 @@ def modulations(features: Tensor, hop: int = HOP) -> Tensor:
 
 
 def fingerprints(features: Tensor, hop: int = HOP) -> Tensor:
-    """Features [frames, 2, BANDS] to fingerprints [windows, SIZE] of unit length, one at least."""
+    """Features [frames, VIEWS, BANDS] to fingerprints [windows, SIZE] of unit length, one at least."""
     mean, components = _components()
     return F.normalize((modulations(features, hop) - mean) @ components, dim=-1)
 

@@ -200,14 +200,15 @@ class Witness:
         """A match in seconds and rates; share and verdict are still open."""
         catalogue = self.catalogue
         begin, reference_begin = start + found.start, other_start + found.other_start
+        score = self.bounds.score(found.strength, found.room)
         return Match(
             reference=catalogue.ids[number],
             reference_path=str(catalogue.paths[number]),
             caption=catalogue.captions[number],
             verdict="clear",
-            score=found.score,
-            false_alarm_rate=self.bounds.false_alarm_rate(found.score),
-            expected_false_alarms=self.bounds.expected_false_alarms(found.score, comparisons),
+            score=score,
+            false_alarm_rate=self.bounds.false_alarm_rate(score),
+            expected_false_alarms=self.bounds.expected_false_alarms(score, comparisons),
             start=begin * PERIOD,
             end=(start + found.end) * PERIOD,
             reference_start=reference_begin * PERIOD,

@@ -115,19 +115,20 @@ def audit(
         warnings.warn(f"{len(left_out)} reference(s) left out, the first: {first}", stacklevel=1)
 
     with ExitStack() as stack:
-        files: list[FileAudit] = []
-        interrupted, counted = False, None
+        found = _Found([])
+        interrupted = False
         try:
             if paths:
-                _judge(task, files, reporter)
+                _judge(task, found, reporter)
             else:
                 folder = _sounds_folder(generation["output"], report, stack)
                 bound = fail_on or "copy"
-                counted = _generate(task, prompts, generation, device, folder, bound, files, reporter)
+                _generate(task, prompts, generation, device, folder, bound, found, reporter)
         except KeyboardInterrupt:
-            if not files:
+            if not found.files:
                 raise
             interrupted = True
+        files, counted = found.files, found.counted
         result = task.witness.audit(files)
         if table is not None:
             write_csv(Path(table), result)
@@ -138,10 +139,10 @@ def audit(
             show(result, counted, page)
     if interrupted:
         raise KeyboardInterrupt
-    found = sum(fail_on is not None and as_bad_as(file.verdict, fail_on) for file in result.files)
-    if found:
-        click.echo(f"unheard: {found} of {len(files)} sounds: {fail_on}, or worse", err=True)
-    return exits.FOUND if found else 0
+    bad = sum(fail_on is not None and as_bad_as(file.verdict, fail_on) for file in result.files)
+    if bad:
+        click.echo(f"unheard: {bad} of {len(files)} sounds: {fail_on}, or worse", err=True)
+    return exits.FOUND if bad else 0
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,14 @@ class _Task:
     model: str
     index: Any
     embedder: str | None
+
+
+@dataclass
+class _Found:
+    """What is done, whenever it ends: the sounds judged, and the counts if a model is audited."""
+
+    files: list[FileAudit]
+    counted: Replication | None = None
 
 
 def _prepare(
@@ -195,12 +204,12 @@ def _prepare(
     return _Task(files, witness, model, "auto" if index_path is None else index, embedder)
 
 
-def _judge(task: _Task, files: list[FileAudit], reporter: Reporter) -> None:
-    """Judge the files one after another; `files` holds what is done whenever it ends."""
+def _judge(task: _Task, found: _Found, reporter: Reporter) -> None:
+    """Judge the files one after another."""
     with reporter.count("sounds judged", len(task.paths)) as done:
         for path in task.paths:
-            files.append(task.witness.judge(path))
-            done(len(files))
+            found.files.append(task.witness.judge(path))
+            done(len(found.files))
 
 
 def _generate(
@@ -210,12 +219,12 @@ def _generate(
     device: str,
     folder: Path | None,
     bound: str,
-    files: list[FileAudit],
+    found: _Found,
     reporter: Reporter,
-) -> Replication:
-    """Generate, judge and count; `files` holds what is done whenever it ends."""
+) -> None:
+    """Generate, judge and count."""
     from unheard.generate import load
-    from unheard.replication import replication, with_risk
+    from unheard.replication import count, replication, with_risk
 
     seeds = 4 if generation["seeds"] is None else generation["seeds"]
     if seeds < 1:
@@ -231,20 +240,29 @@ def _generate(
             index=task.index,
         )
 
-    def keep(sound: Sound, found: FileAudit) -> FileAudit:
+    def keep(sound: Sound, judged: FileAudit) -> FileAudit:
         if folder is not None:
             title = re.sub(r"[^\w ,.-]+", "", sound.prompt)[:60].strip()
             path = sound.save(folder / f"{sound.number + 1:04d} {title}, seed {sound.seed}.wav")
-            found = replace(found, path=str(path))
-        files.append(found)
-        return found
+            judged = replace(judged, path=str(path))
+        found.files.append(judged)
+        return judged
 
-    with reporter.progress() as progress:
-        found = replication(
-            model, request, task.witness, bound=bound, risk=False, judged=keep, progress=progress
-        )
-    with reporter.count("prompts measured", len(found.prompts)) as done:
-        return with_risk(found, model, request, progress=done)
+    try:
+        with reporter.progress() as progress:
+            replication(
+                model, request, task.witness, bound=bound, risk=False, judged=keep, progress=progress
+            )
+    finally:
+        found.counted = count(model.name, request, task.witness.audit(found.files), bound)
+    total = len(found.counted.prompts)
+    with reporter.count("prompts measured", total) as done:
+
+        def measured(so_far: Replication) -> None:
+            found.counted = so_far
+            done(sum(each.risk is not None for each in so_far.prompts))
+
+        with_risk(found.counted, model, request, progress=measured)
 
 
 def _sounds_folder(output: str | None, report: str | None, stack: ExitStack) -> Path | None:

@@ -4,6 +4,7 @@ memory         `Index`: a training set in memory, and its exact search
 json_file      the published format: reading, writing, what is wrong in a file
 json_stream    the same between a file of any size and a store
 store          the training set on disk, one row a window; `verification` reads all of it
+fingerprints   what the audit keeps beside the items
 stored         a store searched in memory; `approximate` one too large for that
 sources        where recordings come from: folders, manifests, shards
 building       from recordings to a store; decoding in `workers`, `windows` to rows, `ledger` of what is there

@@ -12,7 +12,7 @@ import os
 import random
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -88,7 +88,7 @@ class EmbedderRecord:
 
 def schema(dimension: int) -> pa.Schema:
     """The columns that `Store.append` takes; rows of one item stand one after the other."""
-    pa = _pyarrow()
+    pa = pyarrow()
     return pa.schema(
         [
             # Lance tells by the key, in the moment of a commit, that another process has added the same id.
@@ -136,11 +136,11 @@ class Store:
             raise InputError(f"there is an index at {uri} already; add to it, or choose another place")
         if _is_local(uri) and Path(uri).is_dir() and any(Path(uri).iterdir()):
             raise InputError(f"{uri} is a folder with other things in it; choose a new place for the index")
-        fields = [*schema(embedder.dimension), _pyarrow().field("digest", _digest_type(), False)]
+        fields = [*schema(embedder.dimension), pyarrow().field("digest", _digest_type(), False)]
         metadata = {"unheard.format": FORMAT, "unheard.embedder": json.dumps(asdict(embedder))}
         try:
             with explained(f"cannot make an index at {uri}"):
-                table = _connect(uri).create_table(TABLE, schema=_pyarrow().schema(fields, metadata=metadata))
+                table = connected(uri).create_table(TABLE, schema=pyarrow().schema(fields, metadata=metadata))
         except IndexFileError as error:
             raise InputError(f"{error}; choose a place that can be written") from error
         return cls(uri, table)
@@ -156,7 +156,7 @@ class Store:
         if not cls.exists(uri):
             raise IndexFileError(f"{uri} is no index; make one with `unheard index build`")
         with explained(f"cannot open the index {uri}, which seems damaged"):
-            return cls(uri, _connect(uri).open_table(TABLE))
+            return cls(uri, connected(uri).open_table(TABLE))
 
     @classmethod
     def exists(cls, uri: str | Path) -> bool:
@@ -169,7 +169,7 @@ class Store:
         if _is_local(uri):
             return (Path(uri) / f"{TABLE}.lance").is_dir()
         with explained(f"cannot reach {uri}"):
-            return TABLE in _connect(uri).list_tables().tables
+            return TABLE in connected(uri).list_tables().tables
 
     @classmethod
     def step_back(cls, uri: str | Path) -> bool:
@@ -192,7 +192,7 @@ class Store:
         if not torn:
             return False
         with explained(f"cannot repair the index {uri}"):
-            table = _connect(uri).open_table(TABLE)
+            table = connected(uri).open_table(TABLE)
             if table.version < 2:
                 return False
             table.checkout(table.version - 1)
@@ -244,7 +244,7 @@ class Store:
         Raises:
             InputError: as `append`.
         """
-        ids = _pyarrow().compute.unique(rows["id"]).to_pylist()
+        ids = pyarrow().compute.unique(rows["id"]).to_pylist()
         merge = (
             self._table.merge_insert(["id", "window"])
             .when_matched_update_all()
@@ -254,11 +254,13 @@ class Store:
         self._commit(lambda: merge.execute(self._complete(rows)))
 
     def remove(self, ids: Sequence[str]) -> int:
-        """Remove items in one commit; returns how many of the ids were there.
+        """Remove items in one commit, and then their fingerprints; returns how many of the ids were there.
 
         Raises:
             InputError: nothing can be written.
         """
+        from unheard.index.fingerprints import FingerprintTable
+
         if not ids:
             return 0
         condition = f"id IN ({_literals(ids)})"
@@ -266,6 +268,7 @@ class Store:
             self._table.checkout_latest()
             found = self._table.search().where(condition).select(["id"]).to_arrow()["id"]
         self._commit(lambda: self._table.delete(condition))
+        FingerprintTable(self).forget_removed()
         return len(found.unique())
 
     def batches(self, columns: Sequence[str], batch_size: int = 8192) -> Iterator[pa.RecordBatch]:
@@ -291,7 +294,7 @@ class Store:
         Raises:
             IndexFileError: a part is missing or damaged.
         """
-        pa = _pyarrow()
+        pa = pyarrow()
         distinct, places = np.unique(np.asarray(positions, dtype=np.int64), return_inverse=True)
         with self._reading():
             found = self._table.take_offsets(distinct.tolist()).select(list(columns)).to_arrow()
@@ -349,39 +352,51 @@ class Store:
         except (KeyError, ValueError, TypeError) as error:
             raise InputError(f"rows for {self.uri} must have the columns of its schema: {error}") from error
         return rows.append_column(
-            _pyarrow().field("digest", _digest_type(), False),
-            _pyarrow().array(row_digests(rows), _digest_type()),
+            pyarrow().field("digest", _digest_type(), False),
+            pyarrow().array(row_digests(rows), _digest_type()),
         )
 
-    def _commit(self, write: Any) -> Any:
-        """Carry out a write, again if another process got in first more often than Lance tries by itself."""
-        deadline = time.monotonic() + CONFLICT_PATIENCE
-        while True:
-            try:
-                result = write()
-                break
-            except Exception as error:
-                if "onflict" not in str(error) or time.monotonic() > deadline:
-                    with explained(f"cannot write to the index {self.uri}", InputError):
-                        raise
-                time.sleep(random.uniform(0.05, 0.5))
-                self.refresh()
-        self._to_disk()
-        return result
-
-    def _to_disk(self) -> None:
-        """Wait until what was written is on the disk: Lance leaves that to the system, and a power cut."""
-        if not _is_local(self.uri):
-            return
+    def _commit(self, write: Callable[[], Any]) -> Any:
+        """Carry out a write, and wait until it is on the disk."""
+        result = insistent(self._table, write, self.uri)
         since, self._on_disk = self._on_disk, time.time_ns()
-        with explained(f"cannot write to the index {self.uri}", InputError):
-            for folder, _, files in os.walk(Path(self.uri) / f"{TABLE}.lance"):
-                written = [path for name in files if _changed(path := os.path.join(folder, name), since)]
-                for path in [*written, folder] if written else []:
-                    _fsync(path)
+        flush(self.uri, TABLE, since)
+        return result
 
     def _reading(self) -> Any:
         return explained(f"cannot read the index {self.uri}: it is damaged or out of reach")
+
+
+def insistent(table: Any, write: Callable[[], Any], uri: str) -> Any:
+    """Carry out a write, again if another process got in first more often than Lance tries by itself.
+
+    Raises:
+        InputError: nothing can be written.
+    """
+    deadline = time.monotonic() + CONFLICT_PATIENCE
+    while True:
+        try:
+            return write()
+        except Exception as error:
+            if "onflict" not in str(error) or time.monotonic() > deadline:
+                with explained(f"cannot write to the index {uri}", InputError):
+                    raise
+            time.sleep(random.uniform(0.05, 0.5))
+            table.checkout_latest()
+
+
+def flush(uri: str, table: str, since: int) -> None:
+    """Wait until what was written to a table in a folder since then (`time.time_ns`) is on the disk.
+
+    Lance leaves that to the system, and a power cut.
+    """
+    if not _is_local(uri):
+        return
+    with explained(f"cannot write to the index {uri}", InputError):
+        for folder, _, files in os.walk(Path(uri) / f"{table}.lance"):
+            written = [path for name in files if _changed(path := os.path.join(folder, name), since)]
+            for path in [*written, folder] if written else []:
+                _fsync(path)
 
 
 def row_digests(rows: pa.Table) -> list[bytes]:
@@ -441,7 +456,8 @@ def _is_local(uri: str) -> bool:
     return "://" not in uri
 
 
-def _connect(uri: str) -> Any:
+def connected(uri: str) -> Any:
+    """The LanceDB database at a folder or URI."""
     return _lancedb().connect(uri)
 
 
@@ -456,7 +472,8 @@ def _lancedb() -> ModuleType:
     return lancedb
 
 
-def _pyarrow() -> ModuleType:
+def pyarrow() -> ModuleType:
+    """The library, or InputError with the command that installs it."""
     try:
         import pyarrow
         import pyarrow.compute
@@ -492,7 +509,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def _digest_type() -> Any:
-    return _pyarrow().binary(DIGEST_BYTES)
+    return pyarrow().binary(DIGEST_BYTES)
 
 
 def _literals(ids: Sequence[str]) -> str:
