@@ -99,7 +99,7 @@ def compare(query: Heard, origin: Heard) -> dict[str, float]:
     agreement = 1 - np.bitwise_count(query.chromaprint[:, None] ^ origin.chromaprint) / 32
     runs = alignment.best_sums((agreement - 0.65).astype(np.float32)) if agreement.size else np.zeros(1)
     return {
-        "strength": 0.0 if found is None else found.strength,
+        "matched": 0.0 if found is None else found.strength,
         "room": 0.0 if found is None else found.room,
         "chromaprint": float(runs.max()),
         "clap": float((query.clap @ origin.clap.T).max()),
@@ -126,7 +126,7 @@ def copies(
 
 def scored(row: dict[str, Any]) -> dict[str, Any]:
     """With the audit's score, as the calibration at hand reads it."""
-    return row | {"audit": calibration.default().score(row["strength"], row["room"])}
+    return row | {"audit": calibration.default().score(row["matched"], row["room"])}
 
 
 def kept_trials(number: int) -> list[dict[str, Any]]:

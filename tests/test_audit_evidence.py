@@ -361,7 +361,7 @@ def test_silence_leaves_chance_no_room(witness: Witness) -> None:
     )
     assert alone is not None
     assert within is not None
-    assert alone.room == pytest.approx(6 / PERIOD, abs=3)
+    assert alone.room == pytest.approx(6 / PERIOD, rel=0.05)
     assert within.room == pytest.approx(alone.room, rel=0.05)
     assert within.strength == pytest.approx(alone.strength, rel=0.05)
 
