@@ -14,6 +14,9 @@ from unheard.index.wordings import normalised
 AROUND = 16
 """How many times the items that a sound is compared with are looked up around it, to choose from."""
 
+WAYS = 4
+"""How many times as many items that sound like a prompt have their captions read for a way to go on."""
+
 
 class Candidates:
     """The training items around each prompt of a trajectory.
@@ -61,7 +64,7 @@ class Candidates:
         own = self._of_same_caption(sample)
         near = [
             position
-            for position in self._near[sample]
+            for position in self._near[sample][: WAYS * self._count]
             if index.wordings.alone(index.prompts[position]) and position not in own
         ]
         if not near:
