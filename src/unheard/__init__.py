@@ -19,6 +19,7 @@ Where things are, from the ground up; imports run one way, downwards never looks
     guidance     any denoiser in, a guided denoiser out, with a trace of every step
     request      what is asked for: prompts, seeds, duration, batches; checked before any work
     provenance   the JSON beside a WAV, and the way back from it
+    latents      recordings as a model's autoencoder sees them, encoded once
     auditing     whether a sound replays a catalogue, where, and how surely; the report
     prompt_risk  how hard a prompt pulls, which tells memorised ones without the training set
     sound        what comes out: a waveform with its trace, its nearest training items, its provenance

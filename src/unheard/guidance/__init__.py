@@ -8,6 +8,7 @@ attraction_basin    no or opposite guidance until the trajectory has left a basi
 detour              another caption where the sound on its way is a training recording
 prompt_adjustment   the prompt's embedding is moved until its pull is an ordinary one's
 volumetric          repulsion from the volume that the nearest items span
+gates               what tells a detour that a sound is a recording
 candidates          the training items that a detour compares with, and where it may lead
 trajectory          what a denoiser is made for
 choice              which denoiser a kind is
