@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+from search import Bare
 from vectors import Embeddings
 
 import unheard
@@ -36,25 +36,21 @@ LEAST_REPETITIONS = 48
 SEED = 200
 
 
-class Crowded(Index):
+class Crowded(Bare):
     """The items of an index, each among distractors, `items` in all."""
 
     def __init__(self, own: Index, items: int) -> None:
-        super().__init__()
         generator = np.random.default_rng(0)
         vectors = own.vectors(torch.arange(len(own))).numpy()
         around = generator.integers(0, len(own), items - len(own))
         cosines = generator.uniform(0.8, 0.97, (len(around), 1))
         distractors = Embeddings(own.dimension).near(vectors[around], cosines)
+        super().__init__(torch.from_numpy(np.concatenate([vectors, distractors]).astype(np.float32)))
         self.ids = [*own.ids, *(f"distractor {number}" for number in range(len(around)))]
         self.prompts = [
             *own.prompts,
             *(f"{own.prompts[item]} variant{number}" for number, item in enumerate(around)),
         ]
-        self._unit = torch.from_numpy(np.concatenate([vectors, distractors]).astype(np.float32))
-
-    def _exact_vectors(self, positions: torch.Tensor) -> torch.Tensor:
-        return F.normalize(self._unit[positions].double(), dim=1)
 
 
 def main() -> None:

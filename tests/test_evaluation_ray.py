@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,35 +11,20 @@ import pytest
 import soundfile
 import torch
 from click.testing import CliRunner
+from local_ray import local_ray
 
 from unheard.cli import main
 from unheard.evaluation import generating, judging
 
-ray = pytest.importorskip("ray")
-
-ROOT = Path(__file__).parent.parent
+pytest.importorskip("ray")
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[None]:
     """Ray on one processor, whose worker imports what is tested here and computes with as many threads."""
-    ray.init(
-        "local",
-        num_cpus=1,
-        object_store_memory=100 << 20,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        runtime_env={
-            "env_vars": {
-                "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")]),
-                "OMP_NUM_THREADS": str(torch.get_num_threads()),
-                "XDG_CACHE_HOME": str(tmp_path / "cache"),
-            }
-        },
-    )
-    yield
-    ray.shutdown()
+    cache, threads = str(tmp_path / "cache"), str(torch.get_num_threads())
+    with local_ray(1, OMP_NUM_THREADS=threads, XDG_CACHE_HOME=cache):
+        yield
 
 
 @pytest.mark.usefixtures("cluster")

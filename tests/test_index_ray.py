@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import os
 import shutil
 import signal
@@ -23,6 +22,7 @@ from click.testing import CliRunner
 from deadly_decoder import DeadlyDecoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from local_ray import local_ray
 from test_index_store import content
 from tiny_world import build_tiny_clap
 
@@ -40,7 +40,6 @@ from unheard.index.windows import Windows
 ray = pytest.importorskip("ray")
 
 RATE = 16_000
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -51,18 +50,8 @@ def embedder(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     """Ray on two processors, whose workers import what is tested here."""
-    path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
-    ray.init(
-        "local",
-        num_cpus=2,
-        object_store_memory=200 << 20,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        runtime_env={"env_vars": {"PYTHONPATH": path}},
-    )
-    yield
-    ray.shutdown()
+    with local_ray(2):
+        yield
 
 
 def noise(seconds: float, seed: int, rate: int = RATE) -> np.ndarray:

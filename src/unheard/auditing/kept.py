@@ -21,13 +21,11 @@ from unheard.auditing import fingerprint
 from unheard.auditing.features import features
 from unheard.errors import InputError
 from unheard.files import sha256, write_whole
+from unheard.index.fingerprints import Prints
 
 FILE = "fingerprints.safetensors"
 SAVE_EVERY = 2_000
 """References after which new fingerprints are written, so that a stop loses little."""
-
-Prints = tuple[np.ndarray, float]
-"""A sound's fingerprints [windows, SIZE], float16, and its seconds."""
 
 
 class Place(Protocol):

@@ -5,6 +5,8 @@
     audit      `unheard audit`
     evaluate   `unheard evaluate`
     findings   what an audit found: table, CSV, JSON
+    counting   lines on what long work is at
+    engines    `--engine` and `--ray-address`
     prompts    prompts from a text file
     show       progress on stderr and what came out
     exits      the exit codes

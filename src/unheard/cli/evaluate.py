@@ -9,6 +9,7 @@ import click
 
 from unheard.cli import exits
 from unheard.cli.counting import Counting
+from unheard.cli.engines import engine_options
 from unheard.errors import InputError
 
 
@@ -16,16 +17,7 @@ from unheard.errors import InputError
 @click.argument("experiment", required=False)
 @click.option("--out", metavar="FOLDER", help="Where results go; what lies there is not made again.")
 @click.option("--again", nargs=2, metavar="FOLDER ROW", help="Make this row again and compare its audio.")
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="What generates and judges: this machine, or a Ray cluster.",
-)
-@click.option(
-    "--ray-address", metavar="ADDRESS", help="Join this cluster.  [default: start Ray on this machine]"
-)
+@engine_options("generates and judges")
 def evaluate(
     experiment: str | None,
     out: str | None,
@@ -72,10 +64,8 @@ def evaluate(
 
             on_ray = until_the_end.enter_context(ray_engine(asked, ray_address))
         results = run.evaluate(asked, Path(out), Counting(), on_ray)
-    table, entries = (
-        results.table,
-        summary.summarise(results.table, asked.baselines, results.held_out, asked.metrics),
-    )
+    table = results.table
+    entries = summary.summarise(table, asked.baselines, results.held_out, asked.metrics)
     click.echo(summary.write(entries, table, asked.baselines, asked.refused, Path(out)), nl=False)
     try:
         from unheard.evaluation import plots

@@ -13,7 +13,6 @@ from unheard.index.wordings import normalised
 
 AROUND = 16
 """How many times the items that a sound is compared with are looked up around it, to choose from."""
-
 WAYS = 4
 """How many times as many items that sound like a prompt have their captions read for a way to go on."""
 
@@ -65,13 +64,13 @@ class Candidates:
         near = [
             position
             for position in self._near[sample][: WAYS * self._count]
-            if index.wordings.alone(index.prompts[position]) and position not in own
+            if index.wordings.alone(position) and position not in own
         ]
         if not near:
             return []
         reads = embedder.embed_text([index.prompts[position] for position in near])
-        likeness = reads.to(self._said) @ self._said[sample]
-        return [near[place] for place in likeness.argsort(descending=True).tolist()]
+        cosines = reads.to(self._said) @ self._said[sample]
+        return [near[place] for place in cosines.argsort(descending=True).tolist()]
 
     @cached_property
     def _said(self) -> Tensor:
@@ -87,8 +86,9 @@ class Candidates:
 
     def _as_written(self, sample: int, positions: set[int]) -> list[int]:
         """Positions by how much their captions are written like the prompt, the most alike first."""
-        prompt, index = normalised(self._trajectory.batch.prompts[sample]), self._trajectory.index
-        alike = {place: likeness(prompt, normalised(index.prompts[place])) for place in sorted(positions)}
+        prompt = normalised(self._trajectory.batch.prompts[sample])
+        texts = self._trajectory.index.wordings.texts
+        alike = {place: likeness(prompt, texts[place]) for place in sorted(positions)}
         return sorted(alike, key=alike.__getitem__, reverse=True)
 
     def _of_same_caption(self, sample: int) -> list[int]:

@@ -17,17 +17,22 @@ class Wordings:
 
     Args:
         ids, captions: of each position; an item has several where it is long.
+
+    Attributes:
+        texts: the captions, normalised.
     """
 
     def __init__(self, ids: Iterable[str], captions: Iterable[str]) -> None:
+        self.texts = [normalised(caption) for caption in captions]
         self._first: dict[str, dict[str, int]] = {}
-        for position, (item, caption) in enumerate(zip(ids, captions, strict=True)):
-            self._first.setdefault(normalised(caption), {}).setdefault(item, position)
+        for position, (item, text) in enumerate(zip(ids, self.texts, strict=True)):
+            self._first.setdefault(text, {}).setdefault(item, position)
 
     def positions(self, caption: str) -> list[int]:
         """The items with this caption: the first position of each."""
         return list(self._first.get(normalised(caption), {}).values())
 
-    def alone(self, caption: str) -> bool:
-        """Whether one item and no other has this caption, and it says anything."""
-        return len(self.positions(caption)) == 1 and bool(normalised(caption))
+    def alone(self, position: int) -> bool:
+        """Whether no other item has the caption of this one, and it says anything."""
+        text = self.texts[position]
+        return bool(text) and len(self._first[text]) == 1

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import click
 
+from unheard.cli.engines import engine_options
 from unheard.cli.index.show import building, describe
 
 
@@ -33,16 +34,7 @@ def embedder_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--captions", metavar="FILE", help="CSV, JSON Lines or Parquet with path and prompt.")
 @embedder_options
 @click.option("--workers", type=int, help="Processes that decode.  [default: one a core]")
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="What decodes and embeds: this machine, or a Ray cluster.",
-)
-@click.option(
-    "--ray-address", metavar="ADDRESS", help="Join this cluster.  [default: start Ray on this machine]"
-)
+@engine_options("decodes and embeds")
 @click.option("--strict", is_flag=True, help="Stop at the first recording that cannot be read.")
 @click.option("--prune", is_flag=True, help="Remove items that SOURCES no longer name.")
 @click.option("--ann", is_flag=True, help="Also build the approximate index, for millions of windows.")
