@@ -465,7 +465,8 @@ def test_ctrl_c_keeps_what_is_finished(tiny_model_folder: Path, tmp_path: Path) 
     process = start([*arguments, "--count", "5000", "--batch", "1", "--output", "a.wav"], tmp_path)
     try:
         deadline = time.monotonic() + 120
-        while not (tmp_path / "a-2.json").exists() and process.poll() is None and time.monotonic() < deadline:
+        # The third, so that the second has been told as well as written.
+        while not (tmp_path / "a-3.json").exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
