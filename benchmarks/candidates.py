@@ -95,9 +95,7 @@ def main() -> None:
 
 
 @torch.no_grad()
-def look(
-    model: unheard.Model, index: Index, prompt: str, count: int
-) -> tuple[torch.Tensor, set[str], float]:
+def look(model: unheard.Model, index: Index, prompt: str, count: int) -> tuple[torch.Tensor, set[str], float]:
     """A prompt's first prediction, ids that it would be compared with, and the seconds to find them."""
     backbone, sampling = model.backbone, model.defaults.sampling
     request = model.request(prompt)
@@ -115,7 +113,8 @@ def look(
     noise = sampling.sigma_max * initial_noise(backbone.latent_shape, [SEED], backbone.device)
     prediction = backbone.denoise(noise, torch.tensor([sampling.sigma_max]), conditional)
     began = time.perf_counter()
-    ((positions, _),) = Candidates(trajectory, count).find(prediction)
+    candidates = Candidates(trajectory, count)
+    positions, _ = candidates.around(0, *candidates.sounding_like(prediction))
     took = time.perf_counter() - began
     return prediction[0, :, : trajectory.frames], {index.ids[position] for position in positions}, took
 

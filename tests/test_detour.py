@@ -8,18 +8,39 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from toy_world import ToyWorld
 
 import unheard
 from unheard import audio, provenance
 from unheard.cli import main
 from unheard.guidance import ClassifierFreeGuidance, DetourDenoiser
-from unheard.guidance.gates import HIGH_NOISE, LatentGate, PullGate, Recordings, excess
+from unheard.guidance.detour import BLENDED, Way, search
+from unheard.guidance.gates import HIGH_NOISE, Found, LatentGate, PullGate, Recordings, excess
 from unheard.guidance.step import GuidanceWarning
 from unheard.latents import RecordingLatents
 
 WORLD = ToyWorld()
 PROMPTS = ("prompt0", "prompt1")
+
+
+class Nearby:
+    """One recording for each prompt, found by ear; or of its very caption."""
+
+    def __init__(self, recordings: list[torch.Tensor], own: bool = False) -> None:
+        self.recordings, self.own = recordings, own
+        self.heard: list[torch.Tensor] = []
+
+    def of_caption(self, sample: int) -> Found:
+        return ([0], [self.recordings[sample]]) if self.own else ([], [])
+
+    def sounding_like(self, denoised: torch.Tensor) -> list[list[int]]:
+        self.heard.append(denoised)
+        return [[0] for _ in denoised]
+
+    def around(self, sample: int, sounding: list[int]) -> Found:
+        return ([0], [self.recordings[sample]]) if sounding or self.own else ([], [])
 
 
 def detour(
@@ -29,16 +50,13 @@ def detour(
     recordings: dict[str, torch.Tensor],
     ways: int = 1,
 ) -> DetourDenoiser:
-    def find(_: torch.Tensor) -> list[tuple[list[int], list[torch.Tensor]]]:
-        return [([0], [recordings[prompt]]) for prompt in prompts]
-
     return DetourDenoiser(
         WORLD.denoise,
         WORLD.conditioning(*prompts),
         WORLD.unconditional(len(prompts)),
         guidance_scale=3.0,
         prompt_share=prompt_share,
-        gate=LatentGate(threshold, WORLD.trim, find),
+        gate=LatentGate(threshold, WORLD.trim, Nearby([recordings[prompt] for prompt in prompts])),
         ways=lambda _: list(range(1, 1 + ways)),
         encode_captions=WORLD.encode_neighbours,
     )
@@ -96,6 +114,62 @@ def test_the_pull_is_asked_in_high_noise_alone_and_names_nothing() -> None:
     assert gate.ask(0, with_prompt, without, HIGH_NOISE / 2) == (0.0, None)
 
 
+def test_only_what_is_not_surely_a_recording_of_its_caption_is_listened_to() -> None:
+    generator = torch.Generator().manual_seed(0)
+    predictions = torch.randn(2, 2, 40, generator=generator)
+    nearby = Nearby([predictions[0], torch.randn(2, 40, generator=generator)], own=True)
+    gate = LatentGate(0.3, 40, nearby)
+    gate.begin(predictions)
+    assert [each.shape for each in nearby.heard] == [(1, 2, 40)]
+    assert torch.equal(nearby.heard[0], predictions[[1]])
+    assert gate.ask(0, predictions[0], predictions[0], 1.0) == (pytest.approx(1.0), 0)
+    nearby = Nearby([predictions[0]], own=True)
+    LatentGate(0.3, 40, nearby).begin(predictions[:1])
+    assert not nearby.heard
+
+
+def tried(shut_up_to: dict[int | None, int], ways: int, most: int) -> list[Way]:
+    """What a search tries where the gate is shut for each way up to a share, in tenths."""
+    found, answer = [], None
+    looking = search(lambda: list(range(ways)), most)
+    while (way := looking.send(answer)) is not None:
+        found.append(way)
+        answer = round(10 * way[1]) > shut_up_to.get(way[0], -1)
+    return found
+
+
+@given(shut=st.integers(-1, 9), most=st.integers(0, 9))
+def test_the_largest_share_that_shuts_the_gate_is_found_by_halves(shut: int, most: int) -> None:
+    found = [share for item, share in tried({0: shut}, 1, most) if item == 0]
+    shuts = [share for share in found if round(10 * share) <= shut]
+    assert max(shuts, default=None) == (min(shut, most) / 10 if shut >= 0 else None)
+    assert len(found) == len(set(found)) <= 5
+
+
+def test_other_captions_are_blended_before_any_is_taken_alone() -> None:
+    assert tried({0: 0, 1: 0, 2: 5}, 3, 5)[-1] == (2, 0.5)
+    alone = tried({0: 0, BLENDED: 5}, BLENDED + 1, 5)
+    assert alone[-1] == (0, 0.0)
+    assert {item for item, _ in alone} == set(range(BLENDED))
+    assert tried({}, 2, 0) == [(0, 0.0), (1, 0.0), (None, 0.0)]
+
+
+def test_a_gate_that_opens_again_takes_less_of_the_prompt_and_then_another_caption() -> None:
+    looking = search(lambda: [7, 8], 2)
+    assert looking.send(None) == (7, 0.1)
+    assert looking.send(False) == (7, 0.2)
+    assert looking.send(False) is None
+    assert looking.send(True) == (7, 0.1)
+    assert looking.send(False) is None
+    assert looking.send(True) == (8, 0.1)
+    assert looking.send(True) == (None, 0.1)
+    assert looking.send(True) == (7, 0.0)
+    assert looking.send(True) == (8, 0.0)
+    assert looking.send(True) == (None, 0.0)
+    assert looking.send(True) is None
+    assert looking.send(True) is None
+
+
 def test_it_leaves_for_good_only_what_copies_and_a_batch_is_each_alone() -> None:
     x = torch.randn(2, 2, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     sigma = torch.full((2,), 0.9, dtype=torch.float64)
@@ -135,15 +209,24 @@ def test_it_keeps_the_largest_share_of_the_prompt_that_does_not_copy(threshold: 
     torch.testing.assert_close(denoiser(x, sigma), expected(x, sigma))
 
 
-def test_what_copies_under_every_caption_goes_on_under_the_last() -> None:
+def test_what_copies_under_every_caption_goes_on_under_none() -> None:
     x = torch.randn(1, 2, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     sigma = torch.full((1,), 0.9, dtype=torch.float64)
     recording = torch.randn(2, WORLD.trim, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
     denoiser = detour(0.0, 0.5, ("prompt0",), {"prompt0": recording}, ways=2)
     expected = ClassifierFreeGuidance(
-        WORLD.denoise, WORLD.conditioning("train2"), WORLD.unconditional(1), guidance_scale=3.0
+        WORLD.denoise, WORLD.unconditional(1), WORLD.unconditional(1), guidance_scale=3.0
     )
     torch.testing.assert_close(denoiser(x, sigma), expected(x, sigma))
+    assert (denoiser.trace[0].acted, denoiser.trace[0].way, denoiser.trace[0].share) == (
+        [True],
+        [None],
+        [0.0],
+    )
+
+
+def test_where_no_item_has_a_caption_the_prompt_is_weakened() -> None:
+    assert tried({None: 3}, 0, 5) == [(None, 0.3), (None, 0.4)]
 
 
 def test_without_recordings_the_pull_of_the_prompt_decides(tmp_path: Path) -> None:

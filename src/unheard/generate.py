@@ -221,8 +221,7 @@ class Model:
             guidance=self.defaults.guidance if guidance == "auto" else guidance,
             index=self._training_set(index),
         )
-        if checked.guidance is not None and checked.guidance.needs_captions and checked.index is not None:
-            _warn_of_missing_captions(checked.index)
+        _warn_of_missing_captions(checked)
         if reject is not None:
             checked = replace(checked, rejection=self._rejection(reject, retries, references, checked.index))
         needs_index = checked.guidance is not None and checked.guidance.needs_index
@@ -421,13 +420,14 @@ def _location(path: Path | str | None) -> str | None:
     return str(path.resolve()) if isinstance(path, Path) else path
 
 
-def _warn_of_missing_captions(index: Index) -> None:
-    """Once for each request: near an item without a caption, deduplication pushes away from nothing."""
-    missing = len(index.uncaptioned)
-    if missing:
+def _warn_of_missing_captions(request: Request) -> None:
+    """Once for each request: what its guidance cannot do near the items that have none."""
+    consequence = None if request.guidance is None else request.guidance.without_captions
+    index = request.index
+    if consequence and index is not None and (missing := len(index.uncaptioned)):
         warnings.warn(
-            f"{missing:,} of the {index.items:,} items of {index.path or 'the index'} have no caption: near "
-            "those, caption deduplication (c2) has nothing to steer away from",
+            f"{missing:,} of the {index.items:,} items of {index.path or 'the index'} have no caption: "
+            f"{consequence}",
             stacklevel=4,
         )
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from itertools import chain
 
 from torch import Tensor
 
+from unheard.guidance.gates import Found
 from unheard.guidance.trajectory import Trajectory
 from unheard.index.near_captions import likeness
 from unheard.index.wordings import normalised
 
 AROUND = 16
 """How many times the items that a sound is compared with are looked up around it, to choose from."""
-WAYS = 4
-"""How many times as many items that sound like a prompt have their captions read for a way to go on."""
+WAYS = 64
+"""Captions that are read for a way to go on: half of them the nearest in writing, half in sound."""
 
 
 class Candidates:
@@ -28,49 +30,52 @@ class Candidates:
     def __init__(self, trajectory: Trajectory, count: int) -> None:
         self._trajectory, self._count = trajectory, count
 
-    def find(self, denoised: Tensor) -> list[tuple[list[int], list[Tensor]]]:
-        """Of first predictions [batch, channels, frames] each one's items, by position, and their latents.
+    def of_caption(self, sample: int) -> Found:
+        """All items of a sample's very caption."""
+        return self._at_hand(self._of_same_caption(sample))
 
-        All items of the very caption; then by turns those that sound like the prediction, of all around those
-        whose captions are written like the prompt, and those that sound like the prompt; then any. Only items
-        whose recordings are at hand, and each recording once.
-        """
-        index, recordings = self._trajectory.index, self._trajectory.request.recordings
+    def sounding_like(self, denoised: Tensor) -> list[list[int]]:
+        """Positions of the items that sound like predictions [samples, channels, frames], for each."""
         heard = self._trajectory.embed(self._trajectory.decode(denoised))
-        _, alike = index.search(heard, k=AROUND * self._count)
-        found = []
-        for row, sounding in enumerate(alike.tolist()):
-            same, near = self._of_same_caption(row), self._near[row]
-            written = self._as_written(row, {*sounding, *near})
-            by_turns = chain.from_iterable(zip(sounding, written, near, strict=False))
-            once: dict[str, int] = {}
-            for position in chain(same, by_turns, range(len(index))):
-                if len(once) >= max(self._count, len(same)):
-                    break
-                if (name := index.ids[position]) in recordings:
-                    once.setdefault(name, position)
-            latents = [self._trajectory.latents_of(recordings[name]) for name in once]
-            found.append((list(once.values()), latents))
-        return found
+        return self._trajectory.index.search(heard, k=AROUND * self._count)[1].tolist()
+
+    def around(self, sample: int, sounding: list[int]) -> Found:
+        """Everything to compare a sample with, given what sounds like it, if that was asked.
+
+        All items of the very caption; then by turns those that sound like it, of all around those whose
+        captions are written like the prompt, and those that sound like the prompt; then any. Only items whose
+        recordings are at hand, and each recording once.
+        """
+        same, near = self._of_same_caption(sample), self._near[sample]
+        written = self._as_written(sample, {*sounding, *near})
+        by_turns = chain.from_iterable(zip(*filter(None, (sounding, written, near)), strict=False))
+        everything = chain(same, by_turns, range(len(self._trajectory.index)))
+        return self._at_hand(everything, max(self._count, len(same)))
 
     def ways(self, sample: int) -> list[int]:
         """Positions of the items whose captions a sample may go on under, the nearest first.
 
-        Of the items that sound like the prompt, by how their captions read; only captions that the index has
+        Of the items that sound like the prompt, by how their captions are meant and written: the cosine of
+        the guide's text embeddings and the likeness of the letters, summed. Only captions that the index has
         once, and that are not the prompt.
         """
-        index, embedder = self._trajectory.index, self._trajectory.embedder
-        own = self._of_same_caption(sample)
+        index, own = self._trajectory.index, self._of_same_caption(sample)
         near = [
             position
-            for position in self._near[sample][: WAYS * self._count]
+            for position in self._near[sample]
             if index.wordings.alone(position) and position not in own
         ]
         if not near:
             return []
-        reads = embedder.embed_text([index.prompts[position] for position in near])
-        cosines = reads.to(self._said) @ self._said[sample]
-        return [near[place] for place in cosines.argsort(descending=True).tolist()]
+        likeness_of = self._likeness_of(sample, near)
+        written = sorted(near, key=likeness_of.__getitem__, reverse=True)
+        read = list(dict.fromkeys([*written[: WAYS // 2], *near[: WAYS // 2]]))
+        texts = self._trajectory.embedder.embed_text([index.prompts[position] for position in read])
+        meant = (texts.to(self._said) @ self._said[sample]).tolist()
+        alike = {
+            position: cosine + likeness_of[position] for position, cosine in zip(read, meant, strict=True)
+        }
+        return sorted(alike, key=alike.__getitem__, reverse=True)
 
     @cached_property
     def _said(self) -> Tensor:
@@ -86,10 +91,25 @@ class Candidates:
 
     def _as_written(self, sample: int, positions: set[int]) -> list[int]:
         """Positions by how much their captions are written like the prompt, the most alike first."""
+        likeness_of = self._likeness_of(sample, sorted(positions))
+        return sorted(likeness_of, key=likeness_of.__getitem__, reverse=True)
+
+    def _likeness_of(self, sample: int, positions: Iterable[int]) -> dict[int, float]:
+        """How much the captions of positions are written like the prompt, 0 to 1."""
         prompt = normalised(self._trajectory.batch.prompts[sample])
         texts = self._trajectory.index.wordings.texts
-        alike = {place: likeness(prompt, texts[place]) for place in sorted(positions)}
-        return sorted(alike, key=alike.__getitem__, reverse=True)
+        return {position: likeness(prompt, texts[position]) for position in positions}
+
+    def _at_hand(self, positions: Iterable[int], most: int | None = None) -> Found:
+        """The first of the items whose recordings are at hand, each recording once, with their latents."""
+        index, recordings = self._trajectory.index, self._trajectory.request.recordings
+        once: dict[str, int] = {}
+        for position in positions:
+            if len(once) == most:
+                break
+            if (name := index.ids[position]) in recordings:
+                once.setdefault(name, position)
+        return list(once.values()), [self._trajectory.latents_of(recordings[name]) for name in once]
 
     def _of_same_caption(self, sample: int) -> list[int]:
         return self._trajectory.index.wordings.positions(self._trajectory.batch.prompts[sample])

@@ -48,7 +48,7 @@ def _attraction_basin(settings: AttractionBasin, trajectory: Trajectory) -> Made
 def _detour(settings: Detour, trajectory: Trajectory) -> Made:
     candidates, frames = Candidates(trajectory, settings.candidates), trajectory.frames
     if trajectory.request.recordings:
-        gate: Gate = LatentGate(settings.threshold, frames, candidates.find)
+        gate: Gate = LatentGate(settings.threshold, frames, candidates)
         share = settings.prompt_share
     else:
         # A blend pulls less than its prompt long before it stops copying (docs/log.md): none of it is kept.

@@ -4,22 +4,29 @@ Whether it is one, a gate says (`unheard.guidance.gates`): by the latents of tra
 none are at hand by the pull of the prompt. No decoding, no embedder and no gradient is in the loop. A
 prediction that is a recording shows in the first step already, in full noise. Where the gate opens, the
 sample goes on under the caption nearest to its prompt that the training set has but once, blended with the
-prompt's conditioning: with the largest share of it, in tenths, that shuts the gate. Where even that caption
-alone leaves it open, the next one is taken. It never comes back: under its old caption the trajectory would
-fall into the recording again.
+prompt's conditioning: with the largest share of it, in tenths, that shuts the gate. Where none does, the next
+captions are tried so, then each alone, and at last no caption. It never comes back: under its old caption the
+trajectory would fall into the recording again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from unheard import amg
-from unheard.guidance.gates import Asked, Gate
+from unheard.guidance.gates import Gate
 from unheard.guidance.step import Conditioning, Denoise, Step, predict_both
+
+BLENDED = 4
+"""How many captions are tried with a share of the prompt before any is tried alone."""
+
+Way = tuple[int | None, float]
+"""The item under whose caption a sample goes on, None for no caption, and the share of its prompt."""
 
 
 class DetourDenoiser:
@@ -60,12 +67,13 @@ class DetourDenoiser:
         self.gate = gate
         self.encode_captions = encode_captions
         self.trace: list[Step] = []
-        self._most = round(10 * prompt_share)
         self._unconditional = unconditional
         self._prompt: list[Any] = [conditional.select([sample]) for sample in range(len(conditional))]
         self._caption = list(self._prompt)
-        self._to_try = [self._ways_of(ways, sample) for sample in range(len(conditional))]
-        self._left: list[tuple[int, float] | None] = [None] * len(conditional)
+        self._searches = [
+            search(partial(ways, sample), round(10 * prompt_share)) for sample in range(len(conditional))
+        ]
+        self._way: list[Way | None] = [None] * len(conditional)
 
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
@@ -74,40 +82,86 @@ class DetourDenoiser:
         unconditional, conditional = predict_both(self.denoise, x, sigma, conditioning)
         if not self.trace:
             self.gate.begin(conditional)
-
-        def ask(sample: int) -> Asked:
-            return self.gate.ask(sample, conditional[sample], unconditional[sample], float(sigma[sample]))
-
-        asked = [ask(sample) for sample in range(len(x))]
+        asked = [
+            self.gate.ask(sample, conditional[sample], unconditional[sample], float(sigma[sample]))
+            for sample in range(len(x))
+        ]
         open_for = [sample for sample, (value, _) in enumerate(asked) if value > self.gate.threshold]
-        while turning := [sample for sample in open_for if self._leave(sample)]:
-            captions = type(self._unconditional).cat([self._caption[sample] for sample in turning])
-            conditional[turning] = self.denoise(x[turning], sigma[turning], captions)
-            open_for = [sample for sample in turning if ask(sample)[0] > self.gate.threshold]
+        self._leave(open_for, x, sigma, unconditional, conditional)
         self.trace.append(
             Step(
                 sigma=float(sigma[0]),
                 similarity=[value for value, _ in asked],
                 threshold=[self.gate.threshold] * len(x),
                 neighbour=[position for _, position in asked],
-                acted=[left is not None for left in self._left],
-                way=[None if left is None else left[0] for left in self._left],
-                share=[None if left is None else left[1] for left in self._left],
+                acted=[way is not None for way in self._way],
+                way=[None if way is None else way[0] for way in self._way],
+                share=[None if way is None else way[1] for way in self._way],
             )
         )
         return amg.classifier_free(unconditional, conditional, self.guidance_scale)
 
-    def _leave(self, sample: int) -> bool:
-        """Put a sample on the next way, or give false if there is none left."""
-        way, share = next(self._to_try[sample], (None, 0.0))
-        if way is None:
-            return False
-        self._caption[sample] = self._prompt[sample].blended(self.encode_captions([way]), share)
-        self._left[sample] = way, share
-        return True
+    def _leave(
+        self, open_for: list[int], x: Tensor, sigma: Tensor, unconditional: Tensor, conditional: Tensor
+    ) -> None:
+        """Put samples on other ways, and their predictions in the place of the conditional ones."""
+        left: set[int] = set()
+        answers: dict[int, bool | None] = dict.fromkeys(open_for)
+        while tries := {
+            sample: way
+            for sample, answer in answers.items()
+            if (way := self._searches[sample].send(answer)) is not None
+        }:
+            captions = {
+                sample: self._prompt[sample].blended(self._conditioning_of(item, sample), share)
+                for sample, (item, share) in tries.items()
+            }
+            turning = list(tries)
+            together = type(self._unconditional).cat(list(captions.values()))
+            predictions = self.denoise(x[turning], sigma[turning], together)
+            answers = {}
+            for sample, prediction in zip(turning, predictions, strict=True):
+                value, _ = self.gate.ask(sample, prediction, unconditional[sample], float(sigma[sample]))
+                answers[sample] = value > self.gate.threshold
+                if not answers[sample]:
+                    left.add(sample)
+                elif sample in left:
+                    continue
+                self._caption[sample], self._way[sample] = captions[sample], tries[sample]
+                conditional[sample] = prediction
 
-    def _ways_of(self, ways: Callable[[int], Sequence[int]], sample: int) -> Iterator[tuple[int, float]]:
-        """The nearest caption with falling shares of the prompt, then the others alone."""
-        for place, way in enumerate(ways(sample)):
-            for tenths in range(self._most if place == 0 else 0, -1, -1):
-                yield way, tenths / 10
+    def _conditioning_of(self, item: int | None, sample: int) -> Conditioning:
+        return self._unconditional.select([sample]) if item is None else self.encode_captions([item])
+
+
+def search(ways: Callable[[], Sequence[int]], most: int) -> Generator[Way | None, bool | None]:
+    """What to try one after the other, each answered with whether the gate is still open.
+
+    None says that the last one answered with false is what was looked for, or that nothing is left to try; to
+    go on from there says that the gate has opened again. A share is looked for by halves, since a larger one
+    leaves the gate open where a smaller one does.
+
+    Args:
+        ways: the items whose captions are tried, in this order, before no caption; asked once something is to
+            be tried.
+        most: largest share, in tenths.
+    """
+    items = [*ways(), None]
+    for item in items[:BLENDED]:
+        highest = most
+        while highest > 0:
+            shut, unsure = 0, highest
+            while shut < unsure:
+                middle = (shut + unsure + 1) // 2
+                if (yield item, middle / 10):
+                    unsure = middle - 1
+                else:
+                    shut = middle
+            if shut > 0:
+                yield None
+            highest = shut - 1
+    for item in items:
+        if not (yield item, 0.0):
+            yield None
+    while True:
+        yield None

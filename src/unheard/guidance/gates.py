@@ -6,7 +6,7 @@ are not: how far the prompt pulls the prediction in high noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -25,6 +25,10 @@ Asked = tuple[float, int | None]
 """How strongly a prediction is a recording, and the recording's position in the index, if one is known."""
 
 
+Found = tuple[list[int], list[Tensor]]
+"""Training recordings: their positions in the index, and their latents, each [channels, its frames]."""
+
+
 class Gate(Protocol):
     """Asked about each sample in each step; open above the threshold."""
 
@@ -38,6 +42,22 @@ class Gate(Protocol):
         ...
 
 
+class Neighbourhood(Protocol):
+    """Finds the training recordings around each sample."""
+
+    def of_caption(self, sample: int) -> Found:
+        """Those of the sample's very caption."""
+        ...
+
+    def sounding_like(self, denoised: Tensor) -> list[list[int]]:
+        """Positions of what sounds like predictions [samples, channels, frames], for each; dear."""
+        ...
+
+    def around(self, sample: int, sounding: list[int]) -> Found:
+        """All to compare a sample with, given what sounds like it; nothing, if that was not asked."""
+        ...
+
+
 class LatentGate:
     """How much more a prediction correlates with one recording than with recordings of its kind.
 
@@ -48,21 +68,29 @@ class LatentGate:
     Args:
         threshold: excess above which the gate is open.
         frames: frames of latents that the requested duration covers.
-        find: first predictions [batch, channels, frames] to each one's candidates: their positions in the
-            index, and their latents, each [channels, its frames].
+        nearby: finds the recordings to compare with.
     """
 
-    def __init__(
-        self, threshold: float, frames: int, find: Callable[[Tensor], list[tuple[list[int], list[Tensor]]]]
-    ) -> None:
+    def __init__(self, threshold: float, frames: int, nearby: Neighbourhood) -> None:
         self.threshold = threshold
-        self._frames, self._find = frames, find
+        self._frames, self._nearby = frames, nearby
         self._candidates: list[tuple[list[int], Recordings]] = []
 
     def begin(self, conditional: Tensor) -> None:
-        self._candidates = [
-            (positions, Recordings(latents, self._frames)) for positions, latents in self._find(conditional)
-        ]
+        unsure = [sample for sample in range(len(conditional)) if not self._surely(sample, conditional)]
+        sounding = self._nearby.sounding_like(conditional[unsure]) if unsure else []
+        heard = dict(zip(unsure, sounding, strict=True))
+        for sample in range(len(conditional)):
+            positions, latents = self._nearby.around(sample, heard.get(sample, []))
+            self._candidates.append((positions, Recordings(latents, self._frames)))
+
+    def _surely(self, sample: int, conditional: Tensor) -> bool:
+        """Whether a recording of the caption opens the gate, whatever else may be found and be common."""
+        _, latents = self._nearby.of_caption(sample)
+        if not latents:
+            return False
+        values = Recordings(latents, self._frames).correlations(conditional[sample, :, : self._frames])
+        return bool((values > self.threshold + COMMON_AT_MOST).any())
 
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Asked:
         positions, recordings = self._candidates[sample]
@@ -126,7 +154,7 @@ class Recordings:
         """
         own = _centred(denoised)
         spectrum = torch.fft.rfft(own, self._size)
-        products = torch.fft.irfft(torch.einsum("cf,ncf->nf", spectrum, self._spectra), self._size)
+        products = torch.fft.irfft((spectrum * self._spectra).sum(dim=1), self._size)
         return (products / self._norms).amax(dim=-1) / own.norm().clamp(min=1e-6)
 
 

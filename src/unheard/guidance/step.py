@@ -50,7 +50,7 @@ class Step:
         neighbour: position of the nearest training item in the index.
         acted: whether the guidance acted.
         s1, s2: scales of despecification and deduplication at this similarity, applied where `acted`.
-        way: position of the item under whose caption a detour goes on.
+        way: position of the item under whose caption a detour goes on; none where it goes on without.
         share: what is left of the prompt in a detour's conditioning.
     """
 

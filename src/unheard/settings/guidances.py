@@ -33,7 +33,8 @@ class Guidance(Protocol):
     Attributes:
         kind: its name in files and on the command line.
         needs_index: whether it cannot do without the training set.
-        needs_captions: whether items without a caption weaken it.
+        without_captions: what it cannot do near items without a caption, to go on after "have no caption: ";
+            None if it does not read them.
         saves_memory: what to lower if there is not enough memory, as in "--c3 to 0"; None if nothing would
             help.
     """
@@ -43,7 +44,7 @@ class Guidance(Protocol):
     needs_index: ClassVar[bool]
 
     @property
-    def needs_captions(self) -> bool: ...
+    def without_captions(self) -> str | None: ...
 
     @property
     def saves_memory(self) -> str | None: ...
@@ -90,8 +91,10 @@ class AMG:
         require_one_of("dissimilarity_space", self.dissimilarity_space, DISSIMILARITY_SPACES)
 
     @property
-    def needs_captions(self) -> bool:
-        return self.c2 > 0
+    def without_captions(self) -> str | None:
+        return (
+            "near those, caption deduplication (c2) has nothing to steer away from" if self.c2 > 0 else None
+        )
 
     @property
     def saves_memory(self) -> str | None:
@@ -128,7 +131,7 @@ class AttractionBasin:
 
     kind: ClassVar[str] = "basin"
     needs_index: ClassVar[bool] = False
-    needs_captions: ClassVar[bool] = False
+    without_captions: ClassVar[str | None] = None
     saves_memory: ClassVar[str | None] = None
 
     early_scale: float = 0.0
@@ -169,7 +172,7 @@ class Detour:
 
     kind: ClassVar[str] = "detour"
     needs_index: ClassVar[bool] = True
-    needs_captions: ClassVar[bool] = True
+    without_captions: ClassVar[str | None] = "a detour cannot go on under those"
     saves_memory: ClassVar[str | None] = None
 
     threshold: float = 0.3
@@ -213,7 +216,7 @@ class PromptAdjustment:
 
     kind: ClassVar[str] = "prompt-adjustment"
     needs_index: ClassVar[bool] = False
-    needs_captions: ClassVar[bool] = False
+    without_captions: ClassVar[str | None] = None
     saves_memory: ClassVar[str | None] = None
 
     target: float = 0.3
@@ -249,7 +252,7 @@ class Volumetric:
 
     kind: ClassVar[str] = "volumetric"
     needs_index: ClassVar[bool] = True
-    needs_captions: ClassVar[bool] = False
+    without_captions: ClassVar[str | None] = None
     saves_memory: ClassVar[str | None] = None
 
     weight: float = 100.0
