@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from unheard.errors import InputError
 from unheard.files import replacing
+from unheard.places import at_hand, opened
 
 PEAK_FLOOR = 1e-6
 """A sound quieter than this is divided by this, so that silence stays silent instead of becoming noise."""
@@ -27,17 +28,20 @@ PEAK_FLOOR = 1e-6
 def read(path: str | Path) -> tuple[Tensor, int]:
     """Read a sound file of any format that libsndfile knows (WAV, FLAC, OGG, MP3, AIFF ...).
 
+    It may be a member of a tar shard, see `unheard.places`.
+
     Returns:
         The waveform, float32 [channels, time], and its sample rate in hertz.
 
     Raises:
         InputError: there is no such file, it is no sound, it is empty, or it holds NaN or infinity.
     """
-    if not Path(path).is_file():
+    if not at_hand(path):
         problem = "is a folder" if Path(path).is_dir() else "does not exist"
         raise InputError(f"cannot read {path}: it {problem}; name a sound file")
     try:
-        samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+        source = path if Path(path).is_file() else opened(path)
+        samples, sample_rate = soundfile.read(source, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
         reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
         raise InputError(f"cannot read {path}: {reason}; convert it to WAV or FLAC") from error

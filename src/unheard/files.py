@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from unheard.errors import InputError
+from unheard.places import opened
 
 
 @contextmanager
@@ -49,10 +50,10 @@ def write_whole(path: str | Path, content: bytes) -> None:
 
 
 def sha256(*paths: str | Path) -> str:
-    """SHA-256 of the files' contents one after the other, in hexadecimal."""
+    """SHA-256 of the files' contents one after the other, in hexadecimal; also of members of shards."""
     digest = hashlib.sha256()
     for path in paths:
-        with open(path, "rb") as file:
+        with opened(path) as file:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()

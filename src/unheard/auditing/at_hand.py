@@ -12,6 +12,7 @@ from unheard.files import cache_folder
 from unheard.index import Index
 from unheard.index.fingerprints import FingerprintTable
 from unheard.index.stored import StoredIndex
+from unheard.places import at_hand
 
 References = Catalogue | str | Path | Iterable[str | Path]
 """A catalogue, a folder (searched at any depth), a sound file, or several of these."""
@@ -74,13 +75,13 @@ def places_at_hand(references: References | None, index: Index, own: Path | None
 def _places(index: Index) -> dict[str, Path]:
     """Where the sounds of an index lie, by id, of those that are there."""
     places = dict(zip(index.ids, index.sources, strict=True))
-    return {item: Path(place) for item, place in places.items() if place and Path(place).is_file()}
+    return {item: Path(place) for item, place in places.items() if place and at_hand(place)}
 
 
 def _elsewhere(index: Index, places: Mapping[str, Path]) -> dict[str, str]:
     """Items whose sounds are not at hand, with the reason."""
     return {
-        item: f"{place or item} is not at hand: the index says no other place, and only files are read"
+        item: f"{place or item} is not at hand: only files and uncompressed shards on this machine are read"
         for item, place in zip(index.ids, index.sources, strict=True)
         if item not in places
     }

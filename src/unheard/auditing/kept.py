@@ -22,6 +22,7 @@ from unheard.auditing.features import features
 from unheard.errors import InputError
 from unheard.files import sha256, write_whole
 from unheard.index.fingerprints import Prints
+from unheard.places import at_hand
 
 FILE = "fingerprints.safetensors"
 SAVE_EVERY = 2_000
@@ -104,7 +105,7 @@ class Kept:
         """Of one file; InputError if it cannot be used."""
         if (content := self._contents.get(path)) in self._known:
             return self._known[content]
-        if not path.is_file():
+        if not at_hand(path):
             raise InputError(f"cannot read {path}: it does not exist; name a sound file")
         content = sha256(path) if self._places or self._known else None
         if content in self._known:

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
 from unheard.errors import InputError
+from unheard.places import SEPARATOR, sample_and_ending
 
 SOUNDS = frozenset("wav wave flac ogg oga opus mp3 aif aiff aifc au snd caf w64 rf64".split())  # noqa: SIM905
 """Endings of what libsndfile reads."""
@@ -214,12 +215,11 @@ class _Shard(Place):
                     name = PurePosixPath(member.name)
                     if not member.isfile() or name.name.startswith("."):
                         continue
-                    stem, _, ending = name.name.partition(".")
-                    sample = (name.parent / stem).as_posix()
+                    sample, ending = sample_and_ending(member.name)
                     if sample != key:
                         yield from self._sample(key, members)
                         key, members = sample, {}
-                    members[ending.lower()] = cast(IO[bytes], shard.extractfile(member)).read()
+                    members[ending] = cast(IO[bytes], shard.extractfile(member)).read()
         except (tarfile.TarError, EOFError, OSError, ValueError) as error:
             yield from self._sample(key, members)
             yield Reject(self._path, f"the shard cannot be read to its end: {error}")
@@ -229,7 +229,7 @@ class _Shard(Place):
     def _sample(self, key: str, members: Mapping[str, bytes]) -> Iterator[Recording | Reject]:
         sounds = [ending for ending in members if _ending(f".{ending}") in SOUNDS | OTHER_SOUNDS]
         for ending in sounds:
-            source = f"{self._path}::{key}.{ending}"
+            source = f"{self._path}{SEPARATOR}{key}.{ending}"
             identifier = f"{self.name}/{key}" + ("" if len(sounds) == 1 else f".{ending}")
             recording = Recording(identifier, source, members[ending])
             try:

@@ -1,0 +1,65 @@
+"""Where a sound lies: in a file, or in a tar shard on this machine, where it is read in place.
+
+A member of a shard is written `shard.tar::sample.ending`, as an index of WebDataset shards has it. Compressed
+shards can only be read from front to back, so that nothing in them is at hand.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+SEPARATOR = "::"
+SHARDS_OPEN = 256
+"""Shards whose tables of contents are held."""
+
+
+def at_hand(place: str | Path) -> bool:
+    """Whether there is such a file, or such a member of a shard."""
+    return Path(place).is_file() or _member(place) is not None
+
+
+def opened(place: str | Path) -> BinaryIO:
+    """A file or a member of a shard, to be read; FileNotFoundError if it is not at hand."""
+    if not Path(place).is_file() and (member := _member(place)) is not None:
+        shard, first, size = member
+        with open(shard, "rb") as file:
+            file.seek(first)
+            return io.BytesIO(file.read(size))
+    return open(place, "rb")
+
+
+def sample_and_ending(member: str) -> tuple[str, str]:
+    """The sample that a shard's member belongs to, up to the first dot of its name, and what it is of it."""
+    name = PurePosixPath(member)
+    stem, _, ending = name.name.partition(".")
+    return (name.parent / stem).as_posix(), ending.lower()
+
+
+def _member(place: str | Path) -> tuple[Path, int, int] | None:
+    """The shard that a place names, where its member begins there, and its bytes."""
+    shard, separator, name = str(place).partition(f".tar{SEPARATOR}")
+    path = Path(f"{shard}.tar")
+    if not separator or not path.is_file():
+        return None
+    state = path.stat()
+    found = _contents(path, state.st_mtime_ns, state.st_size).get(name)
+    return None if found is None else (path, *found)
+
+
+@lru_cache(SHARDS_OPEN)
+def _contents(shard: Path, changed: int, size: int) -> dict[str, tuple[int, int]]:
+    """First byte and bytes of each member of a shard as it is now, of a damaged one before the damage."""
+    found: dict[str, tuple[int, int]] = {}
+    try:
+        with tarfile.open(shard, "r:") as file:
+            for member in file:
+                if member.isfile() and member.offset_data + member.size <= size:
+                    sample, ending = sample_and_ending(member.name)
+                    found.setdefault(f"{sample}.{ending}", (member.offset_data, member.size))
+    except (tarfile.TarError, EOFError, OSError):
+        pass
+    return found
