@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 from toy_world import ToyWorld
@@ -19,7 +20,9 @@ from unheard.guidance import ClassifierFreeGuidance, DetourDenoiser
 from unheard.guidance.detour import BLENDED, Way, search
 from unheard.guidance.gates import HIGH_NOISE, Found, LatentGate, PullGate, Recordings, excess
 from unheard.guidance.step import GuidanceWarning
+from unheard.index import build
 from unheard.latents import RecordingLatents
+from unheard.settings import Detour
 
 WORLD = ToyWorld()
 PROMPTS = ("prompt0", "prompt1")
@@ -279,6 +282,43 @@ def test_candidates_are_each_recording_once_and_ways_are_captions_of_one_item() 
     assert way is not None
     caption = model.index.prompts[model.index.ids.index(way)]
     assert model.index.prompts.count(caption) == 1
+
+
+def test_latents_of_an_index_are_made_beforehand(
+    tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    model = unheard.load(tiny_model_folder)
+    rate = model.backbone.sample_rate
+    for number, name in enumerate(("one", "two", "broken")):
+        noise = torch.rand(1, rate // 2, generator=torch.Generator().manual_seed(number)) - 0.5
+        audio.write_wav(tmp_path / f"{name}.wav", noise, rate)
+    place = tmp_path / "index"
+    build(sorted(tmp_path.glob("*.wav")), place, embedder=model.embedder, workers=0)
+    (tmp_path / "broken.wav").write_text("no sound")
+
+    def latents(*options: str) -> Result:
+        ask = ["index", "latents", str(place), "--model", str(tiny_model_folder), *options]
+        return CliRunner().invoke(main, ask)
+
+    first = latents()
+    assert first.exit_code == 0, first.stderr
+    assert first.stdout == f"{place}: 2 encoded, 0 there already, 1 left out\n"
+    assert "left out: cannot read" in first.stderr
+    assert json.loads(latents("--json").stdout)["there"] == 2
+    encode = RecordingLatents.encoded
+    monkeypatch.setattr(
+        RecordingLatents,
+        "encoded",
+        lambda self, path: encode(self, path) if path.stem == "broken" else pytest.fail("encoded already"),
+    )
+    with pytest.warns(GuidanceWarning, match=r"not compared with: cannot read .*broken\.wav"):
+        model.generate("A bell", index=place, guidance=Detour(), num_inference_steps=2, duration=0.2)
+    for sound in tmp_path.glob("*.wav"):
+        sound.unlink()
+    missing = latents()
+    assert (missing.exit_code, missing.stdout) == (2, "")
+    assert missing.stderr.startswith(f"unheard: no recording of {place} is at hand")
 
 
 def test_latents_of_recordings_are_kept_by_content(

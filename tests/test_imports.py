@@ -18,6 +18,7 @@ PACKAGE = Path(unheard.__file__).parent
 # `index.memory` from `index.json_file`, but never from a neighbour in its layer.
 LAYERS = (
     {"errors", "__init__"},
+    {"spelling", "places"},
     {"settings", "files", "cluster"},
     {"amg", "sampling", "audio", "models", "request", "provenance"},
     {"embedders", "backbones"},

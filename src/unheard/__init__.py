@@ -6,10 +6,12 @@
 Where things are, from the ground up; imports run one way, downwards never looks up:
 
     errors       what can go wrong, one class a cause
+    spelling     what was meant by a misspelt name
     settings     the kinds of guidance with their weights and thresholds; sampler, steps, noise, scale
     amg          the equations of the guidance as pure functions on tensors
     sampling     noise schedules, Brownian noise, samplers over `model(x, sigma)`
     cluster      a Ray cluster, joined or started
+    places       where a sound lies: in a file, or in a shard
     files        files that are written wholly or not at all, and their checksums
     audio        reading, writing, peaks, what is wrong with a waveform
     embedders    waveform -> unit vector (CLAP), differentiable

@@ -27,7 +27,7 @@ from unheard.embedders import Embedder, load_embedder
 from unheard.errors import InputError, ModelError, OutOfMemoryError, RejectedError
 from unheard.guidance import GuidanceWarning, Step, Trajectory, denoiser_for
 from unheard.index import Index
-from unheard.latents import RecordingLatents
+from unheard.latents import Encoded, RecordingLatents
 from unheard.rejection import Refused, Rejection, passing, raise_if_any
 from unheard.request import Batch, Request
 from unheard.sampling import SAMPLERS, BrownianTreeNoise, initial_noise, polyexponential_sigmas
@@ -118,6 +118,47 @@ class Model:
     def index(self) -> Index | None:
         """The training set that the model brings, or None; read when first asked for."""
         return None if self.defaults.index is None else Index.open(self.defaults.index)
+
+    def encode_recordings(
+        self,
+        index: Index | str | Path,
+        *,
+        references: References | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Encoded:
+        """Encode the recordings of a training set once, so that no sound under a detour waits for it.
+
+        What is made is kept in the user's cache at once: it can be stopped and called again.
+
+        Args:
+            index: the training set.
+            references: its recordings, where it does not say where they lie: a folder or files, with ids as
+                file names.
+            progress: called with how many recordings are done, and how many there are.
+
+        Raises:
+            InputError: the index cannot be read, or none of its recordings is at hand.
+        """
+        known = Index.open(index) if isinstance(index, str | Path) else index
+        own = self.defaults.references if self._is_own(known) else None
+        places = places_at_hand(references, known, own)
+        if not places:
+            raise InputError(
+                f"no recording of {known.path or 'the index'} is at hand: name the folder (--references "
+                "FOLDER, with ids as file names)"
+            )
+        encoded = Encoded()
+        for number, (item, place) in enumerate(places.items(), 1):
+            try:
+                if self._recordings.keep(place):
+                    encoded.made += 1
+                else:
+                    encoded.there += 1
+            except InputError as error:
+                encoded.left_out[item] = str(error)
+            if progress is not None:
+                progress(number, len(places))
+        return encoded
 
     def generate(
         self,

@@ -6,6 +6,7 @@ folder, those of any others in the user's cache.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -15,10 +16,25 @@ from torch import Tensor
 
 from unheard import audio
 from unheard.backbones import Backbone
+from unheard.errors import InputError
 from unheard.files import cache_folder, sha256, write_whole
 
 PACKED = "latents.safetensors"
 """In a model's folder: latents [channels, frames] by the SHA-256 of the recordings, float16."""
+
+
+@dataclass
+class Encoded:
+    """What came of encoding recordings.
+
+    Attributes:
+        made, there: how many were encoded, and how many had been.
+        left_out: ids of recordings that cannot be encoded, with the reason.
+    """
+
+    made: int = 0
+    there: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 class RecordingLatents:
@@ -48,18 +64,44 @@ class RecordingLatents:
             self._held[path] = self._kept(path).to(self._backbone.device, torch.float32)
         return self._held[path]
 
+    def keep(self, path: Path) -> bool:
+        """Make and keep what `of` will give, unless it is kept; whether it had to be made.
+
+        Raises:
+            InputError: the recording cannot be read, or the model was not loaded from a folder: nothing would
+                tell its latents from another's.
+        """
+        content = sha256(path)
+        if content in self._own:
+            return False
+        file = self._file(content)
+        if file is None:
+            raise InputError(f"{self._backbone.name} was not loaded from a folder: its latents are not kept")
+        if made := not file.is_file():
+            self._write(file, path)
+        return made
+
     def _kept(self, path: Path) -> Tensor:
         content = sha256(path)
         if content in self._own:
             return self._own[content]
+        file = self._file(content)
+        if file is None:
+            return self.encoded(path)
+        if not file.is_file():
+            self._write(file, path)
+        return load_file(file)["latents"]
+
+    def _file(self, content: str) -> Path | None:
+        """Where the latents of a recording are kept; None if nothing tells this model from any other."""
         fingerprint = self._backbone.fingerprint
         if fingerprint is None:
-            return self.encoded(path)
-        file = cache_folder("latents") / fingerprint.rpartition(":")[2][:16] / f"{content}.safetensors"
-        if not file.is_file():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(file, save({"latents": self.encoded(path).half().contiguous()}))
-        return load_file(file)["latents"]
+            return None
+        return cache_folder("latents") / fingerprint.rpartition(":")[2][:16] / f"{content}.safetensors"
+
+    def _write(self, file: Path, recording: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, save({"latents": self.encoded(recording).half().contiguous()}))
 
     @torch.no_grad()
     def encoded(self, path: Path) -> Tensor:

@@ -1,6 +1,6 @@
 """The paper's experiment as a command: matched seeds, and witnesses that the guidance never saw.
 
-experiment   what is compared, from a TOML file; `spelling` names what was meant by a wrong key
+experiment   what is compared, from a TOML file
 prompts      captions to generate, and the halves for development and for report
 generating   sounds, batch by batch, and what they depend on
 judging      what the audit, the judge and the guide's embedder say of sounds that were handed out

@@ -12,10 +12,10 @@ from unheard.errors import InputError
 from unheard.evaluation.metrics import METRICS
 from unheard.evaluation.prompts import Prompt, read_prompts
 from unheard.evaluation.space import SETTING_KEYS, check_space
-from unheard.evaluation.spelling import check_keys
 from unheard.models import KNOWN_MODELS, Defaults, fetch
 from unheard.request import check_batch, seeds_for
 from unheard.settings import AMG, Sampling, describe_guidance, read_guidance
+from unheard.spelling import check_keys
 
 KEYS = (
     "model", "models", "base", "settings", "search", "baseline", "prompts", "seeds", "batch", "judge",

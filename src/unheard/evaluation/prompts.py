@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from unheard.errors import InputError
-from unheard.evaluation.spelling import check_keys
 from unheard.request import check_prompt
+from unheard.spelling import check_keys
 
 KEYS = ("set", "list", "file", "duplicates", "group", "half", "select")
 HALVES = ("development", "report")

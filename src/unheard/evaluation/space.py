@@ -15,8 +15,8 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from unheard.errors import InputError
-from unheard.evaluation.spelling import check_keys
 from unheard.settings import Sampling, read_guidance
+from unheard.spelling import check_keys
 
 SETTING_KEYS = (*(part.name for part in fields(Sampling)), "guidance", "negative_prompt")
 SPACE = "space"

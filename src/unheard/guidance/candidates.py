@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from functools import cached_property
 from itertools import chain
 
 from torch import Tensor
 
+from unheard.errors import InputError
 from unheard.guidance.gates import Found
+from unheard.guidance.step import GuidanceWarning
 from unheard.guidance.trajectory import Trajectory
 from unheard.index.near_captions import likeness
 from unheard.index.wordings import normalised
@@ -103,13 +106,23 @@ class Candidates:
     def _at_hand(self, positions: Iterable[int], most: int | None = None) -> Found:
         """The first of the items whose recordings are at hand, each recording once, with their latents."""
         index, recordings = self._trajectory.index, self._trajectory.request.recordings
-        once: dict[str, int] = {}
+        seen: set[str] = set()
+        found: Found = [], []
         for position in positions:
-            if len(once) == most:
+            if len(found[0]) == most:
                 break
-            if (name := index.ids[position]) in recordings:
-                once.setdefault(name, position)
-        return list(once.values()), [self._trajectory.latents_of(recordings[name]) for name in once]
+            name = index.ids[position]
+            if name in seen or name not in recordings:
+                continue
+            seen.add(name)
+            try:
+                latents = self._trajectory.latents_of(recordings[name])
+            except InputError as error:
+                warnings.warn(f"not compared with: {error}", GuidanceWarning, stacklevel=2)
+                continue
+            found[0].append(position)
+            found[1].append(latents)
+        return found
 
     def _of_same_caption(self, sample: int) -> list[int]:
         return self._trajectory.index.wordings.positions(self._trajectory.batch.prompts[sample])

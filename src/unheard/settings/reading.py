@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields
-from difflib import get_close_matches
 from typing import Any
 
 from unheard.errors import InputError
 from unheard.settings.guidances import AMG, GUIDANCES, Guidance
+from unheard.spelling import check_keys, instead
 
 NONE = "none"
 """The kind of no guidance but the classifier-free one."""
@@ -29,22 +29,12 @@ def read_guidance(table: Mapping[str, Any]) -> Guidance | None:
             raise InputError(f"guidance of kind none has no {next(iter(settings))!r}: take it out")
         return None
     if kind not in GUIDANCES:
-        raise InputError(f"unknown guidance {kind!r}: {_instead(str(kind), [*GUIDANCES, NONE])}")
+        raise InputError(f"unknown guidance {kind!r}: {instead(str(kind), [*GUIDANCES, NONE])}")
     made_of = GUIDANCES[kind]
-    known = [field.name for field in fields(made_of)]
-    for key in settings:
-        if key not in known:
-            raise InputError(f"unknown key {key!r} of the guidance {kind}: {_instead(str(key), known)}")
+    check_keys(map(str, settings), [field.name for field in fields(made_of)], f"the guidance {kind}")
     return made_of(**settings)
 
 
 def describe_guidance(guidance: Guidance | None) -> dict[str, Any]:
     """The table that `read_guidance` reads, with every setting."""
     return {"kind": NONE} if guidance is None else {"kind": guidance.kind, **asdict(guidance)}
-
-
-def _instead(wrong: str, right: Iterable[str]) -> str:
-    """The nearest right name, and all of them."""
-    names = list(right)
-    nearest = get_close_matches(wrong, names, n=1, cutoff=0.0)[0]
-    return f"did you mean {nearest!r}? There are {', '.join(names)}"

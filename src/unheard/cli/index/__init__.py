@@ -3,6 +3,7 @@
 grow      build, add, remove
 ask       info, search, verify, duplicates
 exchange  import, export, ann
+latents   latents
 show      progress, and words for what came out
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import click
 
-from unheard.cli.index import ask, exchange, grow
+from unheard.cli.index import ask, exchange, grow, latents
 
 
 @click.group()
@@ -40,5 +41,6 @@ for command in (
     exchange.import_,
     exchange.export,
     exchange.ann,
+    latents.latents,
 ):
     index.add_command(command)
