@@ -226,7 +226,7 @@ def test_shards_are_streamed_with_what_their_samples_say(tmp_path: Path) -> None
                 "json": b'{"url": "u", "seconds_total": 9}',
             },
             "sub/001": {"json": b'{"caption": "c"}', "flac": sound_bytes(10 + number)},
-            "002": {"txt": b"no sound"},
+            "002": {"cls": b"no sound, no caption"},
             "003": {"dry.flac": sound_bytes(20), "wet.flac": sound_bytes(21)},
         }
         write_shard(tmp_path / f"train-{number:03d}.tar", samples)
@@ -245,6 +245,21 @@ def test_shards_are_streamed_with_what_their_samples_say(tmp_path: Path) -> None
     assert found(f"file://{tmp_path}/train-001.tar")[0].content == sound_bytes(1)
     write_shard(tmp_path / "zipped.tar.gz", {"x": {"flac": sound_bytes(5)}})
     assert found(tmp_path / "zipped.tar.gz")[0].id == "zipped/x"
+
+
+def test_a_caption_that_does_not_stand_beside_its_sound_is_named(tmp_path: Path) -> None:
+    """As in a shard that was packed by `tar` in the order of the file system."""
+    path = tmp_path / "apart.tar"
+    write_shard(path, {"a": {"flac": sound_bytes(0)}, "b": {"flac": sound_bytes(1), "txt": b"b"}})
+    with tarfile.open(path, "a") as shard:
+        member = tarfile.TarInfo("a.txt")
+        member.size = 1
+        shard.addfile(member, io.BytesIO(b"a"))
+    *recordings, apart = list(Sources(path))
+    assert [one.prompt for one in recordings if isinstance(one, Recording)] == [None, "b"]
+    assert isinstance(apart, Reject)
+    assert (apart.source, apart.id) == (f"{path}::a", None)
+    assert "have to follow each other" in apart.reason
 
 
 def test_a_torn_shard_gives_what_comes_before_the_tear(tmp_path: Path) -> None:

@@ -136,6 +136,6 @@ def _cells(file: FileAudit) -> tuple[str, str, str, str, str]:
     if file.verdict == "clear":
         return path, f"{file.score:.2f}", "", "", ""
     match = file.matches[0]
-    named = match.reference if match.caption is None else f'{match.reference} "{match.caption}"'
+    named = f'{match.reference} "{match.caption}"' if match.caption else match.reference
     where = f"{match.start:.2f}-{match.end:.2f} s of {match.reference_start:.2f}-{match.reference_end:.2f} s"
     return path, f"{file.score:.2f}", f"{match.share:.0%}", named, where

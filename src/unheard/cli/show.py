@@ -155,7 +155,7 @@ def describe(result: dict[str, Any]) -> str:
     lines = [first + (acted if result["guidance"] else "without anti-memorization guidance")]
     if result["nearest"]:
         nearest = result["nearest"][0]
-        named = f'{nearest["id"]} "{nearest["caption"]}"'
+        named = f'{nearest["id"]} "{nearest["caption"]}"' if nearest["caption"] else nearest["id"]
         lines.append(f"  nearest: {named}, similarity {nearest['similarity']:.3f}")
     else:
         lines.append("  nearest: not measured, there is no index")

@@ -228,6 +228,11 @@ class _Shard(Place):
 
     def _sample(self, key: str, members: Mapping[str, bytes]) -> Iterator[Recording | Reject]:
         sounds = [ending for ending in members if _ending(f".{ending}") in SOUNDS | OTHER_SOUNDS]
+        if not sounds and members.keys() & {"txt", "json"}:
+            yield Reject(
+                f"{self._path}{SEPARATOR}{key}",
+                "it is a caption without a sound; the members of a sample have to follow each other",
+            )
         for ending in sounds:
             source = f"{self._path}{SEPARATOR}{key}.{ending}"
             identifier = f"{self.name}/{key}" + ("" if len(sounds) == 1 else f".{ending}")

@@ -67,7 +67,7 @@ def search(
         click.echo(json.dumps({"index": place, "nearest": items}, indent=2, ensure_ascii=False))
         return
     for item, similarity in found:
-        click.echo(f'{similarity:6.3f}  {item.id}{_where(item)}  "{item.prompt}"')
+        click.echo(f"{similarity:6.3f}  {item.id}{_where(item)}{_quoted(item.prompt)}")
 
 
 @click.command()
@@ -139,9 +139,13 @@ def duplicates(
         members = sum(cluster.size for cluster in clusters)
         click.echo(f"{kind}: {len(clusters):,} clusters of {members:,} items in all")
         for cluster in clusters[:5]:
-            click.echo(f'  {cluster.size:,} like {cluster.representative}  "{cluster.prompt}"')
+            click.echo(f"  {cluster.size:,} like {cluster.representative}{_quoted(cluster.prompt)}")
     if path is not None:
         click.echo(f"all of them: {path}")
+
+
+def _quoted(caption: str | None) -> str:
+    return f'  "{caption}"' if caption else ""
 
 
 def _where(item: Item) -> str:
