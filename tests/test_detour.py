@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ class Nearby:
 
     def __init__(self, recordings: list[torch.Tensor], own: bool = False) -> None:
         self.recordings, self.own = recordings, own
+        self.others: dict[int, torch.Tensor] = {}
         self.heard: list[torch.Tensor] = []
 
     def of_caption(self, sample: int) -> Found:
@@ -44,6 +46,9 @@ class Nearby:
 
     def around(self, sample: int, sounding: list[int]) -> Found:
         return ([0], [self.recordings[sample]]) if sounding or self.own else ([], [])
+
+    def at_hand(self, positions: Iterable[int]) -> Found:
+        return [position for position in positions if position in self.others], list(self.others.values())
 
 
 def detour(
@@ -129,6 +134,20 @@ def test_only_what_is_not_surely_a_recording_of_its_caption_is_listened_to() -> 
     nearby = Nearby([predictions[0]], own=True)
     LatentGate(0.3, 40, nearby).begin(predictions[:1])
     assert not nearby.heard
+
+
+def test_the_recording_of_the_caption_that_is_tried_is_watched_as_well() -> None:
+    generator = torch.Generator().manual_seed(0)
+    prediction, other = torch.randn(2, 2, 40, generator=generator)
+    nearby = Nearby([torch.randn(2, 40, generator=generator)])
+    gate = LatentGate(0.3, 40, nearby)
+    gate.begin(prediction[None])
+    gate.watch(0, 5)  # not at hand
+    assert gate.ask(0, other, other, 1.0)[0] < 0.6
+    nearby.others = {5: other}
+    for _ in range(2):
+        gate.watch(0, 5)
+        assert gate.ask(0, other, other, 1.0) == (pytest.approx(1.0), 5)
 
 
 def tried(shut_up_to: dict[int | None, int], ways: int, most: int) -> list[Way]:

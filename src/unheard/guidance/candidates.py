@@ -35,7 +35,7 @@ class Candidates:
 
     def of_caption(self, sample: int) -> Found:
         """All items of a sample's very caption."""
-        return self._at_hand(self._of_same_caption(sample))
+        return self.at_hand(self._of_same_caption(sample))
 
     def sounding_like(self, denoised: Tensor) -> list[list[int]]:
         """Positions of the items that sound like predictions [samples, channels, frames], for each."""
@@ -53,7 +53,28 @@ class Candidates:
         written = self._as_written(sample, {*sounding, *near})
         by_turns = chain.from_iterable(zip(*filter(None, (sounding, written, near)), strict=False))
         everything = chain(same, by_turns, range(len(self._trajectory.index)))
-        return self._at_hand(everything, max(self._count, len(same)))
+        return self.at_hand(everything, max(self._count, len(same)))
+
+    def at_hand(self, positions: Iterable[int], most: int | None = None) -> Found:
+        """The first of the items whose recordings are at hand, each recording once, with their latents."""
+        index, recordings = self._trajectory.index, self._trajectory.request.recordings
+        seen: set[str] = set()
+        found: Found = [], []
+        for position in positions:
+            if len(found[0]) == most:
+                break
+            name = index.ids[position]
+            if name in seen or name not in recordings:
+                continue
+            seen.add(name)
+            try:
+                latents = self._trajectory.latents_of(recordings[name])
+            except InputError as error:
+                warnings.warn(f"not compared with: {error}", GuidanceWarning, stacklevel=2)
+                continue
+            found[0].append(position)
+            found[1].append(latents)
+        return found
 
     def ways(self, sample: int) -> list[int]:
         """Positions of the items whose captions a sample may go on under, the nearest first.
@@ -102,27 +123,6 @@ class Candidates:
         prompt = normalised(self._trajectory.batch.prompts[sample])
         texts = self._trajectory.index.wordings.texts
         return {position: likeness(prompt, texts[position]) for position in positions}
-
-    def _at_hand(self, positions: Iterable[int], most: int | None = None) -> Found:
-        """The first of the items whose recordings are at hand, each recording once, with their latents."""
-        index, recordings = self._trajectory.index, self._trajectory.request.recordings
-        seen: set[str] = set()
-        found: Found = [], []
-        for position in positions:
-            if len(found[0]) == most:
-                break
-            name = index.ids[position]
-            if name in seen or name not in recordings:
-                continue
-            seen.add(name)
-            try:
-                latents = self._trajectory.latents_of(recordings[name])
-            except InputError as error:
-                warnings.warn(f"not compared with: {error}", GuidanceWarning, stacklevel=2)
-                continue
-            found[0].append(position)
-            found[1].append(latents)
-        return found
 
     def _of_same_caption(self, sample: int) -> list[int]:
         return self._trajectory.index.wordings.positions(self._trajectory.batch.prompts[sample])

@@ -117,6 +117,9 @@ class DetourDenoiser:
                 for sample, (item, share) in tries.items()
             }
             turning = list(tries)
+            for sample, (item, _) in tries.items():
+                if item is not None:
+                    self.gate.watch(sample, item)
             together = type(self._unconditional).cat(list(captions.values()))
             predictions = self.denoise(x[turning], sigma[turning], together)
             answers = {}

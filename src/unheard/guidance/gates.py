@@ -6,7 +6,7 @@ are not: how far the prompt pulls the prediction in high noise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import torch
@@ -37,6 +37,9 @@ class Gate(Protocol):
     def begin(self, conditional: Tensor) -> None:
         """Told the first predictions of all samples [batch, channels, frames], once."""
 
+    def watch(self, sample: int, position: int) -> None:
+        """Told the item under whose caption a sample may go on: its recording is not to be copied either."""
+
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Asked:
         """About a sample's predictions [channels, frames] at a noise level."""
         ...
@@ -57,6 +60,10 @@ class Neighbourhood(Protocol):
         """All to compare a sample with, given what sounds like it; nothing, if that was not asked."""
         ...
 
+    def at_hand(self, positions: Iterable[int]) -> Found:
+        """Those of these items whose recordings are at hand."""
+        ...
+
 
 class LatentGate:
     """How much more a prediction correlates with one recording than with recordings of its kind.
@@ -74,15 +81,16 @@ class LatentGate:
     def __init__(self, threshold: float, frames: int, nearby: Neighbourhood) -> None:
         self.threshold = threshold
         self._frames, self._nearby = frames, nearby
-        self._candidates: list[tuple[list[int], Recordings]] = []
+        self._candidates: list[Found] = []
+        self._recordings: list[Recordings] = []
 
     def begin(self, conditional: Tensor) -> None:
         unsure = [sample for sample in range(len(conditional)) if not self._surely(sample, conditional)]
         sounding = self._nearby.sounding_like(conditional[unsure]) if unsure else []
         heard = dict(zip(unsure, sounding, strict=True))
         for sample in range(len(conditional)):
-            positions, latents = self._nearby.around(sample, heard.get(sample, []))
-            self._candidates.append((positions, Recordings(latents, self._frames)))
+            self._candidates.append(self._nearby.around(sample, heard.get(sample, [])))
+        self._recordings = [Recordings(latents, self._frames) for _, latents in self._candidates]
 
     def _surely(self, sample: int, conditional: Tensor) -> bool:
         """Whether a recording of the caption opens the gate, whatever else may be found and be common."""
@@ -92,11 +100,18 @@ class LatentGate:
         values = Recordings(latents, self._frames).correlations(conditional[sample, :, : self._frames])
         return bool((values > self.threshold + COMMON_AT_MOST).any())
 
+    def watch(self, sample: int, position: int) -> None:
+        positions, latents = self._candidates[sample]
+        if position not in positions:
+            own, recordings = self._nearby.at_hand([position])
+            self._candidates[sample] = [*positions, *own], [*latents, *recordings]
+            self._recordings[sample] = Recordings(self._candidates[sample][1], self._frames)
+
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Asked:
-        positions, recordings = self._candidates[sample]
+        positions, _ = self._candidates[sample]
         if not positions:
             return 0.0, None
-        values = recordings.correlations(conditional[:, : self._frames])
+        values = self._recordings[sample].correlations(conditional[:, : self._frames])
         best = int(values.argmax())
         return float(excess(values)), positions[best]
 
@@ -118,6 +133,9 @@ class PullGate:
         self._frames = frames
 
     def begin(self, conditional: Tensor) -> None:
+        pass
+
+    def watch(self, sample: int, position: int) -> None:
         pass
 
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Asked:
