@@ -1,8 +1,8 @@
 """How well copies are told from other sounds: the audit beside Chromaprint, CLAP and log-mel correlation.
 
-    python benchmarks/audit.py --wheel fadtk-1.1.0-py3-none-any.whl --output audit.json
-    python benchmarks/audit.py --quick
-    python benchmarks/audit.py --wheel fadtk-1.1.0-py3-none-any.whl --parts build/audit   # can be stopped
+    python -m benchmarks.audit --wheel fadtk-1.1.0-py3-none-any.whl --output audit.json
+    python -m benchmarks.audit --quick
+    python -m benchmarks.audit --wheel fadtk-1.1.0-py3-none-any.whl --parts build/audit   # can be stopped
 
 Nothing was calibrated on what is used here: rendered families of their own world (`lab.audit_material`), and
 the short clips of music in fadtk's wheel (`pip download --no-deps fadtk`), all cut to 8 seconds. Of the first

@@ -1,6 +1,6 @@
 """What a guided sound costs over a plain one, from prompt to waveform, on the bundled model.
 
-    OMP_NUM_THREADS=1 python benchmarks/generation.py --repeats 3
+    OMP_NUM_THREADS=1 python -m benchmarks.generation --repeats 3
 
 Four captions of the development side that are memorised and four that are not (`lab/split.py`), a batch each,
 without guidance and with the model's own, in turns. Seconds are of processor time, so that other work on the
