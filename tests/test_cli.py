@@ -21,6 +21,7 @@ import pytest
 import soundfile
 import torch
 from click.testing import CliRunner, Result
+from ctrl_c import heeding
 from tiny_world import build_index
 
 import unheard
@@ -427,6 +428,7 @@ def start(arguments: list[str], folder: Path, stderr: int = subprocess.PIPE) -> 
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
+        **heeding(),
     )
 
 

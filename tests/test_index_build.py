@@ -21,6 +21,7 @@ import soundfile
 import soxr
 import torch
 from click.testing import CliRunner, Result
+from ctrl_c import heeding
 from dying_decoder import die_of_killers
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -417,6 +418,7 @@ def test_ctrl_c_saves_what_is_finished_and_leaves_no_process(
         env=environment(),
         stderr=subprocess.PIPE,
         start_new_session=True,
+        **heeding(),
     )
     while process.poll() is None and not (
         Store.exists(tmp_path / "index") and len(Store.open(tmp_path / "index"))
