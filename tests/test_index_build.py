@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +23,7 @@ from ctrl_c import heeding
 from dying_decoder import die_of_killers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shards import write_members
 from test_index_store import content
 from tiny_world import build_tiny_clap
 
@@ -505,12 +504,10 @@ def test_a_long_recording_goes_through_a_file_and_leaves_none(
 
 
 def test_shards_build_as_their_files_do(corpus: Path, tmp_path: Path, embedder: Any) -> None:
-    with tarfile.open(tmp_path / "all.tar", "w") as shard:
-        for path in sorted(corpus.rglob("*.*")):
-            content = path.read_bytes()
-            member = tarfile.TarInfo(path.relative_to(corpus).as_posix())
-            member.size = len(content)
-            shard.addfile(member, io.BytesIO(content))
+    files = sorted(corpus.rglob("*.*"))
+    write_members(
+        tmp_path / "all.tar", {path.relative_to(corpus).as_posix(): path.read_bytes() for path in files}
+    )
     verbs.build(tmp_path / "all.tar", tmp_path / "sharded", embedder=embedder, workers=1)
     verbs.build(corpus, tmp_path / "filed", embedder=embedder, workers=0)
     filed = {(Path(row["id"]).stem, row["window"]): row for row in rows(tmp_path / "filed")}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import soundfile
+from shards import write_members
 
 from unheard.errors import InputError
 from unheard.index.sources import Recording, Reject, Sources
@@ -209,12 +209,8 @@ def sound_bytes(seed: int) -> bytes:
 
 def write_shard(path: Path, samples: dict[str, dict[str, bytes]]) -> None:
     mode = "w:gz" if path.name.endswith("gz") else "w"
-    with tarfile.open(path, mode) as shard:  # type: ignore[call-overload]
-        for key, members in samples.items():
-            for ending, content in members.items():
-                member = tarfile.TarInfo(f"{key}.{ending}")
-                member.size = len(content)
-                shard.addfile(member, io.BytesIO(content))
+    named = {f"{key}.{ending}": content for key, some in samples.items() for ending, content in some.items()}
+    write_members(path, named, mode)
 
 
 def test_shards_are_streamed_with_what_their_samples_say(tmp_path: Path) -> None:
@@ -251,10 +247,7 @@ def test_a_caption_that_does_not_stand_beside_its_sound_is_named(tmp_path: Path)
     """As in a shard that was packed by `tar` in the order of the file system."""
     path = tmp_path / "apart.tar"
     write_shard(path, {"a": {"flac": sound_bytes(0)}, "b": {"flac": sound_bytes(1), "txt": b"b"}})
-    with tarfile.open(path, "a") as shard:
-        member = tarfile.TarInfo("a.txt")
-        member.size = 1
-        shard.addfile(member, io.BytesIO(b"a"))
+    write_members(path, {"a.txt": b"a"}, "a")
     *recordings, apart = list(Sources(path))
     assert [one.prompt for one in recordings if isinstance(one, Recording)] == [None, "b"]
     assert isinstance(apart, Reject)

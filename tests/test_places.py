@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from replaying import RECORDINGS
+from shards import write_members
 
 from unheard import audio
 from unheard.auditing.at_hand import catalogue_at_hand, places_at_hand
@@ -25,22 +23,13 @@ from unheard.index.sources import Recording, Sources
 from unheard.places import at_hand, opened
 
 
-def shard(path: Path, members: dict[str, bytes], mode: Any = "w") -> Path:
-    with tarfile.open(path, mode) as file:
-        for name, content in members.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            file.addfile(entry, io.BytesIO(content))
-    return path
-
-
 @given(contents=st.lists(st.binary(max_size=2_000), min_size=1, max_size=5))
 def test_every_recording_of_a_shard_is_opened_by_its_source(
     tmp_path_factory: pytest.TempPathFactory, contents: list[bytes]
 ) -> None:
     names = ("a.wav", "./b.FLAC", "deep/c.d.mp3", "x::" * 40 + ".ogg", "umlaut-ü.opus")
     members = dict(zip(names, contents, strict=False))
-    path = shard(tmp_path_factory.mktemp("shards") / "s.tar", members)
+    path = write_members(tmp_path_factory.mktemp("shards") / "s.tar", members)
     found = [each for each in Sources([path]) if isinstance(each, Recording)]
     assert [each.content for each in found if not each.source.endswith(".d.mp3")] == [
         content for name, content in members.items() if not name.endswith(".d.mp3")
@@ -53,7 +42,7 @@ def test_every_recording_of_a_shard_is_opened_by_its_source(
 
 def test_a_sound_in_a_shard_is_read_as_the_file_is(tmp_path: Path) -> None:
     recording = RECORDINGS / "00001.flac"
-    path = shard(tmp_path / "s.tar", {"one.flac": recording.read_bytes(), "no.wav": b"no sound"})
+    path = write_members(tmp_path / "s.tar", {"one.flac": recording.read_bytes(), "no.wav": b"no sound"})
     inside, rate = audio.read(f"{path}::one.flac")
     outside, same = audio.read(recording)
     assert rate == same
@@ -66,12 +55,12 @@ def test_a_sound_in_a_shard_is_read_as_the_file_is(tmp_path: Path) -> None:
 
 def test_what_is_not_at_hand(tmp_path: Path) -> None:
     content = {"a.wav": b"a" * 5_000, "b.wav": b"b" * 5_000}
-    packed = shard(tmp_path / "s.tar.gz", content, "w:gz")
+    packed = write_members(tmp_path / "s.tar.gz", content, "w:gz")
     assert not at_hand(f"{packed}::a.wav")
     assert not at_hand(f"{packed.rename(tmp_path / 'packed.tar')}::a.wav")
     assert not at_hand(tmp_path / "none.tar::a.wav")
     assert not at_hand("s3://bucket/s.tar::a.wav")
-    whole = shard(tmp_path / "s.tar", content)
+    whole = write_members(tmp_path / "s.tar", content)
     assert at_hand(f"{whole}::b.wav")
     whole.write_bytes(whole.read_bytes()[:6_000])  # b's content is cut off
     assert at_hand(f"{whole}::a.wav")
@@ -80,7 +69,7 @@ def test_what_is_not_at_hand(tmp_path: Path) -> None:
 
 def test_an_index_of_shards_is_audited(tmp_path: Path, tiny_clap_folder: Path) -> None:
     names = ("00001.flac", "00017.flac")
-    path = shard(tmp_path / "s.tar", {name: (RECORDINGS / name).read_bytes() for name in names})
+    path = write_members(tmp_path / "s.tar", {name: (RECORDINGS / name).read_bytes() for name in names})
     index = tmp_path / "index"
     build([path], index, embedder=load_embedder(tiny_clap_folder))
     opened_index = Index.open(index)

@@ -140,8 +140,7 @@ class Model:
             InputError: the index cannot be read, or none of its recordings is at hand.
         """
         known = Index.open(index) if isinstance(index, str | Path) else index
-        own = self.defaults.references if self._is_own(known) else None
-        places = places_at_hand(references, known, own)
+        places = self._places(known, references)
         if not places:
             raise InputError(
                 f"no recording of {known.path or 'the index'} is at hand: name the folder (--references "
@@ -379,8 +378,7 @@ class Model:
     def _with_recordings(self, request: Request, references: References | None) -> Request:
         """With the recordings that a detour compares with, as far as they are at hand."""
         assert request.index is not None
-        own = self.defaults.references if self._is_own(request.index) else None
-        recordings = places_at_hand(references, request.index, own)
+        recordings = self._places(request.index, references)
         if recordings:
             return replace(request, recordings=recordings, references=_paths(references))
         warnings.warn(
@@ -399,6 +397,10 @@ class Model:
         catalogue = catalogue_at_hand(references, index, own)
         embedder = None if index is None else self.embedder
         return Rejection(reject, retries, Witness(catalogue, index=index, embedder=embedder))
+
+    def _places(self, index: Index, references: References | None) -> dict[str, Path]:
+        """Where the recordings of an index lie, by id, as far as they are at hand."""
+        return places_at_hand(references, index, self.defaults.references if self._is_own(index) else None)
 
     def _is_own(self, index: Index) -> bool:
         """Whether this is the training set that the model brought."""

@@ -77,9 +77,7 @@ class RecordingLatents:
         file = self._file(content)
         if file is None:
             raise InputError(f"{self._backbone.name} was not loaded from a folder: its latents are not kept")
-        if made := not file.is_file():
-            self._write(file, path)
-        return made
+        return self._make(file, path)
 
     def _kept(self, path: Path) -> Tensor:
         content = sha256(path)
@@ -88,8 +86,7 @@ class RecordingLatents:
         file = self._file(content)
         if file is None:
             return self.encoded(path)
-        if not file.is_file():
-            self._write(file, path)
+        self._make(file, path)
         return load_file(file)["latents"]
 
     def _file(self, content: str) -> Path | None:
@@ -99,9 +96,13 @@ class RecordingLatents:
             return None
         return cache_folder("latents") / fingerprint.rpartition(":")[2][:16] / f"{content}.safetensors"
 
-    def _write(self, file: Path, recording: Path) -> None:
+    def _make(self, file: Path, recording: Path) -> bool:
+        """Write the latents of a recording unless they are there; whether they were not."""
+        if file.is_file():
+            return False
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, save({"latents": self.encoded(recording).half().contiguous()}))
+        return True
 
     @torch.no_grad()
     def encoded(self, path: Path) -> Tensor:
