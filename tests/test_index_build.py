@@ -382,6 +382,33 @@ def test_killed_at_twenty_moments_it_ends_with_the_rows_of_an_undisturbed_build(
         assert verbs.verify(tmp_path / str(number)) == []
 
 
+@pytest.mark.parametrize("left", [(), ("_versions",), ("_versions", "data", "_transactions")])
+def test_a_build_killed_while_its_store_is_made_begins_again(
+    left: tuple[str, ...], corpus: Path, tmp_path: Path, embedder: Any
+) -> None:
+    verbs.build(corpus, tmp_path / "whole", embedder=embedder, workers=0)
+    for name in ("", *left):
+        (tmp_path / "index" / "windows.lance" / name).mkdir(parents=True)
+    assert not Store.exists(tmp_path / "index")
+    with pytest.raises(IndexFileError, match="is no index; make one"):
+        Store.open(tmp_path / "index")
+    verbs.build(corpus, tmp_path / "index", embedder=embedder, workers=0)
+    assert rows(tmp_path / "index") == rows(tmp_path / "whole")
+    assert verbs.verify(tmp_path / "index") == []
+
+
+def test_a_first_commit_that_a_power_cut_tore_is_made_again(
+    corpus: Path, tmp_path: Path, embedder: Any
+) -> None:
+    verbs.build(corpus, tmp_path / "whole", embedder=embedder, workers=0)
+    Store.create(tmp_path / "index", building.EmbedderRecord.of(embedder))
+    (first,) = (tmp_path / "index").rglob("*.manifest")
+    first.write_bytes(first.read_bytes()[:-20])
+    with pytest.warns(UserWarning, match="went back to the commit before it"):
+        verbs.build(corpus, tmp_path / "index", embedder=embedder, workers=0)
+    assert rows(tmp_path / "index") == rows(tmp_path / "whole")
+
+
 def test_a_commit_that_a_power_cut_tore_is_built_again(
     corpus: Path, tmp_path: Path, embedder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

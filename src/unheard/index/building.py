@@ -365,10 +365,10 @@ def _says_otherwise(recording: Recording, known: Known) -> bool:
 def _opened(uri: str | Path, embedder: Any) -> tuple[Store, Ledger]:
     """The store, made if need be, and what it holds; without a commit that a power cut tore."""
     record = EmbedderRecord.of(embedder)
-    if not Store.exists(uri):
-        store = Store.create(uri, record)
-        return store, Ledger(store)
     for _ in range(STEPS_BACK):
+        if not Store.exists(uri):
+            store = Store.create(uri, record)
+            return store, Ledger(store)
         try:
             store = Store.open(uri)
             ledger = Ledger(store)

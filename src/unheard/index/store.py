@@ -134,7 +134,7 @@ class Store:
         uri = _checked_uri(uri)
         if cls.exists(uri):
             raise InputError(f"there is an index at {uri} already; add to it, or choose another place")
-        if _is_local(uri) and Path(uri).is_dir() and any(Path(uri).iterdir()):
+        if _is_local(uri) and _holds_other_things(Path(uri)):
             raise InputError(f"{uri} is a folder with other things in it; choose a new place for the index")
         fields = [*schema(embedder.dimension), pyarrow().field("digest", _digest_type(), False)]
         metadata = {"unheard.format": FORMAT, "unheard.embedder": json.dumps(asdict(embedder))}
@@ -160,14 +160,14 @@ class Store:
 
     @classmethod
     def exists(cls, uri: str | Path) -> bool:
-        """Whether there is a store.
+        """Whether there is a store: one that was killed while it was made, before its first commit, is none.
 
         Raises:
             IndexFileError: an object store that cannot be reached.
         """
         uri = _checked_uri(uri)
         if _is_local(uri):
-            return (Path(uri) / f"{TABLE}.lance").is_dir()
+            return any((Path(uri) / f"{TABLE}.lance" / "_versions").glob("*.manifest"))
         with explained(f"cannot reach {uri}"):
             return TABLE in connected(uri).list_tables().tables
 
@@ -454,6 +454,11 @@ def _checked_uri(uri: str | Path) -> str:
 
 def _is_local(uri: str) -> bool:
     return "://" not in uri
+
+
+def _holds_other_things(folder: Path) -> bool:
+    """Whether there is anything but what a store leaves that was killed while it was made."""
+    return folder.is_dir() and any(path.name != f"{TABLE}.lance" for path in folder.iterdir())
 
 
 def connected(uri: str) -> Any:
