@@ -17,9 +17,10 @@ from toy_world import ToyWorld
 import unheard
 from unheard import audio, provenance
 from unheard.cli import main
+from unheard.errors import InputError
 from unheard.guidance import ClassifierFreeGuidance, DetourDenoiser
 from unheard.guidance.detour import BLENDED, Way, search
-from unheard.guidance.gates import HIGH_NOISE, Found, LatentGate, PullGate, Recordings, excess
+from unheard.guidance.gates import HIGH_NOISE, EitherGate, Found, LatentGate, PullGate, Recordings, excess
 from unheard.guidance.step import GuidanceWarning
 from unheard.index import build
 from unheard.latents import RecordingLatents
@@ -33,7 +34,7 @@ class Nearby:
     """One recording for each prompt, found by ear; or of its very caption."""
 
     def __init__(self, recordings: list[torch.Tensor], own: bool = False) -> None:
-        self.recordings, self.own = recordings, own
+        self.recordings, self.own, self.complete = recordings, own, True
         self.others: dict[int, torch.Tensor] = {}
         self.heard: list[torch.Tensor] = []
 
@@ -118,8 +119,8 @@ def test_the_pull_is_asked_in_high_noise_alone_and_names_nothing() -> None:
     gate = PullGate(0.5, frames=4)
     with_prompt, without = torch.zeros(2, 6), torch.zeros(2, 6)
     with_prompt[:, :4], with_prompt[:, 4:] = 0.7, 100.0  # what is beyond the duration does not count
-    assert gate.ask(0, with_prompt, without, 2 * HIGH_NOISE) == (pytest.approx(0.7), None)
-    assert gate.ask(0, with_prompt, without, HIGH_NOISE / 2) == (0.0, None)
+    assert gate.ask(0, with_prompt, without, 2 * HIGH_NOISE) == (pytest.approx(0.7), 0.5, None)
+    assert gate.ask(0, with_prompt, without, HIGH_NOISE / 2) == (0.0, 0.5, None)
 
 
 def test_only_what_is_not_surely_a_recording_of_its_caption_is_listened_to() -> None:
@@ -130,7 +131,7 @@ def test_only_what_is_not_surely_a_recording_of_its_caption_is_listened_to() -> 
     gate.begin(predictions)
     assert [each.shape for each in nearby.heard] == [(1, 2, 40)]
     assert torch.equal(nearby.heard[0], predictions[[1]])
-    assert gate.ask(0, predictions[0], predictions[0], 1.0) == (pytest.approx(1.0), 0)
+    assert gate.ask(0, predictions[0], predictions[0], 1.0) == (pytest.approx(1.0), 0.3, 0)
     nearby = Nearby([predictions[0]], own=True)
     LatentGate(0.3, 40, nearby).begin(predictions[:1])
     assert not nearby.heard
@@ -147,7 +148,24 @@ def test_the_recording_of_the_caption_that_is_tried_is_watched_as_well() -> None
     nearby.others = {5: other}
     for _ in range(2):
         gate.watch(0, 5)
-        assert gate.ask(0, other, other, 1.0) == (pytest.approx(1.0), 5)
+        assert gate.ask(0, other, other, 1.0) == (pytest.approx(1.0), 0.3, 5)
+
+
+def test_where_some_recordings_are_not_at_hand_the_pull_is_asked_until_the_latents_open() -> None:
+    generator = torch.Generator().manual_seed(0)
+    recording, other = torch.randn(2, 2, 40, generator=generator)
+    nearby = Nearby([recording])
+    gate = EitherGate(LatentGate(0.5, 40, nearby), PullGate(0.1, 40), nearby)
+    gate.begin(other[None])
+    high = 2 * HIGH_NOISE
+    assert not gate.ask(0, other, torch.zeros_like(other), high).open  # all are at hand
+    nearby.complete = False
+    assert gate.ask(0, other, torch.zeros_like(other), high) == (pytest.approx(1.0, abs=0.3), 0.1, None)
+    assert not gate.sees_blends(0)
+    assert not gate.ask(0, other, other, high).open
+    assert gate.ask(0, recording, recording, high) == (pytest.approx(1.0), 0.5, 0)
+    assert gate.sees_blends(0)
+    assert not gate.ask(0, other, torch.zeros_like(other), high).open
 
 
 def tried(shut_up_to: dict[int | None, int], ways: int, most: int) -> list[Way]:
@@ -259,7 +277,8 @@ def test_without_recordings_the_pull_of_the_prompt_decides(tmp_path: Path) -> No
     with pytest.warns(GuidanceWarning, match="not at hand.*--references"):
         assert not model.request("A bell", index=elsewhere).recordings
     memorised = model.defaults.index.parent / "memorised"
-    assert len(model.request("A bell", index=elsewhere, references=memorised).recordings) == 60
+    with pytest.warns(GuidanceWarning, match="60 of 2,620"):
+        assert len(model.request("A bell", index=elsewhere, references=memorised).recordings) == 60
     prompts = ["An acoustic drum loop, 110 bpm", "A flute chords, middle register, 90 bpm"]
     with pytest.warns(GuidanceWarning, match="pull of the prompt"):
         sounds = model.generate(prompts, seed=200, num_inference_steps=3, index=elsewhere)
@@ -268,6 +287,34 @@ def test_without_recordings_the_pull_of_the_prompt_decides(tmp_path: Path) -> No
     assert first.neighbour is None
     assert first.way is not None
     assert not second.acted
+
+
+def test_one_recording_at_hand_does_not_shut_the_eyes_to_the_others(tmp_path: Path) -> None:
+    model = unheard.load("tiny")
+    assert model.defaults.index is not None
+    elsewhere = shutil.copy(model.defaults.index, tmp_path / "index.json")
+    (tmp_path / "some").mkdir()
+    memorised = model.defaults.index.parent / "memorised"
+    for name in ("00000", "00001"):  # the drum loop and the trumpet call
+        shutil.copy(memorised / f"{name}.flac", tmp_path / "some")
+    prompts = [
+        "An acoustic drum loop, 110 bpm",
+        "Music box lullaby for a sleepless child",
+        "A flute chords, middle register, 90 bpm",
+    ]
+    with pytest.warns(GuidanceWarning, match=r"recordings of 2 of 2,620 items .* pull of the prompt"):
+        sounds = model.generate(
+            prompts, seed=200, num_inference_steps=3, index=elsewhere, references=tmp_path / "some"
+        )
+    at_hand, elsewhere_only, ordinary = (sound.trace[0] for sound in sounds)
+    assert at_hand.acted
+    assert at_hand.neighbour == "00000"
+    assert at_hand.share is not None
+    assert at_hand.share > 0
+    assert elsewhere_only.acted
+    assert elsewhere_only.neighbour is None
+    assert elsewhere_only.share == 0
+    assert not ordinary.acted
 
 
 def test_from_compares_with_the_recordings_that_were_named(
@@ -356,3 +403,22 @@ def test_latents_of_recordings_are_kept_by_content(
     moved = recording.rename(tmp_path / "moved.wav")
     assert torch.equal(RecordingLatents(backbone).of(moved), first)
     assert kept.parent.parent.name == "latents"
+
+
+def test_latents_that_cannot_be_kept_are_used_all_the_same(
+    tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    backbone = unheard.load(tiny_model_folder).backbone
+    recordings = [tmp_path / "one.wav", tmp_path / "two.wav"]
+    for number, recording in enumerate(recordings):
+        sound = torch.rand(backbone.audio_channels, 3000, generator=torch.Generator().manual_seed(number))
+        audio.write_wav(recording, sound - 0.5, backbone.sample_rate)
+    latents = RecordingLatents(backbone)
+    with pytest.warns(UserWarning, match="made anew each time.*XDG_CACHE_HOME") as said:
+        found = [latents.of(recording) for recording in recordings]
+    assert len(said) == 1
+    torch.testing.assert_close(found[0], latents.encoded(recordings[0]), atol=2e-3, rtol=2e-3)
+    with pytest.raises(InputError, match="cannot make the folder"):
+        latents.keep(recordings[0])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -380,6 +380,7 @@ class Model:
         assert request.index is not None
         recordings = self._places(request.index, references)
         if recordings:
+            self._warn_of_missing_recordings(request.index, recordings, references)
             return replace(request, recordings=recordings, references=_paths(references))
         warnings.warn(
             f"the recordings of {request.index.path or 'the index'} are not at hand, so the detour goes by "
@@ -389,6 +390,21 @@ class Model:
             stacklevel=3,
         )
         return request
+
+    def _warn_of_missing_recordings(
+        self, index: Index, recordings: Mapping[str, Path], references: References | None
+    ) -> None:
+        """Where only some are at hand; but a model may bring those alone that it has memorised."""
+        count = len(set(index.ids))
+        if len(recordings) == count or (references is None and self._is_own(index)):
+            return
+        warnings.warn(
+            f"the recordings of {len(recordings):,} of {count:,} items are at hand: for the others the "
+            "detour goes by the pull of the prompt and cannot say what would be copied; name them to have it "
+            "compare (--references FOLDER, with ids as file names)",
+            GuidanceWarning,
+            stacklevel=4,
+        )
 
     def _rejection(
         self, reject: str, retries: int, references: References | None, index: Index | None

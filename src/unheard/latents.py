@@ -6,6 +6,7 @@ folder, those of any others in the user's cache.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +50,7 @@ class RecordingLatents:
         self._backbone = backbone
         self._packed = None if folder is None else folder / PACKED
         self._held: dict[Path, Tensor] = {}
+        self._said = False
 
     @cached_property
     def _own(self) -> dict[str, Tensor]:
@@ -68,8 +70,8 @@ class RecordingLatents:
         """Make and keep what `of` will give, unless it is kept; whether it had to be made.
 
         Raises:
-            InputError: the recording cannot be read, or the model was not loaded from a folder: nothing would
-                tell its latents from another's.
+            InputError: the recording cannot be read, the latents cannot be written, or the model was not
+                loaded from a folder: nothing would tell its latents from another's.
         """
         content = sha256(path)
         if content in self._own:
@@ -77,17 +79,25 @@ class RecordingLatents:
         file = self._file(content)
         if file is None:
             raise InputError(f"{self._backbone.name} was not loaded from a folder: its latents are not kept")
-        return self._make(file, path)
+        if file.is_file():
+            return False
+        _write(file, self._encoded_to_keep(path))
+        return True
 
     def _kept(self, path: Path) -> Tensor:
         content = sha256(path)
         if content in self._own:
             return self._own[content]
         file = self._file(content)
-        if file is None:
-            return self.encoded(path)
-        self._make(file, path)
-        return load_file(file)["latents"]
+        if file is not None and file.is_file():
+            return load_file(file)["latents"]
+        latents = self._encoded_to_keep(path)
+        if file is not None:
+            try:
+                _write(file, latents)
+            except InputError as error:
+                self._say_once(f"latents are made anew each time, since they cannot be kept: {error}")
+        return latents
 
     def _file(self, content: str) -> Path | None:
         """Where the latents of a recording are kept; None if nothing tells this model from any other."""
@@ -96,13 +106,13 @@ class RecordingLatents:
             return None
         return cache_folder("latents") / fingerprint.rpartition(":")[2][:16] / f"{content}.safetensors"
 
-    def _make(self, file: Path, recording: Path) -> bool:
-        """Write the latents of a recording unless they are there; whether they were not."""
-        if file.is_file():
-            return False
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, save({"latents": self.encoded(recording).half().contiguous()}))
-        return True
+    def _encoded_to_keep(self, path: Path) -> Tensor:
+        return self.encoded(path).half().contiguous()
+
+    def _say_once(self, warning: str) -> None:
+        if not self._said:
+            self._said = True
+            warnings.warn(warning, stacklevel=2)
 
     @torch.no_grad()
     def encoded(self, path: Path) -> Tensor:
@@ -113,3 +123,19 @@ class RecordingLatents:
         if len(sound) != channels:
             sound = sound.mean(dim=0, keepdim=True).expand(channels, -1)
         return self._backbone.encode_audio(sound[None])[0].cpu()
+
+
+def _write(file: Path, latents: Tensor) -> None:
+    """Keep latents.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the folder {file.parent}: {error.strerror or error}; "
+            "name another place (XDG_CACHE_HOME)"
+        ) from error
+    write_whole(file, save({"latents": latents}))

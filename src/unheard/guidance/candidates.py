@@ -32,6 +32,16 @@ class Candidates:
 
     def __init__(self, trajectory: Trajectory, count: int) -> None:
         self._trajectory, self._count = trajectory, count
+        self._unread: set[str] = set()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every item's recording is at hand, and all that were to be read could be."""
+        return self._all_at_hand and not self._unread
+
+    @cached_property
+    def _all_at_hand(self) -> bool:
+        return len(self._trajectory.request.recordings) == len(set(self._trajectory.index.ids))
 
     def of_caption(self, sample: int) -> Found:
         """All items of a sample's very caption."""
@@ -71,6 +81,7 @@ class Candidates:
                 latents = self._trajectory.latents_of(recordings[name])
             except InputError as error:
                 warnings.warn(f"not compared with: {error}", GuidanceWarning, stacklevel=2)
+                self._unread.add(name)
                 continue
             found[0].append(position)
             found[1].append(latents)

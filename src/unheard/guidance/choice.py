@@ -10,7 +10,7 @@ from unheard.guidance.attraction_basin import AttractionBasinDenoiser
 from unheard.guidance.candidates import Candidates
 from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.guidance.detour import DetourDenoiser
-from unheard.guidance.gates import Gate, LatentGate, PullGate
+from unheard.guidance.gates import EitherGate, Gate, LatentGate, PullGate
 from unheard.guidance.prompt_adjustment import PromptAdjustmentDenoiser
 from unheard.guidance.step import Denoiser
 from unheard.guidance.trajectory import Trajectory
@@ -47,14 +47,12 @@ def _attraction_basin(settings: AttractionBasin, trajectory: Trajectory) -> Made
 
 def _detour(settings: Detour, trajectory: Trajectory) -> Made:
     candidates, frames = Candidates(trajectory, settings.candidates), trajectory.frames
+    pull = PullGate(settings.pull, frames)
+    gate: Gate = pull
     if trajectory.request.recordings:
-        gate: Gate = LatentGate(settings.threshold, frames, candidates)
-        share = settings.prompt_share
-    else:
-        # A blend pulls less than its prompt long before it stops copying (docs/log.md): none of it is kept.
-        gate, share = PullGate(settings.pull, frames), 0.0
+        gate = EitherGate(LatentGate(settings.threshold, frames, candidates), pull, candidates)
     return DetourDenoiser, {
-        "prompt_share": share,
+        "prompt_share": settings.prompt_share,
         "gate": gate,
         "ways": candidates.ways,
         "encode_captions": trajectory.encode_captions,

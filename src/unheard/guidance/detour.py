@@ -1,7 +1,7 @@
 """Where the sound on its way is a training recording, its caption is left for a neighbouring one.
 
 Whether it is one, a gate says (`unheard.guidance.gates`): by the latents of training recordings, or where
-none are at hand by the pull of the prompt. No decoding, no embedder and no gradient is in the loop. A
+they are not at hand by the pull of the prompt. No decoding, no embedder and no gradient is in the loop. A
 prediction that is a recording shows in the first step already, in full noise. Where the gate opens, the
 sample goes on under the caption nearest to its prompt that the training set has but once, blended with the
 prompt's conditioning: with the largest share of it, in tenths, that shuts the gate. Where none does, the next
@@ -38,7 +38,8 @@ class DetourDenoiser:
         denoise: `denoise(x, sigma, conditioning) -> denoised`.
         conditional, unconditional: conditionings of the prompts and of no prompt, one entry a sample.
         guidance_scale: of classifier-free guidance.
-        prompt_share: largest share of the prompt, in tenths, 0 to 0.9.
+        prompt_share: largest share of the prompt, in tenths, 0 to 0.9; nothing is kept of it where the gate
+            cannot tell what a blend copies.
         gate: what tells that a sample is a recording.
         ways: a sample to the positions of the items whose captions are tried, in this order; asked of samples
             for which the gate opens.
@@ -70,9 +71,8 @@ class DetourDenoiser:
         self._unconditional = unconditional
         self._prompt: list[Any] = [conditional.select([sample]) for sample in range(len(conditional))]
         self._caption = list(self._prompt)
-        self._searches = [
-            search(partial(ways, sample), round(10 * prompt_share)) for sample in range(len(conditional))
-        ]
+        self._ways, self._most = ways, round(10 * prompt_share)
+        self._searches: dict[int, Generator[Way | None, bool | None]] = {}
         self._way: list[Way | None] = [None] * len(conditional)
 
     @torch.no_grad()
@@ -86,14 +86,14 @@ class DetourDenoiser:
             self.gate.ask(sample, conditional[sample], unconditional[sample], float(sigma[sample]))
             for sample in range(len(x))
         ]
-        open_for = [sample for sample, (value, _) in enumerate(asked) if value > self.gate.threshold]
+        open_for = [sample for sample, answer in enumerate(asked) if answer.open]
         self._leave(open_for, x, sigma, unconditional, conditional)
         self.trace.append(
             Step(
                 sigma=float(sigma[0]),
-                similarity=[value for value, _ in asked],
-                threshold=[self.gate.threshold] * len(x),
-                neighbour=[position for _, position in asked],
+                similarity=[answer.value for answer in asked],
+                threshold=[answer.threshold for answer in asked],
+                neighbour=[answer.position for answer in asked],
                 acted=[way is not None for way in self._way],
                 way=[None if way is None else way[0] for way in self._way],
                 share=[None if way is None else way[1] for way in self._way],
@@ -105,6 +105,10 @@ class DetourDenoiser:
         self, open_for: list[int], x: Tensor, sigma: Tensor, unconditional: Tensor, conditional: Tensor
     ) -> None:
         """Put samples on other ways, and their predictions in the place of the conditional ones."""
+        for sample in open_for:
+            if sample not in self._searches:
+                most = self._most if self.gate.sees_blends(sample) else 0
+                self._searches[sample] = search(partial(self._ways, sample), most)
         left: set[int] = set()
         answers: dict[int, bool | None] = dict.fromkeys(open_for)
         while tries := {
@@ -124,8 +128,8 @@ class DetourDenoiser:
             predictions = self.denoise(x[turning], sigma[turning], together)
             answers = {}
             for sample, prediction in zip(turning, predictions, strict=True):
-                value, _ = self.gate.ask(sample, prediction, unconditional[sample], float(sigma[sample]))
-                answers[sample] = value > self.gate.threshold
+                answer = self.gate.ask(sample, prediction, unconditional[sample], float(sigma[sample]))
+                answers[sample] = answer.open
                 if not answers[sample]:
                     left.add(sample)
                 elif sample in left:

@@ -1,13 +1,13 @@
 """What tells a detour that the sound on its way is a training recording.
 
 `LatentGate` where the recordings are at hand: the prediction's latents against theirs. `PullGate` where they
-are not: how far the prompt pulls the prediction in high noise.
+are not: how far the prompt pulls the prediction in high noise. `EitherGate` where some are and some are not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -21,18 +21,30 @@ COMMON_AT_MOST = 0.3
 HIGH_NOISE = 10.0
 """Noise level sigma, in units of the latents' spread, down to which the prompt's pull tells anything."""
 
-Asked = tuple[float, int | None]
-"""How strongly a prediction is a recording, and the recording's position in the index, if one is known."""
-
-
 Found = tuple[list[int], list[Tensor]]
 """Training recordings: their positions in the index, and their latents, each [channels, its frames]."""
 
 
-class Gate(Protocol):
-    """Asked about each sample in each step; open above the threshold."""
+class Answer(NamedTuple):
+    """What a gate says of a prediction.
 
+    Attributes:
+        value: how strongly it is a recording.
+        threshold: above which the gate is open.
+        position: of that recording in the index, if one is known.
+    """
+
+    value: float
     threshold: float
+    position: int | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.value > self.threshold
+
+
+class Gate(Protocol):
+    """Asked about each sample in each step."""
 
     def begin(self, conditional: Tensor) -> None:
         """Told the first predictions of all samples [batch, channels, frames], once."""
@@ -40,8 +52,12 @@ class Gate(Protocol):
     def watch(self, sample: int, position: int) -> None:
         """Told the item under whose caption a sample may go on: its recording is not to be copied either."""
 
-    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Asked:
+    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
         """About a sample's predictions [channels, frames] at a noise level."""
+        ...
+
+    def sees_blends(self, sample: int) -> bool:
+        """Whether it can tell of a sample that a blend of its prompt with another caption copies no more."""
         ...
 
 
@@ -64,6 +80,11 @@ class Neighbourhood(Protocol):
         """Those of these items whose recordings are at hand."""
         ...
 
+    @property
+    def complete(self) -> bool:
+        """Whether no item lacked its recording, of all there are and all that were read so far."""
+        ...
+
 
 class LatentGate:
     """How much more a prediction correlates with one recording than with recordings of its kind.
@@ -79,8 +100,7 @@ class LatentGate:
     """
 
     def __init__(self, threshold: float, frames: int, nearby: Neighbourhood) -> None:
-        self.threshold = threshold
-        self._frames, self._nearby = frames, nearby
+        self._threshold, self._frames, self._nearby = threshold, frames, nearby
         self._candidates: list[Found] = []
         self._recordings: list[Recordings] = []
 
@@ -98,7 +118,7 @@ class LatentGate:
         if not latents:
             return False
         values = Recordings(latents, self._frames).correlations(conditional[sample, :, : self._frames])
-        return bool((values > self.threshold + COMMON_AT_MOST).any())
+        return bool((values > self._threshold + COMMON_AT_MOST).any())
 
     def watch(self, sample: int, position: int) -> None:
         positions, latents = self._candidates[sample]
@@ -107,13 +127,16 @@ class LatentGate:
             self._candidates[sample] = [*positions, *own], [*latents, *recordings]
             self._recordings[sample] = Recordings(self._candidates[sample][1], self._frames)
 
-    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Asked:
+    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
         positions, _ = self._candidates[sample]
         if not positions:
-            return 0.0, None
+            return Answer(0.0, self._threshold)
         values = self._recordings[sample].correlations(conditional[:, : self._frames])
         best = int(values.argmax())
-        return float(excess(values)), positions[best]
+        return Answer(float(excess(values)), self._threshold, positions[best])
+
+    def sees_blends(self, sample: int) -> bool:
+        return True
 
 
 class PullGate:
@@ -121,7 +144,8 @@ class PullGate:
 
     The magnitude of `D_c - D_u` (Wen et al., ICLR 2024; `unheard.guidance.prompt_adjustment.magnitude`): in
     full noise a prediction is a mean over what the prompt may sound like, and only a prompt that stands for
-    one recording pulls as far as that recording itself. It needs no training set, and cannot name a copy.
+    one recording pulls as far as that recording itself. It needs no training set, and cannot name a copy. A
+    blend pulls less than its prompt long before it stops copying (docs/log.md).
 
     Args:
         threshold: magnitude above which the gate is open, in units of the latents.
@@ -129,8 +153,7 @@ class PullGate:
     """
 
     def __init__(self, threshold: float, frames: int) -> None:
-        self.threshold = threshold
-        self._frames = frames
+        self._threshold, self._frames = threshold, frames
 
     def begin(self, conditional: Tensor) -> None:
         pass
@@ -138,13 +161,49 @@ class PullGate:
     def watch(self, sample: int, position: int) -> None:
         pass
 
-    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Asked:
+    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
         if sigma < HIGH_NOISE:
-            return 0.0, None
+            return Answer(0.0, self._threshold)
         with_prompt, without = (
             each[None, :, : self._frames].float() for each in (conditional, unconditional)
         )
-        return float(magnitude(with_prompt, without)), None
+        return Answer(float(magnitude(with_prompt, without)), self._threshold)
+
+    def sees_blends(self, sample: int) -> bool:
+        return False
+
+
+class EitherGate:
+    """The latents of the recordings that are at hand and, where some are not, the pull of the prompt as well.
+
+    Once the latents have opened for a sample, what it would copy is at hand, and they alone are asked.
+
+    Args:
+        latents, pull: the two gates.
+        nearby: says whether some recordings are not at hand.
+    """
+
+    def __init__(self, latents: LatentGate, pull: PullGate, nearby: Neighbourhood) -> None:
+        self._latents, self._pull, self._nearby = latents, pull, nearby
+        self._named: set[int] = set()
+
+    def begin(self, conditional: Tensor) -> None:
+        self._latents.begin(conditional)
+
+    def watch(self, sample: int, position: int) -> None:
+        self._latents.watch(sample, position)
+
+    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
+        answer = self._latents.ask(sample, conditional, unconditional, sigma)
+        if answer.open:
+            self._named.add(sample)
+        elif not self._nearby.complete and sample not in self._named:
+            pull = self._pull.ask(sample, conditional, unconditional, sigma)
+            return pull if pull.open else answer
+        return answer
+
+    def sees_blends(self, sample: int) -> bool:
+        return sample in self._named
 
 
 class Recordings:
