@@ -1,6 +1,6 @@
 """Makes the bundled model from nothing: `python -m lab --size cpu`.
 
-    corpus       2,800 sounds from a sound font, with captions       lab/corpus.py
+    corpus       2,860 sounds from a sound font, with captions       lab/corpus.py
     autoencoder  waveforms to latents and back                       lab/train_vae.py
     latents      the corpus as latents, and how it sounds decoded    lab/latents.py
     guide        the CLAP that the guidance listens with             lab/train_clap.py

@@ -28,7 +28,7 @@ class Match:
         caption: what the catalogue says of it.
         verdict: what this match alone would make of the sound.
         score: strength of the evidence, 0 or more; higher is stronger. Read it through the two rates below.
-        false_alarm_rate: share of comparisons of unrelated sounds that reach this score.
+        false_alarm_rate: share of comparisons with a relative that is no copy that reach this score.
         expected_false_alarms: how many references of this catalogue would reach it by chance.
         start, end: the matched part of the audited sound, in seconds.
         reference_start, reference_end: the matched part of the reference, in seconds.
