@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unheard.evaluation import summary
+from unheard.evaluation import plots, summary
 from unheard.evaluation.metrics.frechet import frechet_audio_distance
 from unheard.evaluation.metrics.kernel import kernel_audio_distance
 from unheard.evaluation.run import SCHEMA, pa
+from unheard.replication import wilson
 
 BASELINES = {"plain": "plain", "guided": "plain"}
 Key = tuple[str, str, str]
@@ -162,3 +163,31 @@ def test_the_page_and_the_table_say_how_many_sounds_there_are(tmp_path: Path) ->
     assert {(row["setting"], row["made"], row["failed"], row["not_judged"]) for row in stored} == {
         ("plain", "3", "0", "2"), ("guided", "2", "1", "0"),
     }  # fmt: skip
+
+
+def test_no_copy_is_no_certainty_on_the_page(tmp_path: Path) -> None:
+    rows = table(
+        *(sound(name, prompt, seed, replicated=name == "plain" and prompt == "loud" and seed < 2)
+          for name in BASELINES for prompt in ("loud", "soft") for seed in range(5)),
+        *(sound("plain", "soft", seed, replicated=None, verdict="not judged") for seed in range(5, 9)),
+    )  # fmt: skip
+    entries = summary.summarise(rows, BASELINES, metrics=("replicated", "replicated_target"))
+    page = summary.write(entries, rows, BASELINES, {}, tmp_path)
+    low, high = wilson(2, 10)
+    assert f"| plain | 14 | 0 | 4 | 0.200 ({low:.3f} to {high:.3f}), 2 of 10 | not measured |" in page
+    assert "| guided | 10 | 0 | 0 | 0.000 (0.000 to 0.278), 0 of 10 | not measured |" in page
+    assert "95 % Wilson interval: of these prompts under other seeds" in page
+    summary_of = summary.summarise(rows, BASELINES, metrics=("clap_score",))
+    assert "Wilson" not in summary.write(summary_of, rows, BASELINES, {}, tmp_path)
+
+
+def test_the_trade_off_shows_wilsons_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pyplot = plots.pyplot()
+    pyplot.close("all")
+    monkeypatch.setattr(pyplot, "close", lambda which: None)
+    rows = table(*(sound("guided", "loud", seed) for seed in range(10)))
+    plots.draw(rows, summary.summarise(rows, {"guided": "guided"}), tmp_path)
+    axis = pyplot.figure(pyplot.get_fignums()[0]).axes[0]
+    (across,) = axis.collections  # one prompt has no interval of the CLAP score
+    low, high = across.get_segments()[0][:, 0]
+    assert (low, high) == pytest.approx(wilson(0, 10))

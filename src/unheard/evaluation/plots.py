@@ -69,16 +69,18 @@ def _style(number: int) -> dict[str, Any]:
 
 
 def _trade_off(axis: Axes, summary: list[dict[str, Any]], styles: dict[str, dict[str, Any]]) -> None:
+    """The share of copies with Wilson's interval, the mean CLAP score with its interval over prompts."""
     whole = {(entry["setting"], entry["metric"]): entry for entry in summary if entry["group"] == "all"}
     for name, style in styles.items():
-        x, y = (whole.get((name, metric)) for metric in ("replicated", "clap_score"))
-        if x is None or y is None or x["value"] is None or y["value"] is None:
+        replicated, adherence = (whole.get((name, metric)) for metric in ("replicated", "clap_score"))
+        if not replicated or not adherence or not replicated["sounds"] or adherence["value"] is None:
             continue
-        for entry, line in ((x, axis.hlines), (y, axis.vlines)):
-            if entry["low"] is not None:
-                across = y if entry is x else x
-                line(across["value"], entry["low"], entry["high"], color=style["color"], lw=1, alpha=0.6)
-        axis.plot(x["value"], y["value"], linestyle="none", label=name, **style)
+        x, y = replicated["copies"] / replicated["sounds"], adherence["value"]
+        thin = {"color": style["color"], "lw": 1, "alpha": 0.6}
+        axis.hlines(y, replicated["wilson_low"], replicated["wilson_high"], **thin)
+        if adherence["low"] is not None:
+            axis.vlines(x, adherence["low"], adherence["high"], **thin)
+        axis.plot(x, y, linestyle="none", label=name, **style)
     label_trade_off(axis)
 
 

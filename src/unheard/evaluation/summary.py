@@ -225,6 +225,11 @@ def _page(
 ) -> str:
     metrics = list(dict.fromkeys(entry["metric"] for entry in entries))
     lines = ["# Summary", "", "Means over prompts (95 % bootstrap interval over prompts)."]
+    if any("copies" in entry for entry in entries):
+        lines += [
+            "`replicated` and `replicated_target` are shares of all sounds judged (95 % Wilson interval: "
+            "of these prompts under other seeds)."
+        ]
     to = ", ".join(f"`{name}`" for name in dict.fromkeys(baselines.values()))
     lines += [f"Differences in summary.csv are paired by prompt and seed, to {to}."]
     for group in dict.fromkeys(entry["group"] for entry in entries):
@@ -253,9 +258,9 @@ def _cell(entry: dict[str, Any]) -> str:
         return "not measured"
     if entry["metric"] == "peak_memory":
         return f"{entry['value'] / MEGABYTE:,.0f} MB"
-    text = f"{entry['value']:.3f}"
-    if entry["low"] is not None:
-        text += f" ({entry['low']:.3f} to {entry['high']:.3f})"
     if "copies" in entry:
-        text += f", {entry['copies']} of {entry['sounds']}"
-    return text
+        share = entry["copies"] / entry["sounds"]
+        interval = f"{entry['wilson_low']:.3f} to {entry['wilson_high']:.3f}"
+        return f"{share:.3f} ({interval}), {entry['copies']} of {entry['sounds']}"
+    text = f"{entry['value']:.3f}"
+    return text if entry["low"] is None else f"{text} ({entry['low']:.3f} to {entry['high']:.3f})"
