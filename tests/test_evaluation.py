@@ -128,6 +128,24 @@ def test_an_experiment_resumes_and_is_made_again(file: Path, monkeypatch: pytest
     assert "sampling.num_inference_steps was 7, is 2" in told.output
 
 
+def test_an_audit_that_is_not_whole_says_so(file: Path) -> None:
+    for name in ("silent a", "silent b", "silent c"):
+        soundfile.write(file.parent / "references" / f"{name}.wav", np.zeros(24_000), 16_000)
+    (file.parent / "references" / "broken.wav").write_bytes(b"RIFF")
+    file.write_text(file.read_text().replace("count = 2", "count = 1"))
+    out = file.parent / "out"
+    said = CliRunner().invoke(main, ["evaluate", str(file), "--out", str(out)])
+    (warning,) = [line for line in said.output.splitlines() if line.startswith("unheard: warning")]
+    assert "references: 4 of 6 reference(s) left out" in warning
+    assert "broken.wav (cannot read" in warning
+    assert "silent b.wav (" in warning
+    assert "silent c" not in warning
+    assert "and 1 more" in warning
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert [*manifest["references"].values()] == [{"used": 2, "left_out": 4}]
+    assert "are audited against 2 references, 4 more left out." in (out / "summary.md").read_text()
+
+
 def test_only_results_are_made_again(tmp_path: Path) -> None:
     told = CliRunner().invoke(main, ["evaluate", "--again", str(tmp_path), "3"])
     assert told.exit_code == 2

@@ -154,7 +154,7 @@ def test_the_page_and_the_table_say_how_many_sounds_there_are(tmp_path: Path) ->
         failed("guided", "loud", 2),
     )
     entries = summary.summarise(rows, BASELINES, metrics=("replicated", "clap_score"))
-    page = summary.write(entries, rows, BASELINES, {}, tmp_path)
+    page = summary.write(entries, rows, BASELINES, {}, {}, tmp_path)
     assert "| setting | made | failed | not judged | replicated | clap_score |" in page
     assert "| plain | 3 | 0 | 2 | " in page
     assert "| guided | 2 | 1 | 0 | " in page
@@ -172,13 +172,13 @@ def test_no_copy_is_no_certainty_on_the_page(tmp_path: Path) -> None:
         *(sound("plain", "soft", seed, replicated=None, verdict="not judged") for seed in range(5, 9)),
     )  # fmt: skip
     entries = summary.summarise(rows, BASELINES, metrics=("replicated", "replicated_target"))
-    page = summary.write(entries, rows, BASELINES, {}, tmp_path)
+    page = summary.write(entries, rows, BASELINES, {}, {}, tmp_path)
     low, high = wilson(2, 10)
     assert f"| plain | 14 | 0 | 4 | 0.200 ({low:.3f} to {high:.3f}), 2 of 10 | not measured |" in page
     assert "| guided | 10 | 0 | 0 | 0.000 (0.000 to 0.278), 0 of 10 | not measured |" in page
     assert "95 % Wilson interval: of these prompts under other seeds" in page
     summary_of = summary.summarise(rows, BASELINES, metrics=("clap_score",))
-    assert "Wilson" not in summary.write(summary_of, rows, BASELINES, {}, tmp_path)
+    assert "Wilson" not in summary.write(summary_of, rows, BASELINES, {}, {}, tmp_path)
 
 
 def test_the_trade_off_shows_wilsons_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,8 @@ def evaluate(
         results = run.evaluate(asked, Path(out), Counting(), on_ray)
     table = results.table
     entries = summary.summarise(table, asked.baselines, results.held_out, asked.metrics)
-    click.echo(summary.write(entries, table, asked.baselines, asked.refused, Path(out)), nl=False)
+    page = summary.write(entries, table, asked.baselines, asked.refused, results.references, Path(out))
+    click.echo(page, nl=False)
     try:
         from unheard.evaluation import plots
 

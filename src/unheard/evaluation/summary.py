@@ -186,15 +186,25 @@ def write(
     table: pa.Table,
     baselines: Mapping[str, str],
     refused: dict[str, str],
+    references: Mapping[str, Mapping[str, int]],
     out: Path,
 ) -> str:
-    """Write what `summarise` found as `summary.csv` and `summary.md`; gives back the latter."""
+    """Write what `summarise` found as `summary.csv` and `summary.md`; gives back the latter.
+
+    Args:
+        entries: of `summarise`.
+        table, baselines: what they were made of.
+        refused: prompts that cannot be generated, with the reason.
+        references: how many the audit used, and left out, by model; see `run.Bench.references`.
+        out: the folder of results.
+    """
     text = io.StringIO(newline="")
     columns = list(dict.fromkeys(key for entry in entries for key in entry))
     writer = csv.DictWriter(text, columns)
     writer.writeheader()
     writer.writerows(entries)
-    page = _page(entries, baselines, [row for row in table.to_pylist() if row["error"] is not None], refused)
+    failed = [row for row in table.to_pylist() if row["error"] is not None]
+    page = _page(entries, baselines, failed, refused, references)
     for name, content in (("summary.csv", text.getvalue()), ("summary.md", page)):
         write_whole(out / name, content.encode())
     return page
@@ -222,6 +232,7 @@ def _page(
     baselines: Mapping[str, str],
     failed: Rows,
     refused: dict[str, str],
+    references: Mapping[str, Mapping[str, int]],
 ) -> str:
     metrics = list(dict.fromkeys(entry["metric"] for entry in entries))
     lines = ["# Summary", "", "Means over prompts (95 % bootstrap interval over prompts)."]
@@ -232,6 +243,11 @@ def _page(
         ]
     to = ", ".join(f"`{name}`" for name in dict.fromkeys(baselines.values()))
     lines += [f"Differences in summary.csv are paired by prompt and seed, to {to}."]
+    for model, count in references.items():
+        left_out = f", {count['left_out']:,} more left out" if count["left_out"] else ""
+        lines += [
+            f"Sounds of `{Path(model).name}` are audited against {count['used']:,} references{left_out}."
+        ]
     for group in dict.fromkeys(entry["group"] for entry in entries):
         lines += [
             "",
