@@ -24,7 +24,7 @@ from tiny_world import build_tiny_clap
 from lab.split import FIRST_SEED, split
 from unheard.cli import main
 from unheard.errors import InputError, ModelError
-from unheard.evaluation import generating, held_out, judging, remaking, run, summary
+from unheard.evaluation import generating, held_out, judging, remaking, run, summary, tuning
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.hearing import hear
 from unheard.evaluation.metrics import memory
@@ -463,6 +463,36 @@ def test_tuning_passes_over_settings_that_make_no_sound_but_not_over_all(
     assert second.exit_code == 2
     assert "5 settings in a row" in second.output
     assert len(list(csv.DictReader((file.parent / "out" / "trials.csv").open()))) == 1
+
+
+def test_tuning_passes_over_a_trial_of_which_more_than_a_tenth_is_missing(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optuna")
+    text = file.read_text()
+    file.write_text(
+        text[: text.index("[settings.none]")]
+        + "[search.plain]\nguidance = {kind = 'none'}\nguidance_scale = {low = 1.0, high = 4.0}\n"
+        "[[prompts]]\nlist = ['A bright bell']\n"
+    )
+    fails = {"error": "not finite", "replicated": None, "clap_score": None, "seconds": None}
+    unheard_of = {"verdict": "not judged", "replicated": None}
+    trials = iter([[fails, fails], [fails, unheard_of], [unheard_of, unheard_of], [unheard_of], []])
+
+    def make(bench: run.Bench, names: list[str], *where: Any) -> run.pa.Table:
+        row = {"setting": names[0], "group": "listed", "prompt": "A bright bell", "replicated": True,
+               "clap_score": 0.5, "seconds": 1.0}  # fmt: skip
+        lacking = next(trials)
+        rows = [row | {"seed": seed} for seed in range(10)]
+        rows = [row | lack for row, lack in zip(rows, lacking, strict=False)] + rows[len(lacking) :]
+        return run.pa.Table.from_pylist(rows, schema=run.SCHEMA)
+
+    monkeypatch.setattr(tuning, "make", make)
+    with pytest.warns(UserWarning, match="passed over: 2 of 10 sounds") as warned:
+        tried = tuning.tune(Experiment.read(file), 2, file.parent / "out")
+    assert len([each for each in warned if "passed over" in str(each.message)]) == 3
+    assert [each.missing for each in tried] == [1, 0]
+    assert [each.number for each in tried] == [3, 4]
 
 
 @pytest.mark.parametrize(
