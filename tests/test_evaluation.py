@@ -307,6 +307,7 @@ def test_sets_are_compared_with_sounds_held_out(file: Path) -> None:
     results = run.evaluate(Experiment.read(file), file.parent / "out")
     assert results.held_out is not None
     assert len(results.held_out) == 3
+    assert results.heard == {"c1": "cosine to the nearest training item"}
     entries = {
         (each["setting"], each["group"], each["metric"]): each
         for each in summary.summarise(results.table, {"none": "none", "c1": "none"}, results.held_out)

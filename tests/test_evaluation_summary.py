@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -181,13 +182,34 @@ def test_no_copy_is_no_certainty_on_the_page(tmp_path: Path) -> None:
     assert "Wilson" not in summary.write(summary_of, rows, BASELINES, {}, {}, tmp_path)
 
 
-def test_the_trade_off_shows_wilsons_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[Any]]]:
+    """The figures that were drawn, kept open until the end."""
     pyplot = plots.pyplot()
-    pyplot.close("all")
+    close = pyplot.close
+    close("all")
     monkeypatch.setattr(pyplot, "close", lambda which: None)
+    yield lambda: [pyplot.figure(number) for number in pyplot.get_fignums()]
+    close("all")
+
+
+def test_the_trade_off_shows_wilsons_interval(tmp_path: Path, drawn: Callable[[], list[Any]]) -> None:
     rows = table(*(sound("guided", "loud", seed) for seed in range(10)))
-    plots.draw(rows, summary.summarise(rows, {"guided": "guided"}), tmp_path)
-    axis = pyplot.figure(pyplot.get_fignums()[0]).axes[0]
-    (across,) = axis.collections  # one prompt has no interval of the CLAP score
+    plots.draw(rows, summary.summarise(rows, {"guided": "guided"}), {}, tmp_path)
+    trade_off, _ = drawn()  # and the distributions: no guidance hears anything
+    (across,) = trade_off.axes[0].collections  # one prompt has no interval of the CLAP score
     low, high = across.get_segments()[0][:, 0]
     assert (low, high) == pytest.approx(wilson(0, 10))
+    assert not (tmp_path / "trajectory.png").exists()
+
+
+def test_what_is_heard_has_a_panel_a_measure(tmp_path: Path, drawn: Callable[[], list[Any]]) -> None:
+    traces = {"near": [0.7, 0.9], "nearer": [0.8, 1.0], "pull": [30.0, 10.0], "deaf": [None, None]}
+    rows = table(*(sound(name, "loud", 1, trace_similarity=trace) for name, trace in traces.items()))
+    heard = {"near": "cosine", "nearer": "cosine", "pull": "magnitude"}
+    plots.draw(rows, summary.summarise(rows, dict.fromkeys(traces, "near")), heard, tmp_path)
+    panels = drawn()[2].axes
+    assert [panel.get_ylabel() for panel in panels] == ["cosine", "magnitude"]
+    shown = [{line.get_label(): [*line.get_ydata()] for line in panel.get_lines()} for panel in panels]
+    assert shown == [{name: traces[name] for name in ("near", "nearer")}, {"pull": traces["pull"]}]
+    assert (tmp_path / "trajectory.png").is_file()

@@ -71,7 +71,7 @@ def evaluate(
     try:
         from unheard.evaluation import plots
 
-        plots.draw(table, entries, Path(out))
+        plots.draw(table, entries, results.heard, Path(out))
     except InputError as error:
         click.echo(f"unheard: warning: {error}", err=True)
     failed = sum(error is not None for error in table["error"].to_pylist())

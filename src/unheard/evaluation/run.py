@@ -33,6 +33,7 @@ from unheard.evaluation.metrics import OF_SETS
 from unheard.files import write_whole
 from unheard.generate import load
 from unheard.models import fetch
+from unheard.settings import read_guidance
 
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("model", "setting", "prompt", "group")]
@@ -237,11 +238,14 @@ class Results:
         table: its rows.
         held_out: the held-out sounds as the judge hears them, [sounds, dimension]; None for none.
         references: see `Bench.references`.
+        heard: what the guidance of a setting hears at each step, which `trace_similarity` has, in words; of
+            those that hear something.
     """
 
     table: pa.Table
     held_out: np.ndarray | None
     references: dict[str, dict[str, int]]
+    heard: dict[str, str]
 
 
 def evaluate(
@@ -273,7 +277,7 @@ def evaluate(
     write_whole(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     table = make(bench, list(experiment.settings), folder, progress, engine)
     write_whole(out / "generations.parquet", _parquet(table))
-    return Results(table, unseen, bench.references())
+    return Results(table, unseen, bench.references(), _heard(table, folder))
 
 
 def make(
@@ -328,6 +332,19 @@ class _Count:
     def _say(self) -> None:
         if self._progress is not None:
             self._progress(self._doing, self._done, self._total)
+
+
+def _heard(table: pa.Table, folder: Folder) -> dict[str, str]:
+    """See `Results.heard`."""
+    found = {}
+    batches = dict(zip(table["setting"].to_pylist(), table["batch"].to_pylist(), strict=True))
+    for setting, batch in batches.items():
+        origin = folder.origin(batch)
+        guidance = None if origin["guidance"] is None else read_guidance(origin["guidance"])
+        what = None if guidance is None else guidance.hears(origin["recordings"] is not None)
+        if what is not None:
+            found[setting] = what
+    return found
 
 
 def _left_out(catalogue: Catalogue) -> str:
