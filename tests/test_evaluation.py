@@ -24,7 +24,7 @@ from tiny_world import build_tiny_clap
 from lab.split import FIRST_SEED, split
 from unheard.cli import main
 from unheard.errors import InputError, ModelError
-from unheard.evaluation import generating, held_out, judging, remaking, run, summary
+from unheard.evaluation import generating, held_out, judging, remaking, run, summary, tuning
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.hearing import hear
 from unheard.evaluation.metrics import memory
@@ -126,6 +126,24 @@ def test_an_experiment_resumes_and_is_made_again(file: Path, monkeypatch: pytest
     assert told.exit_code == 2
     assert "torch was 1.0, is " in told.output
     assert "sampling.num_inference_steps was 7, is 2" in told.output
+
+
+def test_an_audit_that_is_not_whole_says_so(file: Path) -> None:
+    for name in ("silent a", "silent b", "silent c"):
+        soundfile.write(file.parent / "references" / f"{name}.wav", np.zeros(24_000), 16_000)
+    (file.parent / "references" / "broken.wav").write_bytes(b"RIFF")
+    file.write_text(file.read_text().replace("count = 2", "count = 1"))
+    out = file.parent / "out"
+    said = CliRunner().invoke(main, ["evaluate", str(file), "--out", str(out)])
+    (warning,) = [line for line in said.output.splitlines() if line.startswith("unheard: warning")]
+    assert "references: 4 of 6 reference(s) left out" in warning
+    assert "broken.wav (cannot read" in warning
+    assert "silent b.wav (" in warning
+    assert "silent c" not in warning
+    assert "and 1 more" in warning
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert [*manifest["references"].values()] == [{"used": 2, "left_out": 4}]
+    assert "are audited against 2 references, 4 more left out." in (out / "summary.md").read_text()
 
 
 def test_only_results_are_made_again(tmp_path: Path) -> None:
@@ -289,6 +307,7 @@ def test_sets_are_compared_with_sounds_held_out(file: Path) -> None:
     results = run.evaluate(Experiment.read(file), file.parent / "out")
     assert results.held_out is not None
     assert len(results.held_out) == 3
+    assert results.heard == {"c1": "cosine to the nearest training item"}
     entries = {
         (each["setting"], each["group"], each["metric"]): each
         for each in summary.summarise(results.table, {"none": "none", "c1": "none"}, results.held_out)
@@ -445,6 +464,36 @@ def test_tuning_passes_over_settings_that_make_no_sound_but_not_over_all(
     assert second.exit_code == 2
     assert "5 settings in a row" in second.output
     assert len(list(csv.DictReader((file.parent / "out" / "trials.csv").open()))) == 1
+
+
+def test_tuning_passes_over_a_trial_of_which_more_than_a_tenth_is_missing(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optuna")
+    text = file.read_text()
+    file.write_text(
+        text[: text.index("[settings.none]")]
+        + "[search.plain]\nguidance = {kind = 'none'}\nguidance_scale = {low = 1.0, high = 4.0}\n"
+        "[[prompts]]\nlist = ['A bright bell']\n"
+    )
+    fails = {"error": "not finite", "replicated": None, "clap_score": None, "seconds": None}
+    unheard_of = {"verdict": "not judged", "replicated": None}
+    trials = iter([[fails, fails], [fails, unheard_of], [unheard_of, unheard_of], [unheard_of], []])
+
+    def make(bench: run.Bench, names: list[str], *where: Any) -> run.pa.Table:
+        row = {"setting": names[0], "group": "listed", "prompt": "A bright bell", "replicated": True,
+               "clap_score": 0.5, "seconds": 1.0}  # fmt: skip
+        lacking = next(trials)
+        rows = [row | {"seed": seed} for seed in range(10)]
+        rows = [row | lack for row, lack in zip(rows, lacking, strict=False)] + rows[len(lacking) :]
+        return run.pa.Table.from_pylist(rows, schema=run.SCHEMA)
+
+    monkeypatch.setattr(tuning, "make", make)
+    with pytest.warns(UserWarning, match="passed over: 2 of 10 sounds") as warned:
+        tried = tuning.tune(Experiment.read(file), 2, file.parent / "out")
+    assert len([each for each in warned if "passed over" in str(each.message)]) == 3
+    assert [each.missing for each in tried] == [1, 0]
+    assert [each.number for each in tried] == [3, 4]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.spatial.distance import cdist, pdist
+from scipy.spatial.distance import pdist
 
 from unheard.errors import InputError
 from unheard.evaluation import bootstrap
@@ -70,21 +70,43 @@ def test_kernel_distance_of_shifted_gaussians_is_the_closed_form_on_the_mean() -
     assert abs(np.mean(unmoved)) < 4 * stats.sem(unmoved)
 
 
-def test_kernel_distances_of_draws_are_those_of_the_sounds_drawn() -> None:
-    sounds, reference, groups = normal(0, 7, 4), normal(1, 9, 4), np.array([0, 0, 1, 2, 2, 2, 3])
-    drawn = np.array([[1, 1, 1, 1], [0, 1, 1, 2], [2, 0, 2, 0], [0, 0, 0, 1]])
+def test_kernel_distances_of_draws_are_those_of_the_copies_drawn() -> None:
+    sounds, reference, groups = normal(0, 9, 4), normal(1, 9, 4), np.array([0, 0, 1, 1, 1, 2, 2, 2, 3])
+    drawn = np.array([[1, 1, 1, 1], [0, 1, 1, 2], [2, 0, 2, 0], [0, 3, 1, 0], [0, 4, 0, 0], [0, 0, 0, 4]])
     found = kernel_audio_distances(sounds, reference, groups, drawn)
     assert found[0] == pytest.approx(kernel_audio_distance(sounds, reference))
     width = median_distance(reference)
-    for number in (1, 2):
-        taken = [s for s, group in enumerate(groups) for _ in range(drawn[number, group])]
-        kernel = np.exp(-(cdist(sounds[taken], sounds[taken]) ** 2) / (2 * width**2))
-        own = np.mean([kernel[a, b] for a in range(len(taken)) for b in range(len(taken))
-                       if taken[a] != taken[b]])  # fmt: skip
-        known = np.exp(-(pdist(reference) ** 2) / (2 * width**2)).mean()
-        between = np.exp(-(cdist(sounds[taken], reference) ** 2) / (2 * width**2)).mean()
-        assert found[number] == pytest.approx(100 * (own + known - 2 * between))
-    assert np.isnan(found[3])
+
+    def mean_kernel(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
+        return float(np.mean([np.exp(-((a - b) @ (a - b)) / (2 * width**2)) for a, b in pairs]))
+
+    known = mean_kernel([(a, b) for i, a in enumerate(reference) for j, b in enumerate(reference) if i != j])
+    for draw, distance in list(zip(drawn, found, strict=True))[1:5]:
+        there = [(group, copy, sound) for sound, group in enumerate(groups) for copy in range(draw[group])]
+        own = [
+            (sounds[sound], sounds[other])
+            for group, copy, sound in there
+            for others_group, others_copy, other in there
+            if group != others_group or (copy == others_copy and sound != other)
+        ]
+        between = mean_kernel([(sounds[sound], each) for _, _, sound in there for each in reference])
+        assert distance == pytest.approx(100 * (mean_kernel(own) + known - 2 * between))
+    assert np.isnan(found[5])
+
+
+def test_kernel_distances_of_draws_lie_around_the_value_though_seeds_of_a_prompt_are_alike() -> None:
+    groups, drawn = np.repeat(np.arange(12), 8), bootstrap.draws(12, count=1000)
+    reference = normal(99, 60, 6) * np.sqrt(2)
+    for world in range(10):
+        sounds = 1.3 * normal(2 * world, 12, 6)[groups] + 0.5 * normal(2 * world + 1, 96, 6)
+        value = kernel_audio_distance(sounds, reference)
+        found = kernel_audio_distances(sounds, reference, groups, drawn)
+        # What is left of bias is that pairs within a prompt weigh n / (n - 1) for n prompts.
+        assert abs(found.mean() - value) < 0.25 * found.std()
+        interval = bootstrap.around(value, found, 12)
+        assert interval.low is not None
+        assert interval.high is not None
+        assert interval.low < value < interval.high
 
 
 @settings(max_examples=20, deadline=None)

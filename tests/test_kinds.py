@@ -38,7 +38,10 @@ def test_a_kind_from_its_name_to_a_sound(kind: str, world: tuple[unheard.Model, 
     prompts, options = list(CAPTIONS[:2]), {"seed": [3, 4], "guidance": guidance, "references": recordings}
     together = model.generate(prompts, **options)
     for position, prompt in enumerate(prompts):
-        assert len(together[position].trace) == model.defaults.sampling.num_inference_steps
+        trace = together[position].trace
+        assert len(trace) == model.defaults.sampling.num_inference_steps
+        heard = [step.similarity is not None for step in trace]
+        assert heard == [guidance.hears(recordings=True) is not None] * len(trace)
         alone = model.generate(prompt, **{**options, "seed": 3 + position})[0]
         torch.testing.assert_close(alone.waveform, together[position].waveform, atol=1e-4, rtol=1e-3)
 

@@ -66,11 +66,12 @@ def evaluate(
         results = run.evaluate(asked, Path(out), Counting(), on_ray)
     table = results.table
     entries = summary.summarise(table, asked.baselines, results.held_out, asked.metrics)
-    click.echo(summary.write(entries, table, asked.baselines, asked.refused, Path(out)), nl=False)
+    page = summary.write(entries, table, asked.baselines, asked.refused, results.references, Path(out))
+    click.echo(page, nl=False)
     try:
         from unheard.evaluation import plots
 
-        plots.draw(table, entries, Path(out))
+        plots.draw(table, entries, results.heard, Path(out))
     except InputError as error:
         click.echo(f"unheard: warning: {error}", err=True)
     failed = sum(error is not None for error in table["error"].to_pylist())

@@ -24,7 +24,9 @@ def write(tried: list[Tried], defaults: Defaults, out: Path) -> list[Path]:
     """
     text = io.StringIO(newline="")
     rows = [
-        {"trial": each.number, "front": each.best, **each.values, **_flat(each.setting)} for each in tried
+        {"trial": each.number, "front": each.best, **each.values, "missing": each.missing}
+        | _flat(each.setting)
+        for each in tried
     ]
     writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)))
     writer.writeheader()

@@ -1,7 +1,8 @@
-"""The pictures of an experiment: replication against adherence, distributions, similarity by step."""
+"""The pictures of an experiment: replication against adherence, distributions, what the guidance hears."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -34,8 +35,15 @@ def pyplot() -> ModuleType:
     return plt
 
 
-def draw(table: pa.Table, summary: list[dict[str, Any]], out: Path) -> None:
+def draw(table: pa.Table, summary: list[dict[str, Any]], heard: Mapping[str, str], out: Path) -> None:
     """Write `trade-off.png`, `distributions.png` and `trajectory.png`; what was not measured is left out.
+
+    Args:
+        table: the rows of an experiment.
+        summary: of `unheard.evaluation.summary.summarise`.
+        heard: what the guidance of a setting hears, see `run.Results`; each has its own panel, and where no
+            setting hears anything there is no `trajectory.png`.
+        out: the folder of results.
 
     Raises:
         InputError: matplotlib is not installed.
@@ -47,7 +55,7 @@ def draw(table: pa.Table, summary: list[dict[str, Any]], out: Path) -> None:
 
     figure, axis = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
     _trade_off(axis, summary, styles)
-    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    _legend(axis)
     figure.savefig(out / "trade-off.png", dpi=150)
 
     height = 1.2 + 0.35 * len(settings)
@@ -56,11 +64,26 @@ def draw(table: pa.Table, summary: list[dict[str, Any]], out: Path) -> None:
         _distribution(axis, rows, metric, settings)
     figure.savefig(out / "distributions.png", dpi=150)
 
-    figure, axis = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
-    _trajectory(axis, rows, styles)
-    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
-    figure.savefig(out / "trajectory.png", dpi=150)
+    if measures := list(dict.fromkeys(heard.values())):
+        size = (7.5, 1 + 3 * len(measures))
+        figure, panels = plt.subplots(
+            len(measures), figsize=size, layout="constrained", sharex=True, squeeze=False
+        )
+        for axis, measure in zip(panels[:, 0], measures, strict=True):
+            own = {name: style for name, style in styles.items() if heard.get(name) == measure}
+            _trajectory(axis, rows, own)
+            axis.set_ylabel(measure)
+            _legend(axis)
+        panels[0, 0].set_title("what the guidance hears, mean over sounds", fontsize=10)
+        panels[-1, 0].set_xlabel("step")
+        figure.savefig(out / "trajectory.png", dpi=150)
     plt.close("all")
+
+
+def _legend(axis: Axes) -> None:
+    """At the side, if there is anything to tell apart."""
+    if axis.get_legend_handles_labels()[1]:
+        axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
 
 
 def _style(number: int) -> dict[str, Any]:
@@ -69,16 +92,18 @@ def _style(number: int) -> dict[str, Any]:
 
 
 def _trade_off(axis: Axes, summary: list[dict[str, Any]], styles: dict[str, dict[str, Any]]) -> None:
+    """The share of copies with Wilson's interval, the mean CLAP score with its interval over prompts."""
     whole = {(entry["setting"], entry["metric"]): entry for entry in summary if entry["group"] == "all"}
     for name, style in styles.items():
-        x, y = (whole.get((name, metric)) for metric in ("replicated", "clap_score"))
-        if x is None or y is None or x["value"] is None or y["value"] is None:
+        replicated, adherence = (whole.get((name, metric)) for metric in ("replicated", "clap_score"))
+        if not replicated or not adherence or not replicated["sounds"] or adherence["value"] is None:
             continue
-        for entry, line in ((x, axis.hlines), (y, axis.vlines)):
-            if entry["low"] is not None:
-                across = y if entry is x else x
-                line(across["value"], entry["low"], entry["high"], color=style["color"], lw=1, alpha=0.6)
-        axis.plot(x["value"], y["value"], linestyle="none", label=name, **style)
+        x, y = replicated["copies"] / replicated["sounds"], adherence["value"]
+        thin = {"color": style["color"], "lw": 1, "alpha": 0.6}
+        axis.hlines(y, replicated["wilson_low"], replicated["wilson_high"], **thin)
+        if adherence["low"] is not None:
+            axis.vlines(x, adherence["low"], adherence["high"], **thin)
+        axis.plot(x, y, linestyle="none", label=name, **style)
     label_trade_off(axis)
 
 
@@ -102,11 +127,10 @@ def _distribution(axis: Axes, rows: list[dict[str, Any]], metric: str, settings:
 
 
 def _trajectory(axis: Axes, rows: list[dict[str, Any]], styles: dict[str, dict[str, Any]]) -> None:
-    """Means over sounds; a guidance that compares nothing has none."""
+    """Means over sounds of what was heard at each step."""
     for name, style in styles.items():
         traces = [row["trace_similarity"] for row in rows if row["setting"] == name]
         heard = [trace for trace in traces if trace and None not in trace]
         if heard and len({len(trace) for trace in heard}) == 1:
             steps = np.arange(1, len(heard[0]) + 1)
             axis.plot(steps, np.mean(heard, axis=0), label=name, markersize=3, **style)
-    axis.set(xlabel="step", ylabel="similarity that the guidance is told, mean")

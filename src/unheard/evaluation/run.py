@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unheard import provenance
+from unheard.auditing.catalogue import Catalogue
 from unheard.embedders import load_embedder
 from unheard.errors import InputError
 from unheard.evaluation import generating, held_out, judging
@@ -30,6 +33,7 @@ from unheard.evaluation.metrics import OF_SETS
 from unheard.files import write_whole
 from unheard.generate import load
 from unheard.models import fetch
+from unheard.settings import read_guidance
 
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("model", "setting", "prompt", "group")]
@@ -47,6 +51,9 @@ SCHEMA = pa.schema(
 
 ORIGIN = "origin"
 """The metadata of a part that tell what it was made of and on, in JSON."""
+
+NAMED = 3
+"""References left out that a warning names."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, such as "generating", how many sounds are through, and how many there are."""
@@ -116,6 +123,23 @@ class Bench:
         return {
             name: studio.identity() | self._juries[name].identity() for name, studio in self._studios.items()
         }
+
+    def references(self) -> dict[str, dict[str, int]]:
+        """How many references the audit uses, and how many it has to leave out, by the model's name."""
+        return {
+            name: {"used": len(catalogue), "left_out": len(catalogue.left_out)}
+            for name, catalogue in self._catalogues().items()
+        }
+
+    def warn_of_left_out(self) -> None:
+        """Warn of references that cannot be used: what replays them is not found."""
+        catalogues = self._catalogues().values()
+        # Models that share their references share the warning.
+        for warning in dict.fromkeys(_left_out(each) for each in catalogues if each.left_out):
+            warnings.warn(warning, stacklevel=2)
+
+    def _catalogues(self) -> dict[str, Catalogue]:
+        return {name: jury.witness.catalogue for name, jury in self._juries.items()}
 
     def machine(self) -> dict[str, Any]:
         """What works here, see `unheard.provenance.machine`."""
@@ -208,10 +232,20 @@ class Folder:
 
 @dataclass(frozen=True)
 class Results:
-    """The rows of an experiment, and the held-out sounds as the judge hears them, [sounds, dimension]."""
+    """What an experiment came to.
+
+    Attributes:
+        table: its rows.
+        held_out: the held-out sounds as the judge hears them, [sounds, dimension]; None for none.
+        references: see `Bench.references`.
+        heard: what the guidance of a setting hears at each step, which `trace_similarity` has, in words; of
+            those that hear something.
+    """
 
     table: pa.Table
     held_out: np.ndarray | None
+    references: dict[str, dict[str, int]]
+    heard: dict[str, str]
 
 
 def evaluate(
@@ -231,17 +265,19 @@ def evaluate(
     if not experiment.settings:
         raise InputError("the experiment has nothing to compare: give [settings.NAME], or use unheard tune")
     bench = Bench(experiment, progress)
+    bench.warn_of_left_out()
     folder = Folder(out)
     unseen = bench.held_out()
     manifest = {
         "experiment": asdict(experiment),
         "identity": bench.identity(),
+        "references": bench.references(),
         "machine": bench.machine(),
     }
     write_whole(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     table = make(bench, list(experiment.settings), folder, progress, engine)
     write_whole(out / "generations.parquet", _parquet(table))
-    return Results(table, unseen)
+    return Results(table, unseen, bench.references(), _heard(table, folder))
 
 
 def make(
@@ -296,6 +332,30 @@ class _Count:
     def _say(self) -> None:
         if self._progress is not None:
             self._progress(self._doing, self._done, self._total)
+
+
+def _heard(table: pa.Table, folder: Folder) -> dict[str, str]:
+    """See `Results.heard`."""
+    found = {}
+    batches = dict(zip(table["setting"].to_pylist(), table["batch"].to_pylist(), strict=True))
+    for setting, batch in batches.items():
+        origin = folder.origin(batch)
+        guidance = None if origin["guidance"] is None else read_guidance(origin["guidance"])
+        what = None if guidance is None else guidance.hears(origin["recordings"] is not None)
+        if what is not None:
+            found[setting] = what
+    return found
+
+
+def _left_out(catalogue: Catalogue) -> str:
+    """How many references are left out, and the first of them with the reasons."""
+    count = len(catalogue.left_out)
+    reasons = [f"{name} ({reason})" for name, reason in islice(catalogue.left_out.items(), NAMED)]
+    more = f", and {count - NAMED:,} more" if count > NAMED else ""
+    return (
+        f"{catalogue.name}: {count:,} of {len(catalogue) + count:,} reference(s) left out, and what replays "
+        f"them is not found: {', '.join(reasons)}{more}"
+    )
 
 
 def _different(batches: Iterable[Batch]) -> list[Batch]:

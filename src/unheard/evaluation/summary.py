@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ from unheard.files import write_whole
 from unheard.replication import wilson
 
 MEGABYTE = 1e6
+COUNTS = ("made", "failed", "not_judged")
+"""What every entry counts of the sounds of its setting and group."""
+
+Rows = list[dict[str, Any]]
+"""Of `generations.parquet`, one a sound."""
 
 
 def summarise(
@@ -31,6 +37,14 @@ def summarise(
 ) -> list[dict[str, Any]]:
     """One entry a setting, group ("all" and the prompts' own) and metric, with the paired difference.
 
+    A value is of all sounds that it was measured of. A difference is of pairs: a sound, by prompt and seed,
+    that lacks a value on one side is left out on both. Diversity and the distances, which are of several
+    sounds together, are taken anew of what is left, so that both sides of a difference are of the same
+    prompts and seeds, and of equally many sounds.
+
+    Every entry counts the sounds of its setting and group: `made`, `failed` (an error and no sound), and
+    `not_judged`, those made of which the audit says nothing.
+
     Args:
         table: the rows of an experiment.
         baselines: for each setting the one that differences are taken to.
@@ -38,44 +52,89 @@ def summarise(
             to them unmeasured.
         metrics: what is wanted, of `METRICS`.
     """
-    rows = [row for row in table.to_pylist() if row["error"] is None]
-    settings = list(dict.fromkeys(table["setting"].to_pylist()))
+    rows = table.to_pylist()
+    settings = list(dict.fromkeys(row["setting"] for row in rows))
     found = []
     for group in ["all", *dict.fromkeys(row["group"] for row in rows)]:
         some = [row for row in rows if group in ("all", row["group"])]
+        of = {name: [row for row in some if row["setting"] == name] for name in settings}
+        counts = {name: _counts(of[name]) for name in settings}
         prompts = list(dict.fromkeys(row["prompt"] for row in some))
         drawn = bootstrap.draws(len(prompts))
-        of = {name: [row for row in some if row["setting"] == name] for name in settings}
-        for metric in (each for each in OF_PROMPTS if each in metrics):
-            values = {name: _by_prompt(of[name], prompts, metric) for name in settings}
-            for name in settings:
-                entry = _entry(
-                    (name, group, metric),
-                    bootstrap.mean(values[name], drawn),
-                    bootstrap.mean(values[name] - values[baselines[name]], drawn),
-                )
-                if metric.startswith("replicated"):
-                    judged = [row[metric] for row in of[name] if row[metric] is not None]
-                    entry["copies"], entry["sounds"] = sum(judged), len(judged)
-                    entry["wilson_low"], entry["wilson_high"] = wilson(sum(judged), len(judged))
-                found.append(entry)
-        if not set(OF_SETS) & set(metrics):
-            continue
-        distances = {name: _distances(of[name], prompts, held_out, drawn) for name in settings}
-        for name in settings:
-            found += [
-                _entry(
-                    (name, group, metric), of_set.interval, of_set.less(distances[baselines[name]][metric])
-                )
-                for metric, of_set in distances[name].items()
-                if metric in metrics
-            ]
+        entries = [
+            *_of_prompts(of, baselines, [each for each in OF_PROMPTS if each in metrics], prompts, drawn),
+            *_of_sets(of, baselines, [each for each in OF_SETS if each in metrics], prompts, drawn, held_out),
+        ]
+        found += [
+            {"setting": each["setting"], "group": group} | each | counts[each["setting"]] for each in entries
+        ]
     return found
+
+
+def _of_prompts(
+    of: Mapping[str, Rows],
+    baselines: Mapping[str, str],
+    metrics: list[str],
+    prompts: list[str],
+    drawn: np.ndarray,
+) -> Iterator[dict[str, Any]]:
+    for metric in metrics:
+        for name, rows in of.items():
+            ours, theirs = _pairs(rows, of[baselines[name]], metric)
+            shift = _by_prompt(ours, prompts, metric) - _by_prompt(theirs, prompts, metric)
+            mean = bootstrap.mean(_by_prompt(rows, prompts, metric), drawn)
+            entry = _entry(name, metric, mean, bootstrap.mean(shift, drawn))
+            if metric.startswith("replicated"):
+                judged = [row[metric] for row in rows if row[metric] is not None]
+                entry["copies"], entry["sounds"] = sum(judged), len(judged)
+                entry["wilson_low"], entry["wilson_high"] = wilson(sum(judged), len(judged))
+            yield entry
+
+
+def _of_sets(
+    of: Mapping[str, Rows],
+    baselines: Mapping[str, str],
+    metrics: list[str],
+    prompts: list[str],
+    drawn: np.ndarray,
+    held_out: np.ndarray | None,
+) -> Iterator[dict[str, Any]]:
+    if not metrics:
+        return
+    measure = partial(_distances, prompts=prompts, held_out=held_out, drawn=drawn)
+    distances = {name: measure(rows) for name, rows in of.items()}
+    for name, rows in of.items():
+        baseline = baselines[name]
+        pairs = _pairs(rows, of[baseline], "embedding")
+        # Distances are dear, and mostly nothing is left out.
+        left, right = (
+            distances[side] if len(kept) == len(of[side]) else measure(kept)
+            for side, kept in zip((name, baseline), pairs, strict=True)
+        )
+        for metric in metrics:
+            yield _entry(name, metric, distances[name][metric].interval, left[metric].less(right[metric]))
+
+
+def _counts(rows: Rows) -> dict[str, int]:
+    made = [row for row in rows if row["error"] is None]
+    not_judged = sum(row["replicated"] is None for row in made)
+    return dict(zip(COUNTS, (len(made), len(rows) - len(made), not_judged), strict=True))
+
+
+def _pairs(ours: Rows, theirs: Rows, metric: str) -> tuple[Rows, Rows]:
+    """The rows of both sides whose prompts and seeds have a value on both."""
+    column = "embedding" if metric == "diversity" else metric
+    measured = [
+        {(row["prompt"], row["seed"]) for row in side if row[column] is not None} for side in (ours, theirs)
+    ]
+    both = measured[0] & measured[1]
+    kept = [[row for row in side if (row["prompt"], row["seed"]) in both] for side in (ours, theirs)]
+    return kept[0], kept[1]
 
 
 @dataclass(frozen=True)
 class _OfSet:
-    """A distance of all sounds of a setting, and of every draw of their prompts; NaN where it lacks."""
+    """A distance of some sounds, and of every draw of their prompts; NaN where it lacks."""
 
     value: float
     values_of_draws: np.ndarray
@@ -96,9 +155,9 @@ class _OfSet:
 
 
 def _distances(
-    rows: list[dict[str, Any]], prompts: list[str], held_out: np.ndarray | None, drawn: np.ndarray
+    rows: Rows, prompts: list[str], held_out: np.ndarray | None, drawn: np.ndarray
 ) -> dict[str, _OfSet]:
-    """Both distances of a setting to held-out sounds; the Fréchet distance, biased in its sample, undrawn."""
+    """Both distances of some sounds to held-out ones; the Fréchet distance, biased in its sample, undrawn."""
     rows = [row for row in rows if row["embedding"] is not None]
     unknown = np.full(len(drawn), np.nan)
     if held_out is None or len(rows) < 2:
@@ -116,11 +175,10 @@ def _distances(
 
 
 def _entry(
-    what: tuple[str, str, str], interval: bootstrap.Interval, shift: bootstrap.Interval
+    setting: str, metric: str, interval: bootstrap.Interval, shift: bootstrap.Interval
 ) -> dict[str, Any]:
-    names = dict(zip(("setting", "group", "metric"), what, strict=True))
     differences = {"difference": shift.value, "difference_low": shift.low, "difference_high": shift.high}
-    return {**names, **vars(interval), **differences}
+    return {"setting": setting, "metric": metric, **vars(interval), **differences}
 
 
 def write(
@@ -128,25 +186,37 @@ def write(
     table: pa.Table,
     baselines: Mapping[str, str],
     refused: dict[str, str],
+    references: Mapping[str, Mapping[str, int]],
     out: Path,
 ) -> str:
-    """Write what `summarise` found as `summary.csv` and `summary.md`; gives back the latter."""
+    """Write what `summarise` found as `summary.csv` and `summary.md`; gives back the latter.
+
+    Args:
+        entries: of `summarise`.
+        table, baselines: what they were made of.
+        refused: prompts that cannot be generated, with the reason.
+        references: how many the audit used, and left out, by model; see `run.Bench.references`.
+        out: the folder of results.
+    """
     text = io.StringIO(newline="")
     columns = list(dict.fromkeys(key for entry in entries for key in entry))
     writer = csv.DictWriter(text, columns)
     writer.writeheader()
     writer.writerows(entries)
-    page = _page(entries, baselines, [row for row in table.to_pylist() if row["error"] is not None], refused)
+    failed = [row for row in table.to_pylist() if row["error"] is not None]
+    page = _page(entries, baselines, failed, refused, references)
     for name, content in (("summary.csv", text.getvalue()), ("summary.md", page)):
         write_whole(out / name, content.encode())
     return page
 
 
-def _by_prompt(rows: list[dict[str, Any]], prompts: list[str], metric: str) -> np.ndarray:
+def _by_prompt(rows: Rows, prompts: list[str], metric: str) -> np.ndarray:
     """The mean over seeds of each prompt; NaN where nothing was measured."""
+    of: dict[str, Rows] = {prompt: [] for prompt in prompts}
+    for row in rows:
+        of[row["prompt"]].append(row)
     values: list[float] = []
-    for prompt in prompts:
-        some = [row for row in rows if row["prompt"] == prompt]
+    for some in of.values():
         if metric == "diversity":
             vectors = np.array([row["embedding"] for row in some if row["embedding"] is not None])
             distance = mean_pairwise_distance(vectors)
@@ -160,23 +230,35 @@ def _by_prompt(rows: list[dict[str, Any]], prompts: list[str], metric: str) -> n
 def _page(
     entries: list[dict[str, Any]],
     baselines: Mapping[str, str],
-    failed: list[dict[str, Any]],
+    failed: Rows,
     refused: dict[str, str],
+    references: Mapping[str, Mapping[str, int]],
 ) -> str:
     metrics = list(dict.fromkeys(entry["metric"] for entry in entries))
     lines = ["# Summary", "", "Means over prompts (95 % bootstrap interval over prompts)."]
+    if any("copies" in entry for entry in entries):
+        lines += [
+            "`replicated` and `replicated_target` are shares of all sounds judged (95 % Wilson interval: "
+            "of these prompts under other seeds)."
+        ]
     to = ", ".join(f"`{name}`" for name in dict.fromkeys(baselines.values()))
-    lines += [f"Differences in summary.csv are paired, to {to}."]
+    lines += [f"Differences in summary.csv are paired by prompt and seed, to {to}."]
+    for model, count in references.items():
+        left_out = f", {count['left_out']:,} more left out" if count["left_out"] else ""
+        lines += [
+            f"Sounds of `{Path(model).name}` are audited against {count['used']:,} references{left_out}."
+        ]
     for group in dict.fromkeys(entry["group"] for entry in entries):
         lines += [
             "",
             f"## {group}",
             "",
-            f"| setting | {' | '.join(metrics)} |",
-            "|---|" + "--:|" * len(metrics),
+            f"| setting | made | failed | not judged | {' | '.join(metrics)} |",
+            "|---|" + "--:|" * (3 + len(metrics)),
         ]
         for setting in dict.fromkeys(entry["setting"] for entry in entries):
-            cells = [_cell(e) for e in entries if e["group"] == group and e["setting"] == setting]
+            own = [entry for entry in entries if (entry["group"], entry["setting"]) == (group, setting)]
+            cells = [str(own[0][count]) for count in COUNTS] + [_cell(entry) for entry in own]
             lines.append(f"| {setting} | {' | '.join(cells)} |")
     for title, reasons in (
         ("Not generated", [f"{row['prompt']!r}, {row['setting']}: {row['error']}" for row in failed]),
@@ -192,9 +274,9 @@ def _cell(entry: dict[str, Any]) -> str:
         return "not measured"
     if entry["metric"] == "peak_memory":
         return f"{entry['value'] / MEGABYTE:,.0f} MB"
-    text = f"{entry['value']:.3f}"
-    if entry["low"] is not None:
-        text += f" ({entry['low']:.3f} to {entry['high']:.3f})"
     if "copies" in entry:
-        text += f", {entry['copies']} of {entry['sounds']}"
-    return text
+        share = entry["copies"] / entry["sounds"]
+        interval = f"{entry['wilson_low']:.3f} to {entry['wilson_high']:.3f}"
+        return f"{share:.3f} ({interval}), {entry['copies']} of {entry['sounds']}"
+    text = f"{entry['value']:.3f}"
+    return text if entry["low"] is None else f"{text} ({entry['low']:.3f} to {entry['high']:.3f})"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,7 +33,9 @@ OBJECTIVES: dict[str, Literal["minimize", "maximize"]] = {
 """Metrics that are traded against each other: copies by the audit, adherence by the judge, time a sound."""
 DATABASE = "trials.db"
 PATIENCE = 5
-"""Settings in a row that may fail: some corners of a space make no sound, a wrong space makes none at all."""
+"""Settings in a row that may be passed over: some corners of a space make no sound, a wrong space none."""
+MISSING_AT_MOST = 0.1
+"""Share of a trial's sounds that may have failed or not been judged: what is missing may be what was bad."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,14 @@ class Tried:
         number: of the trial.
         setting: options as an experiment file has them.
         values: of `OBJECTIVES`, means over prompts.
+        missing: sounds that failed or were not judged; they count in no value.
         best: whether no other trial is as good in all objectives and better in one (the Pareto front).
     """
 
     number: int
     setting: dict[str, Any]
     values: dict[str, float]
+    missing: int
     best: bool
 
 
@@ -70,7 +75,8 @@ def tune(
 
     Raises:
         InputError: no search in the experiment, several models, no judge, a folder of another search, no
-            optuna, or `PATIENCE` settings in a row under which no sound could be made.
+            optuna, or `PATIENCE` settings in a row under which more than `MISSING_AT_MOST` of the sounds
+            failed or were not judged.
     """
     if len(experiment.models) > 1:
         raise InputError(f"tuning is for one model, not {', '.join(experiment.models)}: give a file for each")
@@ -80,8 +86,9 @@ def tune(
     bench, folder = Bench(experiment, sounds), Folder(out)
     if bench.judging is None:
         raise InputError("tuning weighs adherence, and there is no judge: name one (judge = FOLDER)")
+    bench.warn_of_left_out()
     _take_up_interrupted(study)
-    failed = 0
+    passed_over = 0
     while len(_finished(study)) < trials:
         # Whoever stops and goes on shall not be given the same random numbers again.
         study.sampler = optuna.samplers.TPESampler(
@@ -90,17 +97,21 @@ def tune(
         trial = study.ask()
         setting = suggest(trial, experiment.search)
         trial.set_user_attr("setting", setting)
-        values = _values(make(bench, [_named(bench, setting)], folder, sounds))
-        if values is None:
+        found = _found(make(bench, [_named(bench, setting)], folder, sounds))
+        if found.missing > MISSING_AT_MOST * found.asked:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            if (failed := failed + 1) == PATIENCE:
+            why = f"{found.missing} of {found.asked} sounds failed or were not judged under {setting}"
+            if (passed_over := passed_over + 1) == PATIENCE:
                 raise InputError(
-                    f"no sound could be made and judged under {PATIENCE} settings in a row, the last "
-                    f"{setting}: see the errors in {out / 'parts'}"
+                    f"{PATIENCE} settings in a row had to be passed over; {why}: see `error` in "
+                    f"{out / 'parts'} and `verdict` in {out / 'judgements'}; narrow the search, or leave out "
+                    "such prompts"
                 )
+            warnings.warn(f"passed over: {why}", stacklevel=2)
             continue
-        failed = 0
-        study.tell(trial, list(values.values()))
+        passed_over = 0
+        trial.set_user_attr("missing", found.missing)
+        study.tell(trial, [found.values[objective] for objective in OBJECTIVES])
         if progress is not None:
             finished = tried(study)
             progress(finished, next(each for each in finished if each.number == trial.number))
@@ -115,6 +126,7 @@ def tried(study: optuna.Study) -> list[Tried]:
             trial.number,
             trial.user_attrs["setting"],
             dict(zip(OBJECTIVES, trial.values, strict=True)),
+            trial.user_attrs["missing"],
             trial.number in front,
         )
         for trial in _finished(study)
@@ -166,13 +178,17 @@ def _named(bench: Bench, setting: Mapping[str, Any]) -> str:
     return name
 
 
-def _values(table: pa.Table) -> dict[str, float] | None:
-    """The objectives; None if one of them could not be measured."""
+@dataclass(frozen=True)
+class _Found:
+    """What a trial came to: its sounds, those of them that failed or were not judged, the objectives."""
+
+    asked: int
+    missing: int
+    values: dict[str, float]
+
+
+def _found(table: pa.Table) -> _Found:
     name = table["setting"][0].as_py()
-    found = {
-        e["metric"]: e["value"]
-        for e in summarise(table, {name: name}, metrics=OBJECTIVES)
-        if e["group"] == "all"
-    }
-    values = {metric: found[metric] for metric in OBJECTIVES if found[metric] is not None}
-    return values if len(values) == len(OBJECTIVES) else None
+    entries = [e for e in summarise(table, {name: name}, metrics=OBJECTIVES) if e["group"] == "all"]
+    missing = entries[0]["failed"] + entries[0]["not_judged"]
+    return _Found(len(table), missing, {entry["metric"]: entry["value"] for entry in entries})

@@ -26,6 +26,8 @@ WEIGHT_STEP = 1.5
 THRESHOLD_STEP = 0.05
 """By how much a threshold falls, so that the guidance acts earlier."""
 
+NEAREST = "cosine to the nearest training item"
+
 
 class Guidance(Protocol):
     """What every kind says of itself.
@@ -51,6 +53,10 @@ class Guidance(Protocol):
 
     def stronger(self, attempt: int) -> Self:
         """The same for an attempt at a sound that was rejected, 1 for the first after the first."""
+        ...
+
+    def hears(self, recordings: bool) -> str | None:
+        """What its trace has as `similarity`, with recordings at hand or without; None where it has none."""
         ...
 
 
@@ -112,6 +118,9 @@ class AMG:
             lambda_max=self.lambda_max - lower,
         )
 
+    def hears(self, recordings: bool) -> str | None:
+        return NEAREST
+
 
 @dataclass(frozen=True)
 class AttractionBasin:
@@ -149,6 +158,9 @@ class AttractionBasin:
     def stronger(self, attempt: int) -> AttractionBasin:
         """One more scale of opposite guidance an attempt."""
         return replace(self, early_scale=self.early_scale - attempt)
+
+    def hears(self, recordings: bool) -> str | None:
+        return None
 
 
 @dataclass(frozen=True)
@@ -196,6 +208,11 @@ class Detour:
             prompt_share=0.0 if attempt else self.prompt_share,
         )
 
+    def hears(self, recordings: bool) -> str | None:
+        if recordings:
+            return "excess correlation with one recording"
+        return "the prompt's pull, in high noise"
+
 
 @dataclass(frozen=True)
 class PromptAdjustment:
@@ -231,6 +248,9 @@ class PromptAdjustment:
     def stronger(self, attempt: int) -> PromptAdjustment:
         """The target by `WEIGHT_STEP ** attempt` lower."""
         return replace(self, target=self.target / WEIGHT_STEP**attempt)
+
+    def hears(self, recordings: bool) -> str | None:
+        return "magnitude of the prompt's pull"
 
 
 @dataclass(frozen=True)
@@ -277,6 +297,9 @@ class Volumetric:
             lambda_min=self.lambda_min - lower,
             lambda_max=self.lambda_max - lower,
         )
+
+    def hears(self, recordings: bool) -> str | None:
+        return NEAREST
 
 
 def _require_rising(lambda_min: float, lambda_max: float) -> None:

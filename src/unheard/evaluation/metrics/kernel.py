@@ -2,7 +2,7 @@
 
     100 * (mean k(x, x') + mean k(y, y') - 2 mean k(x, y)),    k(a, b) = exp(-|a - b|^2 / (2 b^2))
 
-Conventions: pairs of a sound with itself are left out, so that the mean over draws is exact and a single
+Conventions: pairs of a sound with itself are left out, so that it is exact on the mean and a single
 value may be below 0; the bandwidth `b` is the median distance within the reference, the lower of two middle
 ones, so that one reference measures all sets alike; the factor 100 is the paper's.
 
@@ -46,8 +46,11 @@ def kernel_audio_distances(
 ) -> np.ndarray:
     """KAD for draws of groups of sounds, as the bootstrap over prompts asks for, `[draws]`.
 
-    A group that is drawn twice is there twice; a sound is paired with no copy of itself, or else every draw
-    would lie nearer to itself than the sounds do.
+    A group that is drawn `d` times is there `d` times, as that many groups that are alike by chance: its
+    sounds are paired with those of other groups `d` times as often, but never with those of a copy of their
+    own group. Such pairs are nearer to each other than sounds of two different groups are, and every draw
+    would lie nearer to itself than the sounds do. So pairs of two groups `g` and `h` count `d_g d_h` times,
+    pairs within a group `d_g` times.
 
     Args:
         sounds: embeddings `[sounds, dimension]`.
@@ -56,7 +59,7 @@ def kernel_audio_distances(
         drawn: how often each group is in a draw, `[draws, groups]`.
 
     Returns:
-        NaN for a draw with fewer than two sounds.
+        NaN for a draw in which no sound has another to be paired with.
 
     Raises:
         InputError: as `kernel_audio_distance`.
@@ -71,7 +74,7 @@ def kernel_audio_distances(
     pairs = np.outer(sizes := member.sum(axis=0), sizes) - np.diag(sizes)
     across = member.T @ _kernel(first, second, width).mean(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        own = _quadratic(drawn, member.T @ within @ member) / _quadratic(drawn, pairs)
+        own = _over_pairs(drawn, member.T @ within @ member) / _over_pairs(drawn, pairs)
         between = (drawn @ across) / (drawn @ sizes)
     return SCALE * (own + _off_diagonal_mean(_kernel(second, second, width)) - 2 * between)
 
@@ -94,8 +97,10 @@ def _squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return (norms - 2 * first @ second.T).clip(min=0)
 
 
-def _quadratic(drawn: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    return ((drawn @ matrix) * drawn).sum(axis=1)
+def _over_pairs(drawn: np.ndarray, of_groups: np.ndarray) -> np.ndarray:
+    """Sums `[draws]` of what pairs of groups have `[groups, groups]`, and each group with itself."""
+    alone = np.diag(of_groups)
+    return ((drawn @ (of_groups - np.diag(alone))) * drawn).sum(axis=1) + drawn @ alone
 
 
 def _off_diagonal_mean(square: np.ndarray) -> float:
