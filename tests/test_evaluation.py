@@ -23,13 +23,14 @@ from tiny_world import build_tiny_clap
 
 from lab.split import FIRST_SEED, split
 from unheard.cli import main
-from unheard.errors import InputError, ModelError
+from unheard.errors import IndexFileError, InputError, ModelError
 from unheard.evaluation import generating, held_out, judging, remaking, run, summary
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.hearing import hear
 from unheard.evaluation.metrics import memory
 
 EXPERIMENTS = sorted((Path(__file__).parent.parent / "experiments").glob("*.toml"))
+ON_A_HUB_MODEL = next(path for path in EXPERIMENTS if path.stem == "stable-audio-open")
 
 DIES_WRITING_ITS_THIRD_PART = """
 import os, signal, sys
@@ -197,6 +198,92 @@ def test_what_a_sound_depends_on_makes_another_part(file: Path) -> None:
     assert not {*other[1::2]} & {*detoured}
 
 
+@pytest.fixture
+def indexless(file: Path, tiny_model_folder: Path) -> Path:
+    """The experiment on a model that brings neither index nor embedder, and an index built by the guide."""
+    folder = file.parent
+    shutil.copytree(tiny_model_folder, folder / "bare")
+    (folder / "bare" / "index.json").unlink()
+    shutil.move(folder / "bare" / "guide", folder / "ears")
+    settings = json.loads((folder / "bare" / "unheard.json").read_text())
+    del settings["index"], settings["embedder"], settings["duration"]
+    (folder / "bare" / "unheard.json").write_text(json.dumps(settings))
+    for recording in (folder / "references").iterdir():
+        recording.with_suffix(".txt").write_text(f"A bright bell {recording.stem}")
+    built = CliRunner().invoke(
+        main, ["index", "build", str(folder / "references"), "--embedder", str(folder / "ears"),
+               "--out", str(folder / "training-set"), "--workers", "0"],
+    )  # fmt: skip
+    assert built.exit_code == 0, built.output
+    text = file.read_text().replace(f'model = "{tiny_model_folder}"\nreferences = "references"\n', "")
+    text = text.replace("c3 = 0}", "c3 = 0, lambda_min = -1.0, lambda_max = -1.0}")
+    file.write_text(f'model = "bare"\nindex = "training-set"\nembedder = "ears"\nduration = 1.0\n{text}')
+    return file
+
+
+def test_an_index_that_was_built_guides_and_judges_on_a_model_that_brings_none(indexless: Path) -> None:
+    folder, text = indexless.parent, indexless.read_text()
+    out = folder / "out"
+    arguments = ["evaluate", str(indexless), "--out", str(out)]
+    assert CliRunner().invoke(main, arguments).exit_code == 2  # for the empty prompt
+    rows = run.pq.read_table(out / "generations.parquet").to_pylist()
+    assert len(rows) == 8
+    assert all(len(row["trace_similarity"]) == 2 for row in rows)
+    acted = {
+        setting: {row["acted"] for row in rows if row["setting"] == setting} for setting in ("none", "c1")
+    }
+    assert acted["none"] == {0}
+    assert acted["c1"] != {0}
+    assert all(row["guide_nearest_similarity"] is not None for row in rows)
+    assert all(row["verdict"] is not None for row in rows)
+    assert {soundfile.info(out / row["audio"]).frames for row in rows} == {16_000}
+    identity = json.loads((out / "manifest.json").read_text())["identity"][str(folder / "bare")]
+    assert identity["index"] == generating.Index.open(folder / "training-set").sha256
+    again = CliRunner().invoke(main, ["evaluate", "--again", str(out), "5"])
+    assert "the same audio" in again.output
+
+    def ids(before: str, after: str) -> set[str]:
+        assert before in text
+        indexless.write_text(text.replace(before, after))
+        bench = run.Bench(Experiment.read(indexless))
+        return {batch.id for batch in bench.batches([*bench.experiment.settings])}
+
+    same = ids('index = "', 'device = "cpu"\ndtype = "float32"\nindex = "')
+    assert same == {row["batch"] for row in rows}
+    assert not ids("duration = 1.0", "duration = 0.8") & same
+    assert not ids('index = "', 'dtype = "bfloat16"\nindex = "') & same
+    build_tiny_clap(folder / "ears", seed=7)
+    with pytest.raises(IndexFileError, match="was made by"):
+        ids('index = "', 'index = "')
+    indexless.write_text(text.replace('index = "training-set"\n', ""))
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code == 2
+    assert "needs an index" in refused.output or "nothing to compare with" in refused.output
+    assert run.pq.read_table(out / "generations.parquet").to_pylist() == rows
+
+
+def test_an_index_that_was_built_is_searched_by_tune(indexless: Path) -> None:
+    pytest.importorskip("optuna")
+    text = indexless.read_text()
+    indexless.write_text(
+        text[: text.index("[settings.none]")] + "[search.amg.guidance]\nkind = 'amg'\n"
+        "c1 = {low = 0, high = 8}\nc2 = 0\nc3 = 0\n[[prompts]]\nlist = ['A bright bell']\n"
+    )
+    out = indexless.parent / "out"
+    tuned = CliRunner().invoke(main, ["tune", str(indexless), "--trials", "1", "--out", str(out)])
+    assert tuned.exit_code == 0, tuned.output
+    assert "trial 1 of 1" in tuned.output
+
+
+@pytest.mark.parametrize(
+    "wrong", ["index = 3", "embedder = ['a']", "duration = 0", "duration = 'x'", "device = 1"]
+)
+def test_what_the_model_is_loaded_with_is_checked(file: Path, wrong: str) -> None:
+    file.write_text(f"{wrong}\n{file.read_text()}")
+    with pytest.raises(InputError, match=wrong.split()[0]):
+        Experiment.read(file)
+
+
 def test_a_batch_that_fails_gives_its_other_sounds(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generate = generating.Studio.generate
 
@@ -360,11 +447,31 @@ def test_peak_memory_forgets_what_was_held_before() -> None:
     assert later < at_most - 100_000_000
 
 
-@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [p for p in EXPERIMENTS if p != ON_A_HUB_MODEL], ids=lambda path: path.stem)
 def test_every_experiment_that_is_shipped_can_be_read(path: Path) -> None:
     experiment = Experiment.read(path)
     assert not experiment.refused
     assert experiment.settings or experiment.search
+
+
+def test_the_papers_ablation_on_a_hub_model_asks_for_an_index_and_its_duplicates(tmp_path: Path) -> None:
+    (tmp_path / "experiments").mkdir()
+    file = shutil.copy(ON_A_HUB_MODEL, tmp_path / "experiments")
+    with pytest.raises(InputError, match=r"duplicates\.json"):
+        Experiment.read(file)
+    cluster = {"kind": "sound", "prompt": "A drum loop", "ids": ["a", "b"]}
+    (tmp_path / "duplicates.json").write_text(json.dumps({"clusters": [cluster]}))
+    experiment = Experiment.read(file)
+    assert experiment.models == ("stabilityai/stable-audio-open-1.0",)
+    assert experiment.index == str(tmp_path / "training-set")
+    assert (experiment.embedder, experiment.duration) == ("laion/clap-htsat-unfused", 10.0)
+    assert [(prompt.text, prompt.targets) for prompt in experiment.prompts] == [("A drum loop", ("a", "b"))]
+    published = {"kind": "amg", "c1": 4, "c2": 3, "c3": 100, "lambda_min": 0.7, "lambda_max": 0.8}
+    assert experiment.settings.pop("none")["guidance"] == {"kind": "none"}
+    guidances = [options["guidance"] for options in experiment.settings.values()]
+    assert all({**published, **dict.fromkeys([k for k in g if not g[k]], 0)} == g for g in guidances)
+    on = {tuple(term for term in ("c1", "c2", "c3") if guidance[term]) for guidance in guidances}
+    assert on == {("c1",), ("c2",), ("c3",), ("c1", "c2"), ("c1", "c3"), ("c2", "c3"), ("c1", "c2", "c3")}
 
 
 @pytest.mark.parametrize(("name", "side"), [("ablation", "report"), ("tune", "development")])

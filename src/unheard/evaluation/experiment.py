@@ -12,14 +12,15 @@ from unheard.errors import InputError
 from unheard.evaluation.metrics import METRICS
 from unheard.evaluation.prompts import Prompt, read_prompts
 from unheard.evaluation.space import SETTING_KEYS, check_space
-from unheard.models import KNOWN_MODELS, Defaults, fetch
+from unheard.models import KNOWN_MODELS, Defaults
 from unheard.request import check_batch, seeds_for
 from unheard.settings import AMG, Sampling, describe_guidance, read_guidance
+from unheard.settings.checks import require_above_zero
 from unheard.spelling import check_keys
 
 KEYS = (
     "model", "models", "base", "settings", "search", "baseline", "prompts", "seeds", "batch", "judge",
-    "references", "held_out", "bound", "metrics",
+    "references", "held_out", "bound", "metrics", "index", "embedder", "duration", "device", "dtype",
 )  # fmt: skip
 
 _SAMPLING = tuple(part.name for part in fields(Sampling))
@@ -46,6 +47,10 @@ class Experiment:
         search: like `settings`, with ranges and choices in place of values, for `unheard tune`; see
             `unheard.evaluation.space`.
         metrics: what is summarised, of `metrics.METRICS`.
+        index: the training set of all models; None for what each brings.
+        embedder: what hears similarity to it; None for what each brings.
+        duration: seconds of a sound whose prompt brings none; None for each model's own.
+        device, dtype: as `unheard.load` takes them.
     """
 
     models: tuple[str, ...]
@@ -61,6 +66,11 @@ class Experiment:
     bound: str = "copy"
     search: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: tuple[str, ...] = METRICS
+    index: str | None = None
+    embedder: str | None = None
+    duration: float | None = None
+    device: str = "auto"
+    dtype: str | None = None
 
     @classmethod
     def read(cls, path: str | Path) -> Experiment:
@@ -75,9 +85,11 @@ class Experiment:
         except (OSError, ValueError) as error:
             raise InputError(f"cannot read the experiment {path}: {error}") from error
         check_keys(table, KEYS, str(path))
-        for key in ("judge", "references", "held_out"):
+        for key in ("judge", "references", "held_out", "index", "embedder", "device", "dtype"):
             if not isinstance(table.get(key, ""), str):
                 raise InputError(f"{path}: {key} is {table[key]!r}: give one path or name")
+        if "duration" in table:
+            require_above_zero("duration", table["duration"])
         base = table.get("base", {})
         check_keys(base, SETTING_KEYS, f"{path}, base")
         settings, search = (
@@ -98,21 +110,27 @@ class Experiment:
             check_keys([baseline], list(settings), f"{path}, baseline")
         models = _models(table, path)
         found = [_found(place, model) for model in models]
-        prompts, refused = read_prompts(table.get("prompts", []), place, fetch(found[0]))
+        prompts, refused = read_prompts(table.get("prompts", []), place, found[0])
         settings, baselines = _under(settings, baseline, models)
         for options in settings.values():
             options["model"] = _found(place, options["model"])
-        references, held_out = (
-            None if table.get(key) is None else _place(place, table[key])
-            for key in ("references", "held_out")
-        )
-        judge = None if table.get("judge") is None else _found(place, table["judge"])
+        given: dict[str, Any] = {
+            **{key: _found(place, table[key]) for key in ("judge", "embedder") if key in table},
+            **{key: _place(place, table[key]) for key in ("references", "held_out", "index") if key in table},
+            **{key: table[key] for key in ("bound", "duration", "device", "dtype") if key in table},
+        }
         return cls(
-            tuple(dict.fromkeys([*found, *(options["model"] for options in settings.values())])),
-            settings, baselines, prompts, refused, _seeds(table.get("seeds", [0]), path),
-            check_batch(table.get("batch", 4), 1), judge, references, held_out,
-            table.get("bound", "copy"), search, _metrics(table.get("metrics", METRICS), path),
-        )  # fmt: skip
+            models=tuple(dict.fromkeys([*found, *(options["model"] for options in settings.values())])),
+            settings=settings,
+            baselines=baselines,
+            prompts=prompts,
+            refused=refused,
+            seeds=_seeds(table.get("seeds", [0]), path),
+            batch=check_batch(table.get("batch", 4), 1),
+            search=search,
+            metrics=_metrics(table.get("metrics", METRICS), path),
+            **given,
+        )
 
     @classmethod
     def from_manifest(cls, stored: Mapping[str, Any]) -> Experiment:

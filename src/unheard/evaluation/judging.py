@@ -27,6 +27,7 @@ from unheard.evaluation.hearing import hear
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
 from unheard.files import sha256
 from unheard.generate import Model
+from unheard.index import Index
 
 SCHEMA = pa.schema(
     [("verdict", pa.string()), ("replays", pa.string()),
@@ -43,7 +44,8 @@ class Jury:
     """The audit, the judge and the guide's embedder, over the sounds of one model.
 
     Args:
-        model: whose index and embedder are heard as well.
+        model: whose embedder, the guide, is heard as well.
+        index: its training set, which audit and guide search; None for none.
         judge: an embedder that no guidance asks; None for none.
         references: recordings of the audit; None for the index's or the model's own.
         bound: the verdict that counts as replication, with those worse.
@@ -56,17 +58,19 @@ class Jury:
     def __init__(
         self,
         model: Model,
+        index: Index | None,
         judge: Embedder | None,
         references: str | None,
         bound: str,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        self.model, self.judge, self.bound, self._progress = model, judge, bound, progress
+        self.model, self.index, self.judge, self.bound = model, index, judge, bound
+        self._progress = progress
         catalogue = catalogue_at_hand(
-            references, model.index, model.defaults.references, fingerprints=fingerprints_folder()
+            references, index, model.references_of(index), fingerprints=fingerprints_folder()
         )
-        embedder = None if model.index is None else model.embedder
-        self.witness = Witness(catalogue, index=model.index, embedder=embedder)
+        embedder = None if index is None else model.embedder
+        self.witness = Witness(catalogue, index=index, embedder=embedder)
 
     def identity(self) -> dict[str, Any]:
         """What every judgement depends on besides the sound."""
@@ -108,7 +112,7 @@ class Jury:
         if self.judge is not None:
             judged = self.judge.embed_audio(waveforms, rate).cpu().numpy()
             said = self.judge.embed_text([prompt.text for prompt, _ in there]).cpu().numpy()
-        if self.model.index is not None:
+        if self.index is not None:
             guided = self.model.embedder.embed_audio(waveforms, rate)
         rows = []
         for position, (prompt, _) in enumerate(there):
@@ -137,7 +141,7 @@ class Jury:
         }
 
     def _by_guide(self, embedding: Tensor, targets: tuple[str, ...]) -> dict[str, Any]:
-        index = self.model.index
+        index = self.index
         assert index is not None
         places = [index_of for index_of, name in enumerate(index.ids) if name in targets] if targets else []
         items = index.vectors(torch.tensor(places, dtype=torch.long)).cpu().numpy()

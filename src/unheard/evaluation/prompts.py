@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from unheard.errors import InputError
+from unheard.models import fetch
 from unheard.request import check_prompt
 from unheard.spelling import check_keys
 
@@ -30,7 +31,7 @@ class Prompt:
 
 
 def read_prompts(
-    sources: Sequence[Mapping[str, Any]], file: Path, model: Path
+    sources: Sequence[Mapping[str, Any]], file: Path, model: str | Path
 ) -> tuple[tuple[Prompt, ...], dict[str, str]]:
     """The prompts of the `[[prompts]]` of an experiment file, and why some cannot be generated.
 
@@ -38,7 +39,7 @@ def read_prompts(
         sources: tables with one of `list`, `file`, `duplicates` or `set`; of each, `half` takes the captions
             that settings are chosen on or those that are reported on, and then `select` a slice.
         file: the experiment file, which paths are relative to.
-        model: the model's folder.
+        model: whose sets of prompts are meant, as `unheard.models.fetch` takes it; fetched for these alone.
 
     Raises:
         InputError: an unknown key, a source that cannot be read, or no prompt at all.
@@ -90,7 +91,7 @@ def _chosen(prompts: list[Prompt], source: Mapping[str, Any]) -> list[Prompt]:
         ) from error
 
 
-def _of_source(source: Mapping[str, Any], folder: Path, model: Path) -> list[Prompt]:
+def _of_source(source: Mapping[str, Any], folder: Path, model: str | Path) -> list[Prompt]:
     group = source.get("group")
     try:
         if "list" in source:
@@ -102,13 +103,13 @@ def _of_source(source: Mapping[str, Any], folder: Path, model: Path) -> list[Pro
             clusters = json.loads((folder / source["duplicates"]).read_text(encoding="utf-8"))["clusters"]
             return [Prompt(each["prompt"], group or each["kind"], tuple(each["ids"])) for each in clusters]
         if source.get("set") == "memorised":
-            entries = json.loads((model / "memorised.json").read_text(encoding="utf-8"))
+            entries = json.loads((fetch(model) / "memorised.json").read_text(encoding="utf-8"))
             return [
                 Prompt(each["caption"], group or f"x{each['repetitions']}", tuple(each["items"]))
                 for each in entries
             ]
         if source.get("set") == "ordinary":
-            entries = json.loads((model / "prompts.json").read_text(encoding="utf-8"))["ordinary"]
+            entries = json.loads((fetch(model) / "prompts.json").read_text(encoding="utf-8"))["ordinary"]
             return [Prompt(each["caption"], group or "ordinary", (), each["duration"]) for each in entries]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"prompts {dict(source)} cannot be read: {error}") from error

@@ -13,9 +13,8 @@ import pyarrow.parquet as pq
 from unheard import provenance
 from unheard.errors import InputError
 from unheard.evaluation.experiment import Experiment
-from unheard.evaluation.generating import Studio, audio_hash
+from unheard.evaluation.generating import Studio, audio_hash, training_set
 from unheard.evaluation.run import Folder
-from unheard.generate import load
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def again(out: Path, row: int) -> Remade:
     experiment = Experiment.from_manifest(stored)
     known = {prompt.text: prompt for prompt in experiment.prompts}
     setting = experiment.settings[wanted["setting"]]
-    studio = Studio(load(setting["model"]), experiment.references)
+    studio = Studio.of(experiment, setting["model"], training_set(experiment))
     studio.add(wanted["setting"], setting)
     together = [known[text] for text in wanted["batch_prompts"]]
     batch = studio.batch(wanted["setting"], together, wanted["batch_seeds"])

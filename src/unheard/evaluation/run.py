@@ -24,11 +24,10 @@ from unheard.embedders import load_embedder
 from unheard.errors import InputError
 from unheard.evaluation import generating, held_out, judging
 from unheard.evaluation.experiment import Experiment
-from unheard.evaluation.generating import Batch, Made, Studio
+from unheard.evaluation.generating import Batch, Made, Studio, training_set
 from unheard.evaluation.judging import Jury
 from unheard.evaluation.metrics import OF_SETS
 from unheard.files import write_whole
-from unheard.generate import load
 from unheard.models import fetch
 
 SCHEMA = pa.schema(
@@ -69,17 +68,20 @@ class Bench:
 
     def __init__(self, experiment: Experiment, progress: Progress | None = None) -> None:
         self.experiment, self._progress = experiment, progress
-        first = load(experiment.models[0])
-        own = fetch(experiment.models[0]) / "judge"
+        index = training_set(experiment)
+        self._studios = {name: Studio.of(experiment, name, index) for name in experiment.models}
+        first = experiment.models[0]
+        own = fetch(first) / "judge"
         judge = experiment.judge or (str(own) if own.is_dir() else None)
-        self.judging = None if judge is None else load_embedder(judge, device=first.backbone.device)
-        self._studios, self._juries = {}, {}
-        for name in experiment.models:
-            model = first if name == experiment.models[0] else load(name)
-            self._studios[name] = Studio(model, experiment.references)
-            self._juries[name] = Jury(
-                model, self.judging, experiment.references, experiment.bound, self._hearing("references")
+        device = self._studios[first].model.backbone.device
+        self.judging = None if judge is None else load_embedder(judge, device=device)
+        self._juries = {
+            name: Jury(
+                studio.model, studio.index, self.judging, experiment.references, experiment.bound,
+                self._hearing("references"),
             )
+            for name, studio in self._studios.items()
+        }  # fmt: skip
         self._models: dict[str, str] = {}
         for name, setting in experiment.settings.items():
             self.add(name, setting)
