@@ -276,6 +276,39 @@ def test_an_index_that_was_built_is_searched_by_tune(indexless: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("bound = 'cpoy'", "did you mean 'copy'"),
+        ("bound = 'clear'", "unknown key 'clear' in .*bound: .*copy, partial copy, similar"),
+        ("bound = 3", "unknown key 3 in .*bound"),
+        ("baseline = 3", "unknown key 3 in .*baseline"),
+        ("metrics = [3]", "unknown key 3 in .*metrics"),
+        ("models = [['tiny']]", "models are"),
+        ("seeds = 5", "seeds is 5: give a list"),
+        ("seeds = {count = 'x'}", "count of seeds is 'x'"),
+        ("seeds = {first = -1}", "first of seeds is -1"),
+        ("seeds = ['x']", "seed is 'x'"),
+        ("base = 3", "base is 3: give a table"),
+        ("settings = 'x'", "settings is 'x': give a table"),
+        ("settings.none = 'x'", r"settings\.none is 'x': give a table"),
+        ("settings.none.guidance = {kind = ['amg']}", r"unknown guidance \['amg'\]"),
+        ("search = [1]", r"search is \[1\]: give a table"),
+        ("prompts = 'A bell'", "prompts are 'A bell': give tables"),
+        ("prompts = ['A bell']", "give tables"),
+        ("prompts = [{list = 'A bell'}]", "give a list of texts"),
+        ("prompts = [{list = ['A bell'], group = 3}]", "group of prompts is 3"),
+        ("prompts = [{list = ['A bell'], half = 3}]", "unknown key 3 in half"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_one_line(tmp_path: Path, wrong: str, told: str) -> None:
+    path = tmp_path / "wrong.toml"
+    rest = {"settings": "[settings.none]\n", "prompts": "[[prompts]]\nlist = ['A bell']\n"}
+    path.write_text(wrong + "\n" + "".join(text for key, text in rest.items() if not wrong.startswith(key)))
+    with pytest.raises(InputError, match=told):
+        Experiment.read(path)
+
+
+@pytest.mark.parametrize(
     "wrong", ["index = 3", "embedder = ['a']", "duration = 0", "duration = 'x'", "device = 1"]
 )
 def test_what_the_model_is_loaded_with_is_checked(file: Path, wrong: str) -> None:

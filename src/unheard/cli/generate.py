@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from unheard import provenance
-from unheard.auditing import VERDICTS
+from unheard.auditing import BOUNDS
 from unheard.cli.preset import Preset, read_preset
 from unheard.cli.prompts import read_prompts
 from unheard.cli.show import Reporter, describe, summary
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 SAMPLING_OPTIONS = ("num_inference_steps", "guidance_scale", "sampler", "sigma_min", "sigma_max")
 DTYPES = ("float32", "float16", "bfloat16")
-BOUNDS = VERDICTS[: VERDICTS.index("clear")]
 DEFAULT_RETRIES = 4
 GUIDANCE_OPTIONS = ("c1", "c2", "c3", "lambda_min", "lambda_max", "dissimilarity_space")
 

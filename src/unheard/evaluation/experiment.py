@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from unheard.auditing import BOUNDS
 from unheard.errors import InputError
 from unheard.evaluation.metrics import METRICS
 from unheard.evaluation.prompts import Prompt, read_prompts
@@ -15,7 +16,7 @@ from unheard.evaluation.space import SETTING_KEYS, check_space
 from unheard.models import KNOWN_MODELS, Defaults
 from unheard.request import check_batch, seeds_for
 from unheard.settings import AMG, Sampling, describe_guidance, read_guidance
-from unheard.settings.checks import require_above_zero
+from unheard.settings.checks import require_above_zero, require_whole
 from unheard.spelling import check_keys
 
 KEYS = (
@@ -90,12 +91,13 @@ class Experiment:
                 raise InputError(f"{path}: {key} is {table[key]!r}: give one path or name")
         if "duration" in table:
             require_above_zero("duration", table["duration"])
-        base = table.get("base", {})
-        check_keys(base, SETTING_KEYS, f"{path}, base")
+        base = _checked(table.get("base", {}), SETTING_KEYS, f"{path}, base")
         settings, search = (
             {
-                name: _merged(base, difference, f"{path}, {part}.{name}", keys)
-                for name, difference in table.get(part, {}).items()
+                name: _merged(
+                    base, _checked(difference, keys, f"{path}, {part}.{name}"), f"{path}, {part}.{name}"
+                )
+                for name, difference in _checked(table.get(part, {}), None, f"{path}, {part}").items()
             }
             for part, keys in (("settings", (*SETTING_KEYS, "model")), ("search", SETTING_KEYS))
         )
@@ -108,6 +110,7 @@ class Experiment:
         baseline = table.get("baseline", "none" if "none" in settings else next(iter(settings), ""))
         if settings:
             check_keys([baseline], list(settings), f"{path}, baseline")
+        check_keys([table.get("bound", "copy")], BOUNDS, f"{path}, bound")
         models = _models(table, path)
         found = [_found(place, model) for model in models]
         prompts, refused = read_prompts(table.get("prompts", []), place, found[0])
@@ -148,7 +151,8 @@ def _models(table: Mapping[str, Any], path: str | Path) -> list[str]:
     if "model" in table and "models" in table:
         raise InputError(f"{path} has both model and models: give one of them")
     models = table.get("models", [table.get("model", "tiny")])
-    if not isinstance(models, list) or not models or len(set(models)) < len(models):
+    named = isinstance(models, list) and all(isinstance(model, str) for model in models)
+    if not named or not models or len(set(models)) < len(models):
         raise InputError(f"{path}: models are {models!r}: give a list of different ones, at least one")
     return models
 
@@ -185,8 +189,8 @@ def _metrics(given: Any, path: str | Path) -> tuple[str, ...]:
 
 def _found(file: Path, name: str) -> str:
     """A model or an embedder: a folder, as seen from the file or from here, or what else it is called."""
-    if not isinstance(name, str) or name in {model.name for model in KNOWN_MODELS}:
-        return name  # what cannot be a name is refused by whoever loads it
+    if name in {model.name for model in KNOWN_MODELS}:
+        return name
     places = (folder / Path(name).expanduser() for folder in (file.parent, Path()))
     return next((str(place.resolve()) for place in places if place.is_dir()), name)
 
@@ -209,11 +213,17 @@ def as_options(setting: Mapping[str, Any], defaults: Defaults) -> dict[str, Any]
     return options
 
 
-def _merged(
-    base: Mapping[str, Any], difference: Mapping[str, Any], where: str, keys: Sequence[str]
-) -> dict[str, Any]:
+def _checked(given: Any, keys: Sequence[str] | None, where: str) -> Mapping[str, Any]:
+    """A table of the file with none but these keys; with any, if they are None."""
+    if not isinstance(given, Mapping):
+        raise InputError(f"{where} is {given!r}: give a table")
+    if keys is not None:
+        check_keys(given, keys, where)
+    return given
+
+
+def _merged(base: Mapping[str, Any], difference: Mapping[str, Any], where: str) -> dict[str, Any]:
     """A setting: the base, and what differs; of guidance of the same kind only the keys that differ."""
-    check_keys(difference, keys, where)
     merged = {**base, **difference}
     ours, theirs = (_table(part.get("guidance"), where) for part in (base, difference))
     if ours is not None and theirs is not None:
@@ -243,7 +253,12 @@ def _seeds(given: Any, path: str | Path) -> tuple[int, ...]:
     """A list of different seeds, or as many as asked for from the first one on."""
     if isinstance(given, Mapping):
         check_keys(given, ("first", "count"), f"{path}, seeds")
-        given = range(given.get("first", 0), given.get("first", 0) + given.get("count", 1))
+        first, count = given.get("first", 0), given.get("count", 1)
+        require_whole("first of seeds", first, 0)
+        require_whole("count of seeds", count, 1)
+        given = range(first, first + count)
+    if not isinstance(given, list | range):
+        raise InputError(f"{path}: seeds is {given!r}: give a list, or a table with first and count")
     seeds = seeds_for(["seed"] * len(given), list(given))
     if not seeds or len(set(seeds)) < len(seeds):
         raise InputError(f"{path}: seeds are {list(given)}: give different ones, at least one")

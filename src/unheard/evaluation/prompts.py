@@ -30,9 +30,7 @@ class Prompt:
     duration: float | None = None
 
 
-def read_prompts(
-    sources: Sequence[Mapping[str, Any]], file: Path, model: str | Path
-) -> tuple[tuple[Prompt, ...], dict[str, str]]:
+def read_prompts(sources: Any, file: Path, model: str | Path) -> tuple[tuple[Prompt, ...], dict[str, str]]:
     """The prompts of the `[[prompts]]` of an experiment file, and why some cannot be generated.
 
     Args:
@@ -42,10 +40,12 @@ def read_prompts(
         model: whose sets of prompts are meant, as `unheard.models.fetch` takes it; fetched for these alone.
 
     Raises:
-        InputError: an unknown key, a source that cannot be read, or no prompt at all.
+        InputError: no tables, an unknown key, a source that cannot be read, or no prompt at all.
     """
     found: dict[str, Prompt] = {}
     refused: dict[str, str] = {}
+    if not isinstance(sources, list) or not all(isinstance(source, Mapping) for source in sources):
+        raise InputError(f"{file}: prompts are {sources!r}: give tables, such as [[prompts]] with a list")
     for source in sources:
         check_keys(source, KEYS, f"{file}, prompts")
         for prompt in _chosen(_of_source(source, file.parent, model), source):
@@ -93,6 +93,10 @@ def _chosen(prompts: list[Prompt], source: Mapping[str, Any]) -> list[Prompt]:
 
 def _of_source(source: Mapping[str, Any], folder: Path, model: str | Path) -> list[Prompt]:
     group = source.get("group")
+    if not isinstance(group, str | None):
+        raise InputError(f"the group of prompts is {group!r}: give a name")
+    if not isinstance(source.get("list", []), list):
+        raise InputError(f"the list of prompts is {source['list']!r}: give a list of texts")
     try:
         if "list" in source:
             return [Prompt(text, group or "listed") for text in source["list"]]
