@@ -22,12 +22,14 @@ from safetensors.torch import load_file, save_file
 from tiny_world import build_tiny_clap
 
 from lab.split import FIRST_SEED, split
+from unheard.auditing.at_hand import recordings_of
 from unheard.cli import main
 from unheard.errors import IndexFileError, InputError, ModelError
 from unheard.evaluation import generating, held_out, judging, remaking, run, summary
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.hearing import hear
 from unheard.evaluation.metrics import memory
+from unheard.evaluation.prompts import read_prompts
 
 EXPERIMENTS = sorted((Path(__file__).parent.parent / "experiments").glob("*.toml"))
 ON_A_HUB_MODEL = next(path for path in EXPERIMENTS if path.stem == "stable-audio-open")
@@ -315,6 +317,66 @@ def test_what_the_model_is_loaded_with_is_checked(file: Path, wrong: str) -> Non
     file.write_text(f"{wrong}\n{file.read_text()}")
     with pytest.raises(InputError, match=wrong.split()[0]):
         Experiment.read(file)
+
+
+def test_prompts_of_duplicates_know_their_recordings(file: Path, tiny_model_folder: Path) -> None:
+    folder, ears = file.parent, tiny_model_folder / "guide"
+    noise = [np.random.default_rng(seed).uniform(-0.5, 0.5, 48_000) for seed in range(3)]
+    sounds = {"sub/kick.wav": 0, "sub/kick again.wav": 0, "loop.v2.wav": 1, "other.wav": 2}
+    for name, number in sounds.items():
+        path = folder / "training" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, noise[number], 16_000)
+        caption = "A kick drum" if "kick" in name else "A loop" if "loop" in name else "Something else"
+        path.with_suffix(".txt").write_text(caption)
+    for arguments in (
+        ["build", str(folder / "training"), "--embedder", str(ears), "--out", str(folder / "built"),
+         "--workers", "0"],
+        ["duplicates", str(folder / "built"), "--sound-threshold", "0.999999",
+         "--out", str(folder / "clusters.json")],
+    ):  # fmt: skip
+        done = CliRunner().invoke(main, ["index", *arguments])
+        assert done.exit_code == 0, done.output
+    kinds = {cluster["kind"] for cluster in json.loads((folder / "clusters.json").read_text())["clusters"]}
+    assert kinds == {"sound", "caption"}
+    for references in ("", 'references = "training"\n'):
+        file.write_text(
+            f'{references}model = "{tiny_model_folder}"\nindex = "built"\nembedder = "{ears}"\n'
+            f'judge = "{ears}"\n[settings.none]\n[[prompts]]\nduplicates = "clusters.json"\n'
+        )
+        experiment = Experiment.read(file)
+        (prompt,) = experiment.prompts  # of both clusters, once
+        assert set(prompt.targets) == {"sub/kick.wav", "sub/kick again.wav"}
+        bench = run.Bench(experiment)
+        first = next(bench.batches(["none"]))
+        named = generating.replace(prompt, targets=("loop.v2",))
+        batch = generating.replace(first, prompts=(prompt, prompt, named, named), seeds=(0, 1, 2, 3))
+        heard = [
+            folder / "training" / name for name in ("sub/kick.wav", "other.wav", "loop.v2.wav", "other.wav")
+        ]
+        rows = [{"audio": f"{number}.flac", "error": None} for number in range(4)]
+        flacs = {f"{number}.flac": path.read_bytes() for number, path in enumerate(heard)}
+        judged = bench.jury("none").hear(batch, generating.Made(rows, flacs, {}))
+        assert [row["verdict"] for row in judged] == ["copy"] * 4
+        assert [row["replicated_target"] for row in judged] == [True, False, True, False]
+        near = [row["judge_target_similarity"] for row in judged]
+        np.testing.assert_allclose([near[0], near[2]], 1, atol=1e-5)
+        assert max(near[1], near[3]) < 1
+
+
+def test_a_recording_is_found_by_its_id_or_else_by_its_files_name() -> None:
+    references = ["drums/kick.wav", "loop", "loop.v2", "b.flac"]
+    assert recordings_of(["kick", "loop", "loop.v2", "b.flac", "b", "c"], references) == {
+        "kick": "drums/kick.wav", "loop": "loop", "loop.v2": "loop.v2", "b.flac": "b.flac", "b": "b.flac",
+    }  # fmt: skip
+
+
+def test_halves_are_of_doses_and_not_of_the_groups_that_they_are_shown_in() -> None:
+    def texts(side: str, **more: str) -> list[str]:
+        return [p.text for p in read_prompts([{"set": "memorised", "half": side, **more}], Path(), "tiny")[0]]
+
+    assert texts("report", group="all") == texts("report")
+    assert not {*texts("report", group="all")} & {*texts("development", group="every")}
 
 
 def test_a_batch_that_fails_gives_its_other_sounds(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

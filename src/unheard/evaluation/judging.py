@@ -7,7 +7,7 @@ import io
 import json
 import time
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from unheard import __version__, auditing
 from unheard.auditing import as_bad_as
-from unheard.auditing.at_hand import catalogue_at_hand, fingerprints_folder
+from unheard.auditing.at_hand import catalogue_at_hand, fingerprints_folder, recordings_of
 from unheard.auditing.witness import Witness
 from unheard.embedders import Embedder
 from unheard.evaluation.generating import Batch, Made
@@ -71,6 +71,7 @@ class Jury:
         )
         embedder = None if index is None else model.embedder
         self.witness = Witness(catalogue, index=index, embedder=embedder)
+        self._own = cache(self._recordings_of)
 
     def identity(self) -> dict[str, Any]:
         """What every judgement depends on besides the sound."""
@@ -129,7 +130,8 @@ class Jury:
     def _audited(self, sound: tuple[Tensor, int], targets: tuple[str, ...]) -> dict[str, Any]:
         audit = self.witness.judge(sound)
         judged = audit.verdict != "not judged"
-        ours = [match.verdict for match in audit.matches if _item(match.reference) in targets]
+        own = self._own(targets)
+        ours = [match.verdict for match in audit.matches if match.reference in own]
         return {
             "verdict": audit.verdict,
             "score": audit.score if judged else None,
@@ -149,14 +151,17 @@ class Jury:
         return _similarities("guide", embedding[0].cpu().numpy(), items, float(nearest[0, 0]))
 
     def _by_judge(self, sound: np.ndarray, said: np.ndarray, targets: tuple[str, ...]) -> dict[str, Any]:
-        names = self.witness.catalogue.ids
-        own = [place for place, name in enumerate(names) if _item(name) in targets]
+        own = [self.witness.catalogue.number(reference) for reference in self._own(targets)]
         nearest = float(to_nearest(sound[None], self._heard)[0][0])
         return {
             "clap_score": float(sound @ said),
             "embedding": sound.tolist(),
             **_similarities("judge", sound, self._heard[own], nearest),
         }
+
+    def _recordings_of(self, targets: tuple[str, ...]) -> tuple[str, ...]:
+        """The references that are a prompt's items."""
+        return tuple(recordings_of(targets, self.witness.catalogue.ids).values())
 
 
 def _audit() -> str:
@@ -180,8 +185,3 @@ def _similarities(ear: str, sound: np.ndarray, targets: np.ndarray, nearest: flo
     names = ("target", "nearest", "replication")
     pairs = zip(names, values, strict=True)
     return {f"{ear}_{name}_similarity": None if np.isnan(v) else v for name, v in pairs}
-
-
-def _item(reference: str) -> str:
-    """The item that a reference is of: in a folder of references, ids are file names."""
-    return Path(reference).stem if Path(reference).suffix else reference

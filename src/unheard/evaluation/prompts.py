@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,22 +42,41 @@ def read_prompts(sources: Any, file: Path, model: str | Path) -> tuple[tuple[Pro
     Raises:
         InputError: no tables, an unknown key, a source that cannot be read, or no prompt at all.
     """
-    found: dict[str, Prompt] = {}
-    refused: dict[str, str] = {}
     if not isinstance(sources, list) or not all(isinstance(source, Mapping) for source in sources):
         raise InputError(f"{file}: prompts are {sources!r}: give tables, such as [[prompts]] with a list")
+    chosen: list[Prompt] = []
     for source in sources:
         check_keys(source, KEYS, f"{file}, prompts")
-        for prompt in _chosen(_of_source(source, file.parent, model), source):
-            try:
-                check_prompt(prompt.text)
-            except InputError as error:
-                refused[str(prompt.text)] = str(error)
-            else:
-                found.setdefault(prompt.text, prompt)
+        group = source.get("group")
+        if not isinstance(group, str | None):
+            raise InputError(f"the group of prompts is {group!r}: give a name")
+        some = _chosen(_once(_of_source(source, file.parent, model)), source)
+        chosen += some if group is None else [replace(prompt, group=group) for prompt in some]
+    found: list[Prompt] = []
+    refused: dict[str, str] = {}
+    for prompt in _once(chosen):
+        try:
+            check_prompt(prompt.text)
+        except InputError as error:
+            refused[str(prompt.text)] = str(error)
+        else:
+            found.append(prompt)
     if not found:
         raise InputError(f"{file} has no prompt that can be generated: give [[prompts]] with a list or a set")
-    return tuple(found.values()), refused
+    return tuple(found), refused
+
+
+def _once(prompts: Iterable[Prompt]) -> list[Prompt]:
+    """Every caption once, with the targets of all that have it, in the group where it comes first.
+
+    A caption may stand for a cluster of near-identical sounds and for one of near-identical captions.
+    """
+    found: dict[str, Prompt] = {}
+    for prompt in prompts:
+        first = found.setdefault(prompt.text, prompt)
+        targets = tuple(dict.fromkeys(first.targets + prompt.targets))
+        found[prompt.text] = replace(first, targets=targets)
+    return list(found.values())
 
 
 def half(items: Sequence[Item], kinds: Sequence[Hashable], name: str) -> list[Item]:
@@ -92,29 +111,26 @@ def _chosen(prompts: list[Prompt], source: Mapping[str, Any]) -> list[Prompt]:
 
 
 def _of_source(source: Mapping[str, Any], folder: Path, model: str | Path) -> list[Prompt]:
-    group = source.get("group")
-    if not isinstance(group, str | None):
-        raise InputError(f"the group of prompts is {group!r}: give a name")
+    """The prompts of a source, in the groups that it has itself."""
     if not isinstance(source.get("list", []), list):
         raise InputError(f"the list of prompts is {source['list']!r}: give a list of texts")
     try:
         if "list" in source:
-            return [Prompt(text, group or "listed") for text in source["list"]]
+            return [Prompt(text, "listed") for text in source["list"]]
         if "file" in source:
             lines = (folder / source["file"]).read_text(encoding="utf-8").splitlines()
-            return [Prompt(line.strip(), group or source["file"]) for line in lines if line.strip()]
+            return [Prompt(line.strip(), source["file"]) for line in lines if line.strip()]
         if "duplicates" in source:
             clusters = json.loads((folder / source["duplicates"]).read_text(encoding="utf-8"))["clusters"]
-            return [Prompt(each["prompt"], group or each["kind"], tuple(each["ids"])) for each in clusters]
+            return [Prompt(each["prompt"], each["kind"], tuple(each["ids"])) for each in clusters]
         if source.get("set") == "memorised":
             entries = json.loads((fetch(model) / "memorised.json").read_text(encoding="utf-8"))
             return [
-                Prompt(each["caption"], group or f"x{each['repetitions']}", tuple(each["items"]))
-                for each in entries
+                Prompt(each["caption"], f"x{each['repetitions']}", tuple(each["items"])) for each in entries
             ]
         if source.get("set") == "ordinary":
             entries = json.loads((fetch(model) / "prompts.json").read_text(encoding="utf-8"))["ordinary"]
-            return [Prompt(each["caption"], group or "ordinary", (), each["duration"]) for each in entries]
+            return [Prompt(each["caption"], "ordinary", (), each["duration"]) for each in entries]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"prompts {dict(source)} cannot be read: {error}") from error
     raise InputError(f"prompts {dict(source)}: give list, file, duplicates, or set = memorised or ordinary")
