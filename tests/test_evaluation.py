@@ -364,6 +364,20 @@ def test_prompts_of_duplicates_know_their_recordings(file: Path, tiny_model_fold
         assert max(near[1], near[3]) < 1
 
 
+def test_recordings_of_other_names_are_judged_again(file: Path) -> None:
+    def names() -> tuple[str, str]:
+        bench = run.Bench(Experiment.read(file))
+        batch = next(bench.batches(["none"]))
+        return batch.id, bench.jury("none").judgement(batch)
+
+    before = names()
+    assert names() == before
+    (file.parent / "references" / "train_01.wav").rename(file.parent / "references" / "train_02.wav")
+    batch, judgement = names()
+    assert batch == before[0]
+    assert judgement != before[1]
+
+
 def test_a_recording_is_found_by_its_id_or_else_by_its_files_name() -> None:
     references = ["drums/kick.wav", "loop", "loop.v2", "b.flac"]
     assert recordings_of(["kick", "loop", "loop.v2", "b.flac", "b", "c"], references) == {

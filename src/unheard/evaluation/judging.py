@@ -20,6 +20,7 @@ from torch import Tensor
 from unheard import __version__, auditing
 from unheard.auditing import as_bad_as
 from unheard.auditing.at_hand import catalogue_at_hand, fingerprints_folder, recordings_of
+from unheard.auditing.catalogue import Catalogue
 from unheard.auditing.witness import Witness
 from unheard.embedders import Embedder
 from unheard.evaluation.generating import Batch, Made
@@ -77,7 +78,7 @@ class Jury:
         """What every judgement depends on besides the sound."""
         return {
             "judge": getattr(self.judge, "sha256", None),
-            "references": hashlib.sha256(self.witness.catalogue.prints.tobytes()).hexdigest(),
+            "references": _references(self.witness.catalogue),
             "audit": _audit(),
             "bound": self.bound,
             "unheard": __version__,
@@ -162,6 +163,13 @@ class Jury:
     def _recordings_of(self, targets: tuple[str, ...]) -> tuple[str, ...]:
         """The references that are a prompt's items."""
         return tuple(recordings_of(targets, self.witness.catalogue.ids).values())
+
+
+def _references(catalogue: Catalogue) -> str:
+    """A hash of what is compared with: sounds, and ids, by which a prompt's own are found."""
+    digest = hashlib.sha256(catalogue.prints.tobytes())
+    digest.update(json.dumps(catalogue.ids).encode())
+    return digest.hexdigest()
 
 
 def _audit() -> str:
