@@ -131,6 +131,34 @@ def test_an_experiment_resumes_and_is_made_again(file: Path, monkeypatch: pytest
     assert "sampling.num_inference_steps was 7, is 2" in told.output
 
 
+def test_rows_are_made_again_whatever_another_run_has_begun(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, text = file.parent / "out", file.read_text()
+    evaluate, again = ["evaluate", str(file), "--out", str(out)], ["evaluate", "--again", str(out), "3"]
+    assert CliRunner().invoke(main, evaluate).exit_code == 2
+    rows, said = out / "generations.parquet", (out / "manifest.json").read_text()
+
+    def stopped(self: generating.Studio, batch: generating.Batch) -> None:
+        raise KeyboardInterrupt
+
+    file.write_text(text.replace("settings.c1", "settings.other").replace('"A bright bell", ', ""))
+    with monkeypatch.context() as patch:
+        patch.setattr(generating.Studio, "make", stopped)
+        assert CliRunner().invoke(main, evaluate).exit_code == 130
+    assert (out / "manifest.json").read_text() == said
+    assert "the same audio" in CliRunner().invoke(main, again).output
+    table = run.pq.read_table(rows)
+    part = out / "parts" / f"{table['batch'][3].as_py()}.parquet"
+    part.unlink()
+    told = CliRunner().invoke(main, again)
+    assert (told.exit_code, part.name in told.output) == (2, True)
+    run.pq.write_table(table.replace_schema_metadata(None), rows)
+    told = CliRunner().invoke(main, again)
+    assert told.exit_code == 2
+    assert "do not say what made them" in told.output
+
+
 def test_only_results_are_made_again(tmp_path: Path) -> None:
     told = CliRunner().invoke(main, ["evaluate", "--again", str(tmp_path), "3"])
     assert told.exit_code == 2

@@ -136,14 +136,20 @@ class Experiment:
         )
 
     @classmethod
-    def from_manifest(cls, stored: Mapping[str, Any]) -> Experiment:
-        """The experiment of a folder of results, as JSON has it."""
+    def from_json(cls, stored: Mapping[str, Any]) -> Experiment:
+        """The experiment of a folder of results, as JSON has it.
+
+        Raises:
+            InputError: another version of unheard wrote it, and knew other keys.
+        """
         tuples = {name: tuple(stored[name]) for name in ("models", "seeds", "metrics") if name in stored}
-        prompts = (Prompt(**{**each, "targets": tuple(each["targets"])}) for each in stored["prompts"])
         try:
-            return cls(**{**stored, **tuples, "prompts": tuple(prompts)})
-        except TypeError as error:
-            raise InputError(f"the manifest is of another version of unheard ({error}): use that") from error
+            prompts = tuple(
+                Prompt(**{**each, "targets": tuple(each["targets"])}) for each in stored["prompts"]
+            )
+            return cls(**{**stored, **tuples, "prompts": prompts})
+        except (KeyError, TypeError) as error:
+            raise InputError(f"the results are of another version of unheard ({error}): use that") from error
 
 
 def _models(table: Mapping[str, Any], path: str | Path) -> list[str]:

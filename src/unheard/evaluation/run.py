@@ -46,6 +46,8 @@ SCHEMA = pa.schema(
 
 ORIGIN = "origin"
 """The metadata of a part that tell what it was made of and on, in JSON."""
+EXPERIMENT = "experiment"
+"""The metadata of the rows that tell what experiment they belong to, in JSON."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, such as "generating", how many sounds are through, and how many there are."""
@@ -194,8 +196,16 @@ class Folder:
         return Made(rows, sounds, self.origin(batch.id))
 
     def origin(self, part: str) -> dict[str, Any]:
-        """What a batch was made of and on, by its id."""
-        metadata = pq.read_schema(self.path / "parts" / f"{part}.parquet").metadata
+        """What a batch was made of and on, by its id.
+
+        Raises:
+            InputError: it is no longer there.
+        """
+        path = self.path / "parts" / f"{part}.parquet"
+        try:
+            metadata = pq.read_schema(path).metadata
+        except OSError as error:
+            raise InputError(f"cannot read {path} ({error}): run unheard evaluate there again") from error
         return json.loads(metadata[ORIGIN.encode()])
 
     def rows(self, batch: Batch, judgement: str) -> list[dict[str, Any]]:
@@ -240,9 +250,10 @@ def evaluate(
         "identity": bench.identity(),
         "machine": bench.machine(),
     }
-    write_whole(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     table = make(bench, list(experiment.settings), folder, progress, engine)
+    table = table.replace_schema_metadata({EXPERIMENT: json.dumps(manifest["experiment"])})
     write_whole(out / "generations.parquet", _parquet(table))
+    write_whole(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     return Results(table, unseen)
 
 
