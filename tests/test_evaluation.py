@@ -159,6 +159,55 @@ def test_rows_are_made_again_whatever_another_run_has_begun(
     assert "do not say what made them" in told.output
 
 
+def test_what_failed_is_tried_again_and_nothing_else(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, other = file.parent / "out", file.parent / "other"
+    evaluate = ["evaluate", str(file), "--out"]
+    generate, made = generating.Studio.generate, []
+
+    def failing(self: generating.Studio, batch: generating.Batch) -> Any:
+        made.append((batch.setting, batch.seeds))
+        if batch.setting == "c1" and 6 in batch.seeds:
+            raise ModelError("not finite")
+        return generate(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(generating.Studio, "generate", failing)
+        told = CliRunner().invoke(main, [*evaluate, str(out)])
+        assert "2 sounds failed" in told.output
+        before = len(made)
+        assert "2 sounds failed" in CliRunner().invoke(main, [*evaluate, str(out)]).output
+        assert {setting for setting, _ in made[before:]} == {"c1"}
+        assert made[before:][0] == ("c1", (6, 6))
+    told = CliRunner().invoke(main, [*evaluate, str(out)])
+    assert "generating: 6 of 8 sounds are there" in told.output
+    assert "judging: 6 of 8 sounds are there" in told.output
+    assert "0 sounds failed" in told.output
+    CliRunner().invoke(main, [*evaluate, str(other)])
+    assert measured(out) == measured(other)
+
+
+def test_sounds_of_several_makers_are_told_of(file: Path) -> None:
+    out = file.parent / "out"
+    evaluate = ["evaluate", str(file), "--out", str(out)]
+    assert "other code or versions" not in CliRunner().invoke(main, evaluate).output
+    before = measured(out)
+    for part, key in zip(sorted((out / "parts").iterdir()), ("torch", "code"), strict=False):
+        table = run.pq.read_table(part)
+        origin = json.loads(table.schema.metadata[b"origin"])
+        assert len(origin["code"]) == 64
+        (origin if key == "code" else origin["machine"]["packages"])[key] = "of then"
+        run.pq.write_table(table.replace_schema_metadata({"origin": json.dumps(origin)}), part)
+    told = CliRunner().invoke(main, evaluate).output
+    assert "generating: nothing to do" in told
+    assert "4 of 8 sounds were made by other code or versions than the rest (code, torch)" in told
+    assert f"delete {out / 'parts'}" in told
+    shutil.rmtree(out / "parts")
+    told = CliRunner().invoke(main, evaluate).output
+    assert "other code or versions" not in told
+    assert "judging: 8 of 8 sounds" in told  # what was said of the others is not said of these
+    assert measured(out) == before
+
+
 def test_only_results_are_made_again(tmp_path: Path) -> None:
     told = CliRunner().invoke(main, ["evaluate", "--again", str(tmp_path), "3"])
     assert told.exit_code == 2

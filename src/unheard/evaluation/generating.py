@@ -18,6 +18,7 @@ from torch import Tensor
 
 from unheard import audio, provenance
 from unheard.errors import GuidanceError, InputError, ModelError
+from unheard.evaluation import makers
 from unheard.evaluation.experiment import Experiment, as_options
 from unheard.evaluation.metrics import memory
 from unheard.evaluation.prompts import Prompt
@@ -138,9 +139,10 @@ class Studio:
         }
 
     def origin(self, setting: str) -> dict[str, Any]:
-        """What sounds of a setting are made of, but for prompts and seeds, and the machine."""
+        """What sounds of a setting are made of, but for prompts and seeds, by which code, and on what."""
         backbone = self.model.backbone
-        return self._asked[setting] | {"machine": provenance.machine(backbone.device, backbone.dtype)}
+        machine = provenance.machine(backbone.device, backbone.dtype)
+        return self._asked[setting] | {"machine": machine, "code": makers.code()}
 
     def batch(self, setting: str, prompts: Sequence[Prompt], seeds: Sequence[int]) -> Batch:
         """Prompts of one duration, with a seed each."""

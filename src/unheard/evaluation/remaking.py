@@ -71,6 +71,8 @@ def again(out: Path, row: int) -> Remade:
 def compare(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs between the origins of two batches, see `Studio.origin`, one phrase each."""
     found = provenance.differences(_record(then), _record(now))
+    if then.get("code") not in (None, now["code"]):
+        found.append("the code that makes sounds is another")
     if then["recordings"] != now["recordings"]:
         found.append("the recordings that the guidance compares with have other contents")
     for part in ("sampling", "guidance"):

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from unheard import provenance
 from unheard.embedders import load_embedder
 from unheard.errors import InputError
-from unheard.evaluation import generating, held_out, judging
+from unheard.evaluation import generating, held_out, judging, makers
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.generating import Batch, Made, Studio, training_set
 from unheard.evaluation.judging import Jury
@@ -170,7 +170,9 @@ class Folder:
         return self.path / "judgements" / f"{name}.parquet"
 
     def write_part(self, batch: Batch, made: Made) -> None:
-        """The sounds first, so that a part that is there has its sounds."""
+        """The sounds first, so that a part that is there has its sounds; what was said of others goes."""
+        for judgement in (self.path / "judgements").glob(f"{batch.id}-*.parquet"):
+            judgement.unlink()
         for path, sound in made.sounds.items():
             write_whole(self.path / path, sound)
         table = pa.Table.from_pylist(made.rows, schema=generating.SCHEMA)
@@ -180,10 +182,15 @@ class Folder:
     def write_judgement(self, name: str, rows: list[dict[str, Any]]) -> None:
         write_whole(self.judgement(name), _parquet(pa.Table.from_pylist(rows, schema=judging.SCHEMA)))
 
-    def has_sounds(self, batch: Batch) -> bool:
-        """Whether a batch was made, and can still be judged."""
+    def is_made(self, batch: Batch) -> bool:
+        """Whether all sounds of a batch were made."""
         if not self.part(batch).is_file():
             return False
+        errors = pq.read_table(self.part(batch), columns=["error"])["error"]
+        return errors.null_count == len(errors)
+
+    def has_sounds(self, batch: Batch) -> bool:
+        """Whether the sounds of a batch that was made can still be judged."""
         paths = pq.read_table(self.part(batch), columns=["audio"])["audio"].to_pylist()
         return all((self.path / path).is_file() for path in paths if path is not None)
 
@@ -264,25 +271,34 @@ def make(
     progress: Progress | None = None,
     engine: Engine | None = None,
 ) -> pa.Table:
-    """The rows of some settings, in order; what lies in the folder is not made or judged again."""
+    """The rows of some settings, in order; what lies in the folder is not made or judged again.
+
+    A batch in which a sound failed is tried again.
+    """
     batches = list(bench.batches(settings))
+    different = _different(batches)
     names = {batch.id: bench.jury(batch.setting).judgement(batch) for batch in batches}
     working = engine or bench
-    unjudged = _different(batch for batch in batches if not folder.judgement(names[batch.id]).is_file())
-    to_hear = {batch.id for batch in unjudged}
+
+    def is_judged(batch: Batch) -> bool:
+        return folder.judgement(names[batch.id]).is_file()
+
     unmade = [
         batch
-        for batch in _different(batches)
-        if not folder.part(batch).is_file() or (batch.id in to_hear and not folder.has_sounds(batch))
+        for batch in different
+        if not folder.is_made(batch) or not (is_judged(batch) or folder.has_sounds(batch))
     ]
-    count = _Count("generating", _different(batches), unmade, progress)
+    count = _Count("generating", different, unmade, progress)
     for batch, made in working.make(unmade):
         folder.write_part(batch, made)
         count.through(batch)
-    count = _Count("judging", _different(batches), unjudged, progress)
+    unjudged = [batch for batch in different if not is_judged(batch)]
+    count = _Count("judging", different, unjudged, progress)
     for batch, rows in working.judge(unjudged, folder.made):
         folder.write_judgement(names[batch.id], rows)
         count.through(batch)
+    of_parts = ((folder.origin(batch.id), len(batch.prompts)) for batch in different)
+    makers.warn_of_several(of_parts, folder.path / "parts")
     rows = [
         row | {"model": bench.model(batch.setting)}
         for batch in batches
