@@ -23,6 +23,7 @@ from tiny_world import build_tiny_clap
 
 from lab.split import FIRST_SEED, split
 from unheard.auditing.at_hand import recordings_of
+from unheard.backbones.stable_audio import StableAudioBackbone
 from unheard.cli import main
 from unheard.errors import IndexFileError, InputError, ModelError
 from unheard.evaluation import generating, held_out, judging, remaking, run, summary
@@ -485,6 +486,29 @@ def test_a_batch_that_fails_gives_its_other_sounds(file: Path, monkeypatch: pyte
     others = [row for row in rows if "bell" not in row["prompt"]]
     assert len({row["audio"] for row in others if (file.parent / "out" / row["audio"]).is_file()}) == 4
     assert all(row["clap_score"] is not None and row["batch_prompts"] == [row["prompt"]] for row in others)
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_made_sound_by_sound(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode, sizes = StableAudioBackbone.decode, []
+
+    def with_little_memory(self: StableAudioBackbone, latents: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(latents))
+        if len(latents) > 1 or little:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return decode(self, latents)
+
+    monkeypatch.setattr(StableAudioBackbone, "decode", with_little_memory)
+    little = False
+    rows = run.evaluate(Experiment.read(file), file.parent / "out").table.to_pylist()
+    assert sizes[:3] == [2, 1, 1]
+    assert len(rows) == 8
+    assert all(row["error"] is None and row["batch_prompts"] == [row["prompt"]] for row in rows)
+    little = True
+    rows = run.evaluate(Experiment.read(file), file.parent / "none").table.to_pylist()
+    assert all(row["audio"] is None for row in rows)
+    assert all("out of memory: lower --duration (now 1 s)" in row["error"] for row in rows)
 
 
 @pytest.mark.parametrize(

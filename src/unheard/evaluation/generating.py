@@ -17,7 +17,7 @@ import soundfile
 from torch import Tensor
 
 from unheard import audio, provenance
-from unheard.errors import GuidanceError, InputError, ModelError
+from unheard.errors import GuidanceError, InputError, ModelError, OutOfMemoryError
 from unheard.evaluation import makers
 from unheard.evaluation.experiment import Experiment, as_options
 from unheard.evaluation.metrics import memory
@@ -153,16 +153,11 @@ class Studio:
 
     def make(self, batch: Batch) -> Made:
         """Generate; where a batch fails, each of its sounds alone, and those that fail say why."""
-        places = range(len(batch.prompts))
-        try:
-            rows, sounds = self._make(batch, places)
-        except (GuidanceError, ModelError, InputError):
-            rows, sounds = [], {}
-            for place in places:
-                try:
-                    row, sound = self._make(batch, [place])
-                except (GuidanceError, ModelError, InputError) as error:
-                    row, sound = [{**_asked(batch, [place], 0), "error": str(error)}], {}
+        rows, sounds = self._make_or_say_why(batch, range(len(batch.prompts)))
+        if not sounds and len(rows) > 1:
+            rows = []
+            for place in range(len(batch.prompts)):
+                row, sound = self._make_or_say_why(batch, [place])
                 rows += row
                 sounds |= sound
         return Made(rows, sounds, self.origin(batch.setting))
@@ -179,6 +174,16 @@ class Studio:
             batch=len(batch.prompts),
         )
         return list(self.model.stream(request))
+
+    def _make_or_say_why(
+        self, batch: Batch, places: Sequence[int]
+    ) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+        """As `_make`; where that fails, rows with the error. What it held in memory is let go then."""
+        try:
+            return self._make(batch, places)
+        except (GuidanceError, ModelError, InputError, OutOfMemoryError) as error:
+            asked = (_asked(batch, places, position) for position in range(len(places)))
+            return [{**each, "error": str(error)} for each in asked], {}
 
     def _make(self, batch: Batch, places: Sequence[int]) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
         """Rows and FLAC files of the sounds at some places of a batch, made together."""
