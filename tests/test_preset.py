@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from unheard.cli import main
 from unheard.cli.preset import Preset, read_preset
 from unheard.errors import InputError
-from unheard.settings import AMG, Detour
+from unheard.settings import AMG, AttractionBasin, Detour, Guidance, describe_guidance
 
 
 @pytest.mark.parametrize(
@@ -26,6 +28,31 @@ from unheard.settings import AMG, Detour
 def test_a_preset_is_guidance_and_sampling(tmp_path: Path, content: object, preset: Preset) -> None:
     (tmp_path / "preset.json").write_text(json.dumps(content))
     assert read_preset(tmp_path / "preset.json") == preset
+
+
+@pytest.mark.parametrize(
+    ("arguments", "guidance"),
+    [
+        (["--guidance", "detour"], Detour(threshold=0.25)),
+        (["--guidance", "amg"], AMG(1.0, 1.0, 1.0, 0.0, 0.2)),  # the model's own
+        (["--guidance", "amg", "--c3", "0"], AMG(1.0, 1.0, 0.0, 0.0, 0.2)),
+        (["--guidance", "basin"], AttractionBasin()),
+        (["--guidance", "none"], None),
+    ],
+)
+def test_a_kind_on_the_command_line_overrides_the_presets(
+    tmp_path: Path, tiny_model_folder: Path, arguments: list[str], guidance: Guidance | None
+) -> None:
+    preset = {"guidance": {"kind": "detour", "threshold": 0.25}, "num_inference_steps": 2}
+    (tmp_path / "preset.json").write_text(json.dumps(preset))
+    made = CliRunner().invoke(
+        main, ["generate", "A bell", "--model", str(tiny_model_folder), "--output", str(tmp_path / "a.wav"),
+               "--preset", str(tmp_path / "preset.json"), *arguments],
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    record = json.loads((tmp_path / "a.json").read_text())
+    assert record["guidance"] == (None if guidance is None else describe_guidance(guidance))
+    assert record["sampling"]["num_inference_steps"] == 2
 
 
 @pytest.mark.parametrize(
