@@ -209,6 +209,27 @@ def test_sounds_of_several_makers_are_told_of(file: Path) -> None:
     assert measured(out) == before
 
 
+def test_settings_are_compared_on_the_same_noise(file: Path) -> None:
+    gates = {"shut": 2.0, "open": -1.0}
+    file.write_text(
+        file.read_text().replace(
+            "[[prompts]]",
+            "".join(
+                f"[settings.{name}]\nguidance = {{kind = 'amg', lambda_min = {at}, lambda_max = {at}}}\n"
+                for name, at in gates.items()
+            )
+            + "[[prompts]]",
+        )
+    )
+    rows = run.evaluate(Experiment.read(file), file.parent / "out").table.to_pylist()
+    sounds: dict[str, list[str]] = {}
+    for row in rows:
+        sounds.setdefault(row["setting"], []).append(row["audio_sha256"])
+    assert {row["acted"] for row in rows if row["setting"] == "open"} == {2}
+    assert sounds["shut"] == sounds["none"]  # to the last bit: a guidance that never acts changes nothing
+    assert not {*sounds["open"]} & {*sounds["none"]}
+
+
 def test_only_results_are_made_again(tmp_path: Path) -> None:
     told = CliRunner().invoke(main, ["evaluate", "--again", str(tmp_path), "3"])
     assert told.exit_code == 2
@@ -734,6 +755,36 @@ def test_tuning_resumes_and_its_presets_are_taken(file: Path, tiny_model_folder:
     refused = CliRunner().invoke(main, ["tune", str(file), "--trials", "1", "--out", str(file.parent / "no")])
     assert refused.exit_code == 2
     assert "nothing to search" in refused.output
+
+
+def test_a_trial_that_was_interrupted_is_taken_up_with_its_values_and_its_batches(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optuna")
+    text = file.read_text().replace("batch = 2", "batch = 1")
+    file.write_text(
+        text[: text.index("[settings.none]")]
+        + "[search.plain]\nguidance = {kind = 'none'}\nguidance_scale = {low = 1.0, high = 4.0}\n"
+        "[[prompts]]\nlist = ['A bright bell']\n"
+    )
+    make, begun = generating.Studio.make, []
+
+    def stopping(self: generating.Studio, batch: generating.Batch) -> generating.Made:
+        begun.append(batch.id)
+        if len(begun) == 4:  # the second of the second trial's two
+            raise KeyboardInterrupt
+        return make(self, batch)
+
+    monkeypatch.setattr(generating.Studio, "make", stopping)
+    tune = ["tune", str(file), "--out", str(file.parent / "out"), "--trials", "2"]
+    assert CliRunner().invoke(main, tune).exit_code == 130
+    assert len({*begun}) == 4
+    resumed = CliRunner().invoke(main, tune)
+    assert resumed.exit_code == 0, resumed.output
+    assert "trial 2 of 2" in resumed.output
+    assert begun[4:] == begun[3:4]
+    scales = [row["guidance_scale"] for row in csv.DictReader((file.parent / "out" / "trials.csv").open())]
+    assert len({*scales}) == 2
 
 
 def test_tuning_passes_over_settings_that_make_no_sound_but_not_over_all(
