@@ -94,9 +94,7 @@ class Experiment:
         base = _checked(table.get("base", {}), SETTING_KEYS, f"{path}, base")
         settings, search = (
             {
-                name: _merged(
-                    base, _checked(difference, keys, f"{path}, {part}.{name}"), f"{path}, {part}.{name}"
-                )
+                name: _merged(base, difference, f"{path}, {part}.{name}", keys)
                 for name, difference in _checked(table.get(part, {}), None, f"{path}, {part}").items()
             }
             for part, keys in (("settings", (*SETTING_KEYS, "model")), ("search", SETTING_KEYS))
@@ -228,8 +226,9 @@ def _checked(given: Any, keys: Sequence[str] | None, where: str) -> Mapping[str,
     return given
 
 
-def _merged(base: Mapping[str, Any], difference: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _merged(base: Mapping[str, Any], difference: Any, where: str, keys: Sequence[str]) -> dict[str, Any]:
     """A setting: the base, and what differs; of guidance of the same kind only the keys that differ."""
+    difference = _checked(difference, keys, where)
     merged = {**base, **difference}
     ours, theirs = (_table(part.get("guidance"), where) for part in (base, difference))
     if ours is not None and theirs is not None:
