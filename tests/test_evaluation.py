@@ -22,14 +22,18 @@ from safetensors.torch import load_file, save_file
 from tiny_world import build_tiny_clap
 
 from lab.split import FIRST_SEED, split
+from unheard.auditing.at_hand import recordings_of
+from unheard.backbones.stable_audio import StableAudioBackbone
 from unheard.cli import main
-from unheard.errors import InputError, ModelError
+from unheard.errors import IndexFileError, InputError, ModelError
 from unheard.evaluation import generating, held_out, judging, remaking, run, summary, tuning
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.hearing import hear
 from unheard.evaluation.metrics import memory
+from unheard.evaluation.prompts import read_prompts
 
 EXPERIMENTS = sorted((Path(__file__).parent.parent / "experiments").glob("*.toml"))
+ON_A_HUB_MODEL = next(path for path in EXPERIMENTS if path.stem == "stable-audio-open")
 
 DIES_WRITING_ITS_THIRD_PART = """
 import os, signal, sys
@@ -146,6 +150,104 @@ def test_an_audit_that_is_not_whole_says_so(file: Path) -> None:
     assert "are audited against 2 references, 4 more left out." in (out / "summary.md").read_text()
 
 
+def test_rows_are_made_again_whatever_another_run_has_begun(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, text = file.parent / "out", file.read_text()
+    evaluate, again = ["evaluate", str(file), "--out", str(out)], ["evaluate", "--again", str(out), "3"]
+    assert CliRunner().invoke(main, evaluate).exit_code == 2
+    rows, said = out / "generations.parquet", (out / "manifest.json").read_text()
+
+    def stopped(self: generating.Studio, batch: generating.Batch) -> None:
+        raise KeyboardInterrupt
+
+    file.write_text(text.replace("settings.c1", "settings.other").replace('"A bright bell", ', ""))
+    with monkeypatch.context() as patch:
+        patch.setattr(generating.Studio, "make", stopped)
+        assert CliRunner().invoke(main, evaluate).exit_code == 130
+    assert (out / "manifest.json").read_text() == said
+    assert "the same audio" in CliRunner().invoke(main, again).output
+    table = run.pq.read_table(rows)
+    part = out / "parts" / f"{table['batch'][3].as_py()}.parquet"
+    part.unlink()
+    told = CliRunner().invoke(main, again)
+    assert (told.exit_code, part.name in told.output) == (2, True)
+    run.pq.write_table(table.replace_schema_metadata(None), rows)
+    told = CliRunner().invoke(main, again)
+    assert told.exit_code == 2
+    assert "do not say what made them" in told.output
+
+
+def test_what_failed_is_tried_again_and_nothing_else(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, other = file.parent / "out", file.parent / "other"
+    evaluate = ["evaluate", str(file), "--out"]
+    generate, made = generating.Studio.generate, []
+
+    def failing(self: generating.Studio, batch: generating.Batch) -> Any:
+        made.append((batch.setting, batch.seeds))
+        if batch.setting == "c1" and 6 in batch.seeds:
+            raise ModelError("not finite")
+        return generate(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(generating.Studio, "generate", failing)
+        told = CliRunner().invoke(main, [*evaluate, str(out)])
+        assert "2 sounds failed" in told.output
+        before = len(made)
+        assert "2 sounds failed" in CliRunner().invoke(main, [*evaluate, str(out)]).output
+        assert {setting for setting, _ in made[before:]} == {"c1"}
+        assert made[before:][0] == ("c1", (6, 6))
+    told = CliRunner().invoke(main, [*evaluate, str(out)])
+    assert "generating: 6 of 8 sounds are there" in told.output
+    assert "judging: 6 of 8 sounds are there" in told.output
+    assert "0 sounds failed" in told.output
+    CliRunner().invoke(main, [*evaluate, str(other)])
+    assert measured(out) == measured(other)
+
+
+def test_sounds_of_several_makers_are_told_of(file: Path) -> None:
+    out = file.parent / "out"
+    evaluate = ["evaluate", str(file), "--out", str(out)]
+    assert "other code or versions" not in CliRunner().invoke(main, evaluate).output
+    before = measured(out)
+    for part, key in zip(sorted((out / "parts").iterdir()), ("torch", "code"), strict=False):
+        table = run.pq.read_table(part)
+        origin = json.loads(table.schema.metadata[b"origin"])
+        assert len(origin["code"]) == 64
+        (origin if key == "code" else origin["machine"]["packages"])[key] = "of then"
+        run.pq.write_table(table.replace_schema_metadata({"origin": json.dumps(origin)}), part)
+    told = CliRunner().invoke(main, evaluate).output
+    assert "generating: nothing to do" in told
+    assert "4 of 8 sounds were made by other code or versions than the rest (code, torch)" in told
+    assert f"delete {out / 'parts'}" in told
+    shutil.rmtree(out / "parts")
+    told = CliRunner().invoke(main, evaluate).output
+    assert "other code or versions" not in told
+    assert "judging: 8 of 8 sounds" in told  # what was said of the others is not said of these
+    assert measured(out) == before
+
+
+def test_settings_are_compared_on_the_same_noise(file: Path) -> None:
+    gates = {"shut": 2.0, "open": -1.0}
+    file.write_text(
+        file.read_text().replace(
+            "[[prompts]]",
+            "".join(
+                f"[settings.{name}]\nguidance = {{kind = 'amg', lambda_min = {at}, lambda_max = {at}}}\n"
+                for name, at in gates.items()
+            )
+            + "[[prompts]]",
+        )
+    )
+    rows = run.evaluate(Experiment.read(file), file.parent / "out").table.to_pylist()
+    sounds: dict[str, list[str]] = {}
+    for row in rows:
+        sounds.setdefault(row["setting"], []).append(row["audio_sha256"])
+    assert {row["acted"] for row in rows if row["setting"] == "open"} == {2}
+    assert sounds["shut"] == sounds["none"]  # to the last bit: a guidance that never acts changes nothing
+    assert not {*sounds["open"]} & {*sounds["none"]}
+
+
 def test_only_results_are_made_again(tmp_path: Path) -> None:
     told = CliRunner().invoke(main, ["evaluate", "--again", str(tmp_path), "3"])
     assert told.exit_code == 2
@@ -215,6 +317,199 @@ def test_what_a_sound_depends_on_makes_another_part(file: Path) -> None:
     assert not {*other[1::2]} & {*detoured}
 
 
+@pytest.fixture
+def indexless(file: Path, tiny_model_folder: Path) -> Path:
+    """The experiment on a model that brings neither index nor embedder, and an index built by the guide."""
+    folder = file.parent
+    shutil.copytree(tiny_model_folder, folder / "bare")
+    (folder / "bare" / "index.json").unlink()
+    shutil.move(folder / "bare" / "guide", folder / "ears")
+    settings = json.loads((folder / "bare" / "unheard.json").read_text())
+    del settings["index"], settings["embedder"], settings["duration"]
+    (folder / "bare" / "unheard.json").write_text(json.dumps(settings))
+    for recording in (folder / "references").iterdir():
+        recording.with_suffix(".txt").write_text(f"A bright bell {recording.stem}")
+    built = CliRunner().invoke(
+        main, ["index", "build", str(folder / "references"), "--embedder", str(folder / "ears"),
+               "--out", str(folder / "training-set"), "--workers", "0"],
+    )  # fmt: skip
+    assert built.exit_code == 0, built.output
+    text = file.read_text().replace(f'model = "{tiny_model_folder}"\nreferences = "references"\n', "")
+    text = text.replace("c3 = 0}", "c3 = 0, lambda_min = -1.0, lambda_max = -1.0}")
+    file.write_text(f'model = "bare"\nindex = "training-set"\nembedder = "ears"\nduration = 1.0\n{text}')
+    return file
+
+
+def test_an_index_that_was_built_guides_and_judges_on_a_model_that_brings_none(indexless: Path) -> None:
+    folder, text = indexless.parent, indexless.read_text()
+    out = folder / "out"
+    arguments = ["evaluate", str(indexless), "--out", str(out)]
+    assert CliRunner().invoke(main, arguments).exit_code == 2  # for the empty prompt
+    rows = run.pq.read_table(out / "generations.parquet").to_pylist()
+    assert len(rows) == 8
+    assert all(len(row["trace_similarity"]) == 2 for row in rows)
+    acted = {
+        setting: {row["acted"] for row in rows if row["setting"] == setting} for setting in ("none", "c1")
+    }
+    assert acted["none"] == {0}
+    assert acted["c1"] != {0}
+    assert all(row["guide_nearest_similarity"] is not None for row in rows)
+    assert all(row["verdict"] is not None for row in rows)
+    assert {soundfile.info(out / row["audio"]).frames for row in rows} == {16_000}
+    identity = json.loads((out / "manifest.json").read_text())["identity"][str(folder / "bare")]
+    assert identity["index"] == generating.Index.open(folder / "training-set").sha256
+    again = CliRunner().invoke(main, ["evaluate", "--again", str(out), "5"])
+    assert "the same audio" in again.output
+
+    def ids(before: str, after: str) -> set[str]:
+        assert before in text
+        indexless.write_text(text.replace(before, after))
+        bench = run.Bench(Experiment.read(indexless))
+        return {batch.id for batch in bench.batches([*bench.experiment.settings])}
+
+    same = ids('index = "', 'device = "cpu"\ndtype = "float32"\nindex = "')
+    assert same == {row["batch"] for row in rows}
+    assert not ids("duration = 1.0", "duration = 0.8") & same
+    assert not ids('index = "', 'dtype = "bfloat16"\nindex = "') & same
+    build_tiny_clap(folder / "ears", seed=7)
+    with pytest.raises(IndexFileError, match="was made by"):
+        ids('index = "', 'index = "')
+    indexless.write_text(text.replace('index = "training-set"\n', ""))
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code == 2
+    assert "needs an index" in refused.output or "nothing to compare with" in refused.output
+    assert run.pq.read_table(out / "generations.parquet").to_pylist() == rows
+
+
+def test_an_index_that_was_built_is_searched_by_tune(indexless: Path) -> None:
+    pytest.importorskip("optuna")
+    text = indexless.read_text()
+    indexless.write_text(
+        text[: text.index("[settings.none]")] + "[search.amg.guidance]\nkind = 'amg'\n"
+        "c1 = {low = 0, high = 8}\nc2 = 0\nc3 = 0\n[[prompts]]\nlist = ['A bright bell']\n"
+    )
+    out = indexless.parent / "out"
+    tuned = CliRunner().invoke(main, ["tune", str(indexless), "--trials", "1", "--out", str(out)])
+    assert tuned.exit_code == 0, tuned.output
+    assert "trial 1 of 1" in tuned.output
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("bound = 'cpoy'", "did you mean 'copy'"),
+        ("bound = 'clear'", "unknown key 'clear' in .*bound: .*copy, partial copy, similar"),
+        ("bound = 3", "unknown key 3 in .*bound"),
+        ("baseline = 3", "unknown key 3 in .*baseline"),
+        ("metrics = [3]", "unknown key 3 in .*metrics"),
+        ("models = [['tiny']]", "models are"),
+        ("seeds = 5", "seeds is 5: give a list"),
+        ("seeds = {count = 'x'}", "count of seeds is 'x'"),
+        ("seeds = {first = -1}", "first of seeds is -1"),
+        ("seeds = ['x']", "seed is 'x'"),
+        ("base = 3", "base is 3: give a table"),
+        ("settings = 'x'", "settings is 'x': give a table"),
+        ("settings.none = 'x'", r"settings\.none is 'x': give a table"),
+        ("settings.none.guidance = {kind = ['amg']}", r"unknown guidance \['amg'\]"),
+        ("search = [1]", r"search is \[1\]: give a table"),
+        ("prompts = 'A bell'", "prompts are 'A bell': give tables"),
+        ("prompts = ['A bell']", "give tables"),
+        ("prompts = [{list = 'A bell'}]", "give a list of texts"),
+        ("prompts = [{list = ['A bell'], group = 3}]", "group of prompts is 3"),
+        ("prompts = [{list = ['A bell'], half = 3}]", "unknown key 3 in half"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_one_line(tmp_path: Path, wrong: str, told: str) -> None:
+    path = tmp_path / "wrong.toml"
+    rest = {"settings": "[settings.none]\n", "prompts": "[[prompts]]\nlist = ['A bell']\n"}
+    path.write_text(wrong + "\n" + "".join(text for key, text in rest.items() if not wrong.startswith(key)))
+    with pytest.raises(InputError, match=told):
+        Experiment.read(path)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["index = 3", "embedder = ['a']", "duration = 0", "duration = 'x'", "device = 1"]
+)
+def test_what_the_model_is_loaded_with_is_checked(file: Path, wrong: str) -> None:
+    file.write_text(f"{wrong}\n{file.read_text()}")
+    with pytest.raises(InputError, match=wrong.split()[0]):
+        Experiment.read(file)
+
+
+def test_prompts_of_duplicates_know_their_recordings(file: Path, tiny_model_folder: Path) -> None:
+    folder, ears = file.parent, tiny_model_folder / "guide"
+    noise = [np.random.default_rng(seed).uniform(-0.5, 0.5, 48_000) for seed in range(3)]
+    sounds = {"sub/kick.wav": 0, "sub/kick again.wav": 0, "loop.v2.wav": 1, "other.wav": 2}
+    for name, number in sounds.items():
+        path = folder / "training" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, noise[number], 16_000)
+        caption = "A kick drum" if "kick" in name else "A loop" if "loop" in name else "Something else"
+        path.with_suffix(".txt").write_text(caption)
+    for arguments in (
+        ["build", str(folder / "training"), "--embedder", str(ears), "--out", str(folder / "built"),
+         "--workers", "0"],
+        ["duplicates", str(folder / "built"), "--sound-threshold", "0.999999",
+         "--out", str(folder / "clusters.json")],
+    ):  # fmt: skip
+        done = CliRunner().invoke(main, ["index", *arguments])
+        assert done.exit_code == 0, done.output
+    kinds = {cluster["kind"] for cluster in json.loads((folder / "clusters.json").read_text())["clusters"]}
+    assert kinds == {"sound", "caption"}
+    for references in ("", 'references = "training"\n'):
+        file.write_text(
+            f'{references}model = "{tiny_model_folder}"\nindex = "built"\nembedder = "{ears}"\n'
+            f'judge = "{ears}"\n[settings.none]\n[[prompts]]\nduplicates = "clusters.json"\n'
+        )
+        experiment = Experiment.read(file)
+        (prompt,) = experiment.prompts  # of both clusters, once
+        assert set(prompt.targets) == {"sub/kick.wav", "sub/kick again.wav"}
+        bench = run.Bench(experiment)
+        first = next(bench.batches(["none"]))
+        named = generating.replace(prompt, targets=("loop.v2",))
+        batch = generating.replace(first, prompts=(prompt, prompt, named, named), seeds=(0, 1, 2, 3))
+        heard = [
+            folder / "training" / name for name in ("sub/kick.wav", "other.wav", "loop.v2.wav", "other.wav")
+        ]
+        rows = [{"audio": f"{number}.flac", "error": None} for number in range(4)]
+        flacs = {f"{number}.flac": path.read_bytes() for number, path in enumerate(heard)}
+        judged = bench.jury("none").hear(batch, generating.Made(rows, flacs, {}))
+        assert [row["verdict"] for row in judged] == ["copy"] * 4
+        assert [row["replicated_target"] for row in judged] == [True, False, True, False]
+        near = [row["judge_target_similarity"] for row in judged]
+        np.testing.assert_allclose([near[0], near[2]], 1, atol=1e-5)
+        assert max(near[1], near[3]) < 1
+
+
+def test_recordings_of_other_names_are_judged_again(file: Path) -> None:
+    def names() -> tuple[str, str]:
+        bench = run.Bench(Experiment.read(file))
+        batch = next(bench.batches(["none"]))
+        return batch.id, bench.jury("none").judgement(batch)
+
+    before = names()
+    assert names() == before
+    (file.parent / "references" / "train_01.wav").rename(file.parent / "references" / "train_02.wav")
+    batch, judgement = names()
+    assert batch == before[0]
+    assert judgement != before[1]
+
+
+def test_a_recording_is_found_by_its_id_or_else_by_its_files_name() -> None:
+    references = ["drums/kick.wav", "loop", "loop.v2", "b.flac"]
+    assert recordings_of(["kick", "loop", "loop.v2", "b.flac", "b", "c"], references) == {
+        "kick": "drums/kick.wav", "loop": "loop", "loop.v2": "loop.v2", "b.flac": "b.flac", "b": "b.flac",
+    }  # fmt: skip
+
+
+def test_halves_are_of_doses_and_not_of_the_groups_that_they_are_shown_in() -> None:
+    def texts(side: str, **more: str) -> list[str]:
+        return [p.text for p in read_prompts([{"set": "memorised", "half": side, **more}], Path(), "tiny")[0]]
+
+    assert texts("report", group="all") == texts("report")
+    assert not {*texts("report", group="all")} & {*texts("development", group="every")}
+
+
 def test_a_batch_that_fails_gives_its_other_sounds(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generate = generating.Studio.generate
 
@@ -230,6 +525,29 @@ def test_a_batch_that_fails_gives_its_other_sounds(file: Path, monkeypatch: pyte
     others = [row for row in rows if "bell" not in row["prompt"]]
     assert len({row["audio"] for row in others if (file.parent / "out" / row["audio"]).is_file()}) == 4
     assert all(row["clap_score"] is not None and row["batch_prompts"] == [row["prompt"]] for row in others)
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_made_sound_by_sound(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode, sizes = StableAudioBackbone.decode, []
+
+    def with_little_memory(self: StableAudioBackbone, latents: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(latents))
+        if len(latents) > 1 or little:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return decode(self, latents)
+
+    monkeypatch.setattr(StableAudioBackbone, "decode", with_little_memory)
+    little = False
+    rows = run.evaluate(Experiment.read(file), file.parent / "out").table.to_pylist()
+    assert sizes[:3] == [2, 1, 1]
+    assert len(rows) == 8
+    assert all(row["error"] is None and row["batch_prompts"] == [row["prompt"]] for row in rows)
+    little = True
+    rows = run.evaluate(Experiment.read(file), file.parent / "none").table.to_pylist()
+    assert all(row["audio"] is None for row in rows)
+    assert all("out of memory: lower --duration (now 1 s)" in row["error"] for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -379,11 +697,31 @@ def test_peak_memory_forgets_what_was_held_before() -> None:
     assert later < at_most - 100_000_000
 
 
-@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [p for p in EXPERIMENTS if p != ON_A_HUB_MODEL], ids=lambda path: path.stem)
 def test_every_experiment_that_is_shipped_can_be_read(path: Path) -> None:
     experiment = Experiment.read(path)
     assert not experiment.refused
     assert experiment.settings or experiment.search
+
+
+def test_the_papers_ablation_on_a_hub_model_asks_for_an_index_and_its_duplicates(tmp_path: Path) -> None:
+    (tmp_path / "experiments").mkdir()
+    file = shutil.copy(ON_A_HUB_MODEL, tmp_path / "experiments")
+    with pytest.raises(InputError, match=r"duplicates\.json"):
+        Experiment.read(file)
+    cluster = {"kind": "sound", "prompt": "A drum loop", "ids": ["a", "b"]}
+    (tmp_path / "duplicates.json").write_text(json.dumps({"clusters": [cluster]}))
+    experiment = Experiment.read(file)
+    assert experiment.models == ("stabilityai/stable-audio-open-1.0",)
+    assert experiment.index == str(tmp_path / "training-set")
+    assert (experiment.embedder, experiment.duration) == ("laion/clap-htsat-unfused", 10.0)
+    assert [(prompt.text, prompt.targets) for prompt in experiment.prompts] == [("A drum loop", ("a", "b"))]
+    published = {"kind": "amg", "c1": 4, "c2": 3, "c3": 100, "lambda_min": 0.7, "lambda_max": 0.8}
+    assert experiment.settings.pop("none")["guidance"] == {"kind": "none"}
+    guidances = [options["guidance"] for options in experiment.settings.values()]
+    assert all({**published, **dict.fromkeys([k for k in g if not g[k]], 0)} == g for g in guidances)
+    on = {tuple(term for term in ("c1", "c2", "c3") if guidance[term]) for guidance in guidances}
+    assert on == {("c1",), ("c2",), ("c3",), ("c1", "c2"), ("c1", "c3"), ("c2", "c3"), ("c1", "c2", "c3")}
 
 
 @pytest.mark.parametrize(("name", "side"), [("ablation", "report"), ("tune", "development")])
@@ -436,6 +774,36 @@ def test_tuning_resumes_and_its_presets_are_taken(file: Path, tiny_model_folder:
     refused = CliRunner().invoke(main, ["tune", str(file), "--trials", "1", "--out", str(file.parent / "no")])
     assert refused.exit_code == 2
     assert "nothing to search" in refused.output
+
+
+def test_a_trial_that_was_interrupted_is_taken_up_with_its_values_and_its_batches(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optuna")
+    text = file.read_text().replace("batch = 2", "batch = 1")
+    file.write_text(
+        text[: text.index("[settings.none]")]
+        + "[search.plain]\nguidance = {kind = 'none'}\nguidance_scale = {low = 1.0, high = 4.0}\n"
+        "[[prompts]]\nlist = ['A bright bell']\n"
+    )
+    make, begun = generating.Studio.make, []
+
+    def stopping(self: generating.Studio, batch: generating.Batch) -> generating.Made:
+        begun.append(batch.id)
+        if len(begun) == 4:  # the second of the second trial's two
+            raise KeyboardInterrupt
+        return make(self, batch)
+
+    monkeypatch.setattr(generating.Studio, "make", stopping)
+    tune = ["tune", str(file), "--out", str(file.parent / "out"), "--trials", "2"]
+    assert CliRunner().invoke(main, tune).exit_code == 130
+    assert len({*begun}) == 4
+    resumed = CliRunner().invoke(main, tune)
+    assert resumed.exit_code == 0, resumed.output
+    assert "trial 2 of 2" in resumed.output
+    assert begun[4:] == begun[3:4]
+    scales = [row["guidance_scale"] for row in csv.DictReader((file.parent / "out" / "trials.csv").open())]
+    assert len({*scales}) == 2
 
 
 def test_tuning_passes_over_settings_that_make_no_sound_but_not_over_all(

@@ -12,6 +12,7 @@ import soundfile
 import torch
 from click.testing import CliRunner
 from local_ray import local_ray
+from tiny_world import build_index
 
 from unheard.cli import main
 from unheard.evaluation import generating, judging
@@ -36,7 +37,9 @@ def test_the_rows_of_the_local_engine(
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 24_000)
     soundfile.write(tmp_path / "references" / "train_00.wav", noise, 16_000)
     file, local, on_ray = tmp_path / "experiment.toml", tmp_path / "local", tmp_path / "ray"
+    build_index(tmp_path / "index.json", seed=9)
     file.write_text(
+        'index = "index.json"\nduration = 1.01\n'
         f'model = "{tiny_model_folder}"\nreferences = "references"\njudge = "{tiny_model_folder}/guide"\n'
         "seeds = [5]\nbatch = 2\nbase = {num_inference_steps = 2}\n"
         '[settings.none]\nguidance = "none"\n[settings.c1]\nguidance = {kind = "amg", c2 = 0, c3 = 0}\n'

@@ -119,6 +119,10 @@ class Model:
         """The training set that the model brings, or None; read when first asked for."""
         return None if self.defaults.index is None else Index.open(self.defaults.index)
 
+    def references_of(self, index: Index | None) -> Path | None:
+        """The list of recordings that the model brings; None beside a training set that it did not bring."""
+        return self.defaults.references if index is None or self._is_own(index) else None
+
     def encode_recordings(
         self,
         index: Index | str | Path,
@@ -409,14 +413,13 @@ class Model:
     def _rejection(
         self, reject: str, retries: int, references: References | None, index: Index | None
     ) -> Rejection:
-        own = self.defaults.references if index is None or self._is_own(index) else None
-        catalogue = catalogue_at_hand(references, index, own)
+        catalogue = catalogue_at_hand(references, index, self.references_of(index))
         embedder = None if index is None else self.embedder
         return Rejection(reject, retries, Witness(catalogue, index=index, embedder=embedder))
 
     def _places(self, index: Index, references: References | None) -> dict[str, Path]:
         """Where the recordings of an index lie, by id, as far as they are at hand."""
-        return places_at_hand(references, index, self.defaults.references if self._is_own(index) else None)
+        return places_at_hand(references, index, self.references_of(index))
 
     def _is_own(self, index: Index) -> bool:
         """Whether this is the training set that the model brought."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from unheard.auditing import VERDICTS, Audit, FileAudit, as_bad_as
+from unheard.auditing import BOUNDS, Audit, FileAudit, as_bad_as
 from unheard.auditing.witness import Witness
 from unheard.errors import InputError, RejectedError
 from unheard.request import MAX_SEED, Batch, Request
@@ -47,9 +47,8 @@ class Rejection:
     witness: Witness
 
     def __post_init__(self) -> None:
-        bounds = VERDICTS[: VERDICTS.index("clear")]
-        if self.bound not in bounds:
-            raise InputError(f"reject is {self.bound!r}: choose one of {', '.join(bounds)}")
+        if self.bound not in BOUNDS:
+            raise InputError(f"reject is {self.bound!r}: choose one of {', '.join(BOUNDS)}")
         number: object = self.retries
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MAX_RETRIES:
             raise InputError(f"retries is {number!r}: give a whole number from 0 to {MAX_RETRIES}")

@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from unheard.auditing.results import VERDICTS, Audit, Evidence, FileAudit, Match, as_bad_as, worst
+from unheard.auditing.results import BOUNDS, VERDICTS, Audit, Evidence, FileAudit, Match, as_bad_as, worst
 
 if TYPE_CHECKING:
     from unheard.auditing.calibration import Calibration
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from unheard.auditing.witness import audit, evidence
 
 __all__ = [
+    "BOUNDS",
     "VERDICTS",
     "Audit",
     "Calibration",

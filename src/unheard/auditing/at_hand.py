@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from unheard.auditing.catalogue import Catalogue, by_id, sound_files
+from unheard.auditing.catalogue import Catalogue, by_id
 from unheard.auditing.kept import FileOfPrints, Kept, Place
 from unheard.errors import InputError
 from unheard.files import cache_folder
@@ -66,10 +66,19 @@ def places_at_hand(references: References | None, index: Index, own: Path | None
         places = dict(zip(references.ids, references.paths, strict=True))
     elif references is not None:
         places = by_id(references)
-        places |= {Path(name).stem: path for name, path in places.items()}
     elif not (places := _places(index)) and own is not None:
-        places = {file.stem: file for file in sound_files(own.parent / "memorised")}
-    return {item: places[item] for item in index.ids if item in places}
+        places = by_id(own.parent / "memorised")
+    return {item: places[name] for item, name in recordings_of(index.ids, places).items()}
+
+
+def recordings_of(items: Iterable[str], references: Iterable[str]) -> dict[str, str]:
+    """The reference that is each item's recording, as far as there is one.
+
+    It has the item's id, or, where none has, is a file of that name: `drums/kick.wav` is that of `kick`.
+    """
+    ids = dict.fromkeys(references)
+    named = {Path(name).stem: name for name in ids} | {name: name for name in ids}
+    return {item: named[item] for item in items if item in named}
 
 
 def _places(index: Index) -> dict[str, Path]:

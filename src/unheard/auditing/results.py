@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 VERDICTS = ("copy", "partial copy", "similar", "clear", "not judged")
 """From the worst down; `not judged` stands apart, it is neither good nor bad news."""
+BOUNDS = VERDICTS[: VERDICTS.index("clear")]
+"""Those that something can be as bad as."""
 
 
 def as_bad_as(verdict: str, bound: str) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unheard.auditing import VERDICTS, Audit, FileAudit, as_bad_as
+from unheard.auditing import BOUNDS, Audit, FileAudit, as_bad_as
 from unheard.cli import exits
 from unheard.cli.findings import as_json, by_prompt, show, write_csv
 from unheard.cli.prompts import read_prompts
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from unheard.replication import Replication
     from unheard.sound import Sound
 
-BOUNDS = VERDICTS[: VERDICTS.index("clear")]
 ONLY_WITH_PROMPTS = ("seeds", "seed", "duration", "no_guidance", "output", "batch", "dtype")
 
 
@@ -250,9 +249,7 @@ def _generate(
 
     try:
         with reporter.progress() as progress:
-            replication(
-                model, request, task.witness, bound=bound, risk=False, judged=keep, progress=progress
-            )
+            replication(model, request, task.witness, bound=bound, risk=False, judged=keep, progress=progress)
     finally:
         found.counted = count(model.name, request, task.witness.audit(found.files), bound)
     total = len(found.counted.prompts)

@@ -28,7 +28,8 @@ def evaluate(
     """Compare settings on matched prompts and seeds, as an EXPERIMENT file (TOML) says.
 
     Writes generations.parquet, summary.md, summary.csv, manifest.json and the sounds. It can be interrupted
-    and run again. Prompts that cannot be generated are reported at the end, with exit code 2.
+    and run again; what failed is tried again then. Prompts that cannot be generated are reported at the end,
+    with exit code 2.
 
     \b
     Examples:

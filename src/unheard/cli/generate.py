@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from unheard import provenance
-from unheard.auditing import VERDICTS
+from unheard.auditing import BOUNDS
 from unheard.cli.preset import Preset, read_preset
 from unheard.cli.prompts import read_prompts
 from unheard.cli.show import Reporter, describe, summary
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 SAMPLING_OPTIONS = ("num_inference_steps", "guidance_scale", "sampler", "sigma_min", "sigma_max")
 DTYPES = ("float32", "float16", "bfloat16")
-BOUNDS = VERDICTS[: VERDICTS.index("clear")]
 DEFAULT_RETRIES = 4
 GUIDANCE_OPTIONS = ("c1", "c2", "c3", "lambda_min", "lambda_max", "dissimilarity_space")
 
@@ -199,7 +198,10 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
 def _guidance(
     given: dict[str, Any], weights: dict[str, Any], preset: Preset, default: Guidance | None
 ) -> Guidance | Literal["auto"] | None:
-    """What is asked for: a preset, a kind, weights of AMG, what a record says, or the model's own."""
+    """What is asked for: a preset, a kind, weights of AMG, what a record says, or the model's own.
+
+    A kind other than the preset's or the record's comes with the model's settings, or the published ones.
+    """
     if given["no_guidance"] or given["guidance"] == "none":
         return None
     if not (weights or preset.has_guidance or given["guidance"] or given.get("recorded")):
@@ -207,7 +209,7 @@ def _guidance(
     base = default if given.get("recorded") is None else read_guidance(given["recorded"])
     if preset.has_guidance:
         base = preset.guidance
-    elif given["guidance"] is not None and (base is None or base.kind != given["guidance"]):
+    if given["guidance"] is not None and (base is None or base.kind != given["guidance"]):
         base = default if default is not None and default.kind == given["guidance"] else None
         base = read_guidance({"kind": given["guidance"]}) if base is None else base
     if not weights:

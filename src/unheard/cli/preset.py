@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from unheard.errors import InputError
-from unheard.settings import AMG, Guidance, Sampling, describe_guidance, read_guidance
+from unheard.settings import AMG, GUIDANCES, Guidance, Sampling, describe_guidance, read_guidance
+from unheard.spelling import check_keys
 
 OPTIONS = (*(part.name for part in fields(Sampling)), "negative_prompt")
+KEYS = ("guidance", *OPTIONS)
+OF_GUIDANCE = {"kind", *(part.name for kind in GUIDANCES.values() for part in fields(kind))}
+"""Keys of a table of guidance alone."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ def read_preset(path: str | Path) -> Preset:
     """Read `{"guidance": {"kind": ...}, "guidance_scale": ...}`, or the table of a guidance alone.
 
     Raises:
-        InputError: unreadable, or a key or value that cannot be used.
+        InputError: unreadable, an unknown key (names the nearest right one), or a value that cannot be used.
     """
     try:
         table = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -41,10 +45,8 @@ def read_preset(path: str | Path) -> Preset:
         raise InputError(f"cannot read the preset {path}: {error}") from error
     if not isinstance(table, dict) or not table:
         raise InputError(f"the preset {path} holds no settings: give {describe_guidance(AMG())}")
-    if not {"guidance", *OPTIONS} & set(table):
+    if OF_GUIDANCE & set(table) and not {*KEYS} & set(table):
         return Preset(True, read_guidance(table))
-    for key in table:
-        if key not in ("guidance", *OPTIONS):
-            raise InputError(f"unknown key {key!r} in the preset {path}: give guidance, {', '.join(OPTIONS)}")
+    check_keys(table, KEYS, f"the preset {path}")
     guidance = table.pop("guidance", None)
     return Preset(guidance is not None, None if guidance is None else read_guidance(guidance), table)

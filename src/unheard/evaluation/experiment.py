@@ -8,18 +8,20 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from unheard.auditing import BOUNDS
 from unheard.errors import InputError
 from unheard.evaluation.metrics import METRICS
 from unheard.evaluation.prompts import Prompt, read_prompts
 from unheard.evaluation.space import SETTING_KEYS, check_space
-from unheard.models import KNOWN_MODELS, Defaults, fetch
+from unheard.models import KNOWN_MODELS, Defaults
 from unheard.request import check_batch, seeds_for
 from unheard.settings import AMG, Sampling, describe_guidance, read_guidance
+from unheard.settings.checks import require_above_zero, require_whole
 from unheard.spelling import check_keys
 
 KEYS = (
     "model", "models", "base", "settings", "search", "baseline", "prompts", "seeds", "batch", "judge",
-    "references", "held_out", "bound", "metrics",
+    "references", "held_out", "bound", "metrics", "index", "embedder", "duration", "device", "dtype",
 )  # fmt: skip
 
 _SAMPLING = tuple(part.name for part in fields(Sampling))
@@ -46,6 +48,10 @@ class Experiment:
         search: like `settings`, with ranges and choices in place of values, for `unheard tune`; see
             `unheard.evaluation.space`.
         metrics: what is summarised, of `metrics.METRICS`.
+        index: the training set of all models; None for what each brings.
+        embedder: what hears similarity to it; None for what each brings.
+        duration: seconds of a sound whose prompt brings none; None for each model's own.
+        device, dtype: as `unheard.load` takes them.
     """
 
     models: tuple[str, ...]
@@ -61,6 +67,11 @@ class Experiment:
     bound: str = "copy"
     search: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: tuple[str, ...] = METRICS
+    index: str | None = None
+    embedder: str | None = None
+    duration: float | None = None
+    device: str = "auto"
+    dtype: str | None = None
 
     @classmethod
     def read(cls, path: str | Path) -> Experiment:
@@ -75,15 +86,16 @@ class Experiment:
         except (OSError, ValueError) as error:
             raise InputError(f"cannot read the experiment {path}: {error}") from error
         check_keys(table, KEYS, str(path))
-        for key in ("judge", "references", "held_out"):
+        for key in ("judge", "references", "held_out", "index", "embedder", "device", "dtype"):
             if not isinstance(table.get(key, ""), str):
                 raise InputError(f"{path}: {key} is {table[key]!r}: give one path or name")
-        base = table.get("base", {})
-        check_keys(base, SETTING_KEYS, f"{path}, base")
+        if "duration" in table:
+            require_above_zero("duration", table["duration"])
+        base = _checked(table.get("base", {}), SETTING_KEYS, f"{path}, base")
         settings, search = (
             {
                 name: _merged(base, difference, f"{path}, {part}.{name}", keys)
-                for name, difference in table.get(part, {}).items()
+                for name, difference in _checked(table.get(part, {}), None, f"{path}, {part}").items()
             }
             for part, keys in (("settings", (*SETTING_KEYS, "model")), ("search", SETTING_KEYS))
         )
@@ -96,33 +108,46 @@ class Experiment:
         baseline = table.get("baseline", "none" if "none" in settings else next(iter(settings), ""))
         if settings:
             check_keys([baseline], list(settings), f"{path}, baseline")
+        check_keys([table.get("bound", "copy")], BOUNDS, f"{path}, bound")
         models = _models(table, path)
         found = [_found(place, model) for model in models]
-        prompts, refused = read_prompts(table.get("prompts", []), place, fetch(found[0]))
+        prompts, refused = read_prompts(table.get("prompts", []), place, found[0])
         settings, baselines = _under(settings, baseline, models)
         for options in settings.values():
             options["model"] = _found(place, options["model"])
-        references, held_out = (
-            None if table.get(key) is None else _place(place, table[key])
-            for key in ("references", "held_out")
-        )
-        judge = None if table.get("judge") is None else _found(place, table["judge"])
+        given: dict[str, Any] = {
+            **{key: _found(place, table[key]) for key in ("judge", "embedder") if key in table},
+            **{key: _place(place, table[key]) for key in ("references", "held_out", "index") if key in table},
+            **{key: table[key] for key in ("bound", "duration", "device", "dtype") if key in table},
+        }
         return cls(
-            tuple(dict.fromkeys([*found, *(options["model"] for options in settings.values())])),
-            settings, baselines, prompts, refused, _seeds(table.get("seeds", [0]), path),
-            check_batch(table.get("batch", 4), 1), judge, references, held_out,
-            table.get("bound", "copy"), search, _metrics(table.get("metrics", METRICS), path),
-        )  # fmt: skip
+            models=tuple(dict.fromkeys([*found, *(options["model"] for options in settings.values())])),
+            settings=settings,
+            baselines=baselines,
+            prompts=prompts,
+            refused=refused,
+            seeds=_seeds(table.get("seeds", [0]), path),
+            batch=check_batch(table.get("batch", 4), 1),
+            search=search,
+            metrics=_metrics(table.get("metrics", METRICS), path),
+            **given,
+        )
 
     @classmethod
-    def from_manifest(cls, stored: Mapping[str, Any]) -> Experiment:
-        """The experiment of a folder of results, as JSON has it."""
+    def from_json(cls, stored: Mapping[str, Any]) -> Experiment:
+        """The experiment of a folder of results, as JSON has it.
+
+        Raises:
+            InputError: another version of unheard wrote it, and knew other keys.
+        """
         tuples = {name: tuple(stored[name]) for name in ("models", "seeds", "metrics") if name in stored}
-        prompts = (Prompt(**{**each, "targets": tuple(each["targets"])}) for each in stored["prompts"])
         try:
-            return cls(**{**stored, **tuples, "prompts": tuple(prompts)})
-        except TypeError as error:
-            raise InputError(f"the manifest is of another version of unheard ({error}): use that") from error
+            prompts = tuple(
+                Prompt(**{**each, "targets": tuple(each["targets"])}) for each in stored["prompts"]
+            )
+            return cls(**{**stored, **tuples, "prompts": prompts})
+        except (KeyError, TypeError) as error:
+            raise InputError(f"the results are of another version of unheard ({error}): use that") from error
 
 
 def _models(table: Mapping[str, Any], path: str | Path) -> list[str]:
@@ -130,7 +155,8 @@ def _models(table: Mapping[str, Any], path: str | Path) -> list[str]:
     if "model" in table and "models" in table:
         raise InputError(f"{path} has both model and models: give one of them")
     models = table.get("models", [table.get("model", "tiny")])
-    if not isinstance(models, list) or not models or len(set(models)) < len(models):
+    named = isinstance(models, list) and all(isinstance(model, str) for model in models)
+    if not named or not models or len(set(models)) < len(models):
         raise InputError(f"{path}: models are {models!r}: give a list of different ones, at least one")
     return models
 
@@ -167,8 +193,8 @@ def _metrics(given: Any, path: str | Path) -> tuple[str, ...]:
 
 def _found(file: Path, name: str) -> str:
     """A model or an embedder: a folder, as seen from the file or from here, or what else it is called."""
-    if not isinstance(name, str) or name in {model.name for model in KNOWN_MODELS}:
-        return name  # what cannot be a name is refused by whoever loads it
+    if name in {model.name for model in KNOWN_MODELS}:
+        return name
     places = (folder / Path(name).expanduser() for folder in (file.parent, Path()))
     return next((str(place.resolve()) for place in places if place.is_dir()), name)
 
@@ -191,11 +217,18 @@ def as_options(setting: Mapping[str, Any], defaults: Defaults) -> dict[str, Any]
     return options
 
 
-def _merged(
-    base: Mapping[str, Any], difference: Mapping[str, Any], where: str, keys: Sequence[str]
-) -> dict[str, Any]:
+def _checked(given: Any, keys: Sequence[str] | None, where: str) -> Mapping[str, Any]:
+    """A table of the file with none but these keys; with any, if they are None."""
+    if not isinstance(given, Mapping):
+        raise InputError(f"{where} is {given!r}: give a table")
+    if keys is not None:
+        check_keys(given, keys, where)
+    return given
+
+
+def _merged(base: Mapping[str, Any], difference: Any, where: str, keys: Sequence[str]) -> dict[str, Any]:
     """A setting: the base, and what differs; of guidance of the same kind only the keys that differ."""
-    check_keys(difference, keys, where)
+    difference = _checked(difference, keys, where)
     merged = {**base, **difference}
     ours, theirs = (_table(part.get("guidance"), where) for part in (base, difference))
     if ours is not None and theirs is not None:
@@ -225,7 +258,12 @@ def _seeds(given: Any, path: str | Path) -> tuple[int, ...]:
     """A list of different seeds, or as many as asked for from the first one on."""
     if isinstance(given, Mapping):
         check_keys(given, ("first", "count"), f"{path}, seeds")
-        given = range(given.get("first", 0), given.get("first", 0) + given.get("count", 1))
+        first, count = given.get("first", 0), given.get("count", 1)
+        require_whole("first of seeds", first, 0)
+        require_whole("count of seeds", count, 1)
+        given = range(first, first + count)
+    if not isinstance(given, list | range):
+        raise InputError(f"{path}: seeds is {given!r}: give a list, or a table with first and count")
     seeds = seeds_for(["seed"] * len(given), list(given))
     if not seeds or len(set(seeds)) < len(seeds):
         raise InputError(f"{path}: seeds are {list(given)}: give different ones, at least one")

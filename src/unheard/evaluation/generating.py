@@ -17,12 +17,14 @@ import soundfile
 from torch import Tensor
 
 from unheard import audio, provenance
-from unheard.errors import GuidanceError, InputError, ModelError
-from unheard.evaluation.experiment import as_options
+from unheard.errors import GuidanceError, InputError, ModelError, OutOfMemoryError
+from unheard.evaluation import makers
+from unheard.evaluation.experiment import Experiment, as_options
 from unheard.evaluation.metrics import memory
 from unheard.evaluation.prompts import Prompt
 from unheard.files import sha256
-from unheard.generate import Model
+from unheard.generate import Model, load
+from unheard.index import Index
 from unheard.request import Request, check_duration
 from unheard.settings import describe_guidance
 from unheard.sound import Sound
@@ -74,15 +76,31 @@ class Studio:
 
     Args:
         model: that generates.
-        references: recordings for a guidance that compares with them; None for the model's own.
+        index: its training set; None for the one that it brings, if any.
+        references: recordings for a guidance that compares with them; None for the index's or model's own.
+        duration: seconds of a sound whose prompt brings none; None for the model's own.
     """
 
-    def __init__(self, model: Model, references: str | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        index: Index | None = None,
+        references: str | None = None,
+        duration: float | None = None,
+    ) -> None:
         self.model = model
-        self._references = references
+        self.index = model.index if index is None else index
+        self._references, self._duration_asked = references, duration
         self._contents = lru_cache(_contents)
         self._requests: dict[str, Request] = {}
         self._asked: dict[str, dict[str, Any]] = {}
+
+    @classmethod
+    def of(cls, experiment: Experiment, model: str, index: Index | None) -> Studio:
+        """The studio of one of an experiment's models, loaded; `index` as `training_set` opens it."""
+        loaded = load(model, device=experiment.device, dtype=experiment.dtype, embedder=experiment.embedder)
+        return cls(loaded, index=index, references=experiment.references, duration=experiment.duration)
 
     def add(self, name: str, setting: Mapping[str, Any]) -> None:
         """One more setting, as a table of the experiment file.
@@ -92,7 +110,13 @@ class Studio:
         """
         try:
             options = as_options(setting, self.model.defaults)
-            request = self.model.request("any", references=self._references, **options)
+            request = self.model.request(
+                "any",
+                index=self.index,
+                references=self._references,
+                duration=self._duration_asked,
+                **options,
+            )
         except InputError as error:
             raise InputError(f"setting {name!r}: {error}") from error
         self._requests[name] = request
@@ -105,17 +129,20 @@ class Studio:
 
     def identity(self) -> dict[str, Any]:
         """What the sounds of all settings depend on."""
-        model = self.model
+        model, dtype = self.model, str(self.model.backbone.dtype).removeprefix("torch.")
         return {
             "model": model.backbone.fingerprint,
             "embedder": getattr(model.embedder, "sha256", None),
-            "index": None if model.index is None else model.index.sha256,
+            "index": None if self.index is None else self.index.sha256,
+            # Sounds in float32 were made before there was a choice: they keep their names.
+            **({} if dtype == "float32" else {"dtype": dtype}),
         }
 
     def origin(self, setting: str) -> dict[str, Any]:
-        """What sounds of a setting are made of, but for prompts and seeds, and the machine."""
+        """What sounds of a setting are made of, but for prompts and seeds, by which code, and on what."""
         backbone = self.model.backbone
-        return self._asked[setting] | {"machine": provenance.machine(backbone.device, backbone.dtype)}
+        machine = provenance.machine(backbone.device, backbone.dtype)
+        return self._asked[setting] | {"machine": machine, "code": makers.code()}
 
     def batch(self, setting: str, prompts: Sequence[Prompt], seeds: Sequence[int]) -> Batch:
         """Prompts of one duration, with a seed each."""
@@ -126,16 +153,11 @@ class Studio:
 
     def make(self, batch: Batch) -> Made:
         """Generate; where a batch fails, each of its sounds alone, and those that fail say why."""
-        places = range(len(batch.prompts))
-        try:
-            rows, sounds = self._make(batch, places)
-        except (GuidanceError, ModelError, InputError):
-            rows, sounds = [], {}
-            for place in places:
-                try:
-                    row, sound = self._make(batch, [place])
-                except (GuidanceError, ModelError, InputError) as error:
-                    row, sound = [{**_asked(batch, [place], 0), "error": str(error)}], {}
+        rows, sounds = self._make_or_say_why(batch, range(len(batch.prompts)))
+        if not sounds and len(rows) > 1:
+            rows = []
+            for place in range(len(batch.prompts)):
+                row, sound = self._make_or_say_why(batch, [place])
                 rows += row
                 sounds |= sound
         return Made(rows, sounds, self.origin(batch.setting))
@@ -152,6 +174,16 @@ class Studio:
             batch=len(batch.prompts),
         )
         return list(self.model.stream(request))
+
+    def _make_or_say_why(
+        self, batch: Batch, places: Sequence[int]
+    ) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+        """As `_make`; where that fails, rows with the error. What it held in memory is let go then."""
+        try:
+            return self._make(batch, places)
+        except (GuidanceError, ModelError, InputError, OutOfMemoryError) as error:
+            asked = (_asked(batch, places, position) for position in range(len(places)))
+            return [{**each, "error": str(error)} for each in asked], {}
 
     def _make(self, batch: Batch, places: Sequence[int]) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
         """Rows and FLAC files of the sounds at some places of a batch, made together."""
@@ -184,6 +216,15 @@ class Studio:
     def _duration(self, setting: str, prompts: Sequence[Prompt]) -> float:
         own = prompts[0].duration
         return self._requests[setting].duration if own is None else own
+
+
+def training_set(experiment: Experiment) -> Index | None:
+    """The index that an experiment names for all its models, or None.
+
+    Raises:
+        IndexFileError: it cannot be read.
+    """
+    return None if experiment.index is None else Index.open(experiment.index)
 
 
 def audio_hash(sound: Sound) -> str:

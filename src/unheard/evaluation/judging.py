@@ -7,7 +7,7 @@ import io
 import json
 import time
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from torch import Tensor
 
 from unheard import __version__, auditing
 from unheard.auditing import as_bad_as
-from unheard.auditing.at_hand import catalogue_at_hand, fingerprints_folder
+from unheard.auditing.at_hand import catalogue_at_hand, fingerprints_folder, recordings_of
+from unheard.auditing.catalogue import Catalogue
 from unheard.auditing.witness import Witness
 from unheard.embedders import Embedder
 from unheard.evaluation.generating import Batch, Made
@@ -27,6 +28,7 @@ from unheard.evaluation.hearing import hear
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
 from unheard.files import sha256
 from unheard.generate import Model
+from unheard.index import Index
 
 SCHEMA = pa.schema(
     [("verdict", pa.string()), ("replays", pa.string()),
@@ -43,7 +45,8 @@ class Jury:
     """The audit, the judge and the guide's embedder, over the sounds of one model.
 
     Args:
-        model: whose index and embedder are heard as well.
+        model: whose embedder, the guide, is heard as well.
+        index: its training set, which audit and guide search; None for none.
         judge: an embedder that no guidance asks; None for none.
         references: recordings of the audit; None for the index's or the model's own.
         bound: the verdict that counts as replication, with those worse.
@@ -56,23 +59,26 @@ class Jury:
     def __init__(
         self,
         model: Model,
+        index: Index | None,
         judge: Embedder | None,
         references: str | None,
         bound: str,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        self.model, self.judge, self.bound, self._progress = model, judge, bound, progress
+        self.model, self.index, self.judge, self.bound = model, index, judge, bound
+        self._progress = progress
         catalogue = catalogue_at_hand(
-            references, model.index, model.defaults.references, fingerprints=fingerprints_folder()
+            references, index, model.references_of(index), fingerprints=fingerprints_folder()
         )
-        embedder = None if model.index is None else model.embedder
-        self.witness = Witness(catalogue, index=model.index, embedder=embedder)
+        embedder = None if index is None else model.embedder
+        self.witness = Witness(catalogue, index=index, embedder=embedder)
+        self._own = cache(self._recordings_of)
 
     def identity(self) -> dict[str, Any]:
         """What every judgement depends on besides the sound."""
         return {
             "judge": getattr(self.judge, "sha256", None),
-            "references": hashlib.sha256(self.witness.catalogue.prints.tobytes()).hexdigest(),
+            "references": _references(self.witness.catalogue),
             "audit": _audit(),
             "bound": self.bound,
             "unheard": __version__,
@@ -108,7 +114,7 @@ class Jury:
         if self.judge is not None:
             judged = self.judge.embed_audio(waveforms, rate).cpu().numpy()
             said = self.judge.embed_text([prompt.text for prompt, _ in there]).cpu().numpy()
-        if self.model.index is not None:
+        if self.index is not None:
             guided = self.model.embedder.embed_audio(waveforms, rate)
         rows = []
         for position, (prompt, _) in enumerate(there):
@@ -125,7 +131,8 @@ class Jury:
     def _audited(self, sound: tuple[Tensor, int], targets: tuple[str, ...]) -> dict[str, Any]:
         audit = self.witness.judge(sound)
         judged = audit.verdict != "not judged"
-        ours = [match.verdict for match in audit.matches if _item(match.reference) in targets]
+        own = self._own(targets)
+        ours = [match.verdict for match in audit.matches if match.reference in own]
         return {
             "verdict": audit.verdict,
             "score": audit.score if judged else None,
@@ -137,7 +144,7 @@ class Jury:
         }
 
     def _by_guide(self, embedding: Tensor, targets: tuple[str, ...]) -> dict[str, Any]:
-        index = self.model.index
+        index = self.index
         assert index is not None
         places = [index_of for index_of, name in enumerate(index.ids) if name in targets] if targets else []
         items = index.vectors(torch.tensor(places, dtype=torch.long)).cpu().numpy()
@@ -145,14 +152,24 @@ class Jury:
         return _similarities("guide", embedding[0].cpu().numpy(), items, float(nearest[0, 0]))
 
     def _by_judge(self, sound: np.ndarray, said: np.ndarray, targets: tuple[str, ...]) -> dict[str, Any]:
-        names = self.witness.catalogue.ids
-        own = [place for place, name in enumerate(names) if _item(name) in targets]
+        own = [self.witness.catalogue.number(reference) for reference in self._own(targets)]
         nearest = float(to_nearest(sound[None], self._heard)[0][0])
         return {
             "clap_score": float(sound @ said),
             "embedding": sound.tolist(),
             **_similarities("judge", sound, self._heard[own], nearest),
         }
+
+    def _recordings_of(self, targets: tuple[str, ...]) -> tuple[str, ...]:
+        """The references that are a prompt's items."""
+        return tuple(recordings_of(targets, self.witness.catalogue.ids).values())
+
+
+def _references(catalogue: Catalogue) -> str:
+    """A hash of what is compared with: sounds, and ids, by which a prompt's own are found."""
+    digest = hashlib.sha256(catalogue.prints.tobytes())
+    digest.update(json.dumps(catalogue.ids).encode())
+    return digest.hexdigest()
 
 
 def _audit() -> str:
@@ -176,8 +193,3 @@ def _similarities(ear: str, sound: np.ndarray, targets: np.ndarray, nearest: flo
     names = ("target", "nearest", "replication")
     pairs = zip(names, values, strict=True)
     return {f"{ear}_{name}_similarity": None if np.isnan(v) else v for name, v in pairs}
-
-
-def _item(reference: str) -> str:
-    """The item that a reference is of: in a folder of references, ids are file names."""
-    return Path(reference).stem if Path(reference).suffix else reference

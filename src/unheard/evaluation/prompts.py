@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from unheard.errors import InputError
+from unheard.models import fetch
 from unheard.request import check_prompt
 from unheard.spelling import check_keys
 
@@ -29,34 +30,53 @@ class Prompt:
     duration: float | None = None
 
 
-def read_prompts(
-    sources: Sequence[Mapping[str, Any]], file: Path, model: Path
-) -> tuple[tuple[Prompt, ...], dict[str, str]]:
+def read_prompts(sources: Any, file: Path, model: str | Path) -> tuple[tuple[Prompt, ...], dict[str, str]]:
     """The prompts of the `[[prompts]]` of an experiment file, and why some cannot be generated.
 
     Args:
         sources: tables with one of `list`, `file`, `duplicates` or `set`; of each, `half` takes the captions
             that settings are chosen on or those that are reported on, and then `select` a slice.
         file: the experiment file, which paths are relative to.
-        model: the model's folder.
+        model: whose sets of prompts are meant, as `unheard.models.fetch` takes it; fetched for these alone.
 
     Raises:
-        InputError: an unknown key, a source that cannot be read, or no prompt at all.
+        InputError: no tables, an unknown key, a source that cannot be read, or no prompt at all.
     """
-    found: dict[str, Prompt] = {}
-    refused: dict[str, str] = {}
+    if not isinstance(sources, list) or not all(isinstance(source, Mapping) for source in sources):
+        raise InputError(f"{file}: prompts are {sources!r}: give tables, such as [[prompts]] with a list")
+    chosen: list[Prompt] = []
     for source in sources:
         check_keys(source, KEYS, f"{file}, prompts")
-        for prompt in _chosen(_of_source(source, file.parent, model), source):
-            try:
-                check_prompt(prompt.text)
-            except InputError as error:
-                refused[str(prompt.text)] = str(error)
-            else:
-                found.setdefault(prompt.text, prompt)
+        group = source.get("group")
+        if not isinstance(group, str | None):
+            raise InputError(f"the group of prompts is {group!r}: give a name")
+        some = _chosen(_once(_of_source(source, file.parent, model)), source)
+        chosen += some if group is None else [replace(prompt, group=group) for prompt in some]
+    found: list[Prompt] = []
+    refused: dict[str, str] = {}
+    for prompt in _once(chosen):
+        try:
+            check_prompt(prompt.text)
+        except InputError as error:
+            refused[str(prompt.text)] = str(error)
+        else:
+            found.append(prompt)
     if not found:
         raise InputError(f"{file} has no prompt that can be generated: give [[prompts]] with a list or a set")
-    return tuple(found.values()), refused
+    return tuple(found), refused
+
+
+def _once(prompts: Iterable[Prompt]) -> list[Prompt]:
+    """Every caption once, with the targets of all that have it, in the group where it comes first.
+
+    A caption may stand for a cluster of near-identical sounds and for one of near-identical captions.
+    """
+    found: dict[str, Prompt] = {}
+    for prompt in prompts:
+        first = found.setdefault(prompt.text, prompt)
+        targets = tuple(dict.fromkeys(first.targets + prompt.targets))
+        found[prompt.text] = replace(first, targets=targets)
+    return list(found.values())
 
 
 def half(items: Sequence[Item], kinds: Sequence[Hashable], name: str) -> list[Item]:
@@ -90,26 +110,27 @@ def _chosen(prompts: list[Prompt], source: Mapping[str, Any]) -> list[Prompt]:
         ) from error
 
 
-def _of_source(source: Mapping[str, Any], folder: Path, model: Path) -> list[Prompt]:
-    group = source.get("group")
+def _of_source(source: Mapping[str, Any], folder: Path, model: str | Path) -> list[Prompt]:
+    """The prompts of a source, in the groups that it has itself."""
+    if not isinstance(source.get("list", []), list):
+        raise InputError(f"the list of prompts is {source['list']!r}: give a list of texts")
     try:
         if "list" in source:
-            return [Prompt(text, group or "listed") for text in source["list"]]
+            return [Prompt(text, "listed") for text in source["list"]]
         if "file" in source:
             lines = (folder / source["file"]).read_text(encoding="utf-8").splitlines()
-            return [Prompt(line.strip(), group or source["file"]) for line in lines if line.strip()]
+            return [Prompt(line.strip(), source["file"]) for line in lines if line.strip()]
         if "duplicates" in source:
             clusters = json.loads((folder / source["duplicates"]).read_text(encoding="utf-8"))["clusters"]
-            return [Prompt(each["prompt"], group or each["kind"], tuple(each["ids"])) for each in clusters]
+            return [Prompt(each["prompt"], each["kind"], tuple(each["ids"])) for each in clusters]
         if source.get("set") == "memorised":
-            entries = json.loads((model / "memorised.json").read_text(encoding="utf-8"))
+            entries = json.loads((fetch(model) / "memorised.json").read_text(encoding="utf-8"))
             return [
-                Prompt(each["caption"], group or f"x{each['repetitions']}", tuple(each["items"]))
-                for each in entries
+                Prompt(each["caption"], f"x{each['repetitions']}", tuple(each["items"])) for each in entries
             ]
         if source.get("set") == "ordinary":
-            entries = json.loads((model / "prompts.json").read_text(encoding="utf-8"))["ordinary"]
-            return [Prompt(each["caption"], group or "ordinary", (), each["duration"]) for each in entries]
+            entries = json.loads((fetch(model) / "prompts.json").read_text(encoding="utf-8"))["ordinary"]
+            return [Prompt(each["caption"], "ordinary", (), each["duration"]) for each in entries]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"prompts {dict(source)} cannot be read: {error}") from error
     raise InputError(f"prompts {dict(source)}: give list, file, duplicates, or set = memorised or ordinary")

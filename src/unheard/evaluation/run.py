@@ -25,13 +25,12 @@ from unheard import provenance
 from unheard.auditing.catalogue import Catalogue
 from unheard.embedders import load_embedder
 from unheard.errors import InputError
-from unheard.evaluation import generating, held_out, judging
+from unheard.evaluation import generating, held_out, judging, makers
 from unheard.evaluation.experiment import Experiment
-from unheard.evaluation.generating import Batch, Made, Studio
+from unheard.evaluation.generating import Batch, Made, Studio, training_set
 from unheard.evaluation.judging import Jury
 from unheard.evaluation.metrics import OF_SETS
 from unheard.files import write_whole
-from unheard.generate import load
 from unheard.models import fetch
 from unheard.settings import read_guidance
 
@@ -51,6 +50,8 @@ SCHEMA = pa.schema(
 
 ORIGIN = "origin"
 """The metadata of a part that tell what it was made of and on, in JSON."""
+EXPERIMENT = "experiment"
+"""The metadata of the rows that tell what experiment they belong to, in JSON."""
 
 NAMED = 3
 """References left out that a warning names."""
@@ -76,17 +77,20 @@ class Bench:
 
     def __init__(self, experiment: Experiment, progress: Progress | None = None) -> None:
         self.experiment, self._progress = experiment, progress
-        first = load(experiment.models[0])
-        own = fetch(experiment.models[0]) / "judge"
+        index = training_set(experiment)
+        self._studios = {name: Studio.of(experiment, name, index) for name in experiment.models}
+        first = experiment.models[0]
+        own = fetch(first) / "judge"
         judge = experiment.judge or (str(own) if own.is_dir() else None)
-        self.judging = None if judge is None else load_embedder(judge, device=first.backbone.device)
-        self._studios, self._juries = {}, {}
-        for name in experiment.models:
-            model = first if name == experiment.models[0] else load(name)
-            self._studios[name] = Studio(model, experiment.references)
-            self._juries[name] = Jury(
-                model, self.judging, experiment.references, experiment.bound, self._hearing("references")
+        device = self._studios[first].model.backbone.device
+        self.judging = None if judge is None else load_embedder(judge, device=device)
+        self._juries = {
+            name: Jury(
+                studio.model, studio.index, self.judging, experiment.references, experiment.bound,
+                self._hearing("references"),
             )
+            for name, studio in self._studios.items()
+        }  # fmt: skip
         self._models: dict[str, str] = {}
         for name, setting in experiment.settings.items():
             self.add(name, setting)
@@ -190,7 +194,9 @@ class Folder:
         return self.path / "judgements" / f"{name}.parquet"
 
     def write_part(self, batch: Batch, made: Made) -> None:
-        """The sounds first, so that a part that is there has its sounds."""
+        """The sounds first, so that a part that is there has its sounds; what was said of others goes."""
+        for judgement in (self.path / "judgements").glob(f"{batch.id}-*.parquet"):
+            judgement.unlink()
         for path, sound in made.sounds.items():
             write_whole(self.path / path, sound)
         table = pa.Table.from_pylist(made.rows, schema=generating.SCHEMA)
@@ -200,10 +206,15 @@ class Folder:
     def write_judgement(self, name: str, rows: list[dict[str, Any]]) -> None:
         write_whole(self.judgement(name), _parquet(pa.Table.from_pylist(rows, schema=judging.SCHEMA)))
 
-    def has_sounds(self, batch: Batch) -> bool:
-        """Whether a batch was made, and can still be judged."""
+    def is_made(self, batch: Batch) -> bool:
+        """Whether all sounds of a batch were made."""
         if not self.part(batch).is_file():
             return False
+        errors = pq.read_table(self.part(batch), columns=["error"])["error"]
+        return errors.null_count == len(errors)
+
+    def has_sounds(self, batch: Batch) -> bool:
+        """Whether the sounds of a batch that was made can still be judged."""
         paths = pq.read_table(self.part(batch), columns=["audio"])["audio"].to_pylist()
         return all((self.path / path).is_file() for path in paths if path is not None)
 
@@ -216,8 +227,16 @@ class Folder:
         return Made(rows, sounds, self.origin(batch.id))
 
     def origin(self, part: str) -> dict[str, Any]:
-        """What a batch was made of and on, by its id."""
-        metadata = pq.read_schema(self.path / "parts" / f"{part}.parquet").metadata
+        """What a batch was made of and on, by its id.
+
+        Raises:
+            InputError: it is no longer there.
+        """
+        path = self.path / "parts" / f"{part}.parquet"
+        try:
+            metadata = pq.read_schema(path).metadata
+        except OSError as error:
+            raise InputError(f"cannot read {path} ({error}): run unheard evaluate there again") from error
         return json.loads(metadata[ORIGIN.encode()])
 
     def rows(self, batch: Batch, judgement: str) -> list[dict[str, Any]]:
@@ -274,9 +293,10 @@ def evaluate(
         "references": bench.references(),
         "machine": bench.machine(),
     }
-    write_whole(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     table = make(bench, list(experiment.settings), folder, progress, engine)
+    table = table.replace_schema_metadata({EXPERIMENT: json.dumps(manifest["experiment"])})
     write_whole(out / "generations.parquet", _parquet(table))
+    write_whole(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     return Results(table, unseen, bench.references(), _heard(table, folder))
 
 
@@ -287,25 +307,34 @@ def make(
     progress: Progress | None = None,
     engine: Engine | None = None,
 ) -> pa.Table:
-    """The rows of some settings, in order; what lies in the folder is not made or judged again."""
+    """The rows of some settings, in order; what lies in the folder is not made or judged again.
+
+    A batch in which a sound failed is tried again.
+    """
     batches = list(bench.batches(settings))
+    different = _different(batches)
     names = {batch.id: bench.jury(batch.setting).judgement(batch) for batch in batches}
     working = engine or bench
-    unjudged = _different(batch for batch in batches if not folder.judgement(names[batch.id]).is_file())
-    to_hear = {batch.id for batch in unjudged}
+
+    def is_judged(batch: Batch) -> bool:
+        return folder.judgement(names[batch.id]).is_file()
+
     unmade = [
         batch
-        for batch in _different(batches)
-        if not folder.part(batch).is_file() or (batch.id in to_hear and not folder.has_sounds(batch))
+        for batch in different
+        if not folder.is_made(batch) or not (is_judged(batch) or folder.has_sounds(batch))
     ]
-    count = _Count("generating", _different(batches), unmade, progress)
+    count = _Count("generating", different, unmade, progress)
     for batch, made in working.make(unmade):
         folder.write_part(batch, made)
         count.through(batch)
-    count = _Count("judging", _different(batches), unjudged, progress)
+    unjudged = [batch for batch in different if not is_judged(batch)]
+    count = _Count("judging", different, unjudged, progress)
     for batch, rows in working.judge(unjudged, folder.made):
         folder.write_judgement(names[batch.id], rows)
         count.through(batch)
+    of_parts = ((folder.origin(batch.id), len(batch.prompts)) for batch in different)
+    makers.warn_of_several(of_parts, folder.path / "parts")
     rows = [
         row | {"model": bench.model(batch.setting)}
         for batch in batches
