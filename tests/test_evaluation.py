@@ -381,6 +381,27 @@ def test_an_index_that_was_built_guides_and_judges_on_a_model_that_brings_none(i
     assert run.pq.read_table(out / "generations.parquet").to_pylist() == rows
 
 
+def test_what_an_index_knows_of_its_recordings_is_not_read_again(
+    indexless: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = indexless.parent
+    text = re.sub(r'guidance = \{kind = "amg"[^}]*\}', 'guidance = "detour"', indexless.read_text())
+
+    def ids(text: str) -> list[str]:
+        indexless.write_text(text)
+        bench = run.Bench(Experiment.read(indexless))
+        return [batch.id for batch in bench.batches([*bench.experiment.settings])]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(generating, "sha256", lambda path: pytest.fail(f"{path} was read"))
+        known = ids(text)
+    shutil.copytree(folder / "references", folder / "copies")
+    assert ids(f'references = "copies"\n{text}') == known
+    first = min((folder / "copies").glob("*.wav"))
+    first.write_bytes(first.read_bytes() + b"\0")
+    assert ids(f'references = "copies"\n{text}') != known
+
+
 def test_an_index_that_was_built_is_searched_by_tune(indexless: Path) -> None:
     pytest.importorskip("optuna")
     text = indexless.read_text()

@@ -107,10 +107,7 @@ def _kept(index: Index | None, places: Mapping[str, Path] | None, folder: Path |
     table = FingerprintTable(index.store)
     if places is None:
         return Kept(in_folder, others=[table])
-    contents: dict[Path, str] = {}
-    for batch in index.store.batches(["id", "content_sha256"], 1 << 16):
-        pairs = zip(batch["id"].to_pylist(), batch["content_sha256"].to_pylist(), strict=True)
-        contents |= {places[item]: content for item, content in pairs if item in places and content}
+    contents = {places[item]: content for item, content in index.contents().items() if item in places}
     return Kept([table, *in_folder], contents=contents)
 
 

@@ -25,6 +25,7 @@ from unheard.evaluation.prompts import Prompt
 from unheard.files import sha256
 from unheard.generate import Model, load
 from unheard.index import Index
+from unheard.index.stored import StoredIndex
 from unheard.request import Request, check_duration
 from unheard.settings import describe_guidance
 from unheard.sound import Sound
@@ -92,7 +93,7 @@ class Studio:
         self.model = model
         self.index = model.index if index is None else index
         self._references, self._duration_asked = references, duration
-        self._contents = lru_cache(_contents)
+        self._contents = lru_cache(self._contents_of)
         self._requests: dict[str, Request] = {}
         self._asked: dict[str, dict[str, Any]] = {}
 
@@ -213,6 +214,23 @@ class Studio:
             rows.append(_asked(batch, places, position) | row | cost)
         return rows, flacs
 
+    def _contents_of(self, recordings: tuple[tuple[str, Path], ...]) -> str | None:
+        """A hash of recordings by id and content; None for none.
+
+        Those of an index are not read again, where it knows what it has heard.
+        """
+        if not recordings:
+            return None
+        known: dict[tuple[str, str | None], str] = {}
+        if isinstance(self.index, StoredIndex):
+            contents = self.index.contents()
+            places = zip(self.index.ids, self.index.sources, strict=True)
+            known = {(item, place): contents[item] for item, place in places if item in contents}
+        said = "".join(
+            f"{name} {known.get((name, str(path))) or sha256(path)}\n" for name, path in recordings
+        )
+        return hashlib.sha256(said.encode()).hexdigest()
+
     def _duration(self, setting: str, prompts: Sequence[Prompt]) -> float:
         own = prompts[0].duration
         return self._requests[setting].duration if own is None else own
@@ -240,14 +258,6 @@ def _asked(batch: Batch, places: Sequence[int], position: int) -> dict[str, Any]
         "duration": prompt.duration, "batch_prompts": [batch.prompts[place].text for place in places],
         "batch_seeds": [batch.seeds[place] for place in places], "error": None,
     }  # fmt: skip
-
-
-def _contents(recordings: tuple[tuple[str, Path], ...]) -> str | None:
-    """A hash of recordings by id and content; None for none."""
-    if not recordings:
-        return None
-    said = "".join(f"{name} {sha256(path)}\n" for name, path in recordings)
-    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _flac(waveform: Tensor, rate: int) -> bytes:

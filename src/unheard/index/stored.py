@@ -118,6 +118,16 @@ class StoredIndex(Index):
         """The sound file of each position, None where it was imported."""
         return self._sources
 
+    def contents(self) -> dict[str, str]:
+        """SHA-256 of the items' sound files by id, as they were heard; of those that are known."""
+        batches = self.store.batches(["id", "content_sha256"], 1 << 16)
+        pairs = (
+            pair
+            for batch in batches
+            for pair in zip(batch["id"].to_pylist(), batch["content_sha256"].to_pylist(), strict=True)
+        )
+        return {item: content for item, content in pairs if content}
+
     def _take_over(self, rows: pa.Table) -> None:
         self.ids = rows["id"].to_pylist()
         self.prompts = rows["prompt"].fill_null("").to_pylist()
