@@ -745,7 +745,10 @@ def test_the_papers_ablation_on_a_hub_model_asks_for_an_index_and_its_duplicates
     assert on == {("c1",), ("c2",), ("c3",), ("c1", "c2"), ("c1", "c3"), ("c2", "c3"), ("c1", "c2", "c3")}
 
 
-@pytest.mark.parametrize(("name", "side"), [("ablation", "report"), ("tune", "development")])
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [("ablation", "report"), ("detour", "report"), ("published", "report"), ("tune", "development")],
+)
 def test_experiments_keep_to_their_half(name: str, side: str) -> None:
     experiment = Experiment.read(next(path for path in EXPERIMENTS if path.stem == name))
     halves = split()
