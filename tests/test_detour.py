@@ -163,7 +163,7 @@ def test_where_some_recordings_are_not_at_hand_the_pull_is_asked_until_the_laten
     assert gate.ask(0, other, torch.zeros_like(other), high) == (pytest.approx(1.0, abs=0.3), 0.1, None)
     assert not gate.sees_blends(0)
     assert not gate.ask(0, other, other, high).open
-    assert gate.ask(0, recording, recording, high) == (pytest.approx(1.0), 0.5, 0)
+    assert gate.ask(0, recording, recording, high) == (pytest.approx(0.7), 0.5, 0)  # .3 may be common
     assert gate.sees_blends(0)
     assert not gate.ask(0, other, torch.zeros_like(other), high).open
 

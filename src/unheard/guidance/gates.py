@@ -91,7 +91,8 @@ class LatentGate:
 
     The excess is `c_1 - min(c_9, .3)` of the correlations in falling order. Early predictions are means over
     what a caption may sound like: that of a drum loop correlates at .57 with a loop that it has nothing to do
-    with, but with many others as well. `c_9` is 0 where there are fewer recordings.
+    with, but with many others as well. Where some recordings are not at hand, those that are cannot tell what
+    is common, and .3 is taken off; `c_9` is 0 where all are and they are fewer.
 
     Args:
         threshold: excess above which the gate is open.
@@ -133,7 +134,8 @@ class LatentGate:
             return Answer(0.0, self._threshold)
         values = self._recordings[sample].correlations(conditional[:, : self._frames])
         best = int(values.argmax())
-        return Answer(float(excess(values)), self._threshold, positions[best])
+        beyond = excess(values) if self._nearby.complete else values.max() - COMMON_AT_MOST
+        return Answer(float(beyond), self._threshold, positions[best])
 
     def sees_blends(self, sample: int) -> bool:
         return True
