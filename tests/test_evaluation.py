@@ -317,6 +317,15 @@ def test_what_a_sound_depends_on_makes_another_part(file: Path) -> None:
     assert not {*other[1::2]} & {*detoured}
 
 
+PLAIN = "[search.plain]\nguidance = {kind = 'none'}\nguidance_scale = {low = 1.0, high = 4.0}\n"
+
+
+def searching(experiment: str, space: str) -> str:
+    """An experiment's text with a space to search in place of its settings, and one prompt."""
+    head = experiment[: experiment.index("[settings.none]")]
+    return f"{head}{space}[[prompts]]\nlist = ['A bright bell']\n"
+
+
 @pytest.fixture
 def indexless(file: Path, tiny_model_folder: Path) -> Path:
     """The experiment on a model that brings neither index nor embedder, and an index built by the guide."""
@@ -404,11 +413,8 @@ def test_what_an_index_knows_of_its_recordings_is_not_read_again(
 
 def test_an_index_that_was_built_is_searched_by_tune(indexless: Path) -> None:
     pytest.importorskip("optuna")
-    text = indexless.read_text()
-    indexless.write_text(
-        text[: text.index("[settings.none]")] + "[search.amg.guidance]\nkind = 'amg'\n"
-        "c1 = {low = 0, high = 8}\nc2 = 0\nc3 = 0\n[[prompts]]\nlist = ['A bright bell']\n"
-    )
+    space = "[search.amg.guidance]\nkind = 'amg'\nc1 = {low = 0, high = 8}\nc2 = 0\nc3 = 0\n"
+    indexless.write_text(searching(indexless.read_text(), space))
     out = indexless.parent / "out"
     tuned = CliRunner().invoke(main, ["tune", str(indexless), "--trials", "1", "--out", str(out)])
     assert tuned.exit_code == 0, tuned.output
@@ -763,15 +769,13 @@ def test_experiments_keep_to_their_half(name: str, side: str) -> None:
 
 def test_tuning_resumes_and_its_presets_are_taken(file: Path, tiny_model_folder: Path) -> None:
     pytest.importorskip("optuna")
-    text = file.read_text()
     searched = file.with_name("search.toml")
-    searched.write_text(
-        text[: text.index("[settings.none]")]
-        + "[search.amg]\nguidance_scale = {low = 1.5, high = 4}\n[search.amg.guidance]\nkind = 'amg'\n"
+    space = (
+        "[search.amg]\nguidance_scale = {low = 1.5, high = 4}\n[search.amg.guidance]\nkind = 'amg'\n"
         "c1 = {low = 0, high = 8}\nc2 = 0\nc3 = 0\nlambda_min = [-1.0, 0.5]\n"
         "[search.basin.guidance]\nkind = 'basin'\nlatest = {low = 0.5, high = 50.0, log = true}\n"
-        "[[prompts]]\nlist = ['A bright bell']\n"
     )
+    searched.write_text(searching(file.read_text(), space))
     out = file.parent / "out"
     for trials in (2, 3):
         result = CliRunner().invoke(main, ["tune", str(searched), "--trials", str(trials), "--out", str(out)])
@@ -804,12 +808,7 @@ def test_a_trial_that_was_interrupted_is_taken_up_with_its_values_and_its_batche
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("optuna")
-    text = file.read_text().replace("batch = 2", "batch = 1")
-    file.write_text(
-        text[: text.index("[settings.none]")]
-        + "[search.plain]\nguidance = {kind = 'none'}\nguidance_scale = {low = 1.0, high = 4.0}\n"
-        "[[prompts]]\nlist = ['A bright bell']\n"
-    )
+    file.write_text(searching(file.read_text().replace("batch = 2", "batch = 1"), PLAIN))
     make, begun = generating.Studio.make, []
 
     def stopping(self: generating.Studio, batch: generating.Batch) -> generating.Made:
@@ -834,12 +833,7 @@ def test_tuning_passes_over_settings_that_make_no_sound_but_not_over_all(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("optuna")
-    text = file.read_text()
-    file.write_text(
-        text[: text.index("[settings.none]")]
-        + "[search.plain]\nguidance = {kind = 'none'}\nguidance_scale = {low = 1.0, high = 4.0}\n"
-        "[[prompts]]\nlist = ['A bright bell']\n"
-    )
+    file.write_text(searching(file.read_text(), PLAIN))
     generate, fails = generating.Studio.generate, iter([True] * 6 + [False] + [True] * 99)
 
     def failing(self: generating.Studio, batch: generating.Batch) -> Any:
@@ -862,12 +856,7 @@ def test_tuning_passes_over_a_trial_of_which_more_than_a_tenth_is_missing(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("optuna")
-    text = file.read_text()
-    file.write_text(
-        text[: text.index("[settings.none]")]
-        + "[search.plain]\nguidance = {kind = 'none'}\nguidance_scale = {low = 1.0, high = 4.0}\n"
-        "[[prompts]]\nlist = ['A bright bell']\n"
-    )
+    file.write_text(searching(file.read_text(), PLAIN))
     fails = {"error": "not finite", "replicated": None, "clap_score": None, "seconds": None}
     unheard_of = {"verdict": "not judged", "replicated": None}
     trials = iter([[fails, fails], [fails, unheard_of], [unheard_of, unheard_of], [unheard_of], []])

@@ -383,29 +383,27 @@ class Model:
         """With the recordings that a detour compares with, as far as they are at hand."""
         assert request.index is not None
         recordings = self._places(request.index, references)
-        if recordings:
-            self._warn_of_missing_recordings(request.index, recordings, references)
-            return replace(request, recordings=recordings, references=_paths(references))
-        warnings.warn(
-            f"the recordings of {request.index.path or 'the index'} are not at hand, so the detour goes by "
-            "the pull of the prompt and cannot say what would be copied; name them to have it compare "
-            "(--references FOLDER, with ids as file names)",
-            GuidanceWarning,
-            stacklevel=3,
-        )
-        return request
+        self._warn_of_missing_recordings(request.index, recordings, references)
+        if not recordings:
+            return request
+        return replace(request, recordings=recordings, references=_paths(references))
 
     def _warn_of_missing_recordings(
         self, index: Index, recordings: Mapping[str, Path], references: References | None
     ) -> None:
-        """Where only some are at hand; but a model may bring those alone that it has memorised."""
+        """Where none are at hand, or only some; but a model may bring those alone that it has memorised."""
         count = len(set(index.ids))
-        if len(recordings) == count or (references is None and self._is_own(index)):
+        brought = bool(recordings) and references is None and self._is_own(index)
+        if brought or (recordings and len(recordings) == count):
             return
+        lacking = (
+            f"the recordings of {len(recordings):,} of {count:,} items are at hand: for the others"
+            if recordings
+            else f"the recordings of {index.path or 'the index'} are not at hand, so"
+        )
         warnings.warn(
-            f"the recordings of {len(recordings):,} of {count:,} items are at hand: for the others the "
-            "detour goes by the pull of the prompt and cannot say what would be copied; name them to have it "
-            "compare (--references FOLDER, with ids as file names)",
+            f"{lacking} the detour goes by the pull of the prompt and cannot say what would be copied; "
+            "name them to have it compare (--references FOLDER, with ids as file names)",
             GuidanceWarning,
             stacklevel=4,
         )

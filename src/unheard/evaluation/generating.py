@@ -145,12 +145,16 @@ class Studio:
         machine = provenance.machine(backbone.device, backbone.dtype)
         return self._asked[setting] | {"machine": machine, "code": makers.code()}
 
+    def hears(self, setting: str) -> str | None:
+        """What the guidance of a setting hears at each step, in words; None where it hears nothing."""
+        request = self._requests[setting]
+        return None if request.guidance is None else request.guidance.hears(bool(request.recordings))
+
     def batch(self, setting: str, prompts: Sequence[Prompt], seeds: Sequence[int]) -> Batch:
         """Prompts of one duration, with a seed each."""
         duration = self._duration(setting, prompts)
         asked = [self._asked[setting], duration, [prompt.text for prompt in prompts], list(seeds)]
-        digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-        return Batch(digest[:16], setting, tuple(prompts), tuple(seeds))
+        return Batch(digest(asked)[:16], setting, tuple(prompts), tuple(seeds))
 
     def make(self, batch: Batch) -> Made:
         """Generate; where a batch fails, each of its sounds alone, and those that fail say why."""
@@ -243,6 +247,11 @@ def training_set(experiment: Experiment) -> Index | None:
         IndexFileError: it cannot be read.
     """
     return None if experiment.index is None else Index.open(experiment.index)
+
+
+def digest(asked: Any) -> str:
+    """SHA-256 of values as JSON has them, whatever the order of keys."""
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def audio_hash(sound: Sound) -> str:

@@ -23,7 +23,7 @@ from unheard.auditing.at_hand import catalogue_at_hand, fingerprints_folder, rec
 from unheard.auditing.catalogue import Catalogue
 from unheard.auditing.witness import Witness
 from unheard.embedders import Embedder
-from unheard.evaluation.generating import Batch, Made
+from unheard.evaluation.generating import Batch, Made, digest
 from unheard.evaluation.hearing import hear
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
 from unheard.files import sha256
@@ -86,11 +86,11 @@ class Jury:
 
     @cached_property
     def _digest(self) -> str:
-        return _hash(self.identity())
+        return digest(self.identity())
 
     def judgement(self, batch: Batch) -> str:
         """Tells the judgement on a batch from all others, on others and by others."""
-        return f"{batch.id}-{_hash([self._digest, [prompt.targets for prompt in batch.prompts]])[:8]}"
+        return f"{batch.id}-{digest([self._digest, [prompt.targets for prompt in batch.prompts]])[:8]}"
 
     @cached_property
     def _heard(self) -> np.ndarray:
@@ -167,19 +167,15 @@ class Jury:
 
 def _references(catalogue: Catalogue) -> str:
     """A hash of what is compared with: sounds, and ids, by which a prompt's own are found."""
-    digest = hashlib.sha256(catalogue.prints.tobytes())
-    digest.update(json.dumps(catalogue.ids).encode())
-    return digest.hexdigest()
+    found = hashlib.sha256(catalogue.prints.tobytes())
+    found.update(json.dumps(catalogue.ids).encode())
+    return found.hexdigest()
 
 
 def _audit() -> str:
     """A hash of the audit's code and calibration, which a verdict depends on."""
     folder = Path(auditing.__file__).parent
     return sha256(*sorted(path for path in folder.iterdir() if path.is_file()))
-
-
-def _hash(asked: Any) -> str:
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def _read(flac: bytes) -> tuple[Tensor, int]:

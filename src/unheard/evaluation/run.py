@@ -32,7 +32,6 @@ from unheard.evaluation.judging import Jury
 from unheard.evaluation.metrics import OF_SETS
 from unheard.files import write_whole
 from unheard.models import fetch
-from unheard.settings import read_guidance
 
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("model", "setting", "prompt", "group")]
@@ -286,18 +285,20 @@ def evaluate(
     bench = Bench(experiment, progress)
     bench.warn_of_left_out()
     folder = Folder(out)
-    unseen = bench.held_out()
+    unseen, references = bench.held_out(), bench.references()
     manifest = {
         "experiment": asdict(experiment),
         "identity": bench.identity(),
-        "references": bench.references(),
+        "references": references,
         "machine": bench.machine(),
     }
     table = make(bench, list(experiment.settings), folder, progress, engine)
     table = table.replace_schema_metadata({EXPERIMENT: json.dumps(manifest["experiment"])})
     write_whole(out / "generations.parquet", _parquet(table))
     write_whole(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
-    return Results(table, unseen, bench.references(), _heard(table, folder))
+    heard = {name: bench.studio(name).hears(name) for name in experiment.settings}
+    named = {name: what for name, what in heard.items() if what is not None}
+    return Results(table, unseen, references, named)
 
 
 def make(
@@ -361,19 +362,6 @@ class _Count:
     def _say(self) -> None:
         if self._progress is not None:
             self._progress(self._doing, self._done, self._total)
-
-
-def _heard(table: pa.Table, folder: Folder) -> dict[str, str]:
-    """See `Results.heard`."""
-    found = {}
-    batches = dict(zip(table["setting"].to_pylist(), table["batch"].to_pylist(), strict=True))
-    for setting, batch in batches.items():
-        origin = folder.origin(batch)
-        guidance = None if origin["guidance"] is None else read_guidance(origin["guidance"])
-        what = None if guidance is None else guidance.hears(origin["recordings"] is not None)
-        if what is not None:
-            found[setting] = what
-    return found
 
 
 def _left_out(catalogue: Catalogue) -> str:

@@ -6,8 +6,6 @@ A trial is a setting, run on all prompts and seeds of the experiment like any ot
 
 from __future__ import annotations
 
-import hashlib
-import json
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +16,7 @@ import pyarrow as pa
 
 from unheard.errors import InputError
 from unheard.evaluation.experiment import Experiment
+from unheard.evaluation.generating import digest
 from unheard.evaluation.run import Bench, Folder, Progress, make
 from unheard.evaluation.space import suggest
 from unheard.evaluation.summary import summarise
@@ -149,7 +148,7 @@ def _study(experiment: Experiment, out: Path) -> optuna.Study:
         directions=[*OBJECTIVES.values()],
         load_if_exists=True,
     )
-    asked = hashlib.sha256(json.dumps(asdict(experiment), sort_keys=True).encode()).hexdigest()
+    asked = digest(asdict(experiment))
     if study.user_attrs.get("experiment", asked) != asked:
         raise InputError(f"{out} holds the trials of another experiment: choose another folder")
     study.set_user_attr("experiment", asked)
@@ -173,7 +172,7 @@ def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
 
 def _named(bench: Bench, setting: Mapping[str, Any]) -> str:
     """The setting under a name of its values, so that its batches are found again."""
-    name = hashlib.sha256(json.dumps(setting, sort_keys=True).encode()).hexdigest()[:12]
+    name = digest(setting)[:12]
     bench.add(name, setting)
     return name
 
