@@ -69,7 +69,7 @@ def imports(path: Path, known: dict[str, Path]) -> Iterator[str]:
 
 def layer(name: str) -> str:
     """The layer that a module belongs to; the package itself is none."""
-    return (name.split(".") + [""])[1]
+    return [*name.split("."), ""][1]
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:

@@ -31,7 +31,7 @@ def test_every_module_at_the_root_is_a_layer_and_there_are_few() -> None:
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "unheard"])
 def test_imports_run_one_way(name: str) -> None:
-    """In functions and under TYPE_CHECKING too; the package itself exports, and nothing in it imports that."""
+    """In functions and under TYPE_CHECKING too; nothing imports the package that exports it."""
     for other in set(imports(FILES[name], FILES)):
         assert other != "unheard", f"{name} imports the package that exports it"
         if layer(other) != layer(name):
