@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import soundfile
-import torch
 from click.testing import CliRunner
-from local_ray import local_ray
 from tiny_world import build_index
 
 from unheard.cli import main
 from unheard.evaluation import generating, judging
 
 pytest.importorskip("ray")
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[None]:
-    """Ray on one processor, whose worker imports what is tested here and computes with as many threads."""
-    cache, threads = str(tmp_path / "cache"), str(torch.get_num_threads())
-    with local_ray(1, OMP_NUM_THREADS=threads, XDG_CACHE_HOME=cache):
-        yield
 
 
 @pytest.mark.usefixtures("cluster")

@@ -8,9 +8,9 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from click.testing import CliRunner
 from deadly_decoder import DeadlyDecoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from local_ray import local_ray
 from stored_rows import content
 from tiny_world import build_tiny_clap
 
@@ -45,13 +44,6 @@ RATE = 16_000
 @pytest.fixture(scope="module")
 def embedder(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return load_embedder(build_tiny_clap(tmp_path_factory.mktemp("clap") / "guide"))
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    """Ray on two processors, whose workers import what is tested here."""
-    with local_ray(2):
-        yield
 
 
 def noise(seconds: float, seed: int, rate: int = RATE) -> np.ndarray:
@@ -251,14 +243,16 @@ def test_an_address_where_nobody_answers_is_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     sounds = write_sounds(tmp_path / "sounds", 1)
-    where = ["--engine", "ray", "--ray-address", f"127.0.0.1:{port}"]
-    if ray.is_initialized():
-        ray.shutdown()
-    result = CliRunner().invoke(
-        main, ["index", "build", str(sounds), "--out", str(tmp_path / "index"), *where]
+    build = ["index", "build", str(sounds), "--out", str(tmp_path / "index")]
+    address = ["--ray-address", f"127.0.0.1:{port}"]
+    # In a process of its own, where Ray does not run yet.
+    result = subprocess.run(
+        [sys.executable, "-m", "unheard", *build, "--engine", "ray", *address],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert result.exit_code == 2
-    assert "cannot use Ray at" in result.output
-    assert "refused" in result.output
-    alone = ["index", "build", str(sounds), "--out", str(tmp_path / "index"), *where[2:]]
-    assert "goes with the engine ray only" in CliRunner().invoke(main, alone).output
+    assert result.returncode == 2
+    assert "cannot use Ray at" in result.stderr
+    assert "refused" in result.stderr
+    assert "goes with the engine ray only" in CliRunner().invoke(main, [*build, *address]).output
