@@ -12,7 +12,7 @@ import pytest
 # processor from the process beside it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-ONCE = {"browser", "cluster", "world"}
+ONCE = {"browser", "cluster", "forked_builds", "world"}
 """Fixtures so dear that they are made in one process only: the tests that use one stay together."""
 
 
