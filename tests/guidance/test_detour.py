@@ -276,12 +276,16 @@ def test_without_recordings_the_pull_of_the_prompt_decides(tmp_path: Path) -> No
     model = unheard.load("tiny")
     assert model.defaults.index is not None
     elsewhere = shutil.copy(model.defaults.index, tmp_path / "index.json")
-    assert len(model.request("A bell").recordings) == 60
-    with pytest.warns(GuidanceWarning, match="not at hand.*--references"):
-        assert not model.request("A bell", index=elsewhere).recordings
+    assert len(model.training_set().recordings) == 60
+    known = model.training_set(elsewhere)
+    with pytest.warns(GuidanceWarning, match="no recordings of .* are available.*--references"):
+        known.check(Detour(), "tiny")
+    assert not known.recordings
     memorised = model.defaults.index.parent / "memorised"
+    named = model.training_set(elsewhere, memorised)
     with pytest.warns(GuidanceWarning, match="60 of 2,620"):
-        assert len(model.request("A bell", index=elsewhere, references=memorised).recordings) == 60
+        named.check(Detour(), "tiny")
+    assert len(named.recordings) == 60
     prompts = ["An acoustic drum loop, 110 bpm", "A flute chords, middle register, 90 bpm"]
     with pytest.warns(GuidanceWarning, match="pull of the prompt"):
         sounds = model.generate(prompts, seed=200, num_inference_steps=3, index=elsewhere)
