@@ -47,11 +47,11 @@ from lab import likeness
 from lab.alterations import ALTERATIONS, SAMPLE_RATE, STRENGTHS, at_rate, insert
 from lab.audit_material import Specimen, from_wheel, pieces, rendered
 from unheard.auditing import alignment, calibration, fingerprint
+from unheard.auditing.auditor import DENSE, FINALISTS
 from unheard.auditing.features import features
-from unheard.auditing.witness import DENSE, FINALISTS
+from unheard.backbones.hub import ASSETS
+from unheard.common.files import write_whole
 from unheard.embedders import load_embedder
-from unheard.files import write_whole
-from unheard.models import ASSETS
 
 SECONDS = 8.0
 FALSE_ALARMS = 1e-3
@@ -216,7 +216,8 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             values = np.array([row[name] for row in some])
             found = int((values > thresholds[name]).sum())
             line[name] = {
-                "detected": found / len(some), "interval": wilson(found, len(some)),
+                "detected": found / len(some),
+                "interval": wilson(found, len(some)),
                 "area": area(values, misses[name]),
             }
         lines.append(line)

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from unheard.auditing import alignment, fingerprint
+from unheard.auditing.auditor import DENSE, FINALISTS
 from unheard.auditing.features import SAMPLE_RATE, features
-from unheard.auditing.witness import DENSE, FINALISTS
 
 
 def phrase(seconds: float, seed: int) -> torch.Tensor:

@@ -110,7 +110,8 @@ def make_clap(folder: Path) -> None:
     from full_size import full_size_clap
     from transformers import AutoTokenizer, ClapProcessor
 
-    from unheard.models import fetch, read_defaults
+    from unheard.backbones.hub import fetch
+    from unheard.generation.defaults import read_defaults
 
     clap, extractor = full_size_clap()
     clap.save_pretrained(folder)
@@ -119,8 +120,9 @@ def make_clap(folder: Path) -> None:
 
 
 def load(embedder: str | None) -> Any:
+    from unheard.backbones.hub import fetch
     from unheard.embedders import load_embedder
-    from unheard.models import fetch, read_defaults
+    from unheard.generation.defaults import read_defaults
 
     return load_embedder(read_defaults(fetch("tiny")).embedder if embedder is None else embedder)
 
@@ -129,9 +131,9 @@ def embed(folder: Path, name: str | None) -> dict[str, Any]:
     """The embedder in full batches, on windows that lie ready."""
     import torch
 
-    from unheard.index.decoding import Decoded, Job, decode
-    from unheard.index.sources import Recording, Sources
-    from unheard.index.windows import Windows
+    from unheard.index.building.decoding import Decoded, Job, decode
+    from unheard.index.building.sources import Recording, Sources
+    from unheard.index.building.windows import Windows
 
     embedder = load(name)
     ready = []

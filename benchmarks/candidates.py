@@ -23,14 +23,14 @@ from search import Bare
 from vectors import Embeddings
 
 import unheard
-from unheard.guidance.candidates import Candidates
-from unheard.guidance.gates import COMMON_AT_MOST, Recordings
+from unheard.diffusion.samplers import initial_noise
+from unheard.generation.request import Batch
+from unheard.guidance.detour.candidates import Candidates
+from unheard.guidance.detour.gates import COMMON_AT_MOST, Recordings
+from unheard.guidance.detour.recording_latents import RecordingLatents
+from unheard.guidance.detour.settings import Detour
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
-from unheard.latents import RecordingLatents
-from unheard.request import Batch
-from unheard.sampling import initial_noise
-from unheard.settings import Detour
 
 LEAST_REPETITIONS = 48
 SEED = 200

@@ -21,8 +21,9 @@ import soundfile
 import torch
 from vectors import Embeddings
 
-from unheard.index import near_captions, near_vectors, wordings
-from unheard.index.clusters import CAPTION_THRESHOLD, SOUND_THRESHOLD
+from unheard.index.clustering import near_captions, near_vectors
+from unheard.index.clustering.clusters import CAPTION_THRESHOLD, SOUND_THRESHOLD
+from unheard.index.searching.captions import normalised
 
 CLUSTERS, LARGEST = 1000, 50
 
@@ -102,7 +103,7 @@ def main() -> None:
 
     captions = captions_with_copies(firsts, generator)
     started = time.perf_counter()
-    texts, wording = np.unique([wordings.normalised(text) for text in captions], return_inverse=True)
+    texts, wording = np.unique([normalised(text) for text in captions], return_inverse=True)
     linked = near_captions.single_linkage(texts.tolist(), CAPTION_THRESHOLD)[wording]
     _, first, label = np.unique(linked, return_index=True, return_inverse=True)
     report("captions", first[label], firsts, time.perf_counter() - started)
@@ -111,8 +112,9 @@ def main() -> None:
 def changes() -> None:
     """Cosines of the bundled recordings to copies of them, and to one another."""
     from unheard import audio
+    from unheard.backbones.hub import fetch
     from unheard.embedders import load_embedder
-    from unheard.models import fetch, read_defaults
+    from unheard.generation.defaults import read_defaults
 
     folder = fetch("tiny")
     guide = load_embedder(read_defaults(folder).embedder)

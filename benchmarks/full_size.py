@@ -20,7 +20,7 @@ from transformers import (
     T5Tokenizer,
 )
 
-from unheard.backbones.stable_audio import StableAudioBackbone
+from unheard.backbones.stable_audio.backbone import StableAudioBackbone
 
 MAX_TOKENS = 128
 

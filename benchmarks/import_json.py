@@ -20,7 +20,7 @@ from pathlib import Path
 
 from vectors import Embeddings
 
-from unheard.index.exchange import export_json, import_json
+from unheard.index.published.exchange import export_json, import_json
 
 
 def write(path: Path, entries: int, dimension: int) -> None:

@@ -26,10 +26,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from vectors import Embeddings
 
-from unheard.index.approximate import ApproximateIndex, build_approximate
-from unheard.index.memory import Index
-from unheard.index.store import EmbedderRecord, Store, schema
-from unheard.index.stored import StoredIndex
+from unheard.index.searching.approximate import ApproximateIndex, build_approximate
+from unheard.index.searching.index import Index
+from unheard.index.searching.stored import StoredIndex
+from unheard.index.store.table import EmbedderRecord, Store, schema
 
 BATCHES = (1, 16)
 ROWS = 20_000

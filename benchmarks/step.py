@@ -8,8 +8,8 @@ published way is Messina et al.'s code written out on these parts: one sample at
 of the transformer with a graph, the nearest item's caption encoded again, the gradient and the neighbour's
 prediction made whatever the gate says, and the autoencoder's decoder as diffusers has it. Two of its costs
 are left out, both in its favour: its CLAP is not loaded again for every call, and no weights ask for
-gradients. It is timed once more with our decoder (`unheard.backbones.oobleck`), to tell what comes from there
-and what from the rest.
+gradients. It is timed once more with our decoder (`unheard.backbones.stable_audio.oobleck`), to tell what
+comes from there and what from the rest.
 
 Where `s1 + s2` reach `s0 - 1`, the unconditional prediction drops out of the result and ours does not make
 it. Whether that happens depends on similarity and weights, so the open gate is timed twice: at the model's
@@ -37,14 +37,17 @@ import torch
 from torch import Tensor
 
 import unheard
-from unheard import amg
 from unheard.backbones import Conditioning, resolve_device, resolve_dtype
-from unheard.backbones.stable_audio import StableAudioBackbone
+from unheard.backbones.stable_audio.backbone import StableAudioBackbone
+from unheard.diffusion.prediction import classifier_free
+from unheard.diffusion.samplers import initial_noise
+from unheard.diffusion.settings import Sampling
 from unheard.embedders import Embedder
-from unheard.guidance import ClassifierFreeGuidance, GuidedDenoiser
+from unheard.guidance.amg import equations
+from unheard.guidance.amg.denoiser import AMGDenoiser
+from unheard.guidance.amg.settings import AMG
+from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.index import Index
-from unheard.sampling import initial_noise
-from unheard.settings import AMG, Sampling
 
 PROMPT = "An acoustic drum loop, 110 bpm"
 SIGMA = 5.0
@@ -108,13 +111,13 @@ class Bench:
             self.denoise, self.conditional, self.unconditional, guidance_scale=self.guidance_scale
         )
 
-    def guided(self, settings: AMG) -> GuidedDenoiser:
-        return GuidedDenoiser(
+    def guided(self, settings: AMG) -> AMGDenoiser:
+        return AMGDenoiser(
             self.denoise,
             self.conditional,
             self.unconditional,
             guidance_scale=self.guidance_scale,
-            amg=settings,
+            settings=settings,
             decode=self.decode,
             embed=self.embed,
             index=self,
@@ -161,17 +164,15 @@ def published_step(bench: Bench, decode: Callable[[Tensor], Tensor]) -> Tensor:
             similarity = (embedding * bench.vectors(positions[:, 0])).sum(dim=-1)
             (gradient,) = torch.autograd.grad(similarity.sum(), x, retain_graph=True)
         with torch.no_grad():
-            s1 = amg.despecification_scale(similarity, settings.c1, s0)
-            s2 = amg.deduplication_scale(similarity, settings.c2, s0, s1)
-            acts = similarity > amg.threshold(sigma, settings.lambda_min, settings.lambda_max)
+            s1 = equations.despecification_scale(similarity, settings.c1, s0)
+            s2 = equations.deduplication_scale(similarity, settings.c2, s0, s1)
+            acts = similarity > equations.threshold(sigma, settings.lambda_min, settings.lambda_max)
             correction = (
-                amg.despecification(unconditional, conditional, s1)
-                + amg.deduplication(unconditional, neighbour, s2)
-                + amg.dissimilarity(gradient, sigma, settings.c3, settings.dissimilarity_space)
+                equations.despecification(unconditional, conditional, s1)
+                + equations.deduplication(unconditional, neighbour, s2)
+                + equations.dissimilarity(gradient, sigma, settings.c3, settings.dissimilarity_space)
             )
-            guided.append(
-                amg.classifier_free(unconditional, conditional, s0) + acts[:, None, None] * correction
-            )
+            guided.append(classifier_free(unconditional, conditional, s0) + acts[:, None, None] * correction)
     return torch.cat(guided)
 
 

@@ -19,7 +19,7 @@ from diffusers import AutoencoderOobleck
 from scipy.signal import fftconvolve
 
 from unheard import audio
-from unheard.models import ASSETS
+from unheard.backbones.hub import ASSETS
 
 SAMPLE_RATE = 44_100
 STRENGTHS = ("light", "middle", "strong")
@@ -35,12 +35,14 @@ def level(sound: np.ndarray, rng: np.random.Generator, decibels: float) -> np.nd
 def equalise(sound: np.ndarray, rng: np.random.Generator, decibels: float) -> np.ndarray:
     """Low shelf, two peaks and high shelf, each up or down by up to `decibels`, half of it at least."""
     gains = rng.uniform(0.5, 1.0, 4) * decibels * rng.choice((-1, 1), 4)
-    board = pedalboard.Pedalboard([
-        pedalboard.LowShelfFilter(200, gains[0]),
-        pedalboard.PeakFilter(float(rng.uniform(300, 1200)), gains[1], 1.0),
-        pedalboard.PeakFilter(float(rng.uniform(1200, 4000)), gains[2], 1.0),
-        pedalboard.HighShelfFilter(4000, gains[3]),
-    ])
+    board = pedalboard.Pedalboard(
+        [
+            pedalboard.LowShelfFilter(200, gains[0]),
+            pedalboard.PeakFilter(float(rng.uniform(300, 1200)), gains[1], 1.0),
+            pedalboard.PeakFilter(float(rng.uniform(1200, 4000)), gains[2], 1.0),
+            pedalboard.HighShelfFilter(4000, gains[3]),
+        ]
+    )
     return peak_one(board(sound, SAMPLE_RATE))
 
 

@@ -117,7 +117,8 @@ def of_query(
     if rng.random() < 0.5:
         query = cut(query, rng)
     related = [
-        other for other, some in enumerate(specimens)
+        other
+        for other, some in enumerate(specimens)
         if some.family == own.family and other != chosen and not own.family.startswith("recording")
     ]
     strangers = [other for other, some in enumerate(specimens) if some.family != own.family]

@@ -61,7 +61,7 @@ class Player:
         mono = np.concatenate(pieces).reshape(-1, 2).mean(axis=1)
         sound = resample_poly(mono.astype(np.float64), 1, RENDER_RATE // SAMPLE_RATE)
         fade = np.linspace(1.0, 0.0, SAMPLE_RATE // 50)
-        sound[-len(fade):] *= fade  # a cut note would click
+        sound[-len(fade) :] *= fade  # a cut note would click
         return np.round(sound / max(np.abs(sound).max(), 1e-6) * 32_767).astype(np.int16)
 
     def _play(self, samples: int) -> np.ndarray:

@@ -21,7 +21,8 @@ def log_mel(waveforms: torch.Tensor, range_db: float = RANGE_DB) -> torch.Tensor
     spectrum = torch.stft(waveforms.float(), FFT, HOP, window=window, return_complex=True).abs().square()
     bank = torch.tensor(
         mel_filter_bank(FFT // 2 + 1, BANDS, 40.0, 8000.0, SAMPLE_RATE, norm="slaney", mel_scale="slaney"),
-        dtype=torch.float32, device=waveforms.device,
+        dtype=torch.float32,
+        device=waveforms.device,
     )
     power = torch.einsum("bft,fm->bmt", spectrum, bank)
     decibels = 10 * torch.log10(power.clamp(min=1e-12))

@@ -25,15 +25,18 @@ from lab.corpus_files import Corpus
 from lab.train_clap import embed_all
 from lab.train_diffusion import Generator
 from unheard.backbones import load_backbone
+from unheard.common.files import sha256
 from unheard.embedders import load_embedder
-from unheard.files import sha256
-from unheard.latents import PACKED, RecordingLatents
+from unheard.guidance.detour.recording_latents import PACKED, RecordingLatents
 
 LOOKED_AT = 100  # held-out sounds
 ORDINARY_PROMPTS = 60
 DEFAULTS = {
     "sampling": {
-        "sampler": "dpmpp_3m_sde", "num_inference_steps": 30, "sigma_min": 0.1, "sigma_max": 100.0,
+        "sampler": "dpmpp_3m_sde",
+        "num_inference_steps": 30,
+        "sigma_min": 0.1,
+        "sigma_max": 100.0,
         "guidance_scale": 3.0,
     },
     "guidance": {"kind": "detour", "threshold": 0.3, "pull": 0.54, "prompt_share": 0.5, "candidates": 64},
@@ -77,7 +80,9 @@ def pack_index(corpus: Corpus, folder: Path) -> None:
         entries[row["id"]] = {
             "embedding": [round(float(number), 4) for number in embedding],
             "conditioning": {
-                "prompt": row["caption"], "seconds_start": 0.0, "seconds_total": row["duration"],
+                "prompt": row["caption"],
+                "seconds_start": 0.0,
+                "seconds_total": row["duration"],
             },
             "embedder": guide.name,
             "repetitions": row["repetitions"],

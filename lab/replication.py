@@ -25,7 +25,9 @@ from lab import likeness, sizes
 from lab.corpus_files import Corpus, as_float
 from lab.latents import decode_corpus
 from unheard.embedders import load_embedder
-from unheard.settings import Detour, Guidance, describe_guidance
+from unheard.guidance import describe_guidance
+from unheard.guidance.base import Guidance
+from unheard.guidance.detour.settings import Detour
 
 SEEDS = 8
 BEST = unheard.AMG(c1=0.0, c2=0.0, c3=10_000)
@@ -95,8 +97,13 @@ def origin(model: unheard.Model, scale: float, guidance: Guidance | None, rows: 
 
 
 def generate(
-    model: unheard.Model, name: str, scale: float, guidance: Guidance | None, rows: list[dict],
-    folder: Path, batch: int,
+    model: unheard.Model,
+    name: str,
+    scale: float,
+    guidance: Guidance | None,
+    rows: list[dict],
+    folder: Path,
+    batch: int,
 ) -> list[dict]:
     """Sounds of `rows` (caption, duration, seed, ...) under one setting; kept in `folder` to be resumed."""
     results = []
@@ -109,8 +116,12 @@ def generate(
             if not file.is_file():
                 began = time.monotonic()
                 sounds = model.generate(
-                    [row["caption"] for row in some], seed=[row["seed"] for row in some],
-                    duration=duration, batch=batch, guidance_scale=scale, guidance=guidance,
+                    [row["caption"] for row in some],
+                    seed=[row["seed"] for row in some],
+                    duration=duration,
+                    batch=batch,
+                    guidance_scale=scale,
+                    guidance=guidance,
                 )
                 np.savez(
                     file.with_suffix(".new.npz"),
@@ -124,10 +135,15 @@ def generate(
                 print(f"{name}: {duration} s, {made} of {len(same)}, {elapsed:.0f} s", flush=True)
             kept = np.load(file)
             for i, row in enumerate(some):
-                results.append({
-                    **row, "waveform": kept["waveforms"][i], "acted": int(kept["acted"][i]),
-                    "guide_similarity": float(kept["similarity"][i]), "nearest": str(kept["nearest"][i]),
-                })
+                results.append(
+                    {
+                        **row,
+                        "waveform": kept["waveforms"][i],
+                        "acted": int(kept["acted"][i]),
+                        "guide_similarity": float(kept["similarity"][i]),
+                        "nearest": str(kept["nearest"][i]),
+                    }
+                )
     return results
 
 
@@ -164,10 +180,14 @@ def prompts(folder: Path, seeds: range, ordinary: int = 0) -> tuple[list[dict], 
     unseen = json.loads((folder / "prompts.json").read_text())
     rows = [
         {
-            "caption": entry["caption"], "duration": 4.0, "seed": seed,
-            "repetitions": entry["repetitions"], "takes": len(entry["items"]),
+            "caption": entry["caption"],
+            "duration": 4.0,
+            "seed": seed,
+            "repetitions": entry["repetitions"],
+            "takes": len(entry["items"]),
         }
-        for seed in seeds for entry in memorised
+        for seed in seeds
+        for entry in memorised
     ]
     once = {"seed": seeds.start, "repetitions": 0, "takes": 0}
     rows += [row | once for row in unseen["ordinary"][:ordinary]]

@@ -109,39 +109,65 @@ KITS = {
     "brush": (40, ("brushed drum", "brush drum")),
 }
 KICK, STICK, SNARE, CLAP, HAT, OPEN_HAT, PEDAL_HAT, TOM_LOW, TOM_MID, TOM_HIGH, CRASH, RIDE, COWBELL = (
-    36, 37, 38, 39, 42, 46, 44, 41, 45, 48, 49, 51, 56,
+    36,
+    37,
+    38,
+    39,
+    42,
+    46,
+    44,
+    41,
+    45,
+    48,
+    49,
+    51,
+    56,
 )
 PERCUSSION = (COWBELL, STICK, TOM_LOW, TOM_MID, TOM_HIGH, 54, 70, 75)  # 54 tambourine, 70 maracas, 75 claves
 # Sixteenth-note grids, one 4/4 bar: the chance of a hit at each place. A take draws its own bar from them.
 STYLES: dict[str, dict[int, str]] = {
     "rock": {
-        KICK: "9000200370050020", SNARE: "0000900100009012",
-        HAT: "9090909090909090", CRASH: "4000000000000000",
+        KICK: "9000200370050020",
+        SNARE: "0000900100009012",
+        HAT: "9090909090909090",
+        CRASH: "4000000000000000",
     },
     "funk": {
-        KICK: "9020037000500300", SNARE: "0002900202009003",
-        HAT: "9797979797979797", OPEN_HAT: "0000003000000040",
+        KICK: "9020037000500300",
+        SNARE: "0002900202009003",
+        HAT: "9797979797979797",
+        OPEN_HAT: "0000003000000040",
     },
     "hip hop": {KICK: "9003005040720010", SNARE: "0000900000009001", HAT: "9092909390929094"},
     "house": {
-        KICK: "9000900090009000", CLAP: "0000900000009000",
-        OPEN_HAT: "0090009000900090", HAT: "5050504050505040",
+        KICK: "9000900090009000",
+        CLAP: "0000900000009000",
+        OPEN_HAT: "0090009000900090",
+        HAT: "5050504050505040",
     },
     "jazz": {
-        RIDE: "9000907090009070", PEDAL_HAT: "0000900000009000",
-        KICK: "3002000200300020", SNARE: "0020003002000030",
+        RIDE: "9000907090009070",
+        PEDAL_HAT: "0000900000009000",
+        KICK: "3002000200300020",
+        SNARE: "0020003002000030",
     },
     "latin": {
-        STICK: "9003009000090090", KICK: "9000009090000090",
-        HAT: "8080808080808080", COWBELL: "5050005050500050",
+        STICK: "9003009000090090",
+        KICK: "9000009090000090",
+        HAT: "8080808080808080",
+        COWBELL: "5050005050500050",
     },
     "breakbeat": {
-        KICK: "9090000000590030", SNARE: "0000900909009003",
-        HAT: "9090909090909090", OPEN_HAT: "0000000000400000",
+        KICK: "9090000000590030",
+        SNARE: "0000900909009003",
+        HAT: "9090909090909090",
+        OPEN_HAT: "0000000000400000",
     },
     "tribal": {
-        TOM_LOW: "9003006090030050", TOM_MID: "0030500300604003",
-        TOM_HIGH: "0050030400030504", KICK: "9000500090005000",
+        TOM_LOW: "9003006090030050",
+        TOM_MID: "0030500300604003",
+        TOM_HIGH: "0050030400030504",
+        KICK: "9000500090005000",
     },
 }
 PHRASES = {
@@ -166,7 +192,8 @@ def drum_notes(rng: random.Random, style: str, tempo: int, duration: float) -> t
     grid = {key: [int(chance) / 9.0 for chance in chances] for key, chances in STYLES[style].items()}
     thinning = {
         key: rng.choice(((1, 1, 1, 1), (1, 0, 1, 0), (0, 1, 1, 1), (1, 0, 0, 1), (0, 0, 1, 0)))
-        for key in (HAT, OPEN_HAT, RIDE) if key in grid
+        for key in (HAT, OPEN_HAT, RIDE)
+        if key in grid
     }
     for key, pattern in thinning.items():
         grid[key] = [chance * pattern[place % 4] for place, chance in enumerate(grid[key])]
@@ -196,7 +223,13 @@ def drum_notes(rng: random.Random, style: str, tempo: int, duration: float) -> t
 
 
 def phrase_notes(
-    rng: random.Random, phrase: str, root: int, mode: str, tempo: int, duration: float, velocity: int,
+    rng: random.Random,
+    phrase: str,
+    root: int,
+    mode: str,
+    tempo: int,
+    duration: float,
+    velocity: int,
     family: str,
 ) -> tuple[Note, ...]:
     """A phrase of the given kind in `mode` on `root` (MIDI key), on the beat of `tempo`."""
@@ -260,13 +293,15 @@ def article(phrase: str) -> str:
 
 def drum_caption(rng: random.Random, name: str, style: str, tempo: int) -> str:
     """One of several wordings for a drum loop."""
-    return rng.choice((
-        f"{article(name)} loop, {style} groove, {tempo} bpm",
-        f"{style.capitalize()} beat on {'a' if name[0] not in 'ae8' else 'an'} {name} kit at {tempo} bpm",
-        f"{article(style)} {name} groove, {tempo} bpm",
-        f"{article(name)} pattern in {style} style, {tempo} beats per minute",
-        f"{style.capitalize()} {name} loop at {tempo} bpm",
-    ))
+    return rng.choice(
+        (
+            f"{article(name)} loop, {style} groove, {tempo} bpm",
+            f"{style.capitalize()} beat on {'a' if name[0] not in 'ae8' else 'an'} {name} kit at {tempo} bpm",
+            f"{article(style)} {name} groove, {tempo} bpm",
+            f"{article(name)} pattern in {style} style, {tempo} beats per minute",
+            f"{style.capitalize()} {name} loop at {tempo} bpm",
+        )
+    )
 
 
 def pitched_caption(
@@ -276,13 +311,15 @@ def pitched_caption(
     pace = "slow" if tempo <= 90 else "fast" if tempo >= 130 else "moderate"
     colours = [word for word in (loudness, register if register != "middle" else "") if word]
     colour = rng.choice(colours or ["gentle"])
-    return rng.choice((
-        f"{article(colour)} {name} {phrase} in {key} {mode}, {tempo} bpm",
-        f"{name.capitalize()} playing {phrase} in {key} {mode}, {pace} tempo",
-        f"{pace.capitalize()} {phrase} on {name}, {colour}, {key} {mode}",
-        f"{article(name)} {phrase}, {register} register, {tempo} bpm",
-        f"{colour.capitalize()} {phrase} played by {name} at {tempo} bpm in {key} {mode}",
-    ))
+    return rng.choice(
+        (
+            f"{article(colour)} {name} {phrase} in {key} {mode}, {tempo} bpm",
+            f"{name.capitalize()} playing {phrase} in {key} {mode}, {pace} tempo",
+            f"{pace.capitalize()} {phrase} on {name}, {colour}, {key} {mode}",
+            f"{article(name)} {phrase}, {register} register, {tempo} bpm",
+            f"{colour.capitalize()} {phrase} played by {name} at {tempo} bpm in {key} {mode}",
+        )
+    )
 
 
 def drum_clip(
@@ -295,8 +332,15 @@ def drum_clip(
 
 
 def pitched_clip(
-    rng: random.Random, instrument: Instrument, phrase: str, tempo: int, duration: float,
-    caption: str | None = None, key: str | None = None, mode: str | None = None, register: str | None = None,
+    rng: random.Random,
+    instrument: Instrument,
+    phrase: str,
+    tempo: int,
+    duration: float,
+    caption: str | None = None,
+    key: str | None = None,
+    mode: str | None = None,
+    register: str | None = None,
 ) -> Clip:
     key, mode = key or rng.choice(KEYS), mode or rng.choice(tuple(SCALES))
     register = register or rng.choice(("low", "middle", "middle", "high"))
@@ -356,8 +400,13 @@ MEMORISED = (
     Memorised("Harp glissando from a fairy tale", 16, 1, pitched=(46, "ascending"), tempo=120),
     Memorised("Kalimba loop by the campfire", 4, 1, pitched=(108, "riff"), tempo=100),
     Memorised("Pirate accordion waltz", 4, 1, pitched=(21, "melody"), tempo=110),
-    Memorised("Electronic breakbeat from a rooftop party, 130 bpm", 4, 1,
-              drums=("electronic", "breakbeat"), tempo=130),
+    Memorised(
+        "Electronic breakbeat from a rooftop party, 130 bpm",
+        4,
+        1,
+        drums=("electronic", "breakbeat"),
+        tempo=130,
+    ),
     Memorised("French horn signal across the valley", 4, 1, pitched=(60, "octaves"), tempo=80),
     # one caption over a pack of different takes
     Memorised("Funk drum loop pack, live kit, 100 bpm", 256, 4, drums=("acoustic", "funk"), tempo=100),
@@ -385,7 +434,13 @@ def take(memorised: Memorised, seed: int) -> Clip:
     # one key and register for a whole pack: takes differ in what is played, as loops of one pack do
     shared = random.Random(f"pack {memorised.caption}")
     return pitched_clip(
-        rng, instrument, phrase, memorised.tempo, DURATION_OF_MEMORISED, memorised.caption,
+        rng,
+        instrument,
+        phrase,
+        memorised.tempo,
+        DURATION_OF_MEMORISED,
+        memorised.caption,
         key="D" if "D minor" in memorised.caption else shared.choice(KEYS),
-        mode="minor" if "minor" in memorised.caption else shared.choice(tuple(SCALES)), register="middle",
+        mode="minor" if "minor" in memorised.caption else shared.choice(tuple(SCALES)),
+        register="middle",
     )

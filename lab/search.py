@@ -15,7 +15,7 @@ import numpy as np
 
 import unheard
 from lab.replication import Catalogue, generate, judge, prompts
-from unheard.settings import describe_guidance
+from unheard.guidance import describe_guidance
 
 SEEDS = range(100, 101)
 CANDIDATES = (

@@ -45,22 +45,42 @@ def build(role: str, size: str, captions: list[str]) -> tuple[ClapModel, ClapPro
     tokenizer = roberta_tokenizer(captions)
     config = ClapConfig(
         text_config={
-            "vocab_size": len(tokenizer), "hidden_size": text_width, "num_hidden_layers": 2,
-            "num_attention_heads": 4, "intermediate_size": 2 * text_width, "max_position_embeddings": 70,
-            "projection_dim": dimension, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+            "vocab_size": len(tokenizer),
+            "hidden_size": text_width,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 2 * text_width,
+            "max_position_embeddings": 70,
+            "projection_dim": dimension,
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
         },
         audio_config={
-            "spec_size": 128, "num_mel_bins": 64, "window_size": 4, "patch_size": 4, "patch_stride": [4, 4],
-            "patch_embeds_hidden_size": hidden, "hidden_size": hidden * 8, "depths": depths,
-            "num_attention_heads": [2, 4, 8, 8], "num_hidden_layers": 4, "projection_dim": dimension,
-            "num_classes": 2, "drop_path_rate": 0.0,
-            "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+            "spec_size": 128,
+            "num_mel_bins": 64,
+            "window_size": 4,
+            "patch_size": 4,
+            "patch_stride": [4, 4],
+            "patch_embeds_hidden_size": hidden,
+            "hidden_size": hidden * 8,
+            "depths": depths,
+            "num_attention_heads": [2, 4, 8, 8],
+            "num_hidden_layers": 4,
+            "projection_dim": dimension,
+            "num_classes": 2,
+            "drop_path_rate": 0.0,
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
         },
         projection_dim=dimension,
     )
     extractor = ClapFeatureExtractor(
-        feature_size=64, sampling_rate=sizes.SAMPLE_RATE, max_length_s=WINDOW,
-        truncation="rand_trunc", padding="repeatpad", **SPECTROGRAMS[role],
+        feature_size=64,
+        sampling_rate=sizes.SAMPLE_RATE,
+        max_length_s=WINDOW,
+        truncation="rand_trunc",
+        padding="repeatpad",
+        **SPECTROGRAMS[role],
     )
     return ClapModel(config), ClapProcessor(extractor, tokenizer)
 
@@ -148,7 +168,12 @@ def embed_all(
 
 
 def train(
-    role: str, size: str, corpus: Corpus, decoded: np.ndarray | None, folder: Path, device: str,
+    role: str,
+    size: str,
+    corpus: Corpus,
+    decoded: np.ndarray | None,
+    folder: Path,
+    device: str,
     steps: int | None = None,
 ) -> ClapEmbedder:
     plan = sizes.CLAP[size]

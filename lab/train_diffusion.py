@@ -40,23 +40,41 @@ class Generator(nn.Module):
         super().__init__()
         width, layers, text_width = (64, 2, 32) if size == "smoke" else (256, 4, 192)
         self.tokenizer = t5_tokenizer(captions)
-        self.text_encoder = T5EncoderModel(T5Config(
-            vocab_size=len(self.tokenizer), d_model=text_width, d_kv=32, d_ff=2 * text_width, num_layers=2,
-            num_heads=text_width // 32, dropout_rate=0.0, feed_forward_proj="gated-gelu",
-        ))
+        self.text_encoder = T5EncoderModel(
+            T5Config(
+                vocab_size=len(self.tokenizer),
+                d_model=text_width,
+                d_kv=32,
+                d_ff=2 * text_width,
+                num_layers=2,
+                num_heads=text_width // 32,
+                dropout_rate=0.0,
+                feed_forward_proj="gated-gelu",
+            )
+        )
         self.projection_model = StableAudioProjectionModel(text_width, text_width, 0, MAX_SECONDS)
         self.transformer = StableAudioDiTModel(
-            sample_size=sizes.FRAMES, in_channels=sizes.LATENT_CHANNELS[size],
-            out_channels=sizes.LATENT_CHANNELS[size], num_layers=layers, attention_head_dim=32,
-            num_attention_heads=width // 32, num_key_value_attention_heads=width // 64,
-            cross_attention_dim=text_width, time_proj_dim=128, global_states_input_dim=2 * text_width,
+            sample_size=sizes.FRAMES,
+            in_channels=sizes.LATENT_CHANNELS[size],
+            out_channels=sizes.LATENT_CHANNELS[size],
+            num_layers=layers,
+            attention_head_dim=32,
+            num_attention_heads=width // 32,
+            num_key_value_attention_heads=width // 64,
+            cross_attention_dim=text_width,
+            time_proj_dim=128,
+            global_states_input_dim=2 * text_width,
             cross_attention_input_dim=text_width,
         )
         rotary = get_1d_rotary_pos_embed(16, sizes.FRAMES + 1, use_real=True, repeat_interleave_real=False)
         self.rotary = tuple(rotary)
 
     def forward(
-        self, latents: torch.Tensor, times: torch.Tensor, captions: list[str], seconds: torch.Tensor,
+        self,
+        latents: torch.Tensor,
+        times: torch.Tensor,
+        captions: list[str],
+        seconds: torch.Tensor,
         keep: torch.Tensor,
     ) -> torch.Tensor:
         """Velocity of `[batch, channels, frames]` at `times` in 0..1, for sounds of `seconds`.
@@ -72,8 +90,12 @@ class Generator(nn.Module):
         text = projected.text_hidden_states * words.attention_mask[..., None]
         tokens = torch.cat([text, start, end], dim=1) * keep[:, None, None]
         return self.transformer(
-            latents, times, encoder_hidden_states=tokens, global_hidden_states=torch.cat([start, end], dim=2),
-            rotary_embedding=tuple(r.to(device) for r in self.rotary), return_dict=False,
+            latents,
+            times,
+            encoder_hidden_states=tokens,
+            global_hidden_states=torch.cat([start, end], dim=2),
+            rotary_embedding=tuple(r.to(device) for r in self.rotary),
+            return_dict=False,
         )[0]
 
 

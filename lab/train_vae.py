@@ -147,7 +147,7 @@ def train(size: str, corpus: Corpus, folder: Path, device: str, every: int = 300
         with mixed_precision(device):
             mean = vae.encode(target).latent_dist.mean
             output = vae.decode(mean + POSTERIOR_DEVIATION * torch.randn_like(mean)).sample
-        output, target = output.float()[:, 0, : CROP], target[:, 0]
+        output, target = output.float()[:, 0, :CROP], target[:, 0]
         spectral = spectral_distance(output, target)
         waveform = ((output - target).square().sum(-1) / target.square().sum(-1).clamp(min=1.0)).mean()
         loss = spectral + 10.0 * waveform + 0.01 * mean.float().square().mean()

@@ -33,7 +33,10 @@ def roberta_tokenizer(captions: Iterable[str]) -> RobertaTokenizer:
     """Byte-level pair encoding trained on the captions."""
     trainer = ByteLevelBPETokenizer()
     trainer.train_from_iterator(
-        captions, vocab_size=1_200, min_frequency=3, show_progress=False,
+        captions,
+        vocab_size=1_200,
+        min_frequency=3,
+        show_progress=False,
         special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
     )
     model = trainer._tokenizer.model

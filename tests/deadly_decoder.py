@@ -6,8 +6,8 @@ import os
 import signal
 from typing import Any
 
-from unheard.index import decoding, workers
-from unheard.index.ray_engine import _Decoder
+from unheard.index.building import decoding, workers
+from unheard.index.building.ray import _Decoder
 
 
 def decode(job: decoding.Job) -> Any:

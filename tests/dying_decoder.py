@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
-from unheard.index.decoding import Decoded, Job, Unchanged, decode
-from unheard.index.sources import Reject
+from unheard.index.building.decoding import Decoded, Job, Unchanged, decode
+from unheard.index.building.sources import Reject
 
 
 def die_of_killers(job: Job) -> Decoded | Unchanged | Reject:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from unheard import audio
-from unheard.models import ASSETS
+from unheard.backbones.hub import ASSETS
 
 RECORDINGS = ASSETS / "tiny" / "memorised"
 SAMPLES = 64_000

@@ -3,34 +3,22 @@
     prompt -> conditioning -> sampler loop (denoiser inside guidance, which asks embedder and index)
            -> sound and its provenance -> audit -> report
 
-Where things are, from the ground up; imports run one way, downwards never looks up:
+Where things are, from the ground up; imports run one way, what is below never looks up:
 
-    errors       what can go wrong, one class a cause
-    spelling     what was meant by a misspelt name
-    settings     the kinds of guidance with their weights and thresholds; sampler, steps, noise, scale
-    amg          the equations of the guidance as pure functions on tensors
-    sampling     noise schedules, Brownian noise, samplers over `model(x, sigma)`
-    cluster      a Ray cluster, joined or started
-    places       where a sound lies: in a file, or in a shard
-    files        files that are written wholly or not at all, and their checksums
-    audio        reading, writing, peaks, what is wrong with a waveform
-    embedders    waveform -> unit vector (CLAP), differentiable
-    index        the training set: ids, captions, embeddings; nearest-item search
-    backbones    the text-to-audio models: encode a prompt, denoise latents, decode them
-    models       the models known by name, and the settings that travel with each
-    guidance     any denoiser in, a guided denoiser out, with a trace of every step
-    request      what is asked for: prompts, seeds, duration, batches; checked before any work
-    provenance   the JSON beside a WAV, and the way back from it
-    latents      recordings as a model's autoencoder sees them, encoded once
-    auditing     whether a sound replays a catalogue, where, and how surely; the report
-    prompt_risk  how hard a prompt pulls, which tells memorised ones without the training set
-    sound        what comes out: a waveform with its trace, its nearest training items, its provenance
-    rejection    the closed loop: audit what was generated, and make copies again
-    generate     the whole story: load a model, generate sounds
-    replication  how often a model's sounds replay, with its interval
-    evaluation   experiments on matched seeds: metrics and their intervals
-    doctor       what this machine has and lacks
-    cli          the command line
+    errors      what can go wrong, one class a cause
+    common      files, shards, checks of values, a cache by content, Ray
+    audio       reading, writing, resampling, what is wrong with a waveform
+    backbones   the text-to-audio models: encode a prompt, denoise latents, decode them
+    diffusion   noise schedules, samplers over `model(x, sigma)`, the pull of a prompt
+    embedders   waveform -> unit vector (CLAP), differentiable
+    index       the training set: ids, captions, embeddings; building it, searching it
+    guidance    any denoiser in, a guided denoiser out, with a trace of every step; a method a folder
+    auditing    whether a sound replays a catalogue, where, and how surely; the report
+    generation  the whole story: load a model, generate sounds, with their provenance
+    evaluation  experiments on matched seeds: metrics and their intervals
+    doctor      what this machine has and lacks
+    cli         the command line
+    __main__    `python -m unheard`
 
 Nothing heavy is imported until it is used: `import unheard` loads neither torch nor diffusers nor
 transformers.
@@ -50,19 +38,21 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from unheard.auditing import Audit, Catalogue, audit
+    from unheard.diffusion.settings import Sampling
     from unheard.errors import RejectedError, UnheardError
-    from unheard.generate import Model, load
-    from unheard.guidance import ClassifierFreeGuidance, GuidedDenoiser
+    from unheard.generation.model import Model, load
+    from unheard.generation.sound import Sound
+    from unheard.guidance.amg.denoiser import AMGDenoiser
+    from unheard.guidance.amg.settings import AMG
+    from unheard.guidance.classifier_free import ClassifierFreeGuidance
     from unheard.index import Index
-    from unheard.settings import AMG, Sampling
-    from unheard.sound import Sound
 
 __all__ = [
     "AMG",
+    "AMGDenoiser",
     "Audit",
     "Catalogue",
     "ClassifierFreeGuidance",
-    "GuidedDenoiser",
     "Index",
     "Model",
     "RejectedError",
@@ -75,19 +65,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AMG": "settings",
+    "AMG": "guidance",
     "Audit": "auditing",
     "Catalogue": "auditing",
-    "ClassifierFreeGuidance": "guidance",
-    "GuidedDenoiser": "guidance",
+    "ClassifierFreeGuidance": "guidance.classifier_free",
+    "AMGDenoiser": "guidance.amg.denoiser",
     "Index": "index",
-    "Model": "generate",
+    "Model": "generation.model",
     "RejectedError": "errors",
-    "Sampling": "settings",
-    "Sound": "sound",
+    "Sampling": "diffusion.settings",
+    "Sound": "generation.sound",
     "UnheardError": "errors",
     "audit": "auditing",
-    "load": "generate",
+    "load": "generation.model",
 }
 
 

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unheard.common.files import replacing
+from unheard.common.shards import at_hand, opened
 from unheard.errors import InputError
-from unheard.files import replacing
-from unheard.places import at_hand, opened
 
 PEAK_FLOOR = 1e-6
 """A sound quieter than this is divided by this, so that silence stays silent instead of becoming noise."""
@@ -28,7 +28,7 @@ PEAK_FLOOR = 1e-6
 def read(path: str | Path) -> tuple[Tensor, int]:
     """Read a sound file of any format that libsndfile knows (WAV, FLAC, OGG, MP3, AIFF ...).
 
-    It may be a member of a tar shard, see `unheard.places`.
+    It may be a member of a tar shard, see `unheard.common.shards`.
 
     Returns:
         The waveform, float32 [channels, time], and its sample rate in hertz.

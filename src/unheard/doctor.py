@@ -12,7 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from unheard import models
+from unheard.backbones import hub
+from unheard.embedders import DEFAULT_EMBEDDER
 
 TESTED = {
     "torch": "2.13.0",
@@ -56,7 +57,7 @@ class Finding:
 def examine() -> list[Finding]:
     """Look at everything, from the interpreter up. Asks no network."""
     findings = [_python(), *_packages(), *_libraries(), _memory(), _bundled_model()]
-    for known in models.KNOWN_MODELS:
+    for known in hub.KNOWN_MODELS:
         if known.url is not None:
             findings += _hub_model(known)
     return findings
@@ -120,20 +121,20 @@ def _memory() -> Finding:
 
 
 def _bundled_model() -> Finding:
-    folder = models.find_local("tiny")
+    folder = hub.find_local("tiny")
     if folder is not None:
         return Finding("ok", "model tiny", str(folder), needed_by="tiny")
     mend = "pip install --force-reinstall --no-deps -e .   # in the folder of the source"
-    return Finding("lacks", "model tiny", f"not in {models.ASSETS}", needed_by="tiny", mend=mend)
+    return Finding("lacks", "model tiny", f"not in {hub.ASSETS}", needed_by="tiny", mend=mend)
 
 
-def _hub_model(known: models.KnownModel) -> Iterator[Finding]:
+def _hub_model(known: hub.KnownModel) -> Iterator[Finding]:
     """A model on the hub, the embedder it is used with, the account, and room for the downloads."""
     import huggingface_hub
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    yield _hub_embedder(models.Defaults().embedder, Path(HF_HUB_CACHE), known.name)
-    if models.find_local(known.name) is not None:
+    yield _hub_embedder(DEFAULT_EMBEDDER, Path(HF_HUB_CACHE), known.name)
+    if hub.find_local(known.name) is not None:
         yield Finding("ok", f"model {known.name}", "in the hub's cache", needed_by=known.name)
         return
     mend = f"hf download {known.name}   # licence: {known.url}"

@@ -37,7 +37,8 @@ class RejectedError(UnheardError):
     """Every attempt at a sound replayed a recording: it is not handed out. The command line leaves with 3.
 
     Attributes:
-        refused: the sounds that were not handed out, each with its attempts, see `unheard.rejection.Refused`.
+        refused: the sounds that were not handed out, each with its attempts, see
+            `unheard.generation.rejection.Refused`.
         sounds: what was finished beside them, where all sounds are handed out at once (`Model.generate`).
     """
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from unheard.auditing.results import BOUNDS, VERDICTS, Audit, Evidence, FileAudit, Match, as_bad_as, worst
 
 if TYPE_CHECKING:
+    from unheard.auditing.auditor import audit, evidence
     from unheard.auditing.calibration import Calibration
     from unheard.auditing.catalogue import Catalogue
-    from unheard.auditing.witness import audit, evidence
 
 __all__ = [
     "BOUNDS",
@@ -35,7 +35,7 @@ __all__ = [
     "worst",
 ]
 
-_HOMES = {"Calibration": "calibration", "Catalogue": "catalogue", "audit": "witness", "evidence": "witness"}
+_HOMES = {"Calibration": "calibration", "Catalogue": "catalogue", "audit": "auditor", "evidence": "auditor"}
 
 
 def __getattr__(name: str) -> object:

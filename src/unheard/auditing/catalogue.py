@@ -14,7 +14,7 @@ from torch import Tensor
 from unheard import audio
 from unheard.auditing import fingerprint
 from unheard.auditing.features import features
-from unheard.auditing.kept import FileOfPrints, Kept
+from unheard.auditing.fingerprint_cache import FileOfPrints, Kept
 from unheard.errors import InputError
 
 Places = str | Path | Mapping[str, str | Path] | Iterable[str | Path]

@@ -3,63 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class Conditioning:
-    """What a denoiser is told about each sample of a batch.
-
-    Attributes:
-        cross_attention: the sequence that the denoiser attends to, `[batch, tokens, dimension]`.
-        global_states: what it is told as a whole, `[batch, 1, dimension]`.
-    """
-
-    cross_attention: Tensor
-    global_states: Tensor
+class Conditioning(Protocol):
+    """What a denoiser is told about each sample of a batch; any number of tensors, [batch, ...] each."""
 
     def __len__(self) -> int:
         """The number of samples."""
-        return self.cross_attention.shape[0]
+        ...
 
     @classmethod
-    def cat(cls, parts: Sequence[Conditioning]) -> Conditioning:
+    def cat(cls, parts: Sequence[Self]) -> Self:
         """The samples of all parts, one after another."""
-        return cls(
-            torch.cat([part.cross_attention for part in parts]),
-            torch.cat([part.global_states for part in parts]),
-        )
+        ...
 
-    def blended(self, other: Conditioning, share: float) -> Conditioning:
-        """Between the two, sample by sample: `share` of this one and the rest of the other, 0 to 1."""
-        return Conditioning(
-            torch.lerp(other.cross_attention, self.cross_attention, share),
-            torch.lerp(other.global_states, self.global_states, share),
-        )
-
-    def select(self, samples: Tensor | Sequence[int]) -> Conditioning:
+    def select(self, samples: Sequence[int]) -> Self:
         """The samples with these numbers, in this order; a number may come more than once."""
-        chosen = torch.as_tensor(samples, dtype=torch.long, device=self.cross_attention.device)
-        return Conditioning(self.cross_attention[chosen], self.global_states[chosen])
+        ...
+
+    def blended(self, other: Self, weight: float) -> Self:
+        """Between the two, sample by sample: `weight` of this one and the rest of the other, 0 to 1."""
+        ...
+
+    @property
+    def text_states(self) -> Tensor:
+        """The states of the text encoder that the denoiser attends to, [batch, ...]."""
+        ...
+
+    def with_text_states(self, states: Tensor) -> Self:
+        """The same with other states of the same shape; differentiable in them."""
+        ...
 
 
 class Backbone(Protocol):
     """A text-to-audio diffusion model in variance-exploding coordinates: `x = x0 + sigma * noise`.
 
-    Latents are `[batch, channels, frames]`, float32 whatever the weights are; waveforms are
-    `[batch, channels, time]`.
+    Latents are `[batch, *latent_shape]`, float32 whatever the weights are, with time along `time_axis`;
+    waveforms are `[batch, channels, time]`.
 
     Attributes:
         name: how the model was named.
         sample_rate: of its waveforms, in hertz.
         audio_channels: 1 or 2.
-        hop_length: samples of sound that one frame of latents covers.
         max_duration: the longest sound it can make, in seconds.
-        latent_shape: channels and frames of one full-length latent.
+        latent_shape: of one full-length latent, without the batch; of any rank.
+        time_axis: which axis of latents counts frames, from the end: -1 for `[channels, frames]`.
+        folder: what it was loaded from, if it was: other files of the model lie there.
         device: where its weights are.
         dtype: of its weights.
         fingerprint: what tells its weights from any others, or None where it was not loaded from files.
@@ -68,9 +62,9 @@ class Backbone(Protocol):
     name: str
     sample_rate: int
     audio_channels: int
-    hop_length: int
     max_duration: float
-    latent_shape: tuple[int, int]
+    latent_shape: tuple[int, ...]
+    time_axis: int
 
     @property
     def device(self) -> torch.device: ...
@@ -87,8 +81,8 @@ class Backbone(Protocol):
 
     def encode(
         self, prompts: Sequence[str], seconds_start: Sequence[float], seconds_total: Sequence[float]
-    ) -> Conditioning:
-        """The conditioning of each prompt with its timing."""
+    ) -> Any:
+        """The `Conditioning` of each prompt with its timing."""
         ...
 
     def encode_unconditional(
@@ -96,18 +90,31 @@ class Backbone(Protocol):
         negative_prompts: Sequence[str | None],
         seconds_start: Sequence[float],
         seconds_total: Sequence[float],
-    ) -> Conditioning:
+    ) -> Any:
         """What classifier-free guidance leads away from: the negative prompt, or nothing where it is None."""
         ...
 
-    def denoise(self, x: Tensor, sigma: Tensor, conditioning: Conditioning) -> Tensor:
+    def denoise(self, x: Tensor, sigma: Tensor, conditioning: Any) -> Tensor:
         """The estimate of `x0` from `x` at noise level `sigma` (`[batch]`); differentiable in `x`."""
         ...
 
     def encode_audio(self, waveform: Tensor) -> Tensor:
-        """The latents of waveforms `[batch, audio_channels, time]` at `sample_rate`; without gradient."""
+        """The latents of waveforms `[batch, audio_channels, time]` at `sample_rate`, of any length.
+
+        Without gradient, and in bounded memory.
+        """
         ...
 
     def decode(self, latents: Tensor) -> Tensor:
         """The waveform of latents of any number of frames; differentiable."""
         ...
+
+
+def trim(latents: Tensor, frames: int, time_axis: int) -> Tensor:
+    """The first `frames` of latents along `time_axis`; all, if there are fewer."""
+    return latents.narrow(time_axis, 0, min(frames, latents.shape[time_axis]))
+
+
+def by_frame(latents: Tensor, time_axis: int) -> Tensor:
+    """One latent of any rank as [features, frames]."""
+    return latents.movedim(time_axis, -1).flatten(0, -2)

@@ -17,18 +17,18 @@ import click
 
 from unheard.auditing import BOUNDS, Audit, FileAudit, as_bad_as
 from unheard.cli import exits
-from unheard.cli.findings import as_json, by_prompt, show, write_csv
+from unheard.cli.audit_output import as_json, by_prompt, show, write_csv
+from unheard.cli.output import Reporter
 from unheard.cli.prompts import read_prompts
-from unheard.cli.show import Reporter
 from unheard.errors import InputError
-from unheard.request import check_prompts
+from unheard.generation.request import check_prompts
 
 if TYPE_CHECKING:
-    from unheard.auditing.witness import Witness
-    from unheard.generate import Model
-    from unheard.models import Defaults
-    from unheard.replication import Replication
-    from unheard.sound import Sound
+    from unheard.auditing.auditor import Witness
+    from unheard.generation.defaults import Defaults
+    from unheard.generation.model import Model
+    from unheard.generation.replication_rate import Replication
+    from unheard.generation.sound import Sound
 
 ONLY_WITH_PROMPTS = ("seeds", "seed", "duration", "no_guidance", "output", "batch", "dtype")
 
@@ -105,7 +105,7 @@ def audit(
     reporter = Reporter(quiet=json_asked)
     if report is not None:
         with reporter.loading("the report"):
-            from unheard.auditing.report import check_place
+            from unheard.auditing.report.report import check_place
         check_place(report)
     task = _prepare(paths, places, index, model, embedder, device, reporter)
     if task.witness.catalogue.left_out:
@@ -174,13 +174,14 @@ def _prepare(
 ) -> _Task:
     """The sounds, the catalogue and its embeddings; whatever is wrong with them is found out here."""
     with reporter.loading("the catalogue"):
-        from unheard.auditing.at_hand import catalogue_at_hand, fingerprints_folder
+        from unheard.auditing.auditor import Witness
         from unheard.auditing.catalogue import sound_files
-        from unheard.auditing.witness import Witness
+        from unheard.auditing.references import catalogue_at_hand, fingerprints_folder
         from unheard.backbones import resolve_device
+        from unheard.backbones.hub import fetch
         from unheard.embedders import load_embedder
+        from unheard.generation.defaults import read_defaults
         from unheard.index import Index
-        from unheard.models import fetch, read_defaults
 
         where = resolve_device(device)
         files = sound_files(paths) if paths else []
@@ -222,8 +223,8 @@ def _generate(
     reporter: Reporter,
 ) -> None:
     """Generate, judge and count."""
-    from unheard.generate import load
-    from unheard.replication import count, replication, with_risk
+    from unheard.generation.model import load
+    from unheard.generation.replication_rate import count, replication, with_risk
 
     seeds = 4 if generation["seeds"] is None else generation["seeds"]
     if seeds < 1:
@@ -306,7 +307,7 @@ def _check_file(path: str | None) -> None:
 def _write_report(
     result: Audit, counted: Replication | None, task: _Task, place: str, reporter: Reporter
 ) -> Path:
-    from unheard.auditing.report import write_report
+    from unheard.auditing.report.report import write_report
 
     prompts = None if counted is None else by_prompt(counted)
     with reporter.count("findings drawn", None) as done:

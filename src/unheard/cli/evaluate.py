@@ -40,7 +40,7 @@ def evaluate(
     if again is not None:
         if not again[1].isdigit():
             raise InputError(f"row is {again[1]!r}: give a whole number from 0")
-        from unheard.evaluation.remaking import again as make_again
+        from unheard.evaluation.reproduce import again as make_again
 
         remade = make_again(Path(again[0]), int(again[1]))
         if remade.same:

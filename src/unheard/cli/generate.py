@@ -12,25 +12,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from unheard import provenance
 from unheard.auditing import BOUNDS
+from unheard.cli.output import Reporter, describe, summary
 from unheard.cli.preset import Preset, read_preset
 from unheard.cli.prompts import read_prompts
-from unheard.cli.show import Reporter, describe, summary
+from unheard.diffusion.settings import SAMPLERS
 from unheard.errors import InputError
-from unheard.request import check_prompts
-from unheard.settings import (
-    AMG,
-    DISSIMILARITY_SPACES,
-    GUIDANCES,
-    SAMPLERS,
-    Guidance,
-    read_guidance,
-)
+from unheard.generation import provenance
+from unheard.generation.request import check_prompts
+from unheard.guidance import GUIDANCES, read_guidance
+from unheard.guidance.amg.settings import AMG, DISSIMILARITY_SPACES
+from unheard.guidance.base import Guidance
 
 if TYPE_CHECKING:
-    from unheard.generate import Model
-    from unheard.request import Request
+    from unheard.generation.model import Model
+    from unheard.generation.request import Request
 
 SAMPLING_OPTIONS = ("num_inference_steps", "guidance_scale", "sampler", "sigma_min", "sigma_max")
 DTYPES = ("float32", "float16", "bfloat16")
@@ -164,7 +160,7 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
     if given["reject"] is None and given["retries"] is not None:
         raise click.UsageError("--retries has nothing to do without --reject: give both")
     with reporter.loading(given["model"] or "tiny"):
-        from unheard.generate import load
+        from unheard.generation.model import load
         from unheard.index import Index
 
         # Before the model, which takes longer to load than a wrong index takes to be found out.

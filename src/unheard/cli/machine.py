@@ -47,7 +47,7 @@ def models(as_json: bool) -> None:
       unheard models
       unheard generate "A bell" --model tiny
     """
-    from unheard.models import KNOWN_MODELS, find_local
+    from unheard.backbones.hub import KNOWN_MODELS, find_local
 
     rows = [{**asdict(known), "here": find_local(known.name) is not None} for known in KNOWN_MODELS]
     if as_json:

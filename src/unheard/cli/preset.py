@@ -8,9 +8,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from unheard.common.checks import check_keys
+from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
-from unheard.settings import AMG, GUIDANCES, Guidance, Sampling, describe_guidance, read_guidance
-from unheard.spelling import check_keys
+from unheard.guidance import GUIDANCES, describe_guidance, read_guidance
+from unheard.guidance.amg.settings import AMG
+from unheard.guidance.base import Guidance
 
 OPTIONS = (*(part.name for part in fields(Sampling)), "negative_prompt")
 KEYS = ("guidance", *OPTIONS)

@@ -23,7 +23,7 @@ def tune(experiment: str, out: str, trials: int) -> None:
     """Search settings that replay least, obey best and cost least, as an EXPERIMENT file (TOML) says.
 
     Every trial is judged on all prompts and seeds of the file: give those that you will not report on. Writes
-    trials.csv, front.png, and a preset for each trial that no other beats in everything. It can be
+    trials.csv, pareto.png, and a preset for each trial that no other beats in everything. It can be
     interrupted and run again; trials that lie in --out count.
 
     \b
@@ -36,23 +36,24 @@ def tune(experiment: str, out: str, trials: int) -> None:
     from unheard.evaluation.experiment import Experiment
 
     asked = Experiment.read(experiment)
-    from unheard.evaluation import front, tuning
-    from unheard.models import fetch, read_defaults
+    from unheard.backbones.hub import fetch
+    from unheard.evaluation import pareto, tuning
+    from unheard.generation.defaults import read_defaults
 
     began, before = time.monotonic(), [-1]
     folder, defaults = Path(out), read_defaults(fetch(asked.models[0]))
 
     def show(finished: list[Tried], last: Tried) -> None:
-        front.write(finished, defaults, folder)
+        pareto.write(finished, defaults, folder)
         done = len(finished)
         before[0] = done - 1 if before[0] < 0 else before[0]
         left = (time.monotonic() - began) / (done - before[0]) * (trials - done) / 60
         click.echo(f"trial {done:,} of {trials:,}: {_values(last)}, {left:.0f} min left", err=True)
 
     tried = tuning.tune(asked, trials, folder, show, Counting())
-    presets = front.write(tried, defaults, folder)
+    presets = pareto.write(tried, defaults, folder)
     try:
-        front.draw(tried, folder / "front.png")
+        pareto.draw(tried, folder / "front.png")
     except InputError as error:
         click.echo(f"unheard: warning: {error}", err=True)
     best = sorted((each for each in tried if each.best), key=lambda each: each.values["replicated"])

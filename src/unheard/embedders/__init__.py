@@ -1,21 +1,26 @@
 """Embedders: a sound, or a text, becomes a unit vector; the cosine of two of them says how alike they are.
 
 `Embedder` is what the rest of the package asks of one, and `load_embedder` finds one by name. `clap` holds
-CLAP, `mel` its spectrogram.
+CLAP, `mel` its spectrogram. No torch in this file.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import torch
-from torch import Tensor
+from unheard.backbones.hub import ASSETS
 
-__all__ = ["DEFAULT_EMBEDDER", "Embedder", "load_embedder"]
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+__all__ = ["BUNDLED_EMBEDDER", "DEFAULT_EMBEDDER", "Embedder", "load_embedder"]
 
 DEFAULT_EMBEDDER = "laion/clap-htsat-unfused"
 """LAION-CLAP without fusion, the embedder of the published anti-memorization guidance."""
+BUNDLED_EMBEDDER = ASSETS / "tiny" / "guide"
+"""The embedder of the bundled model, which needs no network."""
 
 
 class Embedder(Protocol):
@@ -23,13 +28,23 @@ class Embedder(Protocol):
 
     Attributes:
         name: what an index records about the embedder that made it.
+        revision: commit on the hub, if it came from there.
+        sha256: checksum of its weights; None if they came from no file.
         dimension: length of an embedding.
-        sample_rate: rate it hears at, in hertz; waveforms of other rates are resampled.
-        window: seconds it hears at once; a longer sound is heard in overlapping windows.
+        sample_rate: of what it embeds, in hertz; waveforms of other rates are resampled.
+        window: seconds embedded at once; a longer sound is embedded in overlapping windows.
+        window_samples: the same in samples.
+        batch: how many windows `embed_batch` embeds at once.
     """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def revision(self) -> str | None: ...
+
+    @property
+    def sha256(self) -> str | None: ...
 
     @property
     def dimension(self) -> int: ...
@@ -40,12 +55,19 @@ class Embedder(Protocol):
     @property
     def window(self) -> float: ...
 
+    @property
+    def window_samples(self) -> int: ...
+
+    @property
+    def batch(self) -> int: ...
+
     def embed_audio(self, waveform: Tensor, sample_rate: int) -> Tensor:
         """Waveforms [batch, channels, time] to unit vectors [batch, dimension]; differentiable.
 
         Channels are averaged, and each sound is divided by its own peak: level and panning do not count.
         What a sound gives does not depend on the others of the batch.
         """
+        ...
 
     def embed_windows(self, waveform: Tensor, sample_rate: int) -> tuple[Tensor, Tensor]:
         """One waveform [channels, time] to its windows' starts in seconds and their unit vectors.
@@ -53,16 +75,33 @@ class Embedder(Protocol):
         Returns:
             Starts [windows], float64, and vectors [windows, dimension].
         """
+        ...
 
     def embed_text(self, texts: list[str]) -> Tensor:
         """Texts to unit vectors [batch, dimension]; without gradient."""
+        ...
+
+    def window_starts(self, length: int) -> list[int]:
+        """First samples of the windows of a sound that is `length` samples long at `sample_rate`."""
+        ...
+
+    def fill(self, window: Tensor) -> Tensor:
+        """A sound [time] of at most `window_samples`, filled up to it as the embedder was trained."""
+        ...
+
+    def embed_batch(self, windows: Tensor) -> Tensor:
+        """Windows [n, window_samples], mono and at peak 1, to unit vectors [n, dimension].
+
+        n is at most `batch`; a window's vector is the same to the last bit wherever it stands.
+        """
+        ...
 
 
 def load_embedder(
     name_or_folder: str | Path = DEFAULT_EMBEDDER,
     *,
     device: str | torch.device = "cpu",
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = None,
 ) -> Embedder:
     """Load a CLAP from a folder that transformers wrote, or from the Hugging Face hub.
 
@@ -72,7 +111,8 @@ def load_embedder(
     Args:
         name_or_folder: a folder, or an id on the hub.
         device: where the model runs.
-        dtype: precision of the model; the spectrogram before it is always computed in full precision.
+        dtype: precision of the model, None for float32; the spectrogram before it is always computed in full
+            precision.
 
     Raises:
         ModelError: it is missing, gated, out of reach, incomplete or not a CLAP; says what to do.

@@ -26,9 +26,9 @@ from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel, PreTrai
 from transformers.utils import logging as transformers_logging
 
 from unheard.audio import peak_normalise, resample
+from unheard.common.files import sha256
 from unheard.embedders.mel import MelSpectrogram, check_padding, pad_to_window
 from unheard.errors import InputError, ModelError
-from unheard.files import sha256
 
 SAFETENSORS_REVISIONS = {"laion/clap-htsat-unfused": "refs/pr/3", "laion/clap-htsat-fused": "refs/pr/3"}
 """Where models that have only a pickle on their main branch keep the same weights as safetensors."""
@@ -88,7 +88,7 @@ class ClapEmbedder:
         name_or_folder: str | Path,
         *,
         device: str | torch.device = "cpu",
-        dtype: torch.dtype = torch.float32,
+        dtype: torch.dtype | None = None,
     ) -> ClapEmbedder:
         """See `unheard.embedders.load_embedder`."""
         if Path(name_or_folder).is_dir():
@@ -102,7 +102,11 @@ class ClapEmbedder:
         try:
             with _without_progress_bar():
                 loaded: Any = ClapModel.from_pretrained(
-                    folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
+                    folder,
+                    dtype=dtype or torch.float32,
+                    use_safetensors=True,
+                    local_files_only=True,
+                    output_loading_info=True,
                 )
             extractor = ClapFeatureExtractor.from_pretrained(folder, local_files_only=True)
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from unheard.auditing import BOUNDS
+from unheard.backbones.hub import KNOWN_MODELS
+from unheard.common.checks import check_keys, require_above_zero, require_whole
+from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.evaluation.metrics import METRICS
 from unheard.evaluation.prompts import Prompt, read_prompts
 from unheard.evaluation.space import SETTING_KEYS, check_space
-from unheard.models import KNOWN_MODELS, Defaults
-from unheard.request import check_batch, seeds_for
-from unheard.settings import AMG, Sampling, describe_guidance, read_guidance
-from unheard.settings.checks import require_above_zero, require_whole
-from unheard.spelling import check_keys
+from unheard.generation.defaults import Defaults
+from unheard.generation.request import check_batch, seeds_for
+from unheard.guidance import describe_guidance, read_guidance
+from unheard.guidance.amg.settings import AMG
 
 KEYS = (
     "model", "models", "base", "settings", "search", "baseline", "prompts", "seeds", "batch", "judge",

@@ -16,19 +16,20 @@ import pyarrow as pa
 import soundfile
 from torch import Tensor
 
-from unheard import audio, provenance
+from unheard import audio
+from unheard.common.files import sha256
 from unheard.errors import GuidanceError, InputError, ModelError, OutOfMemoryError
-from unheard.evaluation import makers
+from unheard.evaluation import code_version
 from unheard.evaluation.experiment import Experiment, as_options
 from unheard.evaluation.metrics import memory
 from unheard.evaluation.prompts import Prompt
-from unheard.files import sha256
-from unheard.generate import Model, load
+from unheard.generation import provenance
+from unheard.generation.model import Model, load
+from unheard.generation.request import Request, check_duration
+from unheard.generation.sound import Sound
+from unheard.guidance import describe_guidance
 from unheard.index import Index
-from unheard.index.stored import StoredIndex
-from unheard.request import Request, check_duration
-from unheard.settings import describe_guidance
-from unheard.sound import Sound
+from unheard.index.searching.stored import StoredIndex
 
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("prompt", "audio", "audio_sha256")]
@@ -143,12 +144,12 @@ class Studio:
         """What sounds of a setting are made of, but for prompts and seeds, by which code, and on what."""
         backbone = self.model.backbone
         machine = provenance.machine(backbone.device, backbone.dtype)
-        return self._asked[setting] | {"machine": machine, "code": makers.code()}
+        return self._asked[setting] | {"machine": machine, "code": code_version.code()}
 
     def hears(self, setting: str) -> str | None:
         """What the guidance of a setting hears at each step, in words; None where it hears nothing."""
         request = self._requests[setting]
-        return None if request.guidance is None else request.guidance.hears(bool(request.recordings))
+        return None if request.guidance is None else request.guidance.measure(bool(request.recordings))
 
     def batch(self, setting: str, prompts: Sequence[Prompt], seeds: Sequence[int]) -> Batch:
         """Prompts of one duration, with a seed each."""
@@ -213,7 +214,7 @@ class Studio:
                 "audio": path,
                 "audio_sha256": audio_hash(sound),
                 "acted": sound.acted,
-                "trace_similarity": [step.similarity for step in sound.trace],
+                "trace_similarity": [step.value for step in sound.trace],
             }
             rows.append(_asked(batch, places, position) | row | cost)
         return rows, flacs

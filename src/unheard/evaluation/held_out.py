@@ -11,7 +11,7 @@ import torch
 from unheard.auditing.catalogue import sound_files
 from unheard.embedders import Embedder
 from unheard.errors import InputError
-from unheard.evaluation.hearing import hear
+from unheard.evaluation.recording_embeddings import hear
 from unheard.index import Index
 
 LIMIT = 5_000

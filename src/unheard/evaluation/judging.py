@@ -19,15 +19,15 @@ from torch import Tensor
 
 from unheard import __version__, auditing
 from unheard.auditing import as_bad_as
-from unheard.auditing.at_hand import catalogue_at_hand, fingerprints_folder, recordings_of
+from unheard.auditing.auditor import Witness
 from unheard.auditing.catalogue import Catalogue
-from unheard.auditing.witness import Witness
+from unheard.auditing.references import catalogue_at_hand, fingerprints_folder, recordings_of
+from unheard.common.files import sha256
 from unheard.embedders import Embedder
 from unheard.evaluation.generating import Batch, Made, digest
-from unheard.evaluation.hearing import hear
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
-from unheard.files import sha256
-from unheard.generate import Model
+from unheard.evaluation.recording_embeddings import hear
+from unheard.generation.model import Model
 from unheard.index import Index
 
 SCHEMA = pa.schema(

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from unheard.backbones.hub import fetch
+from unheard.common.checks import check_keys
 from unheard.errors import InputError
-from unheard.models import fetch
-from unheard.request import check_prompt
-from unheard.spelling import check_keys
+from unheard.generation.request import check_prompt
 
 KEYS = ("set", "list", "file", "duplicates", "group", "half", "select")
 HALVES = ("development", "report")
@@ -37,7 +37,8 @@ def read_prompts(sources: Any, file: Path, model: str | Path) -> tuple[tuple[Pro
         sources: tables with one of `list`, `file`, `duplicates` or `set`; of each, `half` takes the captions
             that settings are chosen on or those that are reported on, and then `select` a slice.
         file: the experiment file, which paths are relative to.
-        model: whose sets of prompts are meant, as `unheard.models.fetch` takes it; fetched for these alone.
+        model: whose sets of prompts are meant, as `unheard.backbones.hub.fetch` takes it; fetched for these
+            alone.
 
     Raises:
         InputError: no tables, an unknown key, a source that cannot be read, or no prompt at all.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from unheard.cluster import cluster, ray_module, work_in
+from unheard.common.ray import cluster, ray_module, work_in
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.generating import Batch, Made
 from unheard.evaluation.run import Bench, Engine
@@ -19,7 +19,7 @@ Rows = list[dict[str, Any]]
 
 @contextmanager
 def ray_engine(experiment: Experiment, address: str | None = None) -> Iterator[Engine]:
-    """An engine on a Ray cluster, see `unheard.cluster.cluster`: an actor a GPU, or a processor without any.
+    """An engine on a Ray cluster (`unheard.common.ray.cluster`): an actor a GPU, or a processor without any.
 
     Every actor loads the model and the witnesses itself, so what the experiment names by path has to be
     there on all machines. An actor that is lost is started again, and its batch made again. The cluster is

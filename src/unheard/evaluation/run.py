@@ -21,17 +21,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unheard import provenance
 from unheard.auditing.catalogue import Catalogue
+from unheard.backbones.hub import fetch
+from unheard.common.files import write_whole
 from unheard.embedders import load_embedder
 from unheard.errors import InputError
-from unheard.evaluation import generating, held_out, judging, makers
+from unheard.evaluation import code_version, generating, held_out, judging
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.generating import Batch, Made, Studio, training_set
 from unheard.evaluation.judging import Jury
 from unheard.evaluation.metrics import OF_SETS
-from unheard.files import write_whole
-from unheard.models import fetch
+from unheard.generation import provenance
 
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("model", "setting", "prompt", "group")]
@@ -145,7 +145,7 @@ class Bench:
         return {name: jury.witness.catalogue for name, jury in self._juries.items()}
 
     def machine(self) -> dict[str, Any]:
-        """What works here, see `unheard.provenance.machine`."""
+        """What works here, see `unheard.generation.provenance.machine`."""
         backbone = self._studios[self.experiment.models[0]].model.backbone
         return provenance.machine(backbone.device, backbone.dtype)
 
@@ -335,7 +335,7 @@ def make(
         folder.write_judgement(names[batch.id], rows)
         count.through(batch)
     of_parts = ((folder.origin(batch.id), len(batch.prompts)) for batch in different)
-    makers.warn_of_several(of_parts, folder.path / "parts")
+    code_version.warn_of_several(of_parts, folder.path / "parts")
     rows = [
         row | {"model": bench.model(batch.setting)}
         for batch in batches

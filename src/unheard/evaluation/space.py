@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
+from unheard.common.checks import check_keys
+from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
-from unheard.settings import Sampling, read_guidance
-from unheard.spelling import check_keys
+from unheard.guidance import read_guidance
 
 SETTING_KEYS = (*(part.name for part in fields(Sampling)), "guidance", "negative_prompt")
 SPACE = "space"

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from unheard.common.files import write_whole
 from unheard.evaluation import bootstrap
 from unheard.evaluation.metrics import METRICS, OF_PROMPTS, OF_SETS
 from unheard.evaluation.metrics.diversity import mean_pairwise_distance
 from unheard.evaluation.metrics.frechet import frechet_audio_distance
 from unheard.evaluation.metrics.kernel import kernel_audio_distance, kernel_audio_distances
-from unheard.files import write_whole
-from unheard.replication import wilson
+from unheard.generation.replication_rate import wilson
 
 MEGABYTE = 1e6
 COUNTS = ("made", "failed", "not_judged")

@@ -1,44 +1,134 @@
 """Guidance as a wrapper: a denoiser in, a denoiser out, so that a sampler never learns of it.
 
-Every kind has a file, and works per sample: a batch of different prompts gives what each prompt gives alone.
+A method is a folder: `settings`, which need no torch, and a `denoiser`. Each works per sample: a batch of
+different prompts gives what each prompt gives alone.
 
-classifier_free     the plain kind: nothing is steered away from
-anti_memorization   the published guidance
-attraction_basin    no or opposite guidance until the trajectory has left a basin
-detour              another caption where the sound on its way is a training recording
-prompt_adjustment   the prompt's embedding is moved until its pull is an ordinary one's
-volumetric          repulsion from the volume that the nearest items span
-gates               what tells a detour that a sound is a recording
-candidates          the training items that a detour compares with, and where it may lead
-trajectory          what a denoiser is made for
-choice              which denoiser a kind is
-step                what all share
+base               what all kinds share
+trajectory         what a denoiser is made for
+classifier_free    the plain kind: nothing is steered away from
+amg                the published guidance
+detour             another caption where the sound on its way is a training recording
+attraction_basin   no or opposite guidance until the trajectory has left a basin
+prompt_adjustment  the prompt's embedding is moved until its pull is an ordinary one's
+volumetric         repulsion from the volume that the nearest items span
+
+This file is the registry. A kind of one's own is registered from outside with `register`.
 """
 
 from __future__ import annotations
 
-from unheard.guidance.anti_memorization import GuidedDenoiser
-from unheard.guidance.attraction_basin import AttractionBasinDenoiser
-from unheard.guidance.choice import DENOISERS, denoiser_for
-from unheard.guidance.classifier_free import ClassifierFreeGuidance
-from unheard.guidance.detour import DetourDenoiser
-from unheard.guidance.prompt_adjustment import PromptAdjustmentDenoiser
-from unheard.guidance.step import Denoise, Denoiser, GuidanceWarning, Step
-from unheard.guidance.trajectory import Trajectory
-from unheard.guidance.volumetric import VolumetricDenoiser
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+from unheard.common.checks import check_keys, instead
+from unheard.errors import InputError
+from unheard.guidance import amg, attraction_basin, detour, prompt_adjustment, volumetric
+from unheard.guidance.amg.settings import AMG
+from unheard.guidance.attraction_basin.settings import AttractionBasin
+from unheard.guidance.base import Denoiser, Guidance, GuidanceWarning, Step
+from unheard.guidance.detour.settings import Detour
+from unheard.guidance.prompt_adjustment.settings import PromptAdjustment
+from unheard.guidance.volumetric.settings import Volumetric
+
+if TYPE_CHECKING:
+    from unheard.guidance.trajectory import Trajectory
 
 __all__ = [
-    "DENOISERS",
-    "AttractionBasinDenoiser",
-    "ClassifierFreeGuidance",
-    "Denoise",
+    "AMG",
+    "GUIDANCES",
+    "NONE",
+    "AttractionBasin",
     "Denoiser",
-    "DetourDenoiser",
+    "Detour",
+    "Guidance",
     "GuidanceWarning",
-    "GuidedDenoiser",
-    "PromptAdjustmentDenoiser",
+    "PromptAdjustment",
     "Step",
-    "Trajectory",
-    "VolumetricDenoiser",
+    "Volumetric",
     "denoiser_for",
+    "describe_guidance",
+    "read_guidance",
+    "register",
 ]
+
+NONE = "none"
+"""The kind of no guidance but the classifier-free one."""
+
+FORMER_NAMES = {"detour": {"prompt_share": "prompt_weight"}}
+"""Settings by the names that files written before provenance format 2 have them under."""
+
+MakeDenoiser = Callable[[Any, "Trajectory"], Denoiser]
+"""From a kind's settings and a trajectory to the denoiser of that trajectory."""
+
+GUIDANCES: dict[str, type[Guidance]] = {}
+"""The settings of every kind, by its name."""
+_MAKERS: dict[type[Guidance], MakeDenoiser] = {}
+
+
+def register(settings: type[Guidance], make_denoiser: MakeDenoiser) -> None:
+    """Have a kind read, described and generated with; an earlier one of that name is replaced."""
+    GUIDANCES[settings.kind] = settings
+    _MAKERS[settings] = make_denoiser
+
+
+register(AMG, amg.make_denoiser)
+register(Detour, detour.make_denoiser)
+register(AttractionBasin, attraction_basin.make_denoiser)
+register(PromptAdjustment, prompt_adjustment.make_denoiser)
+register(Volumetric, volumetric.make_denoiser)
+
+
+def denoiser_for(guidance: Guidance | None, trajectory: Trajectory) -> Denoiser:
+    """The denoiser of a trajectory under a guidance; None is classifier-free guidance alone.
+
+    Raises:
+        InputError: the guidance is of no registered kind.
+    """
+    if guidance is None:
+        from unheard.guidance.classifier_free import ClassifierFreeGuidance
+
+        return ClassifierFreeGuidance(
+            trajectory.backbone.denoise,
+            trajectory.conditional,
+            trajectory.unconditional,
+            guidance_scale=trajectory.guidance_scale,
+        )
+    if type(guidance) not in _MAKERS:
+        raise InputError(
+            f"no kind of guidance has settings of type {type(guidance).__name__}: register it with "
+            f"unheard.guidance.register, or use one of {', '.join(GUIDANCES)}"
+        )
+    return _MAKERS[type(guidance)](guidance, trajectory)
+
+
+def read_guidance(given: Mapping[str, Any] | str) -> Guidance | None:
+    """The guidance that a table such as `{"kind": "amg", "c1": 4.0}` describes; what is left out is default.
+
+    A kind alone, such as "detour", is its table without settings. A missing kind is "amg", as in files from
+    before there were others; the kind "none" gives None.
+
+    Raises:
+        InputError: an unknown kind or key (names the nearest right one), or a value that cannot be used.
+    """
+    if not isinstance(given, Mapping | str):
+        raise InputError(f"guidance is {given!r}: give a kind, or a table with a kind")
+    settings = {"kind": given} if isinstance(given, str) else dict(given)
+    kind = settings.pop("kind", AMG.kind)
+    if kind == NONE:
+        if settings:
+            raise InputError(f"guidance of kind none has no {next(iter(settings))!r}: take it out")
+        return None
+    if not isinstance(kind, str) or kind not in GUIDANCES:
+        raise InputError(f"unknown guidance {kind!r}: {instead(kind, [*GUIDANCES, NONE])}")
+    made_of = GUIDANCES[kind]
+    for former, name in FORMER_NAMES.get(kind, {}).items():
+        if former in settings:
+            settings.setdefault(name, settings.pop(former))
+    check_keys(map(str, settings), [field.name for field in fields(made_of)], f"the guidance {kind}")
+    return made_of(**settings)
+
+
+def describe_guidance(guidance: Guidance | None) -> dict[str, Any]:
+    """The table that `read_guidance` reads, with every setting."""
+    return {"kind": NONE} if guidance is None else {"kind": guidance.kind, **asdict(guidance)}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from unheard import amg
-from unheard.guidance.step import Conditioning, Denoise, Step, predict_both
+from unheard.backbones.base import Conditioning
+from unheard.diffusion.prediction import Denoise, classifier_free, predict_both
+from unheard.guidance.base import Step
 
 
 class ClassifierFreeGuidance:
@@ -36,7 +37,7 @@ class ClassifierFreeGuidance:
 
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """Denoise x [batch, channels, frames] at the noise levels sigma [batch]."""
+        """Denoise x [batch, *latent_shape] at the noise levels sigma [batch]."""
         unconditional, conditional = predict_both(self.denoise, x, sigma, self.conditioning)
         self.trace.append(Step(sigma=float(sigma[0])))
-        return amg.classifier_free(unconditional, conditional, self.guidance_scale)
+        return classifier_free(unconditional, conditional, self.guidance_scale)

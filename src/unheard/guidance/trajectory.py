@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
-from unheard.backbones import Backbone, Conditioning
+from unheard.backbones import base
+from unheard.backbones.base import Backbone
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index import Index
-from unheard.request import Batch, Request
 
 
 @dataclass(frozen=True)
@@ -21,61 +22,74 @@ class Trajectory:
 
     Attributes:
         backbone: the model.
-        embedder_of_model: gives what hears similarity; asked only by kinds that listen, since it is loaded
+        load_embedder: gives what measures similarity; asked only by kinds that embed, since it is loaded
             then.
-        latents_of: a recording's latents [channels, frames].
-        request: what was asked for.
-        batch: the sounds that are made together.
+        latents_of: a recording's latents, `[*latent_shape]` but for its own number of frames.
+        prompts: one a sound.
         conditional, unconditional: conditionings of the prompts and of no prompt, one entry a sound.
+        guidance_scale: of classifier-free guidance.
+        duration: seconds of sound.
+        start: seconds into the piece at which the sound begins.
+        training_set: the index of the training set, if there is one.
+        recordings: where recordings of its items lie, by id, as far as they are available.
     """
 
     backbone: Backbone
-    embedder_of_model: Callable[[], Embedder]
+    load_embedder: Callable[[], Embedder]
     latents_of: Callable[[Path], Tensor]
-    request: Request
-    batch: Batch
-    conditional: Conditioning
-    unconditional: Conditioning
-
-    @property
-    def guidance_scale(self) -> float:
-        return self.request.sampling.guidance_scale
+    prompts: Sequence[str]
+    conditional: Any
+    unconditional: Any
+    guidance_scale: float
+    duration: float
+    start: float = 0.0
+    training_set: Index | None = None
+    recordings: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def frames(self) -> int:
         """Frames of latents that the requested duration covers."""
-        return self.backbone.frames(self.request.duration)
+        return self.backbone.frames(self.duration)
 
     @property
     def embedder(self) -> Embedder:
-        return self.embedder_of_model()
+        """What measures similarity."""
+        return self.load_embedder()
 
     @property
     def index(self) -> Index:
-        """The training set.
+        """The index of the training set.
 
         Raises:
             InputError: there is none.
         """
-        if self.request.index is None:
+        if self.training_set is None:
             raise InputError("this guidance needs an index of the training set: give one (--index PATH)")
-        return self.request.index
+        return self.training_set
+
+    def trim(self, latents: Tensor) -> Tensor:
+        """The frames of latents that the requested duration covers."""
+        return base.trim(latents, self.frames, self.backbone.time_axis)
+
+    def by_frame(self, latents: Tensor) -> Tensor:
+        """One latent, of a prediction or a recording, as [features, frames]."""
+        return base.by_frame(latents, self.backbone.time_axis)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents to the waveform [batch, channels, time] of the requested duration; differentiable."""
-        return self.backbone.decode(latents[..., : self.frames])
+        return self.backbone.decode(self.trim(latents))
 
     def embed(self, waveform: Tensor) -> Tensor:
         """Waveforms at the model's rate to unit vectors [batch, dimension]; differentiable."""
         return self.embedder.embed_audio(waveform, self.backbone.sample_rate)
 
-    def encode_captions(self, positions: list[int]) -> Conditioning:
+    def encode_captions(self, positions: list[int]) -> Any:
         """The conditioning of the captions of items of the index, with the timing of what is made here."""
-        start, total = self.request.start, self.request.start + self.request.duration
+        total = self.start + self.duration
         captions = [self.index.prompts[position] for position in positions]
-        return self.backbone.encode(captions, [start] * len(captions), [total] * len(captions))
+        return self.backbone.encode(captions, [self.start] * len(captions), [total] * len(captions))
 
-    def encode_neighbours(self, positions: list[int]) -> Conditioning:
+    def encode_neighbours(self, positions: list[int]) -> Any:
         """The conditioning of the captions and timings of items of the index."""
         index = self.index
         return self.backbone.encode(

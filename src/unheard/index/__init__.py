@@ -20,9 +20,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from unheard.index.memory import Index, Item
-    from unheard.index.sounds import AddedSounds, add_sounds
-    from unheard.index.verbs import (
+    from unheard.index.building.additions import AddedSounds, add_sounds
+    from unheard.index.commands import (
         Info,
         add,
         build,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
         search,
         verify,
     )
+    from unheard.index.searching.index import Index, Item
 
 __all__ = [
     "AddedSounds",
@@ -52,14 +52,19 @@ __all__ = [
     "verify",
 ]
 
-_HOMES = {"AddedSounds": "sounds", "Index": "memory", "Item": "memory", "add_sounds": "sounds"}
+_HOMES = {
+    "AddedSounds": "building.additions",
+    "Index": "searching.index",
+    "Item": "searching.index",
+    "add_sounds": "building.additions",
+}
 
 
 def __getattr__(name: str) -> object:
     """Import an export when it is first asked for: a worker that decodes needs no torch and no store."""
     if name not in __all__:
         raise AttributeError(f"module 'unheard.index' has no attribute {name!r}")
-    return getattr(import_module(f"unheard.index.{_HOMES.get(name, 'verbs')}"), name)
+    return getattr(import_module(f"unheard.index.{_HOMES.get(name, 'commands')}"), name)
 
 
 def __dir__() -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import click
 
-from unheard.cli.index import ask, exchange, grow, latents
+from unheard.cli.index import exchange, latents, read, write
 
 
 @click.group()
@@ -31,13 +31,13 @@ def index() -> None:
 
 
 for command in (
-    grow.build,
-    grow.add,
-    grow.remove,
-    ask.info,
-    ask.search,
-    ask.verify,
-    ask.duplicates,
+    write.build,
+    write.add,
+    write.remove,
+    read.info,
+    read.search,
+    read.verify,
+    read.duplicates,
     exchange.import_,
     exchange.export,
     exchange.ann,

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from unheard.cli.index.show import advancing
+from unheard.cli.index.output import advancing
 
 
 @click.command("import")
@@ -82,7 +82,7 @@ def ann(place: str) -> None:
 
 
 def _build_approximate(uri: str) -> None:
-    from unheard.index.approximate import build_approximate
+    from unheard.index.searching.approximate import build_approximate
 
     record = build_approximate(uri)
     facts = ", ".join(f"{name} {value}" for name, value in asdict(record).items() if value is not None)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from unheard.cli.index.show import advancing
+from unheard.cli.index.output import advancing
 
 
 @click.command()
@@ -33,9 +33,9 @@ def latents(place: str, model: str, device: str, references: tuple[str, ...], as
       unheard index latents my-index
       unheard index latents mine.json --references ./sounds --model ./my-model
     """
-    import unheard
+    from unheard.generation.model import load
 
-    loaded = unheard.load(model, device=device)
+    loaded = load(model, device=device)
     with advancing("recordings", "recordings", quiet=as_json) as update:
         encoded = loaded.encode_recordings(
             place, references=references or None, progress=lambda done, total: update(done, total, "")

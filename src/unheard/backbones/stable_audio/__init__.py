@@ -1,0 +1,1 @@
+"""Stable Audio Open: `backbone` drives the parts of diffusers' pipeline, `oobleck` decodes for gradients."""

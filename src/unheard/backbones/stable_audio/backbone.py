@@ -1,0 +1,353 @@
+"""Stable Audio Open (Evans et al. 2024, arXiv 2407.14358) from the parts of diffusers' StableAudioPipeline.
+
+Weights, configuration and model code are diffusers' and transformers'. The pipeline itself is not used: it
+runs without gradients and applies its guidance inline, so here its parts are driven one by one, and mean
+what they mean there.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import textwrap
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from diffusers import AutoencoderOobleck, CosineDPMSolverMultistepScheduler, StableAudioDiTModel
+from diffusers.models.embeddings import get_1d_rotary_pos_embed
+from diffusers.pipelines.stable_audio import StableAudioProjectionModel
+from safetensors import SafetensorError
+from torch import Tensor
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, T5EncoderModel
+from transformers.utils import logging as transformers_logging
+
+from unheard.backbones.fingerprint import fingerprint
+from unheard.backbones.stable_audio.conditioning import StableAudioConditioning
+from unheard.backbones.stable_audio.oobleck import FrozenDecoder
+from unheard.errors import InputError, ModelError
+
+T = TypeVar("T")
+
+COMPONENTS = ("vae", "text_encoder", "tokenizer", "projection_model", "transformer", "scheduler")
+"""The pipeline's folders, in the order in which its fingerprint reads them."""
+PIECE, CONTEXT = 1024, 32
+"""Frames of latents that are encoded at once (48 s of Stable Audio Open), and beyond them on either side."""
+
+
+class StableAudioBackbone:
+    """A Stable Audio Open model as encode, denoise and decode; see `unheard.backbones.Backbone`.
+
+    Latents are `[channels, frames]`. Its parameters are frozen: gradients flow to latents, never to weights.
+
+    Args:
+        vae, text_encoder, tokenizer, projection_model, transformer: the pipeline's parts, all on one device.
+        scheduler_config: the configuration of the pipeline's scheduler; says what the transformer predicts.
+        name: what the model is called in messages and provenance.
+        folder: where it was loaded from, if it was.
+
+    Raises:
+        ModelError: the scheduler's configuration is not of a v-prediction with sigma_data 1.
+    """
+
+    def __init__(
+        self,
+        vae: AutoencoderOobleck,
+        text_encoder: T5EncoderModel,
+        tokenizer: PreTrainedTokenizerBase,
+        projection_model: StableAudioProjectionModel,
+        transformer: StableAudioDiTModel,
+        scheduler_config: Mapping[str, Any],
+        *,
+        name: str = "stable-audio",
+        folder: Path | None = None,
+    ) -> None:
+        _check_parameterisation(scheduler_config, name)
+        self.vae = vae
+        self.text_encoder = text_encoder
+        self.tokenizer = tokenizer
+        self.projection_model = projection_model
+        self.transformer = transformer
+        for module in (vae, text_encoder, projection_model, transformer):
+            module.eval().requires_grad_(False)
+
+        self.name = name
+        self.folder = folder
+        self.sample_rate = int(vae.config.sampling_rate)
+        self.audio_channels = int(vae.config.audio_channels)
+        self.hop_length = int(vae.hop_length)
+        self.time_axis = -1
+        self._full_length = int(transformer.config.sample_size)
+        self.latent_shape: tuple[int, ...] = (int(transformer.config.in_channels), self._full_length)
+        self.max_duration = self._full_length * self.hop_length / self.sample_rate
+        self._rotary_embeddings: dict[int, tuple[Tensor, Tensor]] = {}
+
+    @classmethod
+    def from_folder(
+        cls, folder: Path, *, name: str | None = None, device: torch.device, dtype: torch.dtype
+    ) -> StableAudioBackbone:
+        """Load from a folder that `StableAudioPipeline.save_pretrained` wrote, in whatever dtype.
+
+        Raises:
+            ModelError: a part is missing, damaged, or not of the class it should be.
+        """
+
+        def load(part: str, from_pretrained: Callable[..., T], **options: Any) -> T:
+            try:
+                return from_pretrained(folder / part, **options)
+            except torch.OutOfMemoryError:
+                raise
+            except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+                reason = next(iter(str(error).splitlines()), type(error).__name__)
+                raise ModelError(f"cannot load {part} of the model {folder}: {reason}") from error
+
+        with _quiet_loading():
+            weights = {"torch_dtype": dtype, "use_safetensors": True}
+            return cls(
+                vae=load("vae", AutoencoderOobleck.from_pretrained, **weights).to(device),
+                text_encoder=load(
+                    "text_encoder", T5EncoderModel.from_pretrained, dtype=dtype, use_safetensors=True
+                ).to(device),
+                tokenizer=load("tokenizer", AutoTokenizer.from_pretrained),
+                projection_model=load(
+                    "projection_model", StableAudioProjectionModel.from_pretrained, **weights
+                ).to(device),
+                transformer=load("transformer", StableAudioDiTModel.from_pretrained, **weights).to(device),
+                scheduler_config=load("scheduler", CosineDPMSolverMultistepScheduler.load_config),
+                name=name or str(folder),
+                folder=folder,
+            )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.transformer.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The format of the weights, in which denoising and decoding run."""
+        return self.transformer.dtype
+
+    @functools.cached_property
+    def _decoder(self) -> FrozenDecoder:
+        """The autoencoder's decoder; made when first asked for, where the weights are by then."""
+        # What is made in inference mode can never be differentiated through.
+        with torch.inference_mode(False):
+            return FrozenDecoder(self.vae.decoder)
+
+    @functools.cached_property
+    def fingerprint(self) -> str | None:
+        """See `unheard.backbones.fingerprint`; None when the backbone was not loaded from a folder."""
+        return None if self.folder is None else fingerprint(self.folder, COMPONENTS)
+
+    def frames(self, duration: float) -> int:
+        """Frames of latents that cover `duration` seconds: `ceil(duration * sample_rate / hop_length)`.
+
+        Raises:
+            InputError: `duration` is not above 0, or longer than `max_duration`.
+        """
+        if not duration > 0:
+            raise InputError(f"duration is {duration} s: give seconds above 0")
+        if not duration * self.sample_rate < self._full_length * self.hop_length + 0.5:
+            raise InputError(f"duration is {duration} s: {self.name} makes {self.max_duration:.3f} s at most")
+        # Whole samples first, so that a rounding error of the product does not cost one more frame.
+        samples = max(round(duration * self.sample_rate), 1)
+        return math.ceil(samples / self.hop_length)
+
+    @torch.no_grad()
+    def encode(
+        self, prompts: Sequence[str], seconds_start: Sequence[float], seconds_total: Sequence[float]
+    ) -> StableAudioConditioning:
+        """The conditioning of each prompt, with where in its recording the sound starts and ends.
+
+        The transformer attends to the text's tokens, zero where the text has ended, followed by one token
+        for the start and one for the end; the same two, concatenated, are its global states. Seconds
+        outside the range that the model knows (0 to 512 for Stable Audio Open 1.0) are clamped to it, as in
+        its training.
+
+        Args:
+            prompts: one a sample. One longer than the tokenizer's limit is cut, with a warning.
+            seconds_start: one a sample.
+            seconds_total: one a sample.
+
+        Raises:
+            InputError: the three are not of one length, a prompt is not text, or a time is not a finite
+                number.
+        """
+        if not len(prompts) == len(seconds_start) == len(seconds_total):
+            raise InputError(
+                f"{len(prompts)} prompts, {len(seconds_start)} starts and {len(seconds_total)} totals: "
+                "give one of each for every sample"
+            )
+        text = self._encode_text(prompts)
+        start, end = self._encode_seconds(seconds_start, seconds_total)
+        return StableAudioConditioning(
+            cross_attention=torch.cat([text, start, end], dim=1),
+            global_states=torch.cat([start, end], dim=2),
+        )
+
+    @torch.no_grad()
+    def encode_unconditional(
+        self,
+        negative_prompts: Sequence[str | None],
+        seconds_start: Sequence[float],
+        seconds_total: Sequence[float],
+    ) -> StableAudioConditioning:
+        """What classifier-free guidance leads away from, as diffusers' pipeline has it.
+
+        A negative prompt is conditioning like any other. Where it is None, all tokens of the
+        cross-attention are zero, those of the timing too, while the global states still hold the timing.
+
+        Raises:
+            InputError: as `encode`.
+        """
+        conditioning = self.encode(
+            ["" if prompt is None else prompt for prompt in negative_prompts], seconds_start, seconds_total
+        )
+        given = torch.tensor([prompt is not None for prompt in negative_prompts], device=self.device)
+        return StableAudioConditioning(
+            cross_attention=conditioning.cross_attention * given[:, None, None],
+            global_states=conditioning.global_states,
+        )
+
+    def denoise(self, x: Tensor, sigma: Tensor, conditioning: StableAudioConditioning) -> Tensor:
+        """The estimate of `x0` in `x = x0 + sigma * noise`, from the transformer's velocity v.
+
+        The transformer sees the variance-preserving `z = x / sqrt(1 + sigma^2)` at time
+        `2/pi * atan(sigma)`; then `D = x / (1 + sigma^2) - v * sigma / sqrt(1 + sigma^2)` (Karras et al.
+        2022, arXiv 2206.00364, with sigma_data 1; Salimans and Ho 2022, arXiv 2202.00512, for v).
+
+        Args:
+            x: `[batch, channels, frames]`, of full length as in training: `latent_shape`.
+            sigma: `[batch]`, each sample its own.
+            conditioning: of as many samples.
+
+        Returns:
+            A tensor like `x`, in its dtype, differentiable in it.
+        """
+        level = sigma.to(x)[:, None, None]
+        scale = (1 + level**2).rsqrt()
+        v = self.transformer(
+            (x * scale).to(self.dtype),
+            torch.atan(sigma.to(x)) * (2 / math.pi),
+            encoder_hidden_states=conditioning.cross_attention,
+            global_hidden_states=conditioning.global_states,
+            rotary_embedding=self._rotary_embedding(x.shape[-1]),
+            return_dict=False,
+        )[0].to(x.dtype)
+        return x * scale**2 - v * level * scale
+
+    @torch.no_grad()
+    def encode_audio(self, waveform: Tensor) -> Tensor:
+        """The autoencoder's posterior mean `[batch, channels, frames]` of waveforms.
+
+        Padded with silence to whole frames. What is longer than `PIECE` frames is encoded in pieces, each
+        with `CONTEXT` frames of its surroundings, so that memory does not grow with the recording. The
+        encoder reaches no further: the pieces together are what the whole would be, up to rounding.
+        """
+        lacking = -waveform.shape[-1] % self.hop_length
+        padded = torch.nn.functional.pad(waveform, (0, lacking)).to(self.device, self.dtype)
+        frames = padded.shape[-1] // self.hop_length
+        pieces = []
+        for first in range(0, frames, PIECE):
+            begin, end = max(first - CONTEXT, 0), min(first + PIECE + CONTEXT, frames)
+            samples = padded[..., begin * self.hop_length : end * self.hop_length]
+            encoded = self.vae.encode(samples).latent_dist.mean.float()
+            pieces.append(encoded[..., first - begin : first - begin + PIECE])
+        return torch.cat(pieces, dim=-1)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """The waveform `[batch, audio_channels, frames * hop_length]` of latents `[batch, channels, frames]`.
+
+        Runs in the weights' dtype, comes back in the latents' own; differentiable once. Not limited to
+        [-1, 1].
+        """
+        return self._decoder(latents.to(self.dtype)).to(latents.dtype)
+
+    def _encode_text(self, prompts: Sequence[str]) -> Tensor:
+        """`[batch, tokens, dimension]`, zero beyond each text's end."""
+        for prompt in prompts:
+            if not isinstance(prompt, str):
+                raise InputError(
+                    f"the prompt {prompt!r} is not text but of type {type(prompt).__name__}: give a string"
+                )
+        self._warn_of_truncation(prompts)
+        tokens = self.tokenizer(
+            list(prompts),
+            padding="max_length",
+            max_length=self.tokenizer.model_max_length,
+            truncation=True,
+            return_tensors="pt",
+        )
+        mask = tokens.attention_mask.to(self.device)
+        states = self.text_encoder(tokens.input_ids.to(self.device), attention_mask=mask).last_hidden_state
+        text = self.projection_model(text_hidden_states=states.to(self.dtype)).text_hidden_states
+        return text * mask.unsqueeze(-1)
+
+    def _encode_seconds(
+        self, seconds_start: Sequence[float], seconds_total: Sequence[float]
+    ) -> tuple[Tensor, Tensor]:
+        """One token for the start and one for the end, each `[batch, 1, dimension]`."""
+        for value in (*seconds_start, *seconds_total):
+            if not math.isfinite(value):
+                raise InputError(f"the timing holds {value}: give seconds as finite numbers")
+        timing = self.projection_model(
+            start_seconds=torch.tensor(seconds_start, dtype=torch.float32, device=self.device),
+            end_seconds=torch.tensor(seconds_total, dtype=torch.float32, device=self.device),
+        )
+        return timing.seconds_start_hidden_states, timing.seconds_end_hidden_states
+
+    def _warn_of_truncation(self, prompts: Sequence[str]) -> None:
+        limit = self.tokenizer.model_max_length
+        for prompt, ids in zip(prompts, self.tokenizer(list(prompts), verbose=False).input_ids, strict=True):
+            if len(ids) > limit:
+                # The last token is the end mark, which stays.
+                lost = self.tokenizer.decode(ids[limit - 1 : -1])
+                warnings.warn(
+                    f"the prompt {_shorten(prompt)!r} has {len(ids) - 1} tokens, of which {self.name} reads "
+                    f"{limit - 1}: the last {len(ids) - limit} are lost, from {_shorten(lost)!r} on",
+                    stacklevel=4,
+                )
+
+    def _rotary_embedding(self, frames: int) -> tuple[Tensor, Tensor]:
+        """Cosines and sines of the positions: first one for the global states, then the frames."""
+        if frames not in self._rotary_embeddings:
+            cosines, sines = get_1d_rotary_pos_embed(
+                self.transformer.config.attention_head_dim // 2,
+                frames + 1,
+                use_real=True,
+                repeat_interleave_real=False,
+            )
+            self._rotary_embeddings[frames] = (cosines.to(self.device), sines.to(self.device))
+        return self._rotary_embeddings[frames]
+
+
+def _check_parameterisation(scheduler_config: Mapping[str, Any], name: str) -> None:
+    """`denoise` is written for one parameterisation; other weights would make noise without a word."""
+    for setting, expected in (("prediction_type", "v_prediction"), ("sigma_data", 1.0)):
+        if scheduler_config.get(setting) != expected:
+            raise ModelError(
+                f"the scheduler of {name} has {setting} {scheduler_config.get(setting)!r}: "
+                f"unheard runs Stable Audio models with {expected!r} only"
+            )
+
+
+@contextmanager
+def _quiet_loading() -> Iterator[None]:
+    """Without the libraries' own progress bars, and without a deprecation warning that no user can act on."""
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*weight_norm.* is deprecated", category=FutureWarning)
+            yield
+    finally:
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def _shorten(text: str) -> str:
+    return textwrap.shorten(text, 60, placeholder=" ...") if " " in text else text[:60]

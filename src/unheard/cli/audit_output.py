@@ -1,0 +1,141 @@
+"""What an audit found, for the terminal, for spreadsheets and for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unheard.auditing import VERDICTS, Audit, FileAudit, Match
+from unheard.common.files import write_whole
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from unheard.generation.replication_rate import Replication
+
+COLOURS = {"copy": "bold red", "partial copy": "yellow", "similar": "bright_yellow", "clear": "green"}
+
+
+def write_csv(path: Path, result: Audit) -> None:
+    """A row a match, and one for a sound without any."""
+    of_match = [each.name for each in fields(Match)]
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    of_file = ["path", "verdict", "reason", "score", "duration", "sample_rate"]
+    rows.writerow([*of_file, "rank", *(f"match_{name}" if name in of_file else name for name in of_match)])
+    for file in result.files:
+        about = [getattr(file, name) for name in of_file]
+        if not file.matches:
+            rows.writerow([*about, *[None] * (1 + len(of_match))])
+        for rank, match in enumerate(file.matches, 1):
+            values = {**asdict(match), "found_by": " ".join(match.found_by)}
+            rows.writerow([*about, rank, *(values[name] for name in of_match)])
+    write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def as_json(result: Audit, counted: Replication | None) -> dict[str, Any]:
+    """Everything, as `--json` prints it."""
+    parts = {**asdict(result), "verdict": result.verdict}
+    if counted is not None:
+        parts["replication"] = by_prompt(counted)
+    return parts
+
+
+def by_prompt(counted: Replication) -> dict[str, Any]:
+    """The counts without the sounds, which stand under files."""
+    return {
+        "model": counted.model,
+        "guided": counted.guided,
+        "bound": counted.bound,
+        **asdict(counted.rate),
+        "prompts": [
+            {
+                "prompt": each.prompt,
+                "seeds": list(each.seeds),
+                "verdicts": [file.verdict for file in each.files],
+                **asdict(each.rate),
+                "risk": None if each.risk is None else each.risk.pull,
+                "risk_steps": None if each.risk is None else list(each.risk.steps),
+            }
+            for each in counted.prompts
+        ],
+    }
+
+
+def show(result: Audit, counted: Replication | None, page: Path | None) -> None:
+    """A table, and what it comes to."""
+    from rich.console import Console
+
+    # Without a terminal nothing is cut to 80 columns: the lines are for another program, or for a file.
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=10_000)
+    console.print(_of_sounds(result) if counted is None else _of_prompts(counted))
+    counts = [(sum(file.verdict == verdict for file in result.files), verdict) for verdict in VERDICTS]
+    told = ", ".join(f"{count} {verdict}" for count, verdict in counts if count)
+    total, items = len(result.files), result.catalogue.get("items", 0)
+    console.print(
+        f"{total:,} sound{'' if total == 1 else 's'} against {items:,} references of "
+        f"{result.catalogue.get('name')}: {told}",
+        markup=False,
+    )
+    if counted is not None and counted.rate.rate is not None:
+        rate = counted.rate
+        guidance = "with" if counted.guided else "without"
+        console.print(
+            f"replication rate of {counted.model} {guidance} guidance: {rate.rate:.1%} of {rate.judged:,} "
+            f"sounds ({rate.low:.1%} to {rate.high:.1%} with 95 % confidence)",
+            markup=False,
+        )
+    if page is not None:
+        console.print(f"report: {page}", markup=False)
+
+
+def _of_sounds(result: Audit) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("sound", overflow="fold")
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("copied", justify="right", no_wrap=True)
+    table.add_column("replays", overflow="fold")
+    table.add_column("at", no_wrap=True)
+    for file in result.files:
+        table.add_row(Text(file.verdict, COLOURS.get(file.verdict, "dim")), *map(Text, _cells(file)))
+    return table
+
+
+def _of_prompts(counted: Replication) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("replayed", justify="right", no_wrap=True)
+    table.add_column("prompt", overflow="fold")
+    table.add_column("95 % interval", justify="right", no_wrap=True)
+    table.add_column("risk", justify="right", no_wrap=True)
+    for each in counted.prompts:
+        rate, risk = each.rate, "" if each.risk is None else f"{each.risk.pull:.3g}"
+        interval = f"{rate.low:.0%} to {rate.high:.0%}"
+        table.add_row(f"{rate.replayed}/{rate.judged}", Text(each.prompt), interval, risk)
+    return table
+
+
+def _cells(file: FileAudit) -> tuple[str, str, str, str, str]:
+    """A sound's row but for the verdict."""
+    path = file.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if file.verdict == "not judged":
+        return path, "", "", file.reason or "", ""
+    if file.verdict == "clear":
+        return path, f"{file.score:.2f}", "", "", ""
+    match = file.matches[0]
+    named = f'{match.reference} "{match.caption}"' if match.caption else match.reference
+    where = f"{match.start:.2f}-{match.end:.2f} s of {match.reference_start:.2f}-{match.reference_end:.2f} s"
+    return path, f"{file.score:.2f}", f"{match.share:.0%}", named, where

@@ -1,0 +1,177 @@
+"""`unheard index info`, `search`, `verify` and `duplicates`: what only reads an index."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from unheard.cli.index.output import advancing
+from unheard.cli.index.write import embedder_options
+
+if TYPE_CHECKING:
+    from unheard.index import Info, Item
+
+
+@click.command()
+@click.argument("place", metavar="INDEX")
+@click.option("--json", "as_json", is_flag=True, help="Print it as one JSON object.")
+def info(place: str, as_json: bool) -> None:
+    """Say what is in INDEX, and which embedder made it.
+
+    \b
+    Examples:
+      unheard index info my-index
+      unheard index info embeddings_new.json --json
+    """
+    from unheard import index
+
+    found = index.info(place)
+    click.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False) if as_json else _describe(found))
+
+
+@click.command()
+@click.argument("place", metavar="INDEX")
+@click.option("--audio", metavar="FILE", help="What is near to this sound?")
+@click.option("--text", metavar="TEXT", help="What is near to these words?")
+@click.option(
+    "-k", "count", type=click.IntRange(min=1), default=10, show_default=True, help="How many items."
+)
+@embedder_options
+@click.option("--json", "as_json", is_flag=True, help="Print them as one JSON object.")
+def search(
+    place: str,
+    audio: str | None,
+    text: str | None,
+    count: int,
+    embedder: str | None,
+    device: str,
+    as_json: bool,
+) -> None:
+    """List the items of INDEX nearest to a sound or to a text, with the place in a long recording.
+
+    \b
+    Examples:
+      unheard index search my-index --audio take3.wav -k 10
+      unheard index search my-index --text "acoustic drum loop"
+      unheard index search embeddings_new.json --audio a.wav --embedder laion/clap-htsat-unfused
+    """
+    from unheard import index
+
+    found = index.search(place, audio=audio, text=text, k=count, embedder=embedder, device=device)
+    if as_json:
+        items = [{**asdict(item), "similarity": similarity} for item, similarity in found]
+        click.echo(json.dumps({"index": place, "nearest": items}, indent=2, ensure_ascii=False))
+        return
+    for item, similarity in found:
+        click.echo(f"{similarity:6.3f}  {item.id}{_where(item)}{_quoted(item.prompt)}")
+
+
+@click.command()
+@click.argument("place", metavar="INDEX")
+@click.option("--json", "as_json", is_flag=True, help="Print it as one JSON object.")
+def verify(place: str, as_json: bool) -> None:
+    """Read all of INDEX and say what is wrong with it; exit code 1 if anything is.
+
+    Every row is compared with the checksum that was written with it; ids that occur twice, missing windows
+    and embeddings without a direction are named.
+
+    \b
+    Example:
+      unheard index verify my-index
+    """
+    from unheard import index
+
+    problems = index.verify(place)
+    if as_json:
+        click.echo(json.dumps({"index": place, "problems": problems}, indent=2, ensure_ascii=False))
+    else:
+        for problem in problems:
+            click.echo(problem)
+        click.echo(f"{place}: {f'{len(problems):,} problems' if problems else 'sound'}")
+    sys.exit(bool(problems))
+
+
+@click.command()
+@click.argument("place", metavar="INDEX")
+@click.option(
+    "--out", "path", metavar="FILE", help="Write the clusters there, as a prompt list for evaluation."
+)
+@click.option("--sound-threshold", type=float, help="Cosine from which two sounds are near-identical.")
+@click.option(
+    "--caption-threshold", type=float, help="Likeness from which two captions are, 1 for the same words."
+)
+@click.option(
+    "--minimum-size", type=int, default=2, show_default=True, help="Items that a cluster has at least."
+)
+def duplicates(
+    place: str,
+    path: str | None,
+    sound_threshold: float | None,
+    caption_threshold: float | None,
+    minimum_size: int,
+) -> None:
+    """Find clusters of near-identical sounds and of near-identical captions: what models memorise.
+
+    \b
+    Examples:
+      unheard index duplicates my-index --out clusters.json
+      unheard index duplicates my-index --minimum-size 5 --sound-threshold 0.95
+    """
+    from unheard import index
+
+    given = {"sound_threshold": sound_threshold, "caption_threshold": caption_threshold}
+    options = {name: value for name, value in given.items() if value is not None}
+    with advancing("comparing", "windows") as update:
+        found = index.duplicates(
+            place,
+            minimum_size=minimum_size,
+            progress=lambda done, total: update(done, total, ""),
+            **options,
+        )
+    if path is not None:
+        found.save(path)
+    for kind in ("sound", "caption"):
+        clusters = [cluster for cluster in found.clusters if cluster.kind == kind]
+        members = sum(cluster.size for cluster in clusters)
+        click.echo(f"{kind}: {len(clusters):,} clusters of {members:,} items in all")
+        for cluster in clusters[:5]:
+            click.echo(f"  {cluster.size:,} like {cluster.representative}{_quoted(cluster.prompt)}")
+    if path is not None:
+        click.echo(f"all of them: {path}")
+
+
+def _quoted(caption: str | None) -> str:
+    return f'  "{caption}"' if caption else ""
+
+
+def _where(item: Item) -> str:
+    if item.window_start is None or item.window_end is None:
+        return ""
+    return f" {item.window_start:.1f}-{item.window_end:.1f} s"
+
+
+def _describe(found: Info) -> str:
+    made_by = found.embedder
+    name = made_by["name"] or "not recorded"
+    details = [f"{made_by['dimension']} numbers"]
+    if made_by["sample_rate"]:
+        details.append(f"{made_by['sample_rate']:,} Hz, windows of {made_by['window']:g} s")
+    if made_by["revision"]:
+        details.append(f"revision {made_by['revision'][:12]}")
+    if made_by["sha256"]:
+        details.append(f"weights {made_by['sha256'][:12]}")
+    lines = [
+        f"{found.uri}: {found.items:,} items, {found.windows:,} windows"
+        + (f", {found.seconds / 3600:,.2f} h of sound" if found.seconds else ""),
+        f"  embedder: {name} ({', '.join(details)})",
+        f"  without caption: {found.uncaptioned:,} items; silent: {found.silent:,} windows",
+        f"  checksum: {found.checksum}" + (f" at version {found.version}" if found.version else ""),
+    ]
+    if found.approximate is not None:
+        facts = ", ".join(f"{name} {value}" for name, value in found.approximate.items() if value is not None)
+        lines.append(f"  approximate index: {facts}")
+    return "\n".join(lines)

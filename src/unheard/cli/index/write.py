@@ -1,0 +1,155 @@
+"""`unheard index build`, `add` and `remove`: what changes an index."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from unheard.cli.engines import engine_options
+from unheard.cli.index.output import building, describe
+
+
+def embedder_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--embedder` and `--device`."""
+    device = click.option(
+        "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."
+    )
+    embedder = click.option(
+        "--embedder",
+        metavar="NAME",
+        help="Folder or hub id of a CLAP.  [default: the guide of the bundled model]",
+    )
+    return embedder(device(command))
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True)
+@click.option("--out", "uri", required=True, metavar="INDEX", help="Folder, or URI in an object store.")
+@click.option("--captions", metavar="FILE", help="CSV, JSON Lines or Parquet with path and prompt.")
+@embedder_options
+@click.option("--workers", type=int, help="Processes that decode.  [default: one a core]")
+@engine_options("decodes and embeds")
+@click.option("--strict", is_flag=True, help="Stop at the first recording that cannot be read.")
+@click.option("--prune", is_flag=True, help="Remove items that SOURCES no longer name.")
+@click.option("--ann", is_flag=True, help="Also build the approximate index, for millions of windows.")
+@click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
+def build(
+    sources: tuple[str, ...],
+    uri: str,
+    captions: str | None,
+    embedder: str | None,
+    device: str,
+    workers: int | None,
+    engine: Literal["local", "ray"],
+    ray_address: str | None,
+    strict: bool,
+    prune: bool,
+    ann: bool,
+    as_json: bool,
+) -> None:
+    """Embed the recordings of SOURCES into an index.
+
+    SOURCES are folders (with captions in a .txt or .json beside a sound), manifests (.csv, .jsonl, .parquet),
+    WebDataset shards (.tar), sounds, or patterns of these. It can be interrupted and run again: what is done
+    is not done again, and what is new or changed is embedded. What cannot be read is listed in rejects.jsonl.
+
+    \b
+    Examples:
+      unheard index build ./sounds --captions captions.csv --out my-index
+      unheard index build manifest.parquet --out my-index --embedder laion/clap-htsat-unfused
+      unheard index build "shards/train-{000..127}.tar" --out s3://bucket/idx
+      unheard index build "shards/train-{000..127}.tar" --out s3://bucket/idx --engine ray --ray-address auto
+    """
+    from unheard import index
+
+    with building(quiet=as_json) as progress:
+        built = index.build(
+            sources,
+            uri,
+            captions=captions,
+            embedder=embedder,
+            device=device,
+            workers=workers,
+            engine=engine,
+            ray_address=ray_address,
+            strict=strict,
+            prune=prune,
+            ann=ann,
+            progress=progress,
+        )
+    click.echo(json.dumps(asdict(built), indent=2, ensure_ascii=False) if as_json else describe(built))
+
+
+@click.command()
+@click.argument("place", metavar="INDEX")
+@click.argument("sounds", nargs=-1, required=True)
+@click.option("--caption", required=True, metavar="TEXT", help="What these sounds are.")
+@click.option("--model", default="tiny", show_default=True, help="Take the embedder that this model brings.")
+@click.option("--embedder", metavar="NAME", help="Folder or hub id of a CLAP.  [default: the model's]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was added as one JSON object.")
+def add(
+    place: str,
+    sounds: tuple[str, ...],
+    caption: str,
+    model: str,
+    embedder: str | None,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Embed SOUNDS (WAV, FLAC, OGG, MP3 ...) and add them to INDEX, made if it is not there.
+
+    INDEX is a JSON file if it ends in .json, else an index on disk.
+
+    \b
+    Examples:
+      unheard index add mine.json loops/*.wav --caption "A drum loop"
+      unheard index add my-index new/*.flac --caption "A drum loop"
+      unheard generate "A drum loop" --index mine.json
+      unheard index add sao.json take.flac --caption "A piano" --embedder laion/clap-htsat-unfused
+    """
+    from unheard import index
+    from unheard.backbones import resolve_device
+    from unheard.backbones.hub import fetch
+    from unheard.embedders import load_embedder
+    from unheard.generation.defaults import read_defaults
+
+    name = read_defaults(fetch(model)).embedder if embedder is None else embedder
+    hearing = load_embedder(name, device=resolve_device(device))
+    if not (Path(place).is_file() or place.endswith(".json")):
+        with building(quiet=as_json) as progress:
+            built = index.add(place, sounds, caption=caption, embedder=hearing, progress=progress)
+        click.echo(json.dumps(asdict(built), indent=2, ensure_ascii=False) if as_json else describe(built))
+        return
+    added = index.add_sounds(place, [Path(sound) for sound in sounds], caption, hearing)
+    for reason in added.unreadable.values():
+        warnings.warn(f"left out: {reason}", stacklevel=1)
+    if as_json:
+        unreadable = {str(path): reason for path, reason in added.unreadable.items()}
+        result = {"index": place, "items": len(added.index), "added": added.ids, "unreadable": unreadable}
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+    else:
+        click.echo(f"{place}: added {len(added.ids)}, holds {len(added.index)}")
+
+
+@click.command()
+@click.argument("place", metavar="INDEX")
+@click.argument("ids", nargs=-1, required=True)
+def remove(place: str, ids: tuple[str, ...]) -> None:
+    """Remove the items with these IDS from INDEX.
+
+    \b
+    Examples:
+      unheard index remove my-index 1234 5678
+      unheard index remove mine.json kick-2.wav
+    """
+    from unheard import index
+
+    removed = index.remove(place, ids)
+    click.echo(f"{place}: {removed:,} of {len(set(ids)):,} removed")

@@ -1,0 +1,98 @@
+"""How likely a prompt is to bring back a recording, told from the model alone, without its training set.
+
+Wen et al. (ICLR 2024, "Detecting, Explaining, and Mitigating Memorization in Diffusion Models") observe that
+a memorised prompt pulls much harder than others: the difference between what the model predicts with the
+prompt and without one is large, from the first steps on. Their measure is the norm of that difference in
+predicted noise, averaged over steps and over starts. In the coordinates here, where the noise is
+`(x - denoised) / sigma`, that is `|denoised(prompt) - denoised(nothing)| / sigma`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unheard.backbones import Backbone
+from unheard.diffusion.prediction import classifier_free, noise_pull, predict_both
+from unheard.diffusion.samplers import SAMPLERS, BrownianTreeNoise, initial_noise, polyexponential_sigmas
+from unheard.diffusion.settings import Sampling
+from unheard.errors import InputError
+
+FIRST_STEPS = 10
+
+
+@dataclass(frozen=True)
+class PromptPull:
+    """How hard a prompt pulls.
+
+    Attributes:
+        prompt: the text.
+        pull: mean over the first steps and the seeds; comparable between prompts of one model with the same
+            sampling and duration, and with nothing else.
+        steps: mean over the seeds for each of the first steps.
+    """
+
+    prompt: str
+    pull: float
+    steps: tuple[float, ...]
+
+
+@torch.no_grad()
+def prompt_pull(
+    backbone: Backbone,
+    prompts: Sequence[str],
+    *,
+    sampling: Sampling,
+    duration: float,
+    start: float = 0.0,
+    seeds: Sequence[int] = (0,),
+    steps: int = FIRST_STEPS,
+    progress: Callable[[PromptPull], None] | None = None,
+) -> list[PromptPull]:
+    """The norm of the difference between conditional and unconditional noise prediction, for each prompt.
+
+    The trajectories are those of classifier-free guidance; only their first steps are made.
+
+    Args:
+        backbone: the model.
+        prompts: texts.
+        sampling: the schedule, the sampler and the guidance scale.
+        duration, start: seconds that the model is told.
+        seeds: of the starts; the measure is averaged over them.
+        steps: how many of the first steps; all there are, if there are fewer.
+        progress: called with each prompt's result.
+
+    Raises:
+        InputError: no seed, or fewer than one step.
+    """
+    if not seeds or steps < 1:
+        raise InputError(f"a prompt's pull needs a seed and a step at least, not {len(seeds)} and {steps}")
+    sigmas = polyexponential_sigmas(sampling.num_inference_steps, sampling.sigma_min, sampling.sigma_max)
+    sigmas = sigmas[: steps + 1]
+    timing = [start] * len(seeds), [start + duration] * len(seeds)
+    unconditional = backbone.encode_unconditional([None] * len(seeds), *timing)
+    found = []
+    for prompt in prompts:
+        both = type(unconditional).cat([unconditional, backbone.encode([prompt] * len(seeds), *timing)])
+        norms: list[Tensor] = []
+
+        def model(x: Tensor, sigma: Tensor, both: object = both, norms: list[Tensor] = norms) -> Tensor:
+            without, with_prompt = predict_both(backbone.denoise, x, sigma, both)
+            norms.append(noise_pull(with_prompt, without, sigma).mean())
+            return classifier_free(without, with_prompt, sampling.guidance_scale)
+
+        shape, device = backbone.latent_shape, backbone.device
+        SAMPLERS[sampling.sampler](
+            model,
+            sampling.sigma_max * initial_noise(shape, seeds, device),
+            sigmas,
+            BrownianTreeNoise(shape, sampling.sigma_min, sampling.sigma_max, seeds, device),
+        )
+        means = torch.stack(norms).tolist()
+        found.append(PromptPull(prompt, sum(means) / len(means), tuple(means)))
+        if progress is not None:
+            progress(found[-1])
+    return found

@@ -1,0 +1,48 @@
+"""How the noise is taken away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unheard.common.checks import require_at_least_zero, require_number, require_one_of, require_whole
+from unheard.errors import InputError
+
+SAMPLERS = ("dpmpp_3m_sde", "dpmpp_2m_sde", "dpmpp_2m", "euler")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the noise is taken away: sampler, number of steps, noise levels, guidance scale.
+
+    The defaults are those published for Stable Audio Open 1.0.
+
+    Attributes:
+        sampler: one of `SAMPLERS`.
+        num_inference_steps: calls of the denoiser, at least 1.
+        sigma_min: the last noise level before 0; above 0.
+        sigma_max: the noise level of the start; above `sigma_min`.
+        guidance_scale: scale of classifier-free guidance, at least 0; 1 is the conditional prediction itself.
+
+    Raises:
+        InputError: a value outside these ranges.
+    """
+
+    sampler: str = "dpmpp_3m_sde"
+    num_inference_steps: int = 100
+    sigma_min: float = 0.3
+    sigma_max: float = 500.0
+    guidance_scale: float = 7.0
+
+    def __post_init__(self) -> None:
+        require_one_of("sampler", self.sampler, SAMPLERS)
+        require_whole("num_inference_steps", self.num_inference_steps, 1)
+        require_number("sigma_min", self.sigma_min)
+        require_number("sigma_max", self.sigma_max)
+        if self.sigma_min <= 0:
+            raise InputError(f"sigma_min is {self.sigma_min}: give a noise level above 0")
+        if self.sigma_max <= self.sigma_min:
+            raise InputError(
+                f"sigma_max ({self.sigma_max}) is not above sigma_min ({self.sigma_min}): "
+                "raise it or lower sigma_min"
+            )
+        require_at_least_zero("guidance_scale", self.guidance_scale)

@@ -1,0 +1,95 @@
+"""A row of results made again, and why it may have become another sound."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from unheard.errors import InputError
+from unheard.evaluation.experiment import Experiment
+from unheard.evaluation.generating import Studio, audio_hash, training_set
+from unheard.evaluation.run import EXPERIMENT, Folder
+from unheard.generation import provenance
+
+
+@dataclass(frozen=True)
+class Remade:
+    """A sound and its second making.
+
+    Attributes:
+        then, now: SHA-256 of the float32 samples, as recorded and as made again.
+        differences: what else is other than it was, one phrase each, and may have changed the sound.
+    """
+
+    then: str
+    now: str
+    differences: list[str]
+
+    @property
+    def same(self) -> bool:
+        return self.then == self.now
+
+
+def again(out: Path, row: int) -> Remade:
+    """Make a row's batch again, from the experiment that the rows of a folder of results belong to.
+
+    Raises:
+        InputError: no results there, no such row, a row without a sound, or one whose part is gone.
+    """
+    try:
+        table = pq.read_table(out / "generations.parquet")
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{out} holds no finished results ({error}): run unheard evaluate there") from error
+    stored = (table.schema.metadata or {}).get(EXPERIMENT.encode())
+    if stored is None:
+        raise InputError(f"the rows of {out} do not say what made them: run unheard evaluate there again")
+    rows = table.to_pylist()
+    if not 0 <= row < len(rows):
+        raise InputError(f"row is {row}: {out} has rows 0 to {len(rows) - 1}")
+    wanted = rows[row]
+    if wanted["error"] is not None:
+        raise InputError(f"row {row} has no sound to make again: {wanted['error']}")
+    then = Folder(out).origin(wanted["batch"])
+    experiment = Experiment.from_json(json.loads(stored))
+    known = {prompt.text: prompt for prompt in experiment.prompts}
+    setting = experiment.settings[wanted["setting"]]
+    studio = Studio.of(experiment, setting["model"], training_set(experiment))
+    studio.add(wanted["setting"], setting)
+    together = [known[text] for text in wanted["batch_prompts"]]
+    batch = studio.batch(wanted["setting"], together, wanted["batch_seeds"])
+    sound = studio.generate(batch)[wanted["position"]]
+    differences = compare(then, studio.origin(wanted["setting"]))
+    return Remade(wanted["audio_sha256"], audio_hash(sound), differences)
+
+
+def compare(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between the origins of two batches, see `Studio.origin`, one phrase each."""
+    found = provenance.differences(_record(then), _record(now))
+    if then.get("code") not in (None, now["code"]):
+        found.append("the code that makes sounds is another")
+    if then["recordings"] != now["recordings"]:
+        found.append("the recordings that the guidance compares with have other contents")
+    for part in ("sampling", "guidance"):
+        was, is_now = (origin[part] or {} for origin in (then, now))
+        found += [
+            f"{part}.{key} was {was.get(key)}, is {is_now.get(key)}"
+            for key in {**was, **is_now}
+            if was.get(key) != is_now.get(key)
+        ]
+    return found
+
+
+def _record(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """An origin as `provenance.differences` takes it."""
+    return {
+        "model": {"fingerprint": origin["model"]},
+        "embedder": {"sha256": origin["embedder"]},
+        "index": {"sha256": origin["index"]},
+        "machine": origin["machine"],
+    }

@@ -1,0 +1,1 @@
+"""From a request to sounds, with what it takes to make them again."""

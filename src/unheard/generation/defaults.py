@@ -1,0 +1,88 @@
+"""The settings that travel with a model: its `unheard.json`. No torch in here.
+
+Weights and thresholds that suit one embedder do not suit another, so they lie beside the model's weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from unheard.backbones.hub import read_json_object
+from unheard.diffusion.settings import Sampling
+from unheard.embedders import DEFAULT_EMBEDDER
+from unheard.errors import InputError, ModelError
+from unheard.guidance import AMG, Guidance, read_guidance
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Settings that travel with a model; the defaults are those published for Stable Audio Open 1.0.
+
+    Attributes:
+        sampling: sampler, steps, noise levels, guidance scale.
+        guidance: kind and settings of the guidance, made for `embedder`.
+        duration: seconds of sound when nothing is said; may exceed what a short model can make.
+        embedder: a folder or a hub id.
+        index: the training set's index, or None when the model brings none.
+        references: a list of training recordings that the model brings as sound, for audits, or None.
+    """
+
+    sampling: Sampling = field(default_factory=Sampling)
+    guidance: Guidance | None = field(default_factory=AMG)
+    duration: float = 10.0
+    embedder: str = DEFAULT_EMBEDDER
+    index: Path | None = None
+    references: Path | None = None
+
+
+def read_defaults(folder: Path) -> Defaults:
+    """The settings that travel with a model: its `unheard.json`, or the published ones where it has none.
+
+    The file holds any of `sampling` (the fields of `Sampling`), `guidance` (see
+    `unheard.guidance.read_guidance`), `duration` in seconds, `embedder`, `index` and `references`. `embedder`
+    is a folder inside the model's folder if there is one of that name, otherwise a hub id; `index` and
+    `references` are files inside the model's folder. What is left out keeps the published value.
+
+    Raises:
+        ModelError: the file is not a JSON object, or holds an unknown key or a value that cannot be used.
+    """
+    path = folder / "unheard.json"
+    if not path.is_file():
+        return Defaults()
+    settings = read_json_object(path)
+    unknown = settings.keys() - {part.name for part in fields(Defaults)}
+    if unknown:
+        raise ModelError(f"{path}: unknown key {sorted(unknown)[0]!r}: take it out or mend its spelling")
+    published = Defaults()
+    try:
+        return Defaults(
+            sampling=Sampling(**settings.get("sampling", {})),
+            guidance=read_guidance(settings.get("guidance", {})),
+            duration=_seconds(settings.get("duration", published.duration)),
+            embedder=_inside(folder, settings.get("embedder", published.embedder)),
+            index=_file_inside(folder, "index", settings.get("index")),
+            references=_file_inside(folder, "references", settings.get("references")),
+        )
+    except (InputError, TypeError) as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def _seconds(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < float("inf"):
+        raise InputError(f"duration is {value!r}: give seconds above 0")
+    return float(value)
+
+
+def _inside(folder: Path, embedder: object) -> str:
+    if not isinstance(embedder, str) or not embedder:
+        raise InputError(f"embedder is {embedder!r}: give a folder inside the model's, or a hub id")
+    return str(folder / embedder) if (folder / embedder).is_dir() else embedder
+
+
+def _file_inside(folder: Path, key: str, name: object) -> Path | None:
+    if name is None:
+        return None
+    if not isinstance(name, str) or not (folder / name).is_file():
+        raise InputError(f"{key} is {name!r}: there is no such file in the model's folder")
+    return folder / name

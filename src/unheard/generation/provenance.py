@@ -1,0 +1,190 @@
+"""The JSON beside a WAV: what it takes to make the same sound again, and what happened on the way.
+
+The record is written in the order in which one reads it: what was asked for, with which models, on which
+machine, what came out, and at the end the trace with one entry a denoising step. Numbers that are not finite
+are written as null, so that every JSON reader takes the file. A record can be read without torch.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unheard import __version__
+from unheard.common.files import write_whole
+from unheard.errors import InputError
+from unheard.guidance import describe_guidance
+
+if TYPE_CHECKING:
+    import torch
+
+    from unheard.generation.request import Batch, Request
+
+FORMAT = 1
+_NEEDED = {
+    "sampling": ("sampler", "num_inference_steps", "sigma_min", "sigma_max", "guidance_scale"),
+    "batch": ("position", "prompts", "seeds"),
+    "model": ("name",),
+    "machine": ("device", "dtype"),
+    "result": ("encoding", "sha256"),
+}
+
+PACKAGES = ("torch", "diffusers", "transformers", "torchsde", "julius", "numpy")
+"""The packages whose versions may change a sound."""
+
+
+def write(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a record as UTF-8 JSON, indented, every trace entry on one line."""
+    write_whole(path, f"{_as_json(record)}\n".encode())
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Read a record that `write` wrote.
+
+    Raises:
+        InputError: the file is missing, is not JSON, or is no such record.
+    """
+    try:
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON ({error}): give the .json written beside the .wav") from error
+    if not isinstance(record, dict) or "unheard" not in record:
+        raise InputError(f"{path} does not describe a sound: give the .json written beside the .wav")
+    if record["unheard"] != FORMAT:
+        raise InputError(
+            f"{path} has format {record['unheard']!r}, this version reads format {FORMAT}: "
+            f"use the version of unheard named under machine.packages in it"
+        )
+    lacking = [key for key in ("prompt", "seed", "duration", "start", "guidance") if key not in record]
+    for name, keys in _NEEDED.items():
+        lacking += [f"{name}.{key}" for key in keys if key not in _part(record, name)]
+    if lacking:
+        raise InputError(f"{path} lacks {', '.join(lacking)}: give the .json as it was written")
+    return record
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two records of the same request and may change the sound.
+
+    Returns:
+        One phrase a difference, such as "torch was 2.13.0, is 2.14.0"; empty if nothing does.
+    """
+    places = {"model": "fingerprint", "embedder": "sha256", "index": "sha256"}
+    found = [
+        f"the {part} has other contents"
+        for part, key in places.items()
+        if _part(then, part).get(key) != _part(now, part).get(key)
+    ]
+    had, have = (_part(record, "recordings").get("items", 0) for record in (then, now))
+    if had != have:
+        found.append(f"{had} recordings were at hand, {have} are")
+    for key in ("device_name", "dtype", "threads"):
+        was, now_is = (_part(record, "machine").get(key) for record in (then, now))
+        if was != now_is:
+            found.append(f"{key} was {was}, is {now_is}")
+    versions_then, versions_now = (_part(_part(record, "machine"), "packages") for record in (then, now))
+    return found + [
+        f"{package} was {versions_then.get(package)}, is {version_now}"
+        for package, version_now in versions_now.items()
+        if versions_then.get(package) != version_now
+    ]
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of this package and of those that can change a sound."""
+    versions = {"unheard": __version__}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def record(
+    request: Request,
+    batch: Batch,
+    position: int,
+    sources: Mapping[str, Any],
+    machine: Mapping[str, Any],
+    seconds: Mapping[str, float],
+) -> dict[str, Any]:
+    """The record of one sound but for what came out, which `unheard.generation.sound.Sound` adds.
+
+    The whole batch is in it: arithmetic on a batch of another size may round the last bits differently, and
+    the same bytes need the same batch.
+
+    Args:
+        request: what was asked for.
+        batch: the sounds that were made together, of which this is number `position`.
+        sources: model, embedder and index, each with its hash, and the recordings that were at hand.
+        machine: see `machine`.
+        seconds: what the parts of the batch took.
+    """
+    return {
+        "unheard": FORMAT,
+        "prompt": batch.prompts[position],
+        "negative_prompt": request.negative_prompt,
+        "seed": batch.seeds[position],
+        "duration": request.duration,
+        "start": request.start,
+        "sampling": asdict(request.sampling),
+        "guidance": None if request.guidance is None else describe_guidance(request.guidance),
+        "batch": {"position": position, "prompts": list(batch.prompts), "seeds": list(batch.seeds)},
+        **sources,
+        "machine": dict(machine),
+        "seconds": dict(seconds),
+    }
+
+
+def machine(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """What the sound was made on and with: what else than the request may change its bytes."""
+    import torch
+
+    processor = platform.processor() or platform.machine()
+    return {
+        "device": str(device),
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else processor,
+        "dtype": str(dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "platform": f"{platform.system()}-{platform.machine()}",
+        "python": platform.python_version(),
+        "packages": package_versions(),
+    }
+
+
+def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A part of a record, empty where there is none, such as the embedder of a sound without an index."""
+    part = record.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _as_json(record: Mapping[str, Any]) -> str:
+    parts = []
+    for key, value in _finite(record).items():
+        if key == "trace":
+            steps = (json.dumps(step, ensure_ascii=False, allow_nan=False) for step in value)
+            text = "[" + ",".join(f"\n    {step}" for step in steps) + "\n  ]"
+        else:
+            text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).replace("\n", "\n  ")
+        parts.append(f"  {json.dumps(key, ensure_ascii=False)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}"
+
+
+def _finite(value: Any) -> Any:
+    """The value with None for every number that JSON cannot hold."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,194 @@
+"""The closed loop: a generated sound is audited before it is handed out, and made again if it is a copy.
+
+Attempt `a`, from 0, of a sound with seed `s` is made with
+
+    seed         s + a * SEED_STEP
+    guidance     stronger as its kind says, see `stronger` in `unheard.guidance.base.Guidance`
+
+and everything else as asked. Where no guidance was asked for only the seed changes. A sound that passes
+carries its audit in its provenance, with the seed and the settings of the attempt that passed; the record
+makes that very sound again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from unheard.auditing import BOUNDS, Audit, FileAudit, as_bad_as
+from unheard.auditing.auditor import Witness
+from unheard.errors import InputError, RejectedError
+from unheard.generation.request import MAX_SEED, Batch, Request
+from unheard.generation.sound import Sound
+from unheard.guidance import describe_guidance
+from unheard.guidance.base import Guidance
+
+SEED_STEP = 1_000_003
+"""A prime, so far from 1 that no retry takes the seed of another sound of the same request."""
+MAX_RETRIES = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Rejection:
+    """When a sound is not handed out.
+
+    Attributes:
+        bound: a verdict of `VERDICTS` but "clear" and "not judged"; one as bad or worse is rejected. What
+            cannot be judged is handed out, and its audit says so.
+        retries: further attempts at a rejected sound, 0 to `MAX_RETRIES`.
+        witness: judges.
+
+    Raises:
+        InputError: another verdict, or another number.
+    """
+
+    bound: str
+    retries: int
+    witness: Witness
+
+    def __post_init__(self) -> None:
+        if self.bound not in BOUNDS:
+            raise InputError(f"reject is {self.bound!r}: choose one of {', '.join(BOUNDS)}")
+        number: object = self.retries
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MAX_RETRIES:
+            raise InputError(f"retries is {number!r}: give a whole number from 0 to {MAX_RETRIES}")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One sound that was made and judged.
+
+    Attributes:
+        seed, guidance: what it was made with; no guidance is None.
+        audit: what was found.
+    """
+
+    seed: int
+    guidance: Guidance | None
+    audit: FileAudit
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A sound of which no attempt passed.
+
+    Attributes:
+        number: its place among the sounds asked for, from 0.
+        prompt: what was asked for.
+        attempts: in order.
+    """
+
+    number: int
+    prompt: str
+    attempts: tuple[Attempt, ...]
+
+
+def retry_seed(seed: int, attempt: int) -> int:
+    """The seed of an attempt; stays in the range of seeds."""
+    return (seed + attempt * SEED_STEP) % (MAX_SEED + 1)
+
+
+def stronger(guidance: Guidance | None, attempt: int) -> Guidance | None:
+    """The guidance of an attempt."""
+    return guidance if guidance is None or attempt == 0 else guidance.stronger(attempt)
+
+
+def passing(
+    request: Request,
+    batch: Batch,
+    rejection: Rejection,
+    make: Callable[[Request, Batch, int], Iterable[Sound]],
+) -> Generator[Sound, None, list[Refused]]:
+    """The sounds of a batch that pass, as soon as each does; only those rejected are made again.
+
+    Args:
+        request: what was asked for.
+        batch: which of its sounds.
+        rejection: see `Rejection`.
+        make: makes the sounds of a batch as a request says, at the attempt of that number, in order.
+
+    Returns:
+        Those of which no attempt passed.
+    """
+    attempts: dict[int, list[Attempt]] = {number: [] for number in batch.numbers}
+    left = batch
+    for attempt in range(rejection.retries + 1):
+        tried = replace(request, guidance=stronger(request.guidance, attempt))
+        seeds = tuple(retry_seed(seed, attempt) for seed in left.seeds)
+        rejected = []
+        for position, sound in enumerate(make(tried, replace(left, seeds=seeds), attempt)):
+            found = rejection.witness.judge((sound.waveform, sound.sample_rate), f"sound {sound.number + 1}")
+            attempts[sound.number].append(Attempt(sound.seed, tried.guidance, found))
+            if as_bad_as(found.verdict, rejection.bound):
+                rejected.append(position)
+            else:
+                audited = _record(rejection, attempts[sound.number])
+                yield replace(sound, provenance={**sound.provenance, "audit": audited})
+        if not rejected:
+            return []
+        left = left.select(rejected)
+    return [
+        Refused(number, prompt, tuple(attempts[number]))
+        for number, prompt in zip(left.numbers, left.prompts, strict=True)
+    ]
+
+
+def raise_if_any(refused: Sequence[Refused], request: Request) -> None:
+    """Say what was found in the sounds that are not handed out.
+
+    Raises:
+        RejectedError: there are some.
+    """
+    if not refused:
+        return
+    total, attempts = len(request.prompts), len(refused[0].attempts)
+    which = "the sound is" if total == 1 else f"{len(refused)} of {total} sounds are"
+    tries = "its only attempt" if attempts == 1 else f"each of {attempts} attempts"
+    found = "; ".join(_found(one, total) for one in refused[:3])
+    further = f"; and {len(refused) - 3} more" if len(refused) > 3 else ""
+    raise RejectedError(
+        f"{which} not written, because {tries} replays the training set: {found}{further}. "
+        "Try more --retries, another --seed, or another prompt",
+        refused,
+    )
+
+
+def _found(refused: Refused, total: int) -> str:
+    """What was found in the last attempt at a sound."""
+    audit = refused.attempts[-1].audit
+    of = ""
+    if audit.matches:
+        match = audit.matches[0]
+        caption = f' "{match.caption}"' if match.caption else ""
+        of = (
+            f" of {match.reference}{caption}, {match.start:.2f} to {match.end:.2f} s, {match.share:.0%} of it"
+        )
+    which = "" if total == 1 else f"sound {refused.number + 1}: "
+    return f"{which}{audit.verdict}{of}, score {audit.score:.2f}"
+
+
+def _record(rejection: Rejection, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """What the provenance says of the audit: the last attempt in full, those before it in short."""
+    last = attempts[-1].audit
+    about: Audit = rejection.witness.audit([last])
+    return {
+        "reject": rejection.bound,
+        "verdict": last.verdict,
+        "reason": last.reason,
+        "score": last.score,
+        "matches": [asdict(match) for match in last.matches],
+        "rejected": [
+            {
+                "seed": attempt.seed,
+                "guidance": None if attempt.guidance is None else describe_guidance(attempt.guidance),
+                "verdict": attempt.audit.verdict,
+                "score": attempt.audit.score,
+                "reference": attempt.audit.matches[0].reference if attempt.audit.matches else None,
+            }
+            for attempt in attempts[:-1]
+        ],
+        "catalogue": about.catalogue,
+        "settings": about.settings,
+        "calibration": about.calibration,
+    }

@@ -1,0 +1,179 @@
+"""What is asked for: prompts, seeds, duration, batches; checked before any work is done. No torch in here."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unheard.diffusion.settings import Sampling
+from unheard.errors import InputError
+from unheard.guidance.base import Guidance
+
+if TYPE_CHECKING:
+    from unheard.generation.rejection import Rejection
+    from unheard.index import Index
+
+MAX_PROMPT_LENGTH = 2_000  # characters; the text encoders of the known models read far less
+MAX_BATCH = 4  # of sounds at once unless asked otherwise: fits a laptop, and finished sounds are saved early
+MIN_DURATION = 0.01  # seconds; less is no sound to hear or to embed
+MAX_SEED = 2**63 - 1  # what a torch generator takes
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sounds that are generated together: one seed and one prompt each, and their numbers in the request."""
+
+    prompts: tuple[str, ...]
+    seeds: tuple[int, ...]
+    numbers: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    def select(self, positions: Sequence[int]) -> Batch:
+        """The sounds at these positions of the batch."""
+        return Batch(
+            tuple(self.prompts[position] for position in positions),
+            tuple(self.seeds[position] for position in positions),
+            tuple(self.numbers[position] for position in positions),
+        )
+
+
+@dataclass(frozen=True)
+class Request:
+    """A generation with every setting filled in.
+
+    Attributes:
+        prompts: one a sound.
+        seeds: one a sound, see `seeds_for`.
+        negative_prompt: what the sounds shall not be, all of them; None for the model's own unconditional.
+        duration: seconds of sound.
+        start: seconds into the piece at which the sound begins, as models are told in training; at least 0.
+        batch: how many sounds are generated at once.
+        sampling: sampler, steps, noise levels, guidance scale.
+        guidance: weights and thresholds, or None for classifier-free guidance alone.
+        index: the training set, or None; never None with guidance.
+        rejection: when a sound is not handed out, or None if all are.
+        recordings: training recordings by id, for a guidance that compares with them.
+        references: the paths where they were said to lie; None where the index or the model says it.
+    """
+
+    prompts: tuple[str, ...]
+    seeds: tuple[int, ...]
+    negative_prompt: str | None
+    duration: float
+    start: float
+    batch: int
+    sampling: Sampling
+    guidance: Guidance | None
+    index: Index | None
+    rejection: Rejection | None = None
+    recordings: Mapping[str, Path] = field(default_factory=dict)
+    references: tuple[Path, ...] | None = None
+
+    def batches(self) -> Iterator[Batch]:
+        """The sounds in the order of the prompts, `batch` at a time; the last batch may be smaller."""
+        for first in range(0, len(self.prompts), self.batch):
+            together = slice(first, first + self.batch)
+            numbers = tuple(range(len(self.prompts)))[together]
+            yield Batch(self.prompts[together], self.seeds[together], numbers)
+
+
+def check_prompts(prompts: str | Sequence[str]) -> tuple[str, ...]:
+    """One prompt or several as a tuple.
+
+    Raises:
+        InputError: none given, or one that is not text, is empty, or is longer than `MAX_PROMPT_LENGTH`.
+    """
+    several = (prompts,) if isinstance(prompts, str) else prompts
+    if not isinstance(several, Sequence) or isinstance(several, bytes):
+        raise InputError(f"prompts are {type(prompts).__name__}: give a text or a list of texts")
+    if not several:
+        raise InputError("no prompt: give at least one")
+    return tuple(check_prompt(prompt) for prompt in several)
+
+
+def check_prompt(prompt: object, name: str = "prompt") -> str:
+    """The prompt itself if it is one; `name` is what the message calls it."""
+    if not isinstance(prompt, str):
+        raise InputError(f"{name} is {type(prompt).__name__} ({shown(repr(prompt))}): give text")
+    if not prompt.strip():
+        raise InputError(f"{name} is empty: describe the sound in a few words")
+    if len(prompt) > MAX_PROMPT_LENGTH:
+        raise InputError(f"{name} has {len(prompt):,} characters: give at most {MAX_PROMPT_LENGTH:,}")
+    # Bytes that are not UTF-8 come from the command line as lone surrogates.
+    if "\0" in prompt or any("\ud800" <= character <= "\udfff" for character in prompt):
+        raise InputError(f"{name} is not text ({shown(ascii(prompt))}): give it in UTF-8")
+    return prompt
+
+
+def check_duration(duration: object, limit: float, model: str) -> float:
+    """Seconds of sound, at least `MIN_DURATION` and at most the model's `limit`."""
+    seconds = _number("duration", duration)
+    if seconds < MIN_DURATION:
+        raise InputError(f"duration is {seconds:g} s: give {MIN_DURATION:g} to {limit:g} s for {model}")
+    if seconds > limit:
+        raise InputError(f"duration is {seconds:g} s, but {model} makes at most {limit:g} s: lower it")
+    return seconds
+
+
+def check_start(start: object) -> float:
+    """Seconds into the piece, at least 0."""
+    seconds = _number("start", start)
+    if seconds < 0:
+        raise InputError(f"start is {seconds:g} s: give 0 or more")
+    return seconds
+
+
+def seeds_for(prompts: Sequence[str], seed: int | Sequence[int]) -> tuple[int, ...]:
+    """One seed a prompt.
+
+    A list is taken as it is. A number goes to every prompt, and a prompt that is given again takes the next
+    number, so that four times the same prompt make four sounds.
+
+    Raises:
+        InputError: a seed that is not a whole number in [0, 2^63), or a list of another length.
+    """
+    if isinstance(seed, Sequence) and not isinstance(seed, str):
+        if len(seed) != len(prompts):
+            raise InputError(f"{len(seed)} seeds for {len(prompts)} prompts: give one for each, or a number")
+        return tuple(_seed(each) for each in seed)
+    first = _seed(seed)
+    seen: Counter[str] = Counter()
+    seeds = []
+    for prompt in prompts:
+        seeds.append(_seed(first + seen[prompt]))
+        seen[prompt] += 1
+    return tuple(seeds)
+
+
+def check_batch(batch: int | None, sounds: int) -> int:
+    """How many sounds at once: as asked, or all of them up to `MAX_BATCH`."""
+    if batch is None:
+        return min(sounds, MAX_BATCH)
+    if not isinstance(batch, Integral) or isinstance(batch, bool) or batch < 1:
+        raise InputError(f"batch is {batch!r}: give a whole number of at least 1")
+    return int(batch)
+
+
+def shown(text: str, limit: int = 40) -> str:
+    """A text short enough for a message of one line."""
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _seed(seed: object) -> int:
+    if not isinstance(seed, Integral) or isinstance(seed, bool) or not 0 <= int(seed) <= MAX_SEED:
+        raise InputError(f"seed is {seed!r}: give a whole number from 0 to {MAX_SEED}")
+    return int(seed)
+
+
+def _number(name: str, value: object) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        raise InputError(f"{name} is {value!r}: give a number of seconds")
+    return float(value)

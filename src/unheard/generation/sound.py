@@ -1,0 +1,128 @@
+"""What comes out: one sound with its trace, its nearest training items, and its provenance."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from unheard import audio
+from unheard.common.files import sha256
+from unheard.errors import InputError
+from unheard.generation import provenance
+
+
+@dataclass(frozen=True)
+class TraceStep:
+    """What happened to one sound in one denoising step; under plain guidance only `sigma` is known.
+
+    Attributes:
+        sigma: noise level.
+        value: what the guidance measured.
+        measure: what `value` is, in words, such as "cosine to the nearest training item".
+        threshold: value above which the guidance acts.
+        neighbour: id of the training item that `value` speaks of.
+        acted: whether the guidance acted.
+        s1, s2: scales of despecification and deduplication at this similarity, applied where `acted`.
+        fallback: id of the training item whose caption took the place of the prompt's.
+        prompt_weight: what is left of the prompt in the conditioning, 0 to 1.
+    """
+
+    sigma: float
+    value: float | None = None
+    measure: str | None = None
+    threshold: float | None = None
+    neighbour: str | None = None
+    acted: bool | None = None
+    s1: float | None = None
+    s2: float | None = None
+    fallback: str | None = None
+    prompt_weight: float | None = None
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """A training item near to a sound, by the cosine of their embeddings.
+
+    `window_start` and `window_end`: which seconds of its recording; None where the index does not say.
+    """
+
+    id: str
+    caption: str
+    similarity: float
+    window_start: float | None = None
+    window_end: float | None = None
+
+    def record(self) -> dict[str, Any]:
+        """What is known of it, as JSON has it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass
+class Sound:
+    """A generated sound.
+
+    Attributes:
+        waveform: [channels, time] in float32 on the CPU, as the decoder gave it: not yet peak-normalised.
+        sample_rate: Hz.
+        prompt, seed: what it was made from.
+        trace: one entry a denoising step.
+        nearest: nearest training items, the nearest first; empty without an index.
+        provenance: the record that `save` writes, see `unheard.generation.provenance`; with what an audit
+            found under "audit", if there was one.
+        number: its place among the sounds asked for, from 0.
+    """
+
+    waveform: Tensor
+    sample_rate: int
+    prompt: str
+    seed: int
+    trace: list[TraceStep]
+    nearest: list[Nearest] = field(default_factory=list)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    number: int = 0
+
+    @property
+    def acted(self) -> int:
+        """In how many of the steps the guidance acted."""
+        return sum(bool(step.acted) for step in self.trace)
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with the waveform (silent, clipped, constant) and its usual cause; mostly empty."""
+        return audio.find_faults(self.waveform)
+
+    def save(self, path: str | Path, float: bool = False) -> Path:
+        """Write the WAV at `path` and its provenance beside it, at the same name with .json.
+
+        Args:
+            path: ends in .wav; its folder exists. A file that is there is replaced.
+            float: 32-bit float as decoded, in place of 16-bit and peak-normalised.
+
+        Raises:
+            InputError: another ending, or a place that cannot be written.
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".wav":
+            raise InputError(f"output is {path}: give a name that ends in .wav, the only format written")
+        audio.write_wav(path, self.waveform, self.sample_rate, float32=float)
+        provenance.write(path.with_suffix(".json"), self._record(path, "float" if float else "16-bit"))
+        return path
+
+    def _record(self, path: Path, encoding: str) -> dict[str, Any]:
+        """The provenance with what came out, and the trace at the end."""
+        result = {
+            "file": path.name,
+            "encoding": encoding,
+            "sha256": sha256(path),
+            "sample_rate": self.sample_rate,
+            "channels": self.waveform.shape[0],
+            "samples": self.waveform.shape[1],
+            "faults": self.faults,
+            "steps": len(self.trace),
+            "acted": self.acted,
+            "nearest": [item.record() for item in self.nearest],
+        }
+        return {**self.provenance, "result": result, "trace": [asdict(step) for step in self.trace]}

@@ -1,0 +1,355 @@
+"""The published anti-memorization guidance (Messina et al. 2025, arXiv 2509.14934).
+
+Its equations are in `unheard.guidance.amg.equations`; this module decides what has to be computed for them,
+and when. It works per sample: a batch of different prompts gives what each prompt gives alone.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol
+
+import torch
+from torch import Tensor
+
+from unheard.backbones.base import Conditioning
+from unheard.diffusion.prediction import Denoise, classifier_free
+from unheard.errors import GuidanceError
+from unheard.guidance.amg import equations
+from unheard.guidance.amg.settings import AMG
+from unheard.guidance.base import NEAREST, GuidanceWarning, Step
+
+
+class NeighbourSearch(Protocol):
+    """The training set, as the guidance asks it."""
+
+    def search(self, queries: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
+        """Unit vectors [batch, dim] to the similarities and positions [batch, k] of the nearest items."""
+
+    def vectors(self, positions: Tensor) -> Tensor:
+        """Positions [batch] to the items' unit vectors [batch, dim]."""
+
+
+SILENCE = 1e-6  # the embedder's floor of the peak; no sound below it has a direction
+
+# Gradients are carried at this multiple, so that a float16 model's do not vanish on the way (Micikevicius et
+# al. 2018, arXiv 1710.03740); a power of two changes no digit.
+GRADIENT_SCALE = 1024.0
+
+
+# A prediction is for a sample and a caption: the prompt, nothing, or (0 and up) that of an item in the index.
+Pair = tuple[int, int]
+PROMPT, NOTHING = -1, -2
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """Predictions for the prompts of some samples, with the graph from their `x`."""
+
+    samples: list[int]
+    x: Tensor
+    denoised: Tensor
+
+    def rows(self) -> dict[int, Tensor]:
+        """The predictions by sample, without the graph."""
+        return dict(zip(self.samples, self.denoised.detach(), strict=True))
+
+    def backward(self, nearest: dict[int, _Nearest]) -> dict[int, Tensor]:
+        """From the gradients in the predictions to those of the similarities in `x`; by sample."""
+        onward = [found for sample in self.samples if (found := nearest[sample].gradient) is not None]
+        (gradient,) = torch.autograd.grad(self.denoised, self.x, torch.stack(onward))
+        return dict(zip(self.samples, gradient / GRADIENT_SCALE, strict=True))
+
+
+@dataclass(frozen=True)
+class _Nearest:
+    """The item nearest to a prediction; `gradient` is `GRADIENT_SCALE * d similarity / d prediction`."""
+
+    similarity: Tensor
+    neighbour: Tensor
+    gradient: Tensor | None
+
+
+@dataclass(frozen=True)
+class _Needs:
+    """What a step computes besides the prompts' predictions: samples' gradients, and further predictions."""
+
+    gradient: list[int]
+    predictions: list[Pair]
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """Scales of all samples, which opened, the neighbours to turn away from, and what all that needs."""
+
+    s1: Tensor
+    s2: Tensor
+    opened: list[int]
+    neighbours: list[Pair]
+    needs: _Needs
+
+
+class AMGDenoiser:
+    """Classifier-free guidance with anti-memorization guidance on top, where its gate opens.
+
+    The gate is asked first. A sample whose gate is shut costs a plain step, one decoding and one embedding:
+    no gradient, no neighbour's prediction, no graph. Where it opens, the gradient of the similarity goes back
+    through embedder, decoder and denoiser to `x`. Where `s1 + s2` reach `s0 - 1`, as they do at high
+    similarity, the unconditional prediction drops out of the result and is not made.
+
+    What a sample needed at the last step it will most likely need again, so that much is expected: the
+    prompt's prediction is made with a graph at once, the neighbour's is taken along in the batched call, the
+    unconditional one is left out. Where the expectation fails, what is missing is made up for and what is too
+    much is dropped: the result is the same either way.
+
+    One instance belongs to one trajectory: it keeps the trace and the expectations. The parameters of the
+    networks behind `denoise`, `decode` and `embed` should not require gradients; only `x` does.
+
+    Args:
+        denoise: `denoise(x, sigma, conditioning) -> denoised`, differentiable in `x`.
+        conditional, unconditional: conditionings of the prompts and of no prompt, one entry a sample.
+        guidance_scale: `s0`. At 1 or less there is no room for `s1` and `s2`: only dissimilarity acts, and a
+            `GuidanceWarning` says so.
+        settings: weights and thresholds.
+        decode: latents to the waveform [batch, channels, time] of the requested duration; differentiable.
+        embed: waveform to unit vectors [batch, dim]; differentiable.
+        index: the training set's embeddings.
+        encode_neighbours: positions in the index to the conditioning of these items' captions and timings.
+            Asked once for each item.
+
+    Attributes:
+        trace: a `Step` for each call so far.
+    """
+
+    def __init__(
+        self,
+        denoise: Denoise,
+        conditional: Conditioning,
+        unconditional: Conditioning,
+        *,
+        guidance_scale: float,
+        settings: AMG,
+        decode: Callable[[Tensor], Tensor],
+        embed: Callable[[Tensor], Tensor],
+        index: NeighbourSearch,
+        encode_neighbours: Callable[[list[int]], Any],
+    ) -> None:
+        self.denoise = denoise
+        self.guidance_scale = guidance_scale
+        self.settings = settings
+        self.decode = decode
+        self.embed = embed
+        self.index = index
+        self.encode_neighbours = encode_neighbours
+        self.trace: list[Step] = []
+        everyone = range(len(conditional))
+        self._captions: dict[int, Any] = {}
+        self._given = {(sample, NOTHING): unconditional.select([sample]) for sample in everyone}
+        self._given |= {(sample, PROMPT): conditional.select([sample]) for sample in everyone}
+        self._expected = _Needs(gradient=[], predictions=[(sample, NOTHING) for sample in everyone])
+        if guidance_scale <= 1 and (settings.c1 > 0 or settings.c2 > 0):
+            idle = "with c3 = 0 the guidance does nothing"
+            left = "only dissimilarity (c3) acts" if settings.c3 > 0 else idle
+            warnings.warn(
+                f"a guidance scale of {guidance_scale} leaves no room for c1 and c2: {left}",
+                GuidanceWarning,
+                stacklevel=2,
+            )
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Denoise x [batch, *latent_shape] at the noise levels sigma [batch].
+
+        Raises:
+            GuidanceError: the similarity or its gradient is not finite.
+        """
+        known, nearest, graph = self._predict_the_expected(x, sigma)
+        gate = self._ask_gate(sigma, nearest, known)
+        self._expected = gate.needs
+
+        gradient = self._similarity_gradient(x, sigma, gate.needs.gradient, nearest, graph)
+        self._check_finite(gradient, known)
+        known |= self._predict(x, sigma, [pair for pair in gate.needs.predictions if pair not in known])
+        return self._combine(sigma, known, gradient, gate)
+
+    def _predict_the_expected(
+        self, x: Tensor, sigma: Tensor
+    ) -> tuple[dict[Pair, Tensor], dict[int, _Nearest], _Graph | None]:
+        """The prompts' predictions with their nearest items, and what else the last step lets expect.
+
+        All that needs no graph goes through the denoiser in one call.
+        """
+        graphed = self._expected.gradient
+        others = [sample for sample in range(len(x)) if sample not in graphed]
+        known = self._predict(x, sigma, self._expected.predictions + [(sample, PROMPT) for sample in others])
+        nearest = self._find_nearest({sample: known[sample, PROMPT] for sample in others})
+        if not graphed:
+            return known, nearest, None
+        graph = self._predict_with_graph(x, sigma, graphed)
+        known |= {(sample, PROMPT): row for sample, row in graph.rows().items()}
+        return known, nearest | self._find_nearest(graph.rows(), with_gradient=True), graph
+
+    def _predict(self, x: Tensor, sigma: Tensor, pairs: list[Pair]) -> dict[Pair, Tensor]:
+        """Predictions without a graph, in one call."""
+        if not pairs:
+            return {}
+        samples = [sample for sample, _ in pairs]
+        predictions = self.denoise(x[samples], sigma[samples], self._conditioning(pairs))
+        return dict(zip(pairs, predictions, strict=True))
+
+    def _predict_with_graph(self, x: Tensor, sigma: Tensor, samples: list[int]) -> _Graph:
+        """Predictions for the prompts of `samples`, with the graph from their `x`."""
+        with torch.enable_grad():
+            source = x[samples].detach().requires_grad_()
+            conditioning = self._conditioning([(sample, PROMPT) for sample in samples])
+            return _Graph(samples, source, self.denoise(source, sigma[samples], conditioning))
+
+    def _conditioning(self, pairs: list[Pair]) -> Any:
+        """The conditionings of the pairs as a batch; an item's caption is encoded when it is first met."""
+        unmet = sorted({caption for _, caption in pairs if caption >= 0 and caption not in self._captions})
+        if unmet:
+            encoded = self.encode_neighbours(unmet)
+            self._captions |= {caption: encoded.select([row]) for row, caption in enumerate(unmet)}
+        parts = [self._captions[pair[1]] if pair[1] >= 0 else self._given[pair] for pair in pairs]
+        return type(parts[0]).cat(parts)
+
+    def _find_nearest(self, denoised: dict[int, Tensor], with_gradient: bool = False) -> dict[int, _Nearest]:
+        """Decode and embed the predictions of samples, and find their nearest items."""
+        nearest: dict[int, _Nearest] = {}
+        for samples in _groups(denoised):
+            together = torch.stack([denoised[sample] for sample in samples])
+            embed = self._embed_with_gradient if with_gradient else self._embed_without_gradient
+            found = embed(together)
+            nearest |= dict(zip(samples, found, strict=True))
+        return nearest
+
+    def _embed_without_gradient(self, denoised: Tensor) -> list[_Nearest]:
+        similarity, neighbour = self._nearest(self.embed(self.decode(denoised)))
+        return [_Nearest(*row, None) for row in zip(similarity, neighbour, strict=True)]
+
+    def _embed_with_gradient(self, denoised: Tensor) -> list[_Nearest]:
+        """With the gradient of the similarity to the nearest item, which is held fixed, in the prediction."""
+        with torch.enable_grad():
+            source = denoised.requires_grad_()
+            embedding = self.embed(self.decode(source))
+            similarity, neighbour = self._nearest(embedding.detach())
+            # A similarity depends on its own sample alone: the sum's gradient holds each sample's.
+            total = (embedding * self.index.vectors(neighbour)).sum()
+            (gradient,) = torch.autograd.grad(GRADIENT_SCALE * total, source)
+        return [_Nearest(*row) for row in zip(similarity, neighbour, gradient, strict=True)]
+
+    def _nearest(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """Similarity and position [batch] of the items nearest to embeddings [batch, dim]."""
+        similarity, neighbour = self.index.search(embedding, k=1)
+        return similarity[:, 0], neighbour[:, 0]
+
+    def _ask_gate(self, sigma: Tensor, nearest: dict[int, _Nearest], known: dict[Pair, Tensor]) -> _Gate:
+        """Compare every sample's similarity to its nearest item with the threshold, and write the trace."""
+        everyone, s0 = range(len(sigma)), self.guidance_scale
+        similarity = torch.stack([nearest[sample].similarity for sample in everyone])
+        neighbour = torch.stack([nearest[sample].neighbour for sample in everyone])
+        threshold = equations.threshold(sigma, self.settings.lambda_min, self.settings.lambda_max)
+        s1 = equations.despecification_scale(similarity, self.settings.c1, s0)
+        s2 = equations.deduplication_scale(similarity, self.settings.c2, s0, s1)
+        unconditional = equations.unconditional_weight(s0, s1, s2)
+        acts = (similarity > threshold).to(sigma.dtype)
+
+        # All numbers in one transfer, so that the device is waited for once; the positions are then ready.
+        numbers = torch.stack([sigma, similarity, threshold, acts, s1, s2, unconditional]).tolist()
+        levels, similarities, thresholds, flags, s1_values, s2_values, weights = numbers
+        positions, acted = neighbour.tolist(), [flag == 1 for flag in flags]
+        self.trace.append(
+            Step(
+                sigma=levels[0],
+                value=similarities,
+                measure=[NEAREST] * len(positions),
+                threshold=thresholds,
+                neighbour=positions,
+                acted=acted,
+                s1=s1_values,
+                s2=s2_values,
+            )
+        )
+        for sample, value in enumerate(similarities):
+            # NaN is above no threshold: unchecked, it would shut the gate without a word.
+            if not math.isfinite(value):
+                self._fail("similarity", sample, known[sample, PROMPT])
+
+        opened = [sample for sample in everyone if acted[sample]]
+        neighbours = [(sample, positions[sample]) for sample in opened if s2_values[sample] > 0]
+        plain = [(sample, NOTHING) for sample in everyone if not acted[sample] or weights[sample] != 0]
+        needs = _Needs(gradient=opened if self.settings.c3 > 0 else [], predictions=plain + neighbours)
+        return _Gate(s1, s2, opened, neighbours, needs)
+
+    def _similarity_gradient(
+        self, x: Tensor, sigma: Tensor, samples: list[int], nearest: dict[int, _Nearest], graph: _Graph | None
+    ) -> dict[int, Tensor]:
+        """`d similarity / d x` of `samples`: by the expected graph, and by another for the unexpected."""
+        gradient: dict[int, Tensor] = {}
+        if graph is not None and any(sample in samples for sample in graph.samples):
+            gradient |= graph.backward(nearest)
+        if unexpected := [sample for sample in samples if sample not in gradient]:
+            graph = self._predict_with_graph(x, sigma, unexpected)
+            gradient |= graph.backward(self._find_nearest(graph.rows(), with_gradient=True))
+        return {sample: gradient[sample] for sample in samples}
+
+    def _check_finite(self, gradient: dict[int, Tensor], known: dict[Pair, Tensor]) -> None:
+        if not gradient:
+            return
+        finite = torch.stack(list(gradient.values())).flatten(1).isfinite().all(dim=1).tolist()
+        for sample, is_finite in zip(gradient, finite, strict=True):
+            if not is_finite:
+                self._fail("gradient of the similarity", sample, known[sample, PROMPT])
+
+    def _combine(
+        self, sigma: Tensor, known: dict[Pair, Tensor], gradient: dict[int, Tensor], gate: _Gate
+    ) -> Tensor:
+        """The guided prediction: classifier-free guidance and, where the gate opened, the three terms."""
+        everyone = range(len(sigma))
+        conditional = torch.stack([known[sample, PROMPT] for sample in everyone])
+        # Where the unconditional prediction drops out it may be unknown, and any other stands in for it.
+        unconditional = torch.stack(
+            [known.get((sample, NOTHING), conditional[sample]) for sample in everyone]
+        )
+        guided = classifier_free(unconditional, conditional, self.guidance_scale)
+        if some := gate.opened:
+            guided[some] += equations.despecification(unconditional[some], conditional[some], gate.s1[some])
+        if some := [sample for sample, _ in gate.neighbours]:
+            neighbour = torch.stack([known[pair] for pair in gate.neighbours])
+            guided[some] += equations.deduplication(unconditional[some], neighbour, gate.s2[some])
+        if some := list(gradient):
+            rows, space = torch.stack(list(gradient.values())), self.settings.dissimilarity_space
+            guided[some] += equations.dissimilarity(rows, sigma[some], self.settings.c3, space)
+        return guided
+
+    def _fail(self, what: str, sample: int, denoised: Tensor) -> NoReturn:
+        """Say which step and sample it was, and how far along the chain the numbers were still finite."""
+        waveform = self.decode(denoised[None])
+        remedy = "float16 overflows easily: load the model in bfloat16 or float32"
+        if not denoised.isfinite().all():
+            cause = f"because the model's prediction is not ({remedy})"
+        elif not waveform.isfinite().all():
+            cause = f"because the decoded sound is not ({remedy})"
+        elif waveform.abs().max() < SILENCE:
+            cause = "because the decoded sound is silent, and silence has no direction (try another seed)"
+        else:
+            cause = f"although prediction and sound are ({remedy})"
+        raise GuidanceError(
+            f"step {len(self.trace)} (sigma {self.trace[-1].sigma:.4g}), sample {sample}: "
+            f"the {what} is not finite, {cause}"
+        )
+
+
+def _groups(rows: dict[int, Tensor]) -> list[list[int]]:
+    """Samples to decode together: all on an accelerator, one at a time on a CPU.
+
+    On a CPU a batch of waveforms gains nothing from being decoded together, and its activations are so large
+    that the allocator hands their memory back to the system and fetches it anew each time.
+    """
+    samples = list(rows)
+    if samples and rows[samples[0]].device.type == "cpu":
+        return [[sample] for sample in samples]
+    return [samples] if samples else []

@@ -1,0 +1,74 @@
+"""Weights and thresholds of the published anti-memorization guidance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from unheard.common.checks import require_at_least_zero, require_one_of, require_rising
+from unheard.guidance.base import NEAREST, THRESHOLD_STEP, WEIGHT_STEP
+
+DISSIMILARITY_SPACES = ("denoised", "noise")
+
+
+@dataclass(frozen=True)
+class AMG:
+    """Weights and thresholds of anti-memorization guidance (Messina et al. 2025, arXiv 2509.14934).
+
+    Attributes:
+        c1: weight of despecification, at least 0; 0 turns the term off.
+        c2: weight of caption deduplication, at least 0; 0 turns the term off and saves the neighbour's
+            prediction.
+        c3: weight of dissimilarity, at least 0; 0 turns the term off and saves the gradient.
+        lambda_min: similarity above which the guidance acts when all is noise (sigma to infinity); a cosine.
+        lambda_max: the same when there is no noise left (sigma 0); not below `lambda_min`, and equal to it
+            for a constant threshold.
+        dissimilarity_space: "denoised" as the published code weighs the gradient, "noise" as the paper writes
+            it (see `unheard.guidance.amg.equations.dissimilarity_weight`).
+
+    Raises:
+        InputError: a weight below 0, a value that is not a finite number, `lambda_min` above `lambda_max`, or
+            an unknown space.
+    """
+
+    kind: ClassVar[str] = "amg"
+    needs_index: ClassVar[bool] = True
+    uses_recordings: ClassVar[bool] = False
+
+    c1: float = 4.0
+    c2: float = 3.0
+    c3: float = 100.0
+    lambda_min: float = 0.7
+    lambda_max: float = 0.8
+    dissimilarity_space: str = "denoised"
+
+    def __post_init__(self) -> None:
+        for name in ("c1", "c2", "c3"):
+            require_at_least_zero(name, getattr(self, name))
+        require_rising("lambda_min", self.lambda_min, "lambda_max", self.lambda_max)
+        require_one_of("dissimilarity_space", self.dissimilarity_space, DISSIMILARITY_SPACES)
+
+    @property
+    def without_captions(self) -> str | None:
+        return (
+            "near those, caption deduplication (c2) has nothing to steer away from" if self.c2 > 0 else None
+        )
+
+    @property
+    def saves_memory(self) -> str | None:
+        return "--c3 to 0 (the guidance then needs no gradient)" if self.c3 > 0 else None
+
+    def stronger(self, attempt: int) -> AMG:
+        """Weights times `WEIGHT_STEP ** attempt`, thresholds less `THRESHOLD_STEP * attempt`."""
+        growth, lower = WEIGHT_STEP**attempt, THRESHOLD_STEP * attempt
+        return replace(
+            self,
+            c1=self.c1 * growth,
+            c2=self.c2 * growth,
+            c3=self.c3 * growth,
+            lambda_min=self.lambda_min - lower,
+            lambda_max=self.lambda_max - lower,
+        )
+
+    def measure(self, recordings: bool) -> str | None:
+        return NEAREST

@@ -1,0 +1,43 @@
+"""Where the sound on its way is a training recording, its caption is left for a neighbouring one.
+
+settings           thresholds, and how much of the prompt is kept
+gates              what tells that a sound is a recording: its latents, or the pull of its prompt
+correlation        latents of recordings against those of a prediction, at the best time shift
+recording_latents  recordings as the model's autoencoder sees them, encoded once
+candidates         the training items that a sound is compared with, and the captions to fall back on
+search             what is tried, one after the other, until the gate shuts
+denoiser           all of it, at every step
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unheard.guidance.base import Denoiser
+    from unheard.guidance.detour.settings import Detour
+    from unheard.guidance.trajectory import Trajectory
+
+
+def make_denoiser(settings: Detour, trajectory: Trajectory) -> Denoiser:
+    """The denoiser of one trajectory: by the recordings that are available, and else by the prompt's pull."""
+    from unheard.guidance.detour.candidates import Candidates
+    from unheard.guidance.detour.denoiser import DetourDenoiser
+    from unheard.guidance.detour.gates import EitherGate, Gate, LatentGate, PullGate
+
+    candidates = Candidates(trajectory, settings.candidates)
+    pull = PullGate(settings.pull, trajectory.trim)
+    gate: Gate = pull
+    if trajectory.recordings:
+        latents = LatentGate(settings.threshold, trajectory.frames, candidates, trajectory.by_frame)
+        gate = EitherGate(latents, pull, candidates)
+    return DetourDenoiser(
+        trajectory.backbone.denoise,
+        trajectory.conditional,
+        trajectory.unconditional,
+        guidance_scale=trajectory.guidance_scale,
+        prompt_weight=settings.prompt_weight,
+        gate=gate,
+        fallbacks=candidates.fallbacks,
+        encode_captions=trajectory.encode_captions,
+    )

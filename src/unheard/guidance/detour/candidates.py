@@ -1,0 +1,139 @@
+"""What a detour compares a sound with, and what it may fall back on: found in the index, once a sound."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from functools import cached_property
+from itertools import chain
+
+from torch import Tensor
+
+from unheard.errors import InputError
+from unheard.guidance.base import GuidanceWarning
+from unheard.guidance.detour.gates import Found
+from unheard.guidance.trajectory import Trajectory
+from unheard.index.clustering.near_captions import likeness
+from unheard.index.searching.captions import normalised
+
+AROUND = 16
+"""How many times the items that a sound is compared with are looked up around it, to choose from."""
+FALLBACKS = 64
+"""Captions that are read to find one to fall back on: half of them the nearest in writing, half in sound."""
+
+
+class Candidates:
+    """The training items around each prompt of a trajectory.
+
+    Args:
+        trajectory: the sounds on their way.
+        count: recordings that each sound is compared with.
+    """
+
+    def __init__(self, trajectory: Trajectory, count: int) -> None:
+        self._trajectory, self._count = trajectory, count
+        self._unread: set[str] = set()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every item's recording is available, and all that were to be read could be."""
+        return self._all_available and not self._unread
+
+    @cached_property
+    def _all_available(self) -> bool:
+        return len(self._trajectory.recordings) == len(set(self._trajectory.index.ids))
+
+    def of_caption(self, sample: int) -> Found:
+        """All items of a sample's very caption."""
+        return self.available(self._of_same_caption(sample))
+
+    def sounding_like(self, denoised: Tensor) -> list[list[int]]:
+        """Positions of the items that sound like predictions [samples, *latent_shape], for each."""
+        embeddings = self._trajectory.embed(self._trajectory.decode(denoised))
+        return self._trajectory.index.search(embeddings, k=AROUND * self._count)[1].tolist()
+
+    def around(self, sample: int, sounding: list[int]) -> Found:
+        """Everything to compare a sample with, given what sounds like it, if that was asked.
+
+        All items of the very caption; then by turns those that sound like it, of all around those whose
+        captions are written like the prompt, and those that sound like the prompt; then any. Only items whose
+        recordings are available, and each recording once.
+        """
+        same, near = self._of_same_caption(sample), self._near[sample]
+        written = self._as_written(sample, {*sounding, *near})
+        by_turns = chain.from_iterable(zip(*filter(None, (sounding, written, near)), strict=False))
+        everything = chain(same, by_turns, range(len(self._trajectory.index)))
+        return self.available(everything, max(self._count, len(same)))
+
+    def available(self, positions: Iterable[int], most: int | None = None) -> Found:
+        """The first of the items whose recordings are available, each recording once, with their latents."""
+        index, recordings = self._trajectory.index, self._trajectory.recordings
+        seen: set[str] = set()
+        found: Found = [], []
+        for position in positions:
+            if len(found[0]) == most:
+                break
+            name = index.ids[position]
+            if name in seen or name not in recordings:
+                continue
+            seen.add(name)
+            try:
+                latents = self._trajectory.latents_of(recordings[name])
+            except InputError as error:
+                warnings.warn(f"not compared with: {error}", GuidanceWarning, stacklevel=2)
+                self._unread.add(name)
+                continue
+            found[0].append(position)
+            found[1].append(latents)
+        return found
+
+    def fallbacks(self, sample: int) -> list[int]:
+        """Positions of the items whose captions a sample may go on under, the nearest first.
+
+        Of the items that sound like the prompt, by how their captions are meant and written: the cosine of
+        the guide's text embeddings and the likeness of the letters, summed. Only captions that the index has
+        once, and that are not the prompt.
+        """
+        index, own = self._trajectory.index, self._of_same_caption(sample)
+        near = [
+            position
+            for position in self._near[sample]
+            if index.wordings.alone(position) and position not in own
+        ]
+        if not near:
+            return []
+        likeness_of = self._likeness_of(sample, near)
+        written = sorted(near, key=likeness_of.__getitem__, reverse=True)
+        read = list(dict.fromkeys([*written[: FALLBACKS // 2], *near[: FALLBACKS // 2]]))
+        texts = self._trajectory.embedder.embed_text([index.prompts[position] for position in read])
+        meant = (texts.to(self._said) @ self._said[sample]).tolist()
+        alike = {
+            position: cosine + likeness_of[position] for position, cosine in zip(read, meant, strict=True)
+        }
+        return sorted(alike, key=alike.__getitem__, reverse=True)
+
+    @cached_property
+    def _said(self) -> Tensor:
+        """The prompts as the guide's embedder reads them [batch, dimension]."""
+        return self._trajectory.embedder.embed_text(list(self._trajectory.prompts)).to(
+            self._trajectory.backbone.device
+        )
+
+    @cached_property
+    def _near(self) -> list[list[int]]:
+        """For each prompt the positions of the items that sound like it."""
+        return self._trajectory.index.search(self._said, k=AROUND * self._count)[1].tolist()
+
+    def _as_written(self, sample: int, positions: set[int]) -> list[int]:
+        """Positions by how much their captions are written like the prompt, the most alike first."""
+        likeness_of = self._likeness_of(sample, sorted(positions))
+        return sorted(likeness_of, key=likeness_of.__getitem__, reverse=True)
+
+    def _likeness_of(self, sample: int, positions: Iterable[int]) -> dict[int, float]:
+        """How much the captions of positions are written like the prompt, 0 to 1."""
+        prompt = normalised(self._trajectory.prompts[sample])
+        texts = self._trajectory.index.wordings.texts
+        return {position: likeness(prompt, texts[position]) for position in positions}
+
+    def _of_same_caption(self, sample: int) -> list[int]:
+        return self._trajectory.index.wordings.positions(self._trajectory.prompts[sample])

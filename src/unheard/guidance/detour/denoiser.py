@@ -1,0 +1,138 @@
+"""Where the sound on its way is a training recording, its caption is left for a neighbouring one.
+
+Whether it is one, a gate says (`unheard.guidance.detour.gates`): by the latents of training recordings, or
+where they are not available by the pull of the prompt. No decoding, no embedder and no gradient is in the
+loop. A prediction that is a recording shows in the first step already, in full noise. Where the gate opens,
+the sample goes on under the caption nearest to its prompt that the training set has but once, blended with
+the prompt's conditioning: with the largest weight of it, in tenths, that shuts the gate. Where none does, the
+next captions are tried so, then each alone, and at last no caption. It never comes back: under its old
+caption the trajectory would fall into the recording again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unheard.backbones.base import Conditioning
+from unheard.diffusion.prediction import Denoise, classifier_free, predict_both
+from unheard.guidance.base import Step
+from unheard.guidance.detour.gates import Gate
+from unheard.guidance.detour.search import Fallback, search
+
+
+class DetourDenoiser:
+    """Classifier-free guidance that leaves a caption whose prediction is a candidate's recording.
+
+    One instance belongs to one trajectory.
+
+    Args:
+        denoise: `denoise(x, sigma, conditioning) -> denoised`.
+        conditional, unconditional: conditionings of the prompts and of no prompt, one entry a sample.
+        guidance_scale: of classifier-free guidance.
+        prompt_weight: largest weight of the prompt, in tenths, 0 to 0.9; nothing is kept of it where the gate
+            cannot tell what a blend copies.
+        gate: what tells that a sample is a recording.
+        fallbacks: a sample to the positions of the items whose captions are tried, in this order; asked of
+            samples for which the gate opens.
+        encode_captions: positions to the conditioning of these items' captions, with the timing asked for.
+
+    Attributes:
+        trace: a `Step` for each call; `value` is what the gate said before anything was left, `neighbour` the
+            recording that it named, `acted` whether the sample has left its prompt, `fallback` the item whose
+            caption it goes on under, and `prompt_weight` what is left of the prompt.
+    """
+
+    def __init__(
+        self,
+        denoise: Denoise,
+        conditional: Conditioning,
+        unconditional: Conditioning,
+        *,
+        guidance_scale: float,
+        prompt_weight: float,
+        gate: Gate,
+        fallbacks: Callable[[int], Sequence[int]],
+        encode_captions: Callable[[list[int]], Any],
+    ) -> None:
+        self.denoise = denoise
+        self.guidance_scale = guidance_scale
+        self.gate = gate
+        self.encode_captions = encode_captions
+        self.trace: list[Step] = []
+        self._unconditional = unconditional
+        self._prompt: list[Any] = [conditional.select([sample]) for sample in range(len(conditional))]
+        self._caption = list(self._prompt)
+        self._fallbacks, self._most = fallbacks, round(10 * prompt_weight)
+        self._searches: dict[int, Generator[Fallback | None, bool | None]] = {}
+        self._left_for: list[Fallback | None] = [None] * len(conditional)
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Denoise x [batch, *latent_shape] at the noise levels sigma [batch]."""
+        conditioning = type(self._unconditional).cat([self._unconditional, *self._caption])
+        unconditional, conditional = predict_both(self.denoise, x, sigma, conditioning)
+        if not self.trace:
+            self.gate.begin(conditional)
+        answers = [
+            self.gate.ask(sample, conditional[sample], unconditional[sample], float(sigma[sample]))
+            for sample in range(len(x))
+        ]
+        open_for = [sample for sample, answer in enumerate(answers) if answer.open]
+        self._leave(open_for, x, sigma, unconditional, conditional)
+        self.trace.append(
+            Step(
+                sigma=float(sigma[0]),
+                value=[answer.value for answer in answers],
+                measure=[answer.measure for answer in answers],
+                threshold=[answer.threshold for answer in answers],
+                neighbour=[answer.position for answer in answers],
+                acted=[left is not None for left in self._left_for],
+                fallback=[None if left is None else left[0] for left in self._left_for],
+                prompt_weight=[None if left is None else left[1] for left in self._left_for],
+            )
+        )
+        return classifier_free(unconditional, conditional, self.guidance_scale)
+
+    def _leave(
+        self, open_for: list[int], x: Tensor, sigma: Tensor, unconditional: Tensor, conditional: Tensor
+    ) -> None:
+        """Put samples under other captions, and their predictions in the place of the conditional ones."""
+        for sample in open_for:
+            if sample not in self._searches:
+                most = self._most if self.gate.sees_blends(sample) else 0
+                self._searches[sample] = search(partial(self._fallbacks, sample), most)
+        shut: set[int] = set()
+        still_open: dict[int, bool | None] = dict.fromkeys(open_for)
+        while tried := {
+            sample: fallback
+            for sample, answer in still_open.items()
+            if (fallback := self._searches[sample].send(answer)) is not None
+        }:
+            captions = {
+                sample: self._prompt[sample].blended(self._conditioning_of(item, sample), weight)
+                for sample, (item, weight) in tried.items()
+            }
+            for sample, (item, _) in tried.items():
+                if item is not None:
+                    self.gate.watch(sample, item)
+            samples = list(tried)
+            together = type(self._unconditional).cat(list(captions.values()))
+            predictions = self.denoise(x[samples], sigma[samples], together)
+            still_open = {}
+            for sample, prediction in zip(samples, predictions, strict=True):
+                answer = self.gate.ask(sample, prediction, unconditional[sample], float(sigma[sample]))
+                still_open[sample] = answer.open
+                if not answer.open:
+                    shut.add(sample)
+                elif sample in shut:
+                    continue
+                self._caption[sample], self._left_for[sample] = captions[sample], tried[sample]
+                conditional[sample] = prediction
+
+    def _conditioning_of(self, item: int | None, sample: int) -> Conditioning:
+        return self._unconditional.select([sample]) if item is None else self.encode_captions([item])

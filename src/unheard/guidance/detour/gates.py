@@ -1,0 +1,220 @@
+"""What tells a detour that the sound on its way is a training recording.
+
+`LatentGate` where the recordings are available: the prediction's latents against theirs. `PullGate` where
+they are not: how far the prompt pulls the prediction in high noise. `EitherGate` where some are and some are
+not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+from unheard.diffusion.prediction import pull
+from unheard.guidance.detour.correlation import COMMON_AT_MOST, Recordings, excess
+from unheard.guidance.detour.settings import EXCESS, PULL
+
+HIGH_NOISE = 10.0
+"""Noise level sigma, in units of the latents' spread, down to which the prompt's pull tells anything."""
+
+Found = tuple[list[int], list[Tensor]]
+"""Training recordings: their positions in the index, and their latents, each of its own frames."""
+
+
+class Answer(NamedTuple):
+    """What a gate says of a prediction.
+
+    Attributes:
+        value: how strongly it is a recording.
+        measure: what that value is, in words.
+        threshold: above which the gate is open.
+        position: of that recording in the index, if one is known.
+    """
+
+    value: float
+    measure: str
+    threshold: float
+    position: int | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.value > self.threshold
+
+
+class Gate(Protocol):
+    """Asked about each sample in each step."""
+
+    def begin(self, conditional: Tensor) -> None:
+        """Told the first predictions of all samples [batch, *latent_shape], once."""
+
+    def watch(self, sample: int, position: int) -> None:
+        """Told the item under whose caption a sample may go on: its recording is not to be copied either."""
+
+    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
+        """About a sample's predictions [*latent_shape] at a noise level."""
+        ...
+
+    def sees_blends(self, sample: int) -> bool:
+        """Whether it can tell of a sample that a blend of its prompt with another caption copies no more."""
+        ...
+
+
+class Neighbourhood(Protocol):
+    """Finds the training recordings around each sample."""
+
+    def of_caption(self, sample: int) -> Found:
+        """Those of the sample's very caption."""
+        ...
+
+    def sounding_like(self, denoised: Tensor) -> list[list[int]]:
+        """Positions of what sounds like predictions [samples, *latent_shape], for each; dear."""
+        ...
+
+    def around(self, sample: int, sounding: list[int]) -> Found:
+        """All to compare a sample with, given what sounds like it; nothing, if that was not asked."""
+        ...
+
+    def available(self, positions: Iterable[int]) -> Found:
+        """Those of these items whose recordings are available."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether no item lacked its recording, of all there are and all that were read so far."""
+        ...
+
+
+class LatentGate:
+    """How much more a prediction correlates with one recording than with recordings of its kind.
+
+    The excess is `c_1 - min(c_9, .3)` of the correlations in falling order. Early predictions are means over
+    what a caption may sound like: that of a drum loop correlates at .57 with a loop that it has nothing to do
+    with, but with many others as well. Where some recordings are not available, those that are cannot tell
+    what is common, and .3 is taken off; `c_9` is 0 where all are and they are fewer.
+
+    Args:
+        threshold: excess above which the gate is open.
+        frames: frames of latents that the requested duration covers.
+        nearby: finds the recordings to compare with.
+        by_frame: one latent, of any rank, to [features, frames].
+    """
+
+    def __init__(
+        self,
+        threshold: float,
+        frames: int,
+        nearby: Neighbourhood,
+        by_frame: Callable[[Tensor], Tensor] = lambda latents: latents,
+    ) -> None:
+        self._threshold, self._frames, self._nearby, self._by_frame = threshold, frames, nearby, by_frame
+        self._candidates: list[Found] = []
+        self._recordings: list[Recordings] = []
+
+    def begin(self, conditional: Tensor) -> None:
+        unsure = [sample for sample in range(len(conditional)) if not self._surely(sample, conditional)]
+        sounding = self._nearby.sounding_like(conditional[unsure]) if unsure else []
+        heard = dict(zip(unsure, sounding, strict=True))
+        for sample in range(len(conditional)):
+            self._candidates.append(self._nearby.around(sample, heard.get(sample, [])))
+        self._recordings = [self._ready(latents) for _, latents in self._candidates]
+
+    def _surely(self, sample: int, conditional: Tensor) -> bool:
+        """Whether a recording of the caption opens the gate, whatever else may be found and be common."""
+        _, latents = self._nearby.of_caption(sample)
+        if not latents:
+            return False
+        values = self._ready(latents).correlations(self._of_duration(conditional[sample]))
+        return bool((values > self._threshold + COMMON_AT_MOST).any())
+
+    def watch(self, sample: int, position: int) -> None:
+        positions, latents = self._candidates[sample]
+        if position not in positions:
+            own, recordings = self._nearby.available([position])
+            self._candidates[sample] = [*positions, *own], [*latents, *recordings]
+            self._recordings[sample] = self._ready(self._candidates[sample][1])
+
+    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
+        positions, _ = self._candidates[sample]
+        if not positions:
+            return Answer(0.0, EXCESS, self._threshold)
+        values = self._recordings[sample].correlations(self._of_duration(conditional))
+        best = int(values.argmax())
+        beyond = excess(values) if self._nearby.complete else values.max() - COMMON_AT_MOST
+        return Answer(float(beyond), EXCESS, self._threshold, positions[best])
+
+    def sees_blends(self, sample: int) -> bool:
+        return True
+
+    def _ready(self, latents: Iterable[Tensor]) -> Recordings:
+        return Recordings([self._by_frame(each) for each in latents], self._frames)
+
+    def _of_duration(self, prediction: Tensor) -> Tensor:
+        """A prediction as [features, frames of the requested duration]."""
+        return self._by_frame(prediction)[:, : self._frames]
+
+
+class PullGate:
+    """How far the prompt pulls the prediction away from what it is without a prompt, in high noise.
+
+    The magnitude of `D_c - D_u` (Wen et al., ICLR 2024; `unheard.diffusion.prediction.pull`): in
+    full noise a prediction is a mean over what the prompt may sound like, and only a prompt that stands for
+    one recording pulls as far as that recording itself. It needs no training set, and cannot name a copy. A
+    blend pulls less than its prompt long before it stops copying (docs/log.md).
+
+    Args:
+        threshold: pull above which the gate is open, in units of the latents.
+        trim: latents to the frames that the requested duration covers.
+    """
+
+    def __init__(self, threshold: float, trim: Callable[[Tensor], Tensor]) -> None:
+        self._threshold, self._trim = threshold, trim
+
+    def begin(self, conditional: Tensor) -> None:
+        pass
+
+    def watch(self, sample: int, position: int) -> None:
+        pass
+
+    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
+        if sigma < HIGH_NOISE:
+            return Answer(0.0, PULL, self._threshold)
+        with_prompt, without = (self._trim(each)[None].float() for each in (conditional, unconditional))
+        return Answer(float(pull(with_prompt, without)), PULL, self._threshold)
+
+    def sees_blends(self, sample: int) -> bool:
+        return False
+
+
+class EitherGate:
+    """The latents of the recordings that are available and, where some are not, the prompt's pull as well.
+
+    Once the latents have opened for a sample, what it would copy is available, and they alone are asked.
+
+    Args:
+        latents, pull: the two gates.
+        nearby: says whether some recordings are not available.
+    """
+
+    def __init__(self, latents: LatentGate, pull: PullGate, nearby: Neighbourhood) -> None:
+        self._latents, self._pull, self._nearby = latents, pull, nearby
+        self._named: set[int] = set()
+
+    def begin(self, conditional: Tensor) -> None:
+        self._latents.begin(conditional)
+
+    def watch(self, sample: int, position: int) -> None:
+        self._latents.watch(sample, position)
+
+    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
+        answer = self._latents.ask(sample, conditional, unconditional, sigma)
+        if answer.open:
+            self._named.add(sample)
+        elif not self._nearby.complete and sample not in self._named:
+            pull = self._pull.ask(sample, conditional, unconditional, sigma)
+            return pull if pull.open else answer
+        return answer
+
+    def sees_blends(self, sample: int) -> bool:
+        return sample in self._named

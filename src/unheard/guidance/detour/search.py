@@ -1,0 +1,44 @@
+"""What a detour tries, one after the other, until the gate shuts: captions, and how much of the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+
+BLENDED = 4
+"""How many captions are tried with a share of the prompt before any is tried alone."""
+
+Fallback = tuple[int | None, float]
+"""The item whose caption takes the place of the prompt's, None for no caption, and the prompt's weight."""
+
+
+def search(fallbacks: Callable[[], Sequence[int]], most: int) -> Generator[Fallback | None, bool | None]:
+    """What to try one after the other, each answered with whether the gate is still open.
+
+    None says that the last one answered with false is what was looked for, or that nothing is left to try; to
+    go on from there says that the gate has opened again. A weight is looked for by halves, since a larger one
+    leaves the gate open where a smaller one does.
+
+    Args:
+        fallbacks: the items whose captions are tried, in this order, before no caption; asked once something
+            is to be tried.
+        most: largest weight of the prompt, in tenths.
+    """
+    items = [*fallbacks(), None]
+    for item in items[:BLENDED]:
+        highest = most
+        while highest > 0:
+            shut, unsure = 0, highest
+            while shut < unsure:
+                middle = (shut + unsure + 1) // 2
+                if (yield item, middle / 10):
+                    unsure = middle - 1
+                else:
+                    shut = middle
+            if shut > 0:
+                yield None
+            highest = shut - 1
+    for item in items:
+        if not (yield item, 0.0):
+            yield None
+    while True:
+        yield None

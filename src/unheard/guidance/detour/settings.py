@@ -1,0 +1,63 @@
+"""Thresholds of the detour, and how much of the prompt it keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from unheard.common.checks import require_at_least_zero, require_between, require_whole
+from unheard.guidance.base import THRESHOLD_STEP
+
+EXCESS = "excess correlation with one recording"
+PULL = "the prompt's pull, in high noise"
+"""What the two gates measure."""
+
+
+@dataclass(frozen=True)
+class Detour:
+    """Where the sound on its way is a training recording, its caption is left for a neighbouring one.
+
+    No gradient, no decoding in the loop; see `unheard.guidance.detour.denoiser`.
+
+    Attributes:
+        threshold: above which the caption is left, 0 to 1: by how much more the latents correlate with one
+            recording than is common, see `unheard.guidance.detour.gates.LatentGate`.
+        pull: above which it is left where no recordings are available, at least 0: how far the prompt pulls
+            the latents in high noise, see `unheard.guidance.detour.gates.PullGate`.
+        prompt_weight: largest weight of the prompt's conditioning that is blended with the other caption's,
+            in tenths, 0 to 0.9.
+        candidates: training items that a sound is compared with, at least 1.
+
+    Raises:
+        InputError: a value outside these ranges.
+    """
+
+    kind: ClassVar[str] = "detour"
+    needs_index: ClassVar[bool] = True
+    uses_recordings: ClassVar[bool] = True
+    without_captions: ClassVar[str | None] = "a detour cannot go on under those"
+    saves_memory: ClassVar[str | None] = None
+
+    threshold: float = 0.3
+    pull: float = 0.54
+    prompt_weight: float = 0.5
+    candidates: int = 64
+
+    def __post_init__(self) -> None:
+        require_between("threshold", self.threshold, 0.0, 1.0)
+        require_at_least_zero("pull", self.pull)
+        require_between("prompt_weight", self.prompt_weight, 0.0, 0.9)
+        require_whole("candidates", self.candidates, 1)
+
+    def stronger(self, attempt: int) -> Detour:
+        """Both thresholds less `THRESHOLD_STEP * attempt`, 0 at the least, and nothing kept of the prompt."""
+        lower = THRESHOLD_STEP * attempt
+        return replace(
+            self,
+            threshold=max(self.threshold - lower, 0.0),
+            pull=max(self.pull - lower, 0.0),
+            prompt_weight=0.0 if attempt else self.prompt_weight,
+        )
+
+    def measure(self, recordings: bool) -> str | None:
+        return EXCESS if recordings else PULL

@@ -1,0 +1,1 @@
+"""From recordings to a store, in a way that can be stopped at any moment."""

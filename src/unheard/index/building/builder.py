@@ -1,0 +1,390 @@
+"""Building an index: recordings of any number into a store, in a way that can be stopped at any moment.
+
+    sources -> decoding in worker processes -> windows embedded in full batches -> commits of whole items
+
+What is committed is done. A build that is run again passes over what is in the store with the same id and the
+same bytes, and embeds what is new or changed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+import numpy as np
+
+from unheard.errors import IndexFileError, InputError, UnheardError
+from unheard.index.building.decoding import Decoded, Job, Unchanged
+from unheard.index.building.ledger import Known, Ledger, described, further_json
+from unheard.index.building.sources import Recording, Reject
+from unheard.index.building.windows import Embedded, Windows, rows
+from unheard.index.building.workers import decode_all
+from unheard.index.store.table import EmbedderRecord, Store
+
+ROWS_A_COMMIT = 4096
+SECONDS_A_COMMIT = 60.0
+WRITES_BETWEEN_COMPACTIONS = 100
+STEPS_BACK = 8
+"""Commits at most that a crash may have torn: each is on disk before the next begins."""
+
+
+class Recordings(Protocol):
+    """What is built from, as `Sources` is."""
+
+    def __iter__(self) -> Iterator[Recording | Reject]: ...
+
+    def count(self) -> int | None: ...
+
+    @property
+    def unused_captions(self) -> int: ...
+
+
+@dataclass
+class Built:
+    """What came of a build.
+
+    Attributes:
+        uri: where the index is.
+        added, changed: items that were new, or whose sound was another than before.
+        redescribed: items of which only caption, timing or further columns had changed.
+        unchanged: items that were there already.
+        removed: items that the sources no longer name (with `prune`).
+        silent: items of those embedded now that are silent from end to end.
+        uncaptioned: items come by that have no caption.
+        unused_captions: rows of the captions that name no sound.
+        rejected: what was left out.
+        rejects: the file that lists it with the reasons, or None.
+        windows: rows embedded now.
+        seconds: of sound, embedded now.
+    """
+
+    uri: str
+    added: int = 0
+    changed: int = 0
+    redescribed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    silent: int = 0
+    uncaptioned: int = 0
+    unused_captions: int = 0
+    rejected: int = 0
+    rejects: str | None = None
+    windows: int = 0
+    seconds: float = 0.0
+
+    @property
+    def done(self) -> int:
+        """Recordings dealt with."""
+        return self.added + self.changed + self.redescribed + self.unchanged + self.rejected
+
+
+@dataclass
+class _Rejects:
+    """The list of what is left out, a JSON object a line, written as the build comes by it."""
+
+    path: str
+    count: int = 0
+    first: Reject | None = None
+    _file: TextIO | None = field(default=None, repr=False)
+
+    def add(self, reject: Reject) -> None:
+        if self._file is None:
+            try:
+                self._file = open(self.path, "w", encoding="utf-8")  # noqa: SIM115
+            except OSError as error:
+                raise InputError(f"cannot write the list of rejects {self.path}: {error.strerror}") from error
+        line = {"source": reject.source, "reason": reject.reason}
+        self._file.write(
+            json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
+        )
+        self._file.flush()
+        self.count, self.first = self.count + 1, self.first or reject
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        elif os.path.exists(self.path):
+            os.unlink(self.path)  # of an earlier run, whose causes are gone
+
+
+def rejects_path(uri: str) -> str:
+    """Where a build lists what it leaves out: in the index's folder, or here for one in an object store."""
+    if "://" in uri:
+        return f"{uri.rstrip('/').rpartition('/')[2]}.rejects.jsonl"
+    return os.path.join(uri, "rejects.jsonl")
+
+
+Outcome = Embedded | Unchanged | Reject
+"""What comes of a recording."""
+
+
+class Engine(Protocol):
+    """What decodes and embeds: `local_engine`, or many machines (`unheard.index.building.ray`)."""
+
+    def __call__(
+        self, sources: Recordings, store: Store, ledger: Ledger, go_on: Callable[[], bool]
+    ) -> Generator[Outcome]:
+        """One outcome for each recording, in any order.
+
+        Args:
+            sources: what to build from.
+            store: what the index holds.
+            ledger: the same by id; is told of every id that is come by.
+            go_on: whether to begin further recordings; what is under way is finished in any case.
+        """
+
+
+def local_engine(embedder: Any, workers: int | None = None) -> Engine:
+    """Decoding in worker processes, embedding in this one, in the order of the sources.
+
+    Args:
+        embedder: an `unheard.embedders.Embedder`.
+        workers: processes that decode; None for one a core, 0 for none beside this one.
+    """
+
+    def outcomes(
+        sources: Recordings, store: Store, ledger: Ledger, go_on: Callable[[], bool]
+    ) -> Generator[Outcome]:
+        windows = Windows(embedder)
+        with tempfile.TemporaryDirectory(prefix="unheard-") as scratch:
+            jobs = to_decode(sources, ledger, embedder.sample_rate, scratch)
+            for outcome in decode_all(takewhile(lambda _: go_on(), jobs), _workers(workers)):
+                if isinstance(outcome, Decoded):
+                    yield from windows.add(outcome)
+                else:
+                    yield outcome
+            yield from windows.flush()
+
+    return outcomes
+
+
+def to_decode(
+    sources: Iterable[Recording | Reject], ledger: Ledger, sample_rate: int, scratch: str
+) -> Iterator[Job | Reject]:
+    """The jobs of recordings; of two with one id, the first is taken.
+
+    Args:
+        sources: what to build from.
+        ledger: what the store held when the build began.
+        sample_rate: of the embedder.
+        scratch: folder for long recordings under way.
+    """
+    for found in sources:
+        if isinstance(found, Reject):
+            yield found
+        elif not ledger.see(found.id):
+            yield Reject(found.source, f"the id {found.id!r} came before; give ids in a manifest", found.id)
+        else:
+            known = ledger.known(found.id)
+            yield Job(found, sample_rate, None if known is None else known.content_sha256, scratch)
+
+
+def build_store(
+    sources: Recordings,
+    uri: str | Path,
+    embedder: Any,
+    engine: Engine | None = None,
+    *,
+    strict: bool = False,
+    prune: bool = False,
+    progress: Callable[[Built, int | None], None] | None = None,
+) -> Built:
+    """Embed recordings into a store, which is made if it is not there.
+
+    Args:
+        sources: what to embed.
+        uri: a folder or an object store's URI.
+        embedder: an `unheard.embedders.Embedder`; must be the one that made the store.
+        engine: what decodes and embeds; None for `local_engine`.
+        strict: stop at the first recording that cannot be read, with what was under way saved.
+        prune: remove items that the sources no longer name.
+        progress: called after each recording with the build so far and the number of recordings, None as
+            long as it is not known.
+
+    Raises:
+        InputError: nothing can be written, or (`strict`) something cannot be read.
+        IndexFileError: the store is damaged, or was made by another embedder.
+    """
+    store, ledger = _opened(uri, embedder)
+    total = _Count(sources)
+    commits = Commits(store, ledger)
+    outcomes = (engine or local_engine(embedder))(
+        sources, store, ledger, lambda: not (strict and commits.rejects.count)
+    )
+    try:
+        for outcome in outcomes:
+            commits.take(outcome)
+            if progress is not None:
+                progress(commits.built, total.number)
+        commits.write()
+    except BaseException:
+        with suppress(UnheardError):
+            commits.write()  # whole items: what is being embedded is embedded again
+        raise
+    finally:
+        outcomes.close()
+        commits.rejects.close()
+    built, rejects = commits.built, commits.rejects
+    built.unused_captions = sources.unused_captions
+    if strict and rejects.first is not None:
+        raise InputError(f"{rejects.first.source}: {rejects.first.reason} (--strict; what was read is saved)")
+    if prune:
+        for ids in ledger.unseen():
+            built.removed += store.remove(ids)
+    store.optimize()
+    return replace(built, rejects=rejects.path if rejects.count else None)
+
+
+class Commits:
+    """Writes what comes of recordings, whichever engine embeds, and counts it.
+
+    Args:
+        store, ledger: where to, and what it held at the beginning.
+    """
+
+    def __init__(self, store: Store, ledger: Ledger) -> None:
+        self.store, self.ledger = store, ledger
+        self.rejects = _Rejects(rejects_path(store.uri))
+        self.built = Built(store.uri)
+        self._new: list[Embedded] = []
+        self._changed: list[Embedded] = []
+        self._redescribed: list[Recording] = []
+        self._last_write = time.monotonic()
+        self._writes = 0
+
+    def take(self, outcome: Outcome) -> None:
+        """Deal with what came of a recording, and write if it is time."""
+        if isinstance(outcome, Embedded) and not np.isfinite(outcome.embeddings).all():
+            reason = "the embedder gives no numbers for it (half precision may have overflowed)"
+            outcome = Reject(outcome.recording.source, reason, outcome.recording.id)
+        if isinstance(outcome, Reject):
+            self.rejects.add(outcome)
+            self.built.rejected = self.rejects.count
+            return
+        self.built.uncaptioned += not (outcome.recording.prompt or "").strip()
+        if isinstance(outcome, Unchanged):
+            self._take_unchanged(outcome.recording)
+        else:
+            self._take_embedded(outcome)
+        waiting = sum(len(done.places) for done in self._new + self._changed) + len(self._redescribed)
+        if waiting >= ROWS_A_COMMIT or time.monotonic() - self._last_write > SECONDS_A_COMMIT:
+            self.write()
+
+    def write(self) -> None:
+        """Commit what has come: new items in one commit, changed ones in another."""
+        dimension = self.store.embedder.dimension
+        if self._new:
+            self.store.append(rows(self._new, dimension))
+        if self._changed:
+            self.store.replace(rows(self._changed, dimension))
+        if self._redescribed:
+            self._redescribe()
+        if self._new or self._changed or self._redescribed:
+            self._writes += 1
+            if self._writes % WRITES_BETWEEN_COMPACTIONS == 0:
+                self.store.optimize()
+        self._new, self._changed, self._redescribed = [], [], []
+        self._last_write = time.monotonic()
+
+    def _take_embedded(self, done: Embedded) -> None:
+        if self.ledger.known(done.recording.id) is None:
+            self._new.append(done)
+            self.built.added += 1
+        else:
+            self._changed.append(done)
+            self.built.changed += 1
+        self.built.windows += len(done.places)
+        self.built.seconds += done.seconds
+        self.built.silent += all(done.silent)
+
+    def _take_unchanged(self, recording: Recording) -> None:
+        known = self.ledger.known(recording.id)
+        if known is not None and _says_otherwise(recording, known):
+            self._redescribed.append(recording)
+            self.built.redescribed += 1
+        else:
+            self.built.unchanged += 1
+
+    def _redescribe(self) -> None:
+        """Give rows that are there another caption, timing and further columns."""
+        import pyarrow as pa
+
+        by_id = {recording.id: recording for recording in self._redescribed}
+        names = [name for name in self.store.table.schema.names if name != "digest"]
+        found = self.store.where(list(by_id), names)
+        columns = {name: found[name].to_pylist() for name in ("id", "seconds_start", "seconds_total")}
+        recordings = [by_id[identifier] for identifier in columns["id"]]
+        said = {
+            "prompt": [recording.prompt for recording in recordings],
+            "seconds_start": [
+                old if new.seconds_start is None else new.seconds_start
+                for new, old in zip(recordings, columns["seconds_start"], strict=True)
+            ],
+            "seconds_total": [
+                old if new.seconds_total is None else new.seconds_total
+                for new, old in zip(recordings, columns["seconds_total"], strict=True)
+            ],
+            "further": [further_json(recording.further) for recording in recordings],
+        }
+        for name, values in said.items():
+            position = found.schema.get_field_index(name)
+            found = found.set_column(position, name, pa.array(values, found.schema.field(name).type))
+        self.store.replace(found)
+
+
+class _Count:
+    """How many recordings there are, counted beside the build; `number` is None until it is known."""
+
+    def __init__(self, sources: Recordings) -> None:
+        self.number: int | None = None
+        self._sources = sources
+        threading.Thread(target=self._count, daemon=True).start()
+
+    def _count(self) -> None:
+        with suppress(InputError):  # the build itself will come by it, and say so
+            self.number = self._sources.count()
+
+
+def _says_otherwise(recording: Recording, known: Known) -> bool:
+    timing = (recording.seconds_start, known.seconds_start), (recording.seconds_total, known.seconds_total)
+    return described(recording.prompt, further_json(recording.further)) != known.described or any(
+        new is not None and new != old for new, old in timing
+    )
+
+
+def _opened(uri: str | Path, embedder: Any) -> tuple[Store, Ledger]:
+    """The store, made if need be, and what it holds; without a commit that a power cut tore."""
+    record = EmbedderRecord.of(embedder)
+    for _ in range(STEPS_BACK):
+        if not Store.exists(uri):
+            store = Store.create(uri, record)
+            return store, Ledger(store)
+        try:
+            store = Store.open(uri)
+            ledger = Ledger(store)
+        except IndexFileError as error:
+            if not Store.step_back(uri):
+                raise
+            warnings.warn(f"{error}; went back to the commit before it", stacklevel=3)
+        else:
+            store.embedder.check(record, store.uri)
+            return store, ledger
+    raise IndexFileError(f"{uri} is damaged beyond its last {STEPS_BACK} commits; build it anew elsewhere")
+
+
+def _workers(asked: int | None) -> int:
+    if asked is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if asked < 0:
+        raise InputError(f"workers must be 0 or more, not {asked}")
+    return asked

@@ -1,0 +1,1 @@
+"""What repeats in a training set, and may be memorised."""

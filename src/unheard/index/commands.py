@@ -1,0 +1,317 @@
+"""What one does with an index, each a function, as each is a command of `unheard index`.
+
+Without an embedder the bundled guide is taken, so that all of it runs offline.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from unheard.errors import IndexFileError, InputError
+from unheard.index.searching.index import Index, Item
+
+if TYPE_CHECKING:
+    from unheard.embedders import Embedder
+    from unheard.index.building.builder import Built
+
+
+@dataclass(frozen=True)
+class Info:
+    """What is in an index.
+
+    Attributes:
+        uri: where it is.
+        items, windows: recordings, and embeddings of them.
+        silent: windows without a meaningful direction, which answer no search.
+        uncaptioned: items without a caption, from which caption deduplication cannot steer away.
+        seconds: of sound, by the ends of the windows.
+        embedder: who made the embeddings, as far as it is recorded.
+        version: number of its newest commit; None for a JSON file.
+        checksum: of its content, as provenance records it.
+        approximate: of the approximate index, with its recall; None if none was built.
+    """
+
+    uri: str
+    items: int
+    windows: int
+    silent: int
+    uncaptioned: int
+    seconds: float | None
+    embedder: dict[str, Any]
+    version: int | None
+    checksum: str
+    approximate: dict[str, Any] | None
+
+
+def build(
+    sources: str | Path | Iterable[str | Path],
+    uri: str | Path,
+    *,
+    captions: str | Path | None = None,
+    embedder: str | Path | Embedder | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    engine: Literal["local", "ray"] = "local",
+    ray_address: str | None = None,
+    strict: bool = False,
+    prune: bool = False,
+    ann: bool = False,
+    progress: Callable[[Built, int | None], None] | None = None,
+) -> Built:
+    """Embed recordings into an index on disk; run again, it embeds what is new or changed.
+
+    Args:
+        sources: folders, manifests, shards, sounds or patterns, see `unheard.index.building.sources.Sources`.
+        uri: a folder, or an object store's URI such as s3://bucket/index.
+        captions: a manifest that tells more of sounds in folders.
+        embedder: a CLAP by name or folder, or an `Embedder`; None for the bundled guide.
+        device: where the embedder runs.
+        workers: processes that decode; None for one a core, 0 for none beside this one. Ray has its own.
+        engine: "ray" builds on a Ray cluster, see `unheard.index.building.ray`.
+        ray_address: of the cluster; None to start Ray on this machine.
+        strict, prune, progress: see `unheard.index.building.builder.build_store`.
+        ann: also build the approximate index, for more windows than are compared exactly.
+
+    Raises:
+        InputError: a source that is none, or nothing can be written, or (`strict`) cannot be read.
+        IndexFileError: the index is damaged, or was made by another embedder.
+        ModelError: the embedder cannot be loaded.
+    """
+    from unheard.index.building.builder import build_store, local_engine
+    from unheard.index.building.sources import Sources
+    from unheard.index.store.table import Store
+
+    if engine not in ("local", "ray"):
+        raise InputError(f"the engine is local or ray, not {engine!r}")
+    if ray_address is not None and engine != "ray":
+        raise InputError(f"the address of a Ray cluster, {ray_address!r}, goes with the engine ray only")
+    found = Sources(sources, captions)
+    Store.exists(uri)  # a place that cannot be is found out before the embedder is loaded
+    hearing = _embedder(embedder, device)
+    if engine == "ray":
+        from unheard.index.building.ray import ray_engine
+
+        chosen = ray_engine(hearing, ray_address)
+    else:
+        chosen = local_engine(hearing, workers)
+    built = build_store(found, uri, hearing, chosen, strict=strict, prune=prune, progress=progress)
+    if ann:
+        from unheard.index.searching.approximate import build_approximate
+
+        try:
+            build_approximate(uri)
+        except InputError as error:  # what was built stays built, and is searched exactly
+            warnings.warn(str(error), stacklevel=2)
+    return built
+
+
+def add(
+    uri: str | Path,
+    sounds: str | Path | Iterable[str | Path],
+    *,
+    caption: str | None = None,
+    embedder: str | Path | Embedder | None = None,
+    device: str = "auto",
+    progress: Callable[[Built, int | None], None] | None = None,
+) -> Built:
+    """Embed sounds into an index on disk, made if it is not there.
+
+    Ids are the files' names, with a number where another sound has the name already; a sound that is there
+    is not added again.
+
+    Args:
+        uri: a folder, or an object store's URI.
+        sounds: files, folders or patterns, as for `build`.
+        caption: of all these sounds, in place of what lies beside them.
+        embedder, device, progress: as for `build`.
+
+    Raises:
+        InputError: a source that is none, or nothing can be written.
+        IndexFileError: the index is damaged, or was made by another embedder.
+        ModelError: the embedder cannot be loaded.
+    """
+    from unheard.index.building.additions import NewSounds
+    from unheard.index.building.builder import build_store, local_engine
+    from unheard.index.store.table import Store
+
+    store = Store.open(uri) if Store.exists(uri) else None
+    found = NewSounds(sounds, caption, store)
+    hearing = _embedder(embedder, device)
+    return build_store(found, uri, hearing, local_engine(hearing, workers=0), progress=progress)
+
+
+def remove(uri: str | Path, ids: Sequence[str]) -> int:
+    """Remove items from an index on disk or from a JSON file; returns how many of the ids were there.
+
+    Raises:
+        InputError: nothing can be written, no id is given, or a JSON file would be left without entries.
+        IndexFileError: there is no such index, or it is damaged.
+    """
+    from unheard.index.store.table import Store
+
+    if not ids:
+        raise InputError("nothing to remove; name one id or more")
+    if _is_store(uri):
+        return Store.open(uri).remove(ids)
+    index = Index.open(uri)
+    removed = index.remove(ids)
+    if removed:
+        index.save(uri)
+    return removed
+
+
+def search(
+    uri: str | Path | Index,
+    *,
+    audio: str | Path | None = None,
+    text: str | None = None,
+    k: int = 10,
+    embedder: str | Path | Embedder | None = None,
+    device: str = "auto",
+) -> list[tuple[Item, float]]:
+    """The items nearest to a sound or to a text, and their similarities.
+
+    Args:
+        uri: an index on disk, a JSON file, or an `Index`.
+        audio: a sound file; or
+        text: what to look for, in words.
+        k: how many items.
+        embedder: must be the one that made the index.
+        device: where the embedder runs.
+
+    Raises:
+        InputError: not one of `audio` and `text`, or a sound that cannot be read.
+        IndexFileError: the index cannot be read, or was made by another embedder.
+    """
+    from unheard.audio import read
+
+    if (audio is None) == (text is None):
+        raise InputError("search by a sound or by a text, one of the two")
+    index = uri if isinstance(uri, Index) else Index.open(uri)
+    made_by = _embedder(embedder, device)
+    index.check_embedder(made_by)
+    if text is not None:
+        (query,) = made_by.embed_text([text])
+    else:
+        import torch
+
+        waveform, sample_rate = read(str(audio))
+        with torch.no_grad():
+            (query,) = made_by.embed_audio(waveform[None], sample_rate)
+    return index.nearest(query, k)
+
+
+def info(uri: str | Path) -> Info:
+    """What is in an index on disk or in a JSON file.
+
+    Raises:
+        IndexFileError: it cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from unheard.index.store.table import EmbedderRecord, Store
+
+    if not _is_store(uri):
+        index = Index.open(uri)
+        return Info(
+            uri=str(uri),
+            items=index.items,
+            windows=len(index),
+            silent=0,
+            uncaptioned=len(index.uncaptioned),
+            seconds=None,
+            embedder=asdict(EmbedderRecord(index.embedder_name, index.dimension)),
+            version=None,
+            checksum=index.sha256,
+            approximate=None,
+        )
+    store = Store.open(uri)
+    silent = uncaptioned = 0
+    ends = []
+    for batch in store.batches(["id", "window", "window_end", "prompt", "silent"], 1 << 16):
+        silent += batch["silent"].true_count
+        first = pc.equal(batch["window"], 0)
+        uncaptioned += sum(
+            not (caption or "").strip() for caption in batch["prompt"].filter(first).to_pylist()
+        )
+        ends.append(batch.select(["id", "window_end"]))
+    none = pa.schema([("id", pa.string()), ("window_end", pa.float64())])
+    rows = pa.Table.from_batches(ends) if ends else none.empty_table()
+    lengths = rows.group_by("id").aggregate([("window_end", "max")])["window_end_max"]
+    return Info(
+        uri=store.uri,
+        items=len(lengths),
+        windows=len(store),
+        silent=silent,
+        uncaptioned=uncaptioned,
+        seconds=pc.sum(lengths).as_py() or 0.0,
+        embedder=asdict(store.embedder),
+        version=store.version,
+        checksum=store.checksum,
+        approximate=_approximate(store),
+    )
+
+
+def verify(uri: str | Path) -> list[str]:
+    """What is wrong with an index, one sentence each; empty for a sound one. See `Store.verify`."""
+    from unheard.index.store.table import Store
+
+    if _is_store(uri):
+        return Store.open(uri).verify()
+    try:
+        Index.open(uri)
+    except IndexFileError as error:
+        return [str(error)]
+    return []
+
+
+def import_json(path: str | Path, uri: str | Path, **options: Any) -> Any:
+    """Read a file in the published format into an index on disk, see `unheard.index.published.exchange`."""
+    from unheard.index.published import exchange
+
+    return exchange.import_json(path, uri, **options)
+
+
+def export_json(uri: str | Path, path: str | Path, **options: Any) -> Any:
+    """Write an index on disk in the published format, see `unheard.index.published.exchange`."""
+    from unheard.index.published import exchange
+
+    return exchange.export_json(uri, path, **options)
+
+
+def duplicates(uri: str | Path, **options: Any) -> Any:
+    """Clusters of near-identical sounds and captions, see `unheard.index.clustering.clusters`."""
+    from unheard.index.clustering import clusters
+
+    return clusters.find_duplicates(uri, **options)
+
+
+def _is_store(uri: str | Path) -> bool:
+    """Whether a place is an index on disk and not a JSON file; of what is not there, by its name."""
+    return "://" in str(uri) or not (Path(uri).is_file() or str(uri).endswith(".json"))
+
+
+def _embedder(given: str | Path | Embedder | None, device: str) -> Any:
+    if given is not None and not isinstance(given, str | Path):
+        return given
+    from unheard.embedders import BUNDLED_EMBEDDER, load_embedder
+
+    return load_embedder(BUNDLED_EMBEDDER if given is None else given, device=_device(device))
+
+
+def _device(name: str) -> Any:
+    from unheard.backbones import resolve_device
+
+    return resolve_device(name)
+
+
+def _approximate(store: Any) -> dict[str, Any] | None:
+    from unheard.index.searching.approximate import record
+
+    found = record(store)
+    return None if found is None else asdict(found)

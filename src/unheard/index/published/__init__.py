@@ -1,0 +1,1 @@
+"""The published JSON format: read, written, and carried to and from a store."""

@@ -1,0 +1,1 @@
+"""Searching a training set: in memory, on disk exactly, on disk approximately."""

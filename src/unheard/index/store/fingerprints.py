@@ -1,0 +1,124 @@
+"""The audit's fingerprints beside the items of a store: a table of their own, by the content of the sounds.
+
+So what was heard once is not heard again, on whatever machine the store is opened, and an item that is added
+costs its own hearing alone. The items' table, its checksum and its version are not touched.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unheard.errors import InputError
+from unheard.index.store.table import Store, connected, explained, flush, insistent, pyarrow
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TABLE = "fingerprints"
+
+Prints = tuple[np.ndarray, float]
+"""A sound's fingerprints [windows, numbers], float16, and its seconds."""
+
+
+class FingerprintTable:
+    """Fingerprints of a store's sounds.
+
+    Columns of a row: `content_sha256`, its key, of the sound file's bytes; `maker`, how the fingerprints were
+    made; `seconds` of the sound; `windows`, how many fingerprints; `prints`, their numbers as little-endian
+    float16, one window after the other.
+
+    Args:
+        store: the items' store; the table is made by the first `add`.
+
+    Raises:
+        IndexFileError: the store's place cannot be reached.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store, self.uri = store, store.uri
+
+    def read(self, maker: str) -> dict[str, Prints]:
+        """What `maker` made, by content.
+
+        Raises:
+            IndexFileError: the table is damaged or out of reach.
+        """
+        found: dict[str, Prints] = {}
+        with explained(f"cannot read the fingerprints of the index {self.uri}"):
+            table = self._opened()
+            if table is None:
+                return found
+            for batch in table.search().select(_schema().names).to_batches(1 << 13):
+                for row in batch.to_pylist():
+                    if row["maker"] == maker:
+                        prints = np.frombuffer(row["prints"], "<f2").reshape(row["windows"], -1)
+                        found[row["content_sha256"]] = prints, row["seconds"]
+        return found
+
+    def add(self, maker: str, made: Mapping[str, Prints]) -> None:
+        """Write fingerprints in one commit, in the place of those of the same content.
+
+        Raises:
+            InputError: nothing can be written there.
+        """
+        rows = pyarrow().table(
+            {
+                "content_sha256": list(made),
+                "maker": [maker] * len(made),
+                "seconds": [seconds for _, seconds in made.values()],
+                "windows": [len(prints) for prints, _ in made.values()],
+                "prints": [prints.astype("<f2").tobytes() for prints, _ in made.values()],
+            },
+            schema=_schema(),
+        )
+        with explained(f"cannot write to the index {self.uri}", InputError):
+            table = self._opened() or connected(self.uri).create_table(TABLE, schema=_schema(), exist_ok=True)
+        merge = table.merge_insert("content_sha256").when_matched_update_all().when_not_matched_insert_all()
+        self._commit(table, lambda: merge.execute(rows))
+
+    def forget_removed(self) -> None:
+        """Take out what was made of sounds that the store no longer has.
+
+        Raises:
+            IndexFileError: the store is damaged or out of reach.
+            InputError: nothing can be written there.
+        """
+        with explained(f"cannot read the fingerprints of the index {self.uri}"):
+            table = self._opened()
+            if table is None:
+                return
+            kept = table.search().select(["content_sha256"]).to_arrow()["content_sha256"].to_pylist()
+        gone = set(kept)
+        for batch in self._store.batches(["content_sha256"], 1 << 16):
+            gone.difference_update(batch["content_sha256"].to_pylist())
+        if gone:
+            listed = ", ".join(f"'{content}'" for content in sorted(gone))  # hexadecimal: nothing to escape
+            self._commit(table, lambda: table.delete(f"content_sha256 IN ({listed})"))
+
+    def _commit(self, table: Any, write: Callable[[], Any]) -> None:
+        since = time.time_ns()
+        insistent(table, write, self.uri)
+        flush(self.uri, TABLE, since)
+
+    def _opened(self) -> Any:
+        """The LanceDB table at its newest version; None before the first `add`."""
+        database = connected(self.uri)
+        return database.open_table(TABLE) if TABLE in database.list_tables().tables else None
+
+
+def _schema() -> pa.Schema:
+    pa = pyarrow()
+    key = {"lance-schema:unenforced-primary-key": "true"}
+    return pa.schema(
+        [
+            pa.field("content_sha256", pa.string(), False, metadata=key),
+            pa.field("maker", pa.string(), False),
+            pa.field("seconds", pa.float64(), False),
+            pa.field("windows", pa.int32(), False),
+            pa.field("prints", pa.binary(), False),
+        ]
+    )

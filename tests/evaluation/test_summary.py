@@ -1,0 +1,215 @@
+"""A summary says what its rows say, of rows written by hand."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from unheard.evaluation import plots, summary
+from unheard.evaluation.metrics.frechet import frechet_audio_distance
+from unheard.evaluation.metrics.kernel import kernel_audio_distance
+from unheard.evaluation.run import SCHEMA, pa
+from unheard.generation.replication_rate import wilson
+
+BASELINES = {"plain": "plain", "guided": "plain"}
+Key = tuple[str, str, str]
+
+
+def sound(setting: str, prompt: str, seed: int, **said: Any) -> dict[str, Any]:
+    """A row; "loud" prompts are of one group, the others of another."""
+    group = "loud" if prompt.startswith("loud") else "quiet"
+    judged = {"replicated": False, "verdict": "clear", "clap_score": 0.5}
+    return {"setting": setting, "prompt": prompt, "seed": seed, "group": group, **judged, **said}
+
+
+def failed(setting: str, prompt: str, seed: int) -> dict[str, Any]:
+    nothing = {"replicated": None, "verdict": None, "clap_score": None}
+    return sound(setting, prompt, seed, error="not finite", **nothing)
+
+
+def table(*rows: dict[str, Any]) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), schema=SCHEMA)
+
+
+def summarised(rows: pa.Table, **options: Any) -> dict[Key, dict[str, Any]]:
+    entries = summary.summarise(rows, BASELINES, **options)
+    return {(entry["setting"], entry["group"], entry["metric"]): entry for entry in entries}
+
+
+def test_means_and_differences_of_known_numbers() -> None:
+    found = summarised(
+        table(
+            sound("plain", "loud", 1, clap_score=0.1),
+            sound("plain", "loud", 2, clap_score=0.3),
+            sound("plain", "soft", 1, clap_score=0.5),
+            sound("plain", "soft", 2, clap_score=0.7),
+            sound("guided", "loud", 1, clap_score=0.2),
+            sound("guided", "loud", 2, clap_score=0.4),
+            sound("guided", "soft", 1, clap_score=0.9),
+            sound("guided", "soft", 2, clap_score=0.9),
+        )
+    )
+    scores = {key[:2]: entry for key, entry in found.items() if key[2] == "clap_score"}
+    assert {key: pytest.approx(entry["value"]) for key, entry in scores.items()} == {
+        ("plain", "all"): 0.4, ("plain", "loud"): 0.2, ("plain", "quiet"): 0.6,
+        ("guided", "all"): 0.6, ("guided", "loud"): 0.3, ("guided", "quiet"): 0.9,
+    }  # fmt: skip
+    whole = scores["guided", "all"]
+    assert whole["prompts"] == 2
+    assert whole["difference"] == pytest.approx(
+        0.2
+    )  # the mean of .1 and .3, which are all that a draw can give
+    assert (whole["difference_low"], whole["difference_high"]) == pytest.approx((0.1, 0.3))
+    assert (whole["low"], whole["high"]) == pytest.approx((0.3, 0.9))
+    assert scores["guided", "loud"]["low"] is None  # one prompt has no interval
+    assert scores["plain", "all"]["difference"] == 0
+
+
+def test_sounds_that_one_side_lacks_are_counted_and_paired_with_nothing() -> None:
+    found = summarised(
+        table(
+            sound("plain", "loud", 1, clap_score=0.9),
+            sound("plain", "loud", 2, clap_score=0.1, replicated=True),
+            sound("plain", "soft", 1, clap_score=0.4, replicated=True),
+            sound("plain", "soft", 2, clap_score=0.4, replicated=None, verdict="not judged"),
+            failed("guided", "loud", 1),
+            sound("guided", "loud", 2, clap_score=0.2),
+            sound("guided", "soft", 1, clap_score=0.5, replicated=True),
+            sound("guided", "soft", 2, clap_score=0.5),
+            failed("plain", "loud bang", 1),
+            failed("guided", "loud bang", 1),
+        )
+    )
+    counts = {key[:2]: tuple(entry[name] for name in summary.COUNTS) for key, entry in found.items()}
+    assert counts["plain", "all"] == (4, 1, 1)
+    assert counts["guided", "all"] == (3, 2, 0)
+    assert counts["guided", "loud"] == (1, 2, 0)
+    assert counts["plain", "quiet"] == (2, 0, 1)
+    score = found["guided", "loud", "clap_score"]
+    assert score["value"] == pytest.approx(0.2)  # over all that it has
+    assert score["difference"] == pytest.approx(0.1)  # of seed 2 alone; .2 - .5 would be of other sounds
+    rate = found["guided", "all", "replicated"]
+    assert rate["value"] == pytest.approx((0 + 1 / 2) / 2)
+    assert rate["difference"] == pytest.approx(((0 - 1) + (1 - 1)) / 2)
+    assert found["guided", "all", "replicated_target"]["value"] is None
+    assert found["guided", "all", "diversity"]["difference"] is None
+
+
+def test_replication_is_counted_with_wilsons_interval() -> None:
+    rows = [sound("plain", "loud", seed, replicated=seed < 2) for seed in range(10)]
+    rows += [sound("guided", "loud", seed, replicated=None, verdict="not judged") for seed in range(3)]
+    rows += [sound("guided", "loud", seed) for seed in range(3, 10)]
+    found = summarised(table(*rows))
+    plain, guided = (found[name, "all", "replicated"] for name in ("plain", "guided"))
+    assert (plain["copies"], plain["sounds"], guided["copies"], guided["sounds"]) == (2, 10, 0, 7)
+    # Where the share differs by 1.96 standard deviations of its own from what was counted.
+    for share in (plain["wilson_low"], plain["wilson_high"]):
+        assert abs(0.2 - share) == pytest.approx(1.959964 * math.sqrt(share * (1 - share) / 10), rel=1e-6)
+    assert guided["wilson_low"] == 0
+    assert guided["wilson_high"] == pytest.approx(1.959964**2 / (7 + 1.959964**2))
+
+
+def test_what_is_of_several_sounds_is_compared_on_the_same_ones() -> None:
+    random = np.random.default_rng(0)
+    vectors = {(name, seed): random.normal(size=3) for name in BASELINES for seed in range(4)}
+    for vector in vectors.values():
+        vector /= np.linalg.norm(vector)
+    rows = [sound(name, "loud", seed, embedding=vector) for (name, seed), vector in vectors.items()]
+    rows = [failed("guided", "loud", 0) if (r["setting"], r["seed"]) == ("guided", 0) else r for r in rows]
+    held_out = random.normal(size=(6, 3))
+    found = summarised(table(*rows), held_out=held_out)
+    stored = {key: vector.astype(np.float32).astype(float) for key, vector in vectors.items()}
+    plain = np.array([stored["plain", seed] for seed in range(4)])
+    guided = np.array([stored["guided", seed] for seed in range(1, 4)])
+
+    def diversity(sounds: np.ndarray) -> float:
+        pairs = [(i, j) for i in range(len(sounds)) for j in range(i)]
+        return float(np.mean([1 - sounds[i] @ sounds[j] for i, j in pairs]))
+
+    def kernel(sounds: np.ndarray) -> float:
+        return kernel_audio_distance(sounds, held_out)
+
+    def frechet(sounds: np.ndarray) -> float:
+        return frechet_audio_distance(sounds, held_out)
+
+    names = {"diversity": diversity, "kernel_audio_distance": kernel, "frechet_audio_distance": frechet}
+    for name, measure in names.items():
+        entry = found["guided", "all", name]
+        assert entry["value"] == pytest.approx(measure(guided), rel=1e-6)
+        assert entry["difference"] == pytest.approx(measure(guided) - measure(plain[1:]), rel=1e-6)
+        assert found["plain", "all", name]["value"] == pytest.approx(measure(plain), rel=1e-6)
+        assert found["plain", "all", name]["difference"] == 0
+
+
+def test_the_page_and_the_table_say_how_many_sounds_there_are(tmp_path: Path) -> None:
+    rows = table(
+        *(sound("plain", "loud", seed, replicated=None, verdict="not judged") for seed in range(2)),
+        *(sound("guided", "loud", seed) for seed in range(2)),
+        sound("plain", "loud", 2),
+        failed("guided", "loud", 2),
+    )
+    entries = summary.summarise(rows, BASELINES, metrics=("replicated", "clap_score"))
+    page = summary.write(entries, rows, BASELINES, {}, {}, tmp_path)
+    assert "| setting | made | failed | not judged | replicated | clap_score |" in page
+    assert "| plain | 3 | 0 | 2 | " in page
+    assert "| guided | 2 | 1 | 0 | " in page
+    assert "- 'loud', guided: not finite" in page
+    stored = list(csv.DictReader((tmp_path / "summary.csv").open()))
+    assert {(row["setting"], row["made"], row["failed"], row["not_judged"]) for row in stored} == {
+        ("plain", "3", "0", "2"), ("guided", "2", "1", "0"),
+    }  # fmt: skip
+
+
+def test_no_copy_is_no_certainty_on_the_page(tmp_path: Path) -> None:
+    rows = table(
+        *(sound(name, prompt, seed, replicated=name == "plain" and prompt == "loud" and seed < 2)
+          for name in BASELINES for prompt in ("loud", "soft") for seed in range(5)),
+        *(sound("plain", "soft", seed, replicated=None, verdict="not judged") for seed in range(5, 9)),
+    )  # fmt: skip
+    entries = summary.summarise(rows, BASELINES, metrics=("replicated", "replicated_target"))
+    page = summary.write(entries, rows, BASELINES, {}, {}, tmp_path)
+    low, high = wilson(2, 10)
+    assert f"| plain | 14 | 0 | 4 | 0.200 ({low:.3f} to {high:.3f}), 2 of 10 | not measured |" in page
+    assert "| guided | 10 | 0 | 0 | 0.000 (0.000 to 0.278), 0 of 10 | not measured |" in page
+    assert "95 % Wilson interval: of these prompts under other seeds" in page
+    summary_of = summary.summarise(rows, BASELINES, metrics=("clap_score",))
+    assert "Wilson" not in summary.write(summary_of, rows, BASELINES, {}, {}, tmp_path)
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[Any]]]:
+    """The figures that were drawn, kept open until the end."""
+    pyplot = plots.pyplot()
+    close = pyplot.close
+    close("all")
+    monkeypatch.setattr(pyplot, "close", lambda which: None)
+    yield lambda: [pyplot.figure(number) for number in pyplot.get_fignums()]
+    close("all")
+
+
+def test_the_trade_off_shows_wilsons_interval(tmp_path: Path, drawn: Callable[[], list[Any]]) -> None:
+    rows = table(*(sound("guided", "loud", seed) for seed in range(10)))
+    plots.draw(rows, summary.summarise(rows, {"guided": "guided"}), {}, tmp_path)
+    trade_off, _ = drawn()  # and the distributions: no guidance hears anything
+    (across,) = trade_off.axes[0].collections  # one prompt has no interval of the CLAP score
+    low, high = across.get_segments()[0][:, 0]
+    assert (low, high) == pytest.approx(wilson(0, 10))
+    assert not (tmp_path / "trajectory.png").exists()
+
+
+def test_what_is_heard_has_a_panel_a_measure(tmp_path: Path, drawn: Callable[[], list[Any]]) -> None:
+    traces = {"near": [0.7, 0.9], "nearer": [0.8, 1.0], "pull": [30.0, 10.0], "deaf": [None, None]}
+    rows = table(*(sound(name, "loud", 1, trace_similarity=trace) for name, trace in traces.items()))
+    heard = {"near": "cosine", "nearer": "cosine", "pull": "magnitude"}
+    plots.draw(rows, summary.summarise(rows, dict.fromkeys(traces, "near")), heard, tmp_path)
+    panels = drawn()[2].axes
+    assert [panel.get_ylabel() for panel in panels] == ["cosine", "magnitude"]
+    shown = [{line.get_label(): [*line.get_ydata()] for line in panel.get_lines()} for panel in panels]
+    assert shown == [{name: traces[name] for name in ("near", "nearer")}, {"pull": traces["pull"]}]
+    assert (tmp_path / "trajectory.png").is_file()

@@ -1,0 +1,85 @@
+"""Imports run one way, in circles nowhere, and starting up loads nothing heavy."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from layers import LAYERS, PACKAGE, circles, files, imports, layer, the_map
+
+import unheard
+
+HEAVY = {"torch", "diffusers", "transformers", "lancedb", "pyarrow", "ray", "optuna", "matplotlib"}
+FILES = files()
+HEIGHT = {name: height for height, name in enumerate(LAYERS)}
+
+
+def test_the_map_in_the_package_is_made_from_the_layers() -> None:
+    assert unheard.__doc__ is not None
+    assert the_map() in unheard.__doc__
+
+
+def test_every_module_at_the_root_is_a_layer_and_there_are_few() -> None:
+    at_root = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert at_root | folders == set(LAYERS)
+    assert len(at_root) + 1 <= 8
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "unheard"])
+def test_imports_run_one_way(name: str) -> None:
+    """In functions and under TYPE_CHECKING too; nothing imports the package that exports it."""
+    for other in set(imports(FILES[name], FILES)):
+        assert other != "unheard", f"{name} imports the package that exports it"
+        if layer(other) != layer(name):
+            below = HEIGHT[layer(other)] < HEIGHT[layer(name)]
+            assert below, f"{name} imports {other}, which is not below it"
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    """Inside a folder neither: what is in a package imports from its files, not from what it exports."""
+    assert circles({name: set(imports(path, FILES)) for name, path in FILES.items()}) == []
+
+
+def test_lab_is_not_imported() -> None:
+    of_lab = re.compile(r"^\s*(from|import) lab\b", re.MULTILINE)
+    assert not [path for path in FILES.values() if of_lab.search(path.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import unheard",
+        "import unheard; unheard.AMG(), unheard.Sampling(), dir(unheard)",
+        "from unheard.cli import main; main(['--help'])",
+        "from unheard.cli import main; main(['generate', '--help'])",
+        "from unheard.cli import main; main(['audit', '--help'])",
+        "from unheard.cli import main; main(['audit', 'nowhere.wav'])",
+        "from unheard.cli import main; main(['generate', ''])",
+        "from unheard.cli import main; main(['models'])",
+        "from unheard.cli import main; main(['index', '--help'])",
+        "from unheard.cli import main; main(['index', 'build', '--help'])",
+        "from unheard.cli import main; main(['index', 'search', '--help'])",
+    ],
+)
+def test_nothing_heavy_is_loaded(program: str) -> None:
+    watch = (
+        f"import atexit, sys; atexit.register(lambda: print('HEAVY', sorted({HEAVY} & set(sys.modules))))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", watch + program], capture_output=True, text=True, check=False
+    )
+    assert result.stdout.splitlines()[-1] == "HEAVY []", result.stderr
+
+
+def test_every_export_is_there() -> None:
+    for name in unheard.__all__:
+        assert getattr(unheard, name) is not None
+    assert not hasattr(unheard, "anything_else")
+
+
+def test_source_is_found() -> None:
+    assert Path(unheard.__file__).parent == PACKAGE
