@@ -146,7 +146,7 @@ def test_the_recording_of_the_caption_that_is_tried_is_watched_as_well() -> None
     nearby = Nearby([torch.randn(2, 40, generator=generator)])
     gate = LatentGate(0.3, 40, nearby)
     gate.begin(prediction[None])
-    gate.watch(0, 5)  # not at hand
+    gate.watch(0, 5)  # not available
     assert gate.ask(0, other, other, 1.0)[0] < 0.6
     nearby.others = {5: other}
     for _ in range(2):
@@ -161,7 +161,7 @@ def test_where_some_recordings_are_not_available_the_pull_is_asked_until_the_lat
     gate = EitherGate(LatentGate(0.5, 40, nearby), PullGate(0.1, lambda latents: latents[..., :40]), nearby)
     gate.begin(other[None])
     high = 2 * HIGH_NOISE
-    assert not gate.ask(0, other, torch.zeros_like(other), high).open  # all are at hand
+    assert not gate.ask(0, other, torch.zeros_like(other), high).open  # all are available
     nearby.complete = False
     assert gate.ask(0, other, torch.zeros_like(other), high) == (pytest.approx(1.0, abs=0.3), PULL, 0.1, None)
     assert not gate.sees_blends(0)
@@ -391,7 +391,7 @@ def test_latents_of_an_index_are_made_beforehand(
         sound.unlink()
     missing = latents()
     assert (missing.exit_code, missing.stdout) == (2, "")
-    assert missing.stderr.startswith(f"unheard: no recording of {place} is at hand")
+    assert missing.stderr.startswith(f"unheard: no recording of {place} is available")
 
 
 def test_latents_of_recordings_are_kept_by_content(
