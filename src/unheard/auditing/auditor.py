@@ -311,6 +311,3 @@ def _verdict(match: Match, share: float) -> str:
     if match.expected_false_alarms < CONVINCING:
         return "copy" if share >= WHOLE else "partial copy"
     return "similar" if match.false_alarm_rate < SUSPICIOUS else "clear"
-
-
-Witness = Auditor  # until `unheard.generation` says Auditor

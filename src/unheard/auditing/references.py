@@ -114,6 +114,3 @@ def _kept(index: Index | None, places: Mapping[str, Path] | None, folder: Path |
 def fingerprints_folder() -> Path:
     """Where fingerprints are kept by default: the user's cache (XDG Base Directory Specification)."""
     return cache_folder("fingerprints")
-
-
-catalogue_at_hand, places_at_hand = locate_catalogue, locate_recordings  # until `unheard.generation` says so

@@ -68,7 +68,8 @@ class Jury:
         self.model, self.index, self.judge, self.bound = model, index, judge, bound
         self._progress = progress
         embedder = None if index is None else model.embedder
-        self.auditor = auditor_for(references, index, model.references_of(index), embedder)
+        own = model.defaults.references if model.defaults.bring(index) else None
+        self.auditor = auditor_for(references, index, own, embedder)
         self._own = cache(self._recordings_of)
 
     def identity(self) -> dict[str, Any]:
