@@ -43,7 +43,7 @@ RECORD: dict[str, Any] = {
         "packages": {"torch": "2"},
     },
     "result": {"encoding": "16-bit", "sha256": "bb"},
-    "trace": [{"sigma": 80.0, "similarity": None}, {"sigma": 0.3, "similarity": None}],
+    "trace": [{"sigma": 80.0, "value": None}, {"sigma": 0.3, "value": None}],
 }
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))  # no prompt holds lone surrogates
