@@ -16,7 +16,7 @@ from unheard import audio
 from unheard.auditing.catalogue import Catalogue
 from unheard.auditing.references import locate_catalogue, locate_recordings
 from unheard.common.files import sha256
-from unheard.common.shards import available, opened
+from unheard.common.shards import is_available, opened
 from unheard.embedders import load_embedder
 from unheard.errors import InputError
 from unheard.index import Index, build
@@ -35,7 +35,7 @@ def test_every_recording_of_a_shard_is_opened_by_its_source(
         content for name, content in members.items() if not name.endswith(".d.mp3")
     ]
     for each in found:
-        assert available(each.source)
+        assert is_available(each.source)
         assert opened(each.source).read() == each.content
         assert sha256(each.source) == hashlib.sha256(each.content or b"").hexdigest()
 
@@ -56,15 +56,15 @@ def test_a_sound_in_a_shard_is_read_as_the_file_is(tmp_path: Path) -> None:
 def test_what_is_not_available(tmp_path: Path) -> None:
     content = {"a.wav": b"a" * 5_000, "b.wav": b"b" * 5_000}
     packed = write_members(tmp_path / "s.tar.gz", content, "w:gz")
-    assert not available(f"{packed}::a.wav")
-    assert not available(f"{packed.rename(tmp_path / 'packed.tar')}::a.wav")
-    assert not available(tmp_path / "none.tar::a.wav")
-    assert not available("s3://bucket/s.tar::a.wav")
+    assert not is_available(f"{packed}::a.wav")
+    assert not is_available(f"{packed.rename(tmp_path / 'packed.tar')}::a.wav")
+    assert not is_available(tmp_path / "none.tar::a.wav")
+    assert not is_available("s3://bucket/s.tar::a.wav")
     whole = write_members(tmp_path / "s.tar", content)
-    assert available(f"{whole}::b.wav")
+    assert is_available(f"{whole}::b.wav")
     whole.write_bytes(whole.read_bytes()[:6_000])  # b's content is cut off
-    assert available(f"{whole}::a.wav")
-    assert not available(f"{whole}::b.wav")
+    assert is_available(f"{whole}::a.wav")
+    assert not is_available(f"{whole}::b.wav")
 
 
 def test_an_index_of_shards_is_audited(tmp_path: Path, tiny_clap_folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from unheard.auditing.catalogue import Catalogue, by_id
 from unheard.auditing.fingerprint_cache import FileOfPrints, Kept, Place
 from unheard.common.files import cache_folder
-from unheard.common.shards import available
+from unheard.common.shards import is_available
 from unheard.errors import InputError
 from unheard.index import Index
 from unheard.index.searching.stored import StoredIndex
@@ -84,7 +84,7 @@ def recordings_of(items: Iterable[str], references: Iterable[str]) -> dict[str, 
 def _places(index: Index) -> dict[str, Path]:
     """Where the sounds of an index lie, by id, of those that are there."""
     places = dict(zip(index.ids, index.sources, strict=True))
-    return {item: Path(place) for item, place in places.items() if place and available(place)}
+    return {item: Path(place) for item, place in places.items() if place and is_available(place)}
 
 
 def _elsewhere(index: Index, places: Mapping[str, Path]) -> dict[str, str]:

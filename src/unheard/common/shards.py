@@ -17,7 +17,7 @@ SHARDS_OPEN = 256
 """Shards whose tables of contents are held."""
 
 
-def available(path: str | Path) -> bool:
+def is_available(path: str | Path) -> bool:
     """Whether there is such a file, or such a member of a shard."""
     return Path(path).is_file() or _member(path) is not None
 
@@ -41,13 +41,13 @@ def sample_and_ending(member: str) -> tuple[str, str]:
 
 def _member(path: str | Path) -> tuple[Path, int, int] | None:
     """The shard that a path names, where its member begins there, and its bytes."""
-    shard, separator, name = str(path).partition(f".tar{SEPARATOR}")
-    file = Path(f"{shard}.tar")
-    if not separator or not file.is_file():
+    archive, separator, name = str(path).partition(f".tar{SEPARATOR}")
+    shard = Path(f"{archive}.tar")
+    if not separator or not shard.is_file():
         return None
-    state = file.stat()
-    found = _contents(file, state.st_mtime_ns, state.st_size).get(name)
-    return None if found is None else (file, *found)
+    state = shard.stat()
+    found = _contents(shard, state.st_mtime_ns, state.st_size).get(name)
+    return None if found is None else (shard, *found)
 
 
 @lru_cache(SHARDS_OPEN)

@@ -44,7 +44,7 @@ class Progress:
     """Where a generation is, after a denoising step.
 
     Attributes:
-        numbers: the sounds that are being made, by their places among those asked for, from 0.
+        numbers: the sounds that are being made, by their numbers among those asked for, from 0.
         total: sounds asked for.
         attempt: 0, or which retry of rejected sounds this is.
         step: steps done for this batch, from 1.

@@ -47,7 +47,7 @@ class Refused:
     """A sound of which no attempt passed.
 
     Attributes:
-        number: its place among the sounds asked for, from 0.
+        number: which of the sounds asked for, from 0.
         prompt: what was asked for.
         attempts: in order.
     """
