@@ -139,7 +139,7 @@ class LocalEngine:
             warnings.warn(warning, stacklevel=2)
 
     def _catalogues(self) -> dict[str, Catalogue]:
-        return {name: judges.witness.catalogue for name, judges in self._judges.items()}
+        return {name: judges.auditor.catalogue for name, judges in self._judges.items()}
 
 
 def _left_out(catalogue: Catalogue) -> str:
