@@ -14,7 +14,7 @@ from shards import write_members
 
 from unheard import audio
 from unheard.auditing.catalogue import Catalogue
-from unheard.auditing.references import catalogue_at_hand, places_at_hand
+from unheard.auditing.references import locate_catalogue, locate_recordings
 from unheard.common.files import sha256
 from unheard.common.shards import is_available, opened
 from unheard.embedders import load_embedder
@@ -53,7 +53,7 @@ def test_a_sound_in_a_shard_is_read_as_the_file_is(tmp_path: Path) -> None:
         audio.read(f"{path}::two.wav")
 
 
-def test_what_is_not_at_hand(tmp_path: Path) -> None:
+def test_what_is_not_available(tmp_path: Path) -> None:
     content = {"a.wav": b"a" * 5_000, "b.wav": b"b" * 5_000}
     packed = write_members(tmp_path / "s.tar.gz", content, "w:gz")
     assert not is_available(f"{packed}::a.wav")
@@ -73,12 +73,12 @@ def test_an_index_of_shards_is_audited(tmp_path: Path, tiny_clap_folder: Path) -
     index = tmp_path / "index"
     build([path], index, embedder=load_embedder(tiny_clap_folder))
     opened_index = Index.open(index)
-    assert places_at_hand(None, opened_index, None).keys() == {"s/00001", "s/00017"}
-    found = catalogue_at_hand(None, opened_index, None)
+    assert locate_recordings(None, opened_index, None).keys() == {"s/00001", "s/00017"}
+    found = locate_catalogue(None, opened_index, None)
     files = Catalogue.from_files([RECORDINGS / name for name in names])
     assert (found.prints == files.prints).all()
     path.unlink()
-    again = catalogue_at_hand(str(RECORDINGS), opened_index, None)
+    again = locate_catalogue(str(RECORDINGS), opened_index, None)
     assert len(again) > len(names)
     with pytest.raises(InputError, match="does not say where its sounds lie"):
-        catalogue_at_hand(None, Index.open(index), None)
+        locate_catalogue(None, Index.open(index), None)

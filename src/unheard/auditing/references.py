@@ -18,7 +18,7 @@ References = Catalogue | str | Path | Iterable[str | Path]
 """A catalogue, a folder (searched at any depth), a sound file, or several of these."""
 
 
-def catalogue_at_hand(
+def locate_catalogue(
     references: References | None,
     index: Index | None,
     own: Path | None,
@@ -60,7 +60,7 @@ def catalogue_at_hand(
     )
 
 
-def places_at_hand(references: References | None, index: Index, own: Path | None) -> dict[str, Path]:
+def locate_recordings(references: References | None, index: Index, own: Path | None) -> dict[str, Path]:
     """Where the recordings of an index's items lie, by id; empty if none are there."""
     if isinstance(references, Catalogue):
         places = dict(zip(references.ids, references.paths, strict=True))
@@ -88,9 +88,9 @@ def _places(index: Index) -> dict[str, Path]:
 
 
 def _elsewhere(index: Index, places: Mapping[str, Path]) -> dict[str, str]:
-    """Items whose sounds are not at hand, with the reason."""
+    """Items whose sounds are not available, with the reason."""
     return {
-        item: f"{place or item} is not at hand: only files and uncompressed shards on this machine are read"
+        item: f"{place or item} is not available: only files and uncompressed shards on this machine are read"
         for item, place in zip(index.ids, index.sources, strict=True)
         if item not in places
     }
