@@ -35,7 +35,8 @@ from unheard.index.building.decoding import Decoded
 from unheard.index.building.ray import EmbeddedPart, Walked, _Embedder, _Joining, _parts, _Reader
 from unheard.index.building.sources import Recording, Sources
 from unheard.index.building.windows import Windows
-from unheard.index.store.table import EmbedderRecord, Store
+from unheard.index.store.embedder_record import EmbedderRecord
+from unheard.index.store.table import Store
 
 ray = pytest.importorskip("ray")
 

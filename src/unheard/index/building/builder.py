@@ -29,7 +29,9 @@ from unheard.index.building.ledger import Known, Ledger, described, further_json
 from unheard.index.building.sources import Recording, Reject
 from unheard.index.building.windows import Embedded, Windows, rows
 from unheard.index.building.workers import decode_all
-from unheard.index.store.table import EmbedderRecord, Store
+from unheard.index.store.embedder_record import EmbedderRecord
+from unheard.index.store.repair import step_back
+from unheard.index.store.table import Store
 
 ROWS_A_COMMIT = 4096
 SECONDS_A_COMMIT = 60.0
@@ -373,7 +375,7 @@ def _opened(uri: str | Path, embedder: Any) -> tuple[Store, Ledger]:
             store = Store.open(uri)
             ledger = Ledger(store)
         except IndexFileError as error:
-            if not Store.step_back(uri):
+            if not step_back(uri):
                 raise
             warnings.warn(f"{error}; went back to the commit before it", stacklevel=3)
         else:

@@ -21,7 +21,7 @@ from unheard.index.building.decoding import Decoded
 from unheard.index.building.heap import HEAP
 from unheard.index.building.ledger import further_json
 from unheard.index.building.sources import Recording
-from unheard.index.store.table import schema
+from unheard.index.store.rows import schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
