@@ -237,8 +237,8 @@ def _generate(
             seed=generation["seed"] or 0,
             batch=generation["batch"],
             guidance=None if generation["no_guidance"] else "auto",
-            index=task.index,
         )
+        training_set = model.training_set(task.index)
 
     def keep(sound: Sound, judged: FileAudit) -> FileAudit:
         if folder is not None:
@@ -250,7 +250,16 @@ def _generate(
 
     try:
         with reporter.progress() as progress:
-            replication(model, request, task.witness, bound=bound, risk=False, judged=keep, progress=progress)
+            replication(
+                model,
+                request,
+                task.witness,
+                training_set=training_set,
+                bound=bound,
+                risk=False,
+                judged=keep,
+                progress=progress,
+            )
     finally:
         found.counted = count(model.name, request, task.witness.audit(found.files), bound)
     total = len(found.counted.prompts)
