@@ -142,7 +142,7 @@ class Bench:
             warnings.warn(warning, stacklevel=2)
 
     def _catalogues(self) -> dict[str, Catalogue]:
-        return {name: jury.witness.catalogue for name, jury in self._juries.items()}
+        return {name: jury.auditor.catalogue for name, jury in self._juries.items()}
 
     def machine(self) -> dict[str, Any]:
         """What works here, see `unheard.generation.provenance.machine`."""
