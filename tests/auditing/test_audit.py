@@ -30,7 +30,7 @@ from unheard.auditing import alignment as align
 from unheard.auditing.auditor import DENSE, FINALISTS, Auditor
 from unheard.auditing.features import BANDS, PERIOD, VIEWS, features
 from unheard.errors import IndexFileError, InputError
-from unheard.index import Index
+from unheard.index import JSONIndex
 
 RATE = 16_000
 
@@ -307,20 +307,21 @@ class Listener:
     """An embedder of three numbers that takes every sound for the same."""
 
     name, dimension, sample_rate, window = "listener", 3, RATE, 4.0
+    revision = sha256 = None
 
     def embed_windows(self, waveform: torch.Tensor, sample_rate: int) -> tuple[torch.Tensor, torch.Tensor]:
         return torch.zeros(1, dtype=torch.float64), torch.tensor([[1.0, 0.0, 0.0]])
 
 
 def test_candidates_of_an_embedder(folder: Path) -> None:
-    index = Index()
+    index = JSONIndex()
     index.add(["0.wav", "elsewhere"], torch.eye(3)[:2], ["", ""], [0, 0], [6, 6], embedder_name="listener")
     found = Auditor(Catalogue.from_files(folder), index=index, embedder=Listener()).judge((melody(0), RATE))
     assert found.matches[0].found_by == ("fingerprint", "embedding")
     assert found.matches[0].embedding_similarity == pytest.approx(1.0)
     with pytest.raises(InputError, match="both"):
         Auditor(Catalogue.from_files(folder), index=index)
-    other = Index()
+    other = JSONIndex()
     other.add(["0.wav"], torch.eye(4)[:1], [""], [0], [6], embedder_name="another")
     with pytest.raises(IndexFileError, match="another"):
         Auditor(Catalogue.from_files(folder), index=other, embedder=Listener())

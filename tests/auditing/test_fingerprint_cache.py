@@ -45,7 +45,7 @@ def place(sounds: Path, tmp_path: Path, embedder: Any) -> Path:
 
 
 def table(place: Path) -> FingerprintTable:
-    return FingerprintTable(Store.open(place))
+    return FingerprintTable(Store.open(place).uri)
 
 
 def test_what_is_kept_with_the_index_is_not_heard_again(

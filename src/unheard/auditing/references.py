@@ -11,7 +11,6 @@ from unheard.common.files import cache_folder
 from unheard.common.shards import is_available
 from unheard.errors import InputError
 from unheard.index import Index
-from unheard.index.searching.stored import StoredIndex
 from unheard.index.store.fingerprints import FingerprintTable
 
 References = Catalogue | str | Path | Iterable[str | Path]
@@ -102,12 +101,12 @@ def _kept(index: Index | None, places: Mapping[str, Path] | None, folder: Path |
     Sounds named by the user may be the index's in another place: what is kept with it is of use then too.
     """
     in_folder: list[Place] = [] if folder is None else [FileOfPrints(folder)]
-    if not isinstance(index, StoredIndex):
+    if index is None or index.store is None:
         return Kept(in_folder)
-    table = FingerprintTable(index.store)
+    table = FingerprintTable(index.store.uri)
     if places is None:
         return Kept(in_folder, others=[table])
-    contents = {places[item]: content for item, content in index.contents().items() if item in places}
+    contents = {places[item]: content for item, content in index.store.contents().items() if item in places}
     return Kept([table, *in_folder], contents=contents)
 
 

@@ -29,7 +29,6 @@ from unheard.generation.request import Request, check_duration
 from unheard.generation.sound import Sound
 from unheard.guidance import FORMER_NAMES, describe_guidance
 from unheard.index import Index
-from unheard.index.searching.stored import StoredIndex
 
 
 class Studio:
@@ -189,8 +188,8 @@ class Studio:
         if not recordings:
             return None
         known: dict[tuple[str, str | None], str] = {}
-        if isinstance(self.index, StoredIndex):
-            contents = self.index.contents()
+        if self.index is not None and self.index.store is not None:
+            contents = self.index.store.contents()
             places = zip(self.index.ids, self.index.sources, strict=True)
             known = {(item, place): contents[item] for item, place in places if item in contents}
         said = "".join(
