@@ -14,17 +14,15 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from search import Bare
+from search import index_of
 from vectors import Embeddings
 
 import unheard
 from unheard.diffusion.samplers import initial_noise
-from unheard.generation.request import Batch
 from unheard.guidance.detour.candidates import Candidates
 from unheard.guidance.detour.gates import COMMON_AT_MOST, Recordings
 from unheard.guidance.detour.recording_latents import RecordingLatents
@@ -36,21 +34,19 @@ LEAST_REPETITIONS = 48
 SEED = 200
 
 
-class Crowded(Bare):
+def crowded(own: Index, items: int) -> Index:
     """The items of an index, each among distractors, `items` in all."""
-
-    def __init__(self, own: Index, items: int) -> None:
-        generator = np.random.default_rng(0)
-        vectors = own.vectors(torch.arange(len(own))).numpy()
-        around = generator.integers(0, len(own), items - len(own))
-        cosines = generator.uniform(0.8, 0.97, (len(around), 1))
-        distractors = Embeddings(own.dimension).near(vectors[around], cosines)
-        super().__init__(torch.from_numpy(np.concatenate([vectors, distractors]).astype(np.float32)))
-        self.ids = [*own.ids, *(f"distractor {number}" for number in range(len(around)))]
-        self.prompts = [
-            *own.prompts,
-            *(f"{own.prompts[item]} variant{number}" for number, item in enumerate(around)),
-        ]
+    generator = np.random.default_rng(0)
+    vectors = own.vectors(torch.arange(len(own))).numpy()
+    around = generator.integers(0, len(own), items - len(own))
+    cosines = generator.uniform(0.8, 0.97, (len(around), 1))
+    distractors = Embeddings(own.dimension).near(vectors[around], cosines)
+    ids = [*own.ids, *(f"distractor {number}" for number in range(len(around)))]
+    prompts = [
+        *own.prompts,
+        *(f"{own.prompts[item]} variant{number}" for number, item in enumerate(around)),
+    ]
+    return index_of(torch.from_numpy(np.concatenate([vectors, distractors]).astype(np.float32)), ids, prompts)
 
 
 def main() -> None:
@@ -71,9 +67,9 @@ def main() -> None:
     ]
     folder = model.defaults.references.parent / "memorised"
     latents = RecordingLatents(model.backbone, folder.parent)
-    index = Crowded(model.index, arguments.items)
+    index = crowded(model.index, arguments.items)
     began = time.perf_counter()
-    index.wordings.positions("")
+    index.captions.positions("")
     print(f"{len(index):,} items; captions put in order once: {time.perf_counter() - began:.1f} s")
     for what, wording in (("as it is", "{}"), ("in other words", "something like {}")):
         replays = found = 0
@@ -99,16 +95,18 @@ def look(model: unheard.Model, index: Index, prompt: str, count: int) -> tuple[t
     """A prompt's first prediction, ids that it would be compared with, and the seconds to find them."""
     backbone, sampling = model.backbone, model.defaults.sampling
     request = model.request(prompt)
-    at_hand = dict.fromkeys(index.ids, Path())
     conditional = backbone.encode([prompt], [0.0], [request.duration])
     trajectory = Trajectory(
-        backbone,
-        lambda: model.embedder,
-        lambda _: torch.empty(0, 0),
-        replace(request, index=index, recordings=at_hand),
-        Batch((prompt,), (SEED,), (0,)),
-        conditional,
-        conditional,
+        backbone=backbone,
+        load_embedder=lambda: model.embedder,
+        latents_of=lambda _: torch.empty(0, 0),
+        prompts=(prompt,),
+        conditional=conditional,
+        unconditional=conditional,
+        guidance_scale=sampling.guidance_scale,
+        duration=request.duration,
+        training_set=index,
+        recordings=dict.fromkeys(index.ids, Path()),
     )
     noise = sampling.sigma_max * initial_noise(backbone.latent_shape, [SEED], backbone.device)
     prediction = backbone.denoise(noise, torch.tensor([sampling.sigma_max]), conditional)

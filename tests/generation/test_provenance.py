@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import unheard
 from unheard.errors import InputError
 from unheard.generation import provenance
 
@@ -42,7 +43,7 @@ RECORD: dict[str, Any] = {
         "packages": {"torch": "2"},
     },
     "result": {"encoding": "16-bit", "sha256": "bb"},
-    "trace": [{"sigma": 80.0, "similarity": None}, {"sigma": 0.3, "similarity": None}],
+    "trace": [{"sigma": 80.0, "value": None}, {"sigma": 0.3, "value": None}],
 }
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))  # no prompt holds lone surrogates
@@ -124,7 +125,7 @@ def test_nothing_differs_from_itself() -> None:
     [
         (("model", "fingerprint"), "sha256:cc", "the model has other contents"),
         (("index",), {"sha256": "dd"}, "the index has other contents"),
-        (("recordings",), {"items": 3}, "0 recordings were at hand, 3 are"),
+        (("recordings",), {"items": 3}, "0 recordings were available, 3 are"),
         (("machine", "threads"), 2, "threads was 1, is 2"),
         (("machine", "packages"), {"torch": "3"}, "torch was 2, is 3"),
         (("machine", "packages"), {"torch": "2", "numpy": "2"}, "numpy was None, is 2"),
@@ -141,5 +142,5 @@ def test_differences_are_named(place: tuple[str, ...], value: object, said: str)
 
 def test_versions_name_this_package() -> None:
     versions = provenance.package_versions()
-    assert versions["unheard"] == "0.1.0"
+    assert versions["unheard"] == unheard.__version__
     assert versions["torch"].startswith("2.")

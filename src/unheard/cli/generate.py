@@ -19,7 +19,7 @@ from unheard.cli.prompts import read_prompts
 from unheard.diffusion.settings import SAMPLERS
 from unheard.errors import InputError
 from unheard.generation import provenance
-from unheard.generation.request import check_prompts
+from unheard.generation.request import DEFAULT_RETRIES, check_prompts
 from unheard.guidance import GUIDANCES, read_guidance
 from unheard.guidance.amg.settings import AMG, DISSIMILARITY_SPACES
 from unheard.guidance.base import Guidance
@@ -27,10 +27,10 @@ from unheard.guidance.base import Guidance
 if TYPE_CHECKING:
     from unheard.generation.model import Model
     from unheard.generation.request import Request
+    from unheard.generation.training_set import TrainingSet
 
 SAMPLING_OPTIONS = ("num_inference_steps", "guidance_scale", "sampler", "sigma_min", "sigma_max")
 DTYPES = ("float32", "float16", "bfloat16")
-DEFAULT_RETRIES = 4
 GUIDANCE_OPTIONS = ("c1", "c2", "c3", "lambda_min", "lambda_max", "dissimilarity_space")
 
 
@@ -125,11 +125,11 @@ def generate(
     _check_places(paths.values())
 
     reporter = Reporter(quiet=as_json)
-    model, request = _prepare(asked, given, reporter)
+    model, request, training_set = _prepare(asked, given, reporter)
     done: dict[int, dict[str, Any]] = {}
     try:
         with reporter.progress() as progress:
-            for sound in model.stream(request, progress):
+            for sound in model.stream(request, training_set, progress):
                 if sound.number not in paths:
                     continue
                 path = sound.save(paths[sound.number], float=bool(as_float))
@@ -150,7 +150,9 @@ def generate(
         _compare(again, provenance.read(paths[kept[0]].with_suffix(".json")))
 
 
-def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> tuple[Model, Request]:
+def _prepare(
+    prompts: list[str], given: dict[str, Any], reporter: Reporter
+) -> tuple[Model, Request, TrainingSet]:
     """Load the model and check the request against it."""
     weights = {name: given[name] for name in GUIDANCE_OPTIONS if given[name] is not None}
     if given["no_guidance"] and weights:
@@ -179,7 +181,7 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
             seed=0 if given["seed"] is None else given["seed"],
             batch=given["batch"],
             guidance=guidance,
-            index=index,
+            index=given["index"] or "auto",
             reject=given["reject"],
             retries=DEFAULT_RETRIES if given["retries"] is None else given["retries"],
             references=given["references"],
@@ -188,7 +190,8 @@ def _prepare(prompts: list[str], given: dict[str, Any], reporter: Reporter) -> t
                 for name in (*SAMPLING_OPTIONS, "negative_prompt")
             },
         )
-    return model, request
+        training_set = model.training_set(index, request.named_references)
+    return model, request, training_set
 
 
 def _guidance(

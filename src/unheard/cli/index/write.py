@@ -119,10 +119,11 @@ def add(
     from unheard.backbones.hub import fetch
     from unheard.embedders import load_embedder
     from unheard.generation.defaults import read_defaults
+    from unheard.index.store.uri import is_store
 
     name = read_defaults(fetch(model)).embedder if embedder is None else embedder
     hearing = load_embedder(name, device=resolve_device(device))
-    if not (Path(place).is_file() or place.endswith(".json")):
+    if is_store(place):
         with building(quiet=as_json) as progress:
             built = index.add(place, sounds, caption=caption, embedder=hearing, progress=progress)
         click.echo(json.dumps(asdict(built), indent=2, ensure_ascii=False) if as_json else describe(built))
