@@ -1,7 +1,7 @@
-"""Builds in processes of their own, which exit after a certain write, or are killed, or come to their end.
+"""Builds in processes of their own, which exit after a certain write, are killed, or come to their end.
 
-python tests/forked_builds.py GUIDE     forks builds with this embedder: a request a line on standard input, an
-                                        answer a line on standard output
+python tests/forked_builds.py GUIDE     forks builds with this embedder: a request a line on standard input,
+                                        an answer a line on standard output
 
 What a build needs is loaded once. The process that forks never builds itself, so that no thread of LanceDB or
 torch is at work when it does.
@@ -135,7 +135,7 @@ def build(sources: str, uri: str, options: dict[str, Any], embedder: Any) -> Non
     index.build(sources, uri, embedder=embedder, workers=0, **options)
 
 
-def fork(embedder: Any, sources: str, uri: str, options: dict[str, Any], writes: int | None) -> tuple[int, int]:
+def fork(embedder: Any, build_of: list[Any], writes: int | None) -> tuple[int, int]:
     """A process that builds: its number, and where to read what it wrote last before it exited."""
     reading, writing = os.pipe()
     if child := os.fork():
@@ -144,7 +144,7 @@ def fork(embedder: Any, sources: str, uri: str, options: dict[str, Any], writes:
     try:
         if writes is not None:
             exit_after(writes, lambda last: os.write(writing, last.encode()))
-        build(sources, uri, options, embedder)
+        build(*build_of, embedder)
     except BaseException:
         traceback.print_exc()
         os._exit(1)
@@ -160,7 +160,7 @@ def serve(guide: str) -> None:
     embedder.sha256  # noqa: B018
     for line in sys.stdin:
         request = json.loads(line)
-        children = [fork(embedder, *build, request.get("writes")) for build in request["builds"]]
+        children = [fork(embedder, build_of, request.get("writes")) for build_of in request["builds"]]
         if "seconds" in request:
             time.sleep(request["seconds"])
             for child, _ in children:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from unheard.index.store.rows import schema
@@ -12,3 +13,7 @@ def content(store: Store) -> list[dict[str, Any]]:
     names = [*schema(store.embedder.dimension).names, "digest"]
     found = [row for batch in store.batches(names) for row in batch.to_pylist()]
     return sorted(found, key=lambda row: (row["id"], row["window"]))
+
+
+def rows(uri: str | Path) -> list[dict[str, Any]]:
+    return content(Store.open(uri))

@@ -1,4 +1,4 @@
-"""Building, interrupted: wherever it ends, it goes on as if nothing had been; no row is lost, double or torn."""
+"""Building, interrupted: wherever it ends, it goes on, and no row is lost, double or torn."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import soundfile
 from corpus import RATE, noise, write_corpus
 from ctrl_c import heeding
 from forked_builds import ForkedBuilds, load
-from stored_rows import content
+from stored_rows import rows
 
 import unheard.index as verbs
 from unheard.errors import IndexFileError
@@ -35,10 +35,6 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(builder.__file__).parents[3]
 def forked_builds(guide: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedBuilds]:
     with ForkedBuilds(guide, tmp_path_factory.mktemp("scratch")) as builds:
         yield builds
-
-
-def rows(uri: str | Path) -> list[dict[str, Any]]:
-    return content(Store.open(uri))
 
 
 def rejects(uri: Path) -> str | None:
@@ -61,7 +57,7 @@ def check(uri: Path, whole: Path, exits: Sequence[str] = ()) -> None:
 
 
 def fingerprints(uri: Path) -> dict[str, tuple[list[list[float]], float]]:
-    found = FingerprintTable(Store.open(uri)).read("test")
+    found = FingerprintTable(str(uri)).read("test")
     return {sha256: (prints.tolist(), seconds) for sha256, (prints, seconds) in found.items()}
 
 
@@ -99,7 +95,7 @@ def test_a_rebuild_that_exits_after_any_write_goes_on(
     before = tmp_path / "before"
     verbs.build(corpus, before, embedder=embedder, workers=0)
     made = {row["content_sha256"]: (np.ones((2, 3), np.float16), 1.0) for row in rows(before)}
-    FingerprintTable(Store.open(before)).add("test", made)
+    FingerprintTable(str(before)).add("test", made)
     gone, changed = sorted(corpus.rglob("*.flac"))
     gone.unlink()
     soundfile.write(changed, noise(2.2, 99), RATE)
@@ -241,9 +237,7 @@ def test_ctrl_c_saves_what_is_finished_and_leaves_no_process(
     assert (resumed.unchanged, resumed.added) == (done, 150 - done)
 
 
-def test_two_builds_at_once_lose_nothing(
-    forked_builds: ForkedBuilds, tmp_path: Path, embedder: Any
-) -> None:
+def test_two_builds_at_once_lose_nothing(forked_builds: ForkedBuilds, tmp_path: Path, embedder: Any) -> None:
     folders = [write_corpus(tmp_path / name, 9) for name in ("x", "y")]
     for number, path in enumerate(sorted(folders[1].rglob("*.wav"))):
         path.rename(path.with_name(f"other {number}.wav"))  # so that the two share some ids and not others

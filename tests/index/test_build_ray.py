@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from deadly_decoder import DeadlyDecoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stored_rows import content
+from stored_rows import rows
 from tiny_world import build_tiny_clap
 
 import unheard.index as verbs
@@ -58,10 +58,6 @@ def write_sounds(folder: Path, count: int) -> Path:
         rate = (RATE, 22_050)[number % 2]
         soundfile.write(path, noise(0.3 + 0.3 * (number % 5), number, rate), rate)
     return folder
-
-
-def rows(uri: Path) -> list[dict[str, Any]]:
-    return content(Store.open(uri))
 
 
 def rejects(uri: Path) -> list[str]:
