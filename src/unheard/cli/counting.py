@@ -11,15 +11,15 @@ EVERY = 5.0
 
 
 class Counting:
-    """Called with what is done, how much is through, and how much there is; writes to standard error."""
+    """A `Report` on sounds, whose note says what is done with them; writes to standard error."""
 
     def __init__(self) -> None:
         self._doing = ""
         self._before = 0
         self._began = self._said = 0.0
 
-    def __call__(self, doing: str, done: int, total: int) -> None:
-        now = time.monotonic()
+    def __call__(self, done: int, total: int | None, note: str = "") -> None:
+        doing, total, now = note, total or done, time.monotonic()
         if doing != self._doing or done <= self._before:
             self._doing, self._before, self._began, self._said = doing, done, now, now
             there = f"nothing to do, all {total:,}" if done == total else f"{done:,} of {total:,}"

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import soundfile
 import torch
 from torch import Tensor
@@ -24,21 +23,11 @@ from unheard.auditing.catalogue import Catalogue
 from unheard.auditing.references import recordings_of
 from unheard.common.files import sha256
 from unheard.embedders import Embedder
-from unheard.evaluation.generating import Batch, Made, digest
+from unheard.evaluation.batch import Batch, Generated, digest
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
 from unheard.evaluation.recording_embeddings import hear
 from unheard.generation.model import Model
 from unheard.index import Index
-
-SCHEMA = pa.schema(
-    [("verdict", pa.string()), ("replays", pa.string()),
-     ("replicated", pa.bool_()), ("replicated_target", pa.bool_())]
-    + [(f"{ear}_{what}_similarity", pa.float64())
-       for ear in ("guide", "judge") for what in ("target", "nearest", "replication")]
-    + [(name, pa.float64()) for name in ("score", "clap_score", "judging_seconds")]
-    + [("embedding", pa.list_(pa.float32()))]
-)  # fmt: skip
-"""A row a sound; empty where it failed."""
 
 
 class Jury:
@@ -98,8 +87,8 @@ class Jury:
         return hear(self.auditor.catalogue.paths, self.judge, self._progress)
 
     @torch.no_grad()
-    def hear(self, batch: Batch, made: Made) -> list[dict[str, Any]]:
-        """A row for each sound of a batch, see `SCHEMA`."""
+    def hear(self, batch: Batch, made: Generated) -> list[dict[str, Any]]:
+        """A row for each sound of a batch, see `columns.JUDGED`."""
         pairs = zip(batch.prompts, made.rows, strict=True)
         there = [(prompt, row["audio"]) for prompt, row in pairs if row["error"] is None]
         if not there:
