@@ -171,7 +171,7 @@ def test_clusters_say_what_repeats() -> None:
     assert first.prompt == "Drums"  # the only one of the three that has a caption
     assert first.representative in first.ids
     assert first.similarities[first.ids.index(first.representative)] == 1
-    assert first.places is None
+    assert first.windows is None
     assert (second.ids, second.prompt) == (["item 2", "item 9"], "Rain, heavy")
     assert sound_clusters(index, 0.98, minimum_size=3) == [first]
     assert sound_clusters(index, 0.99999) == sound_clusters(JSONIndex()) == []
@@ -230,7 +230,7 @@ def test_recordings_repeat_by_a_passage_and_not_within_themselves(tmp_path: Path
     found = find_duplicates(store.uri, progress=lambda *at: seen.append(at))
     assert (found.items, found.uncaptioned) == (4, 1)
     assert seen[-1] == (8, 8)
-    sounds = [(one.ids, one.places) for one in found.clusters if one.kind == "sound"]
+    sounds = [(one.ids, one.windows) for one in found.clusters if one.kind == "sound"]
     assert sorted(sounds) == [(["a", "b"], [(1.0, 3.0), (1.0, 3.0)]), (["a", "c"], [(0.0, 2.0), (0.0, 2.0)])]
     assert [one.ids for one in found.clusters if one.kind == "caption"] == [["b", "d"]]
 

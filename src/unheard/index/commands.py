@@ -133,7 +133,7 @@ def add(
     Args:
         uri: a folder, or an object store's URI.
         sounds: files, folders or patterns, as for `build`.
-        caption: of all these sounds, in place of what lies beside them.
+        caption: of all these sounds, instead of what lies beside them.
         embedder, device, progress: as for `build`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Building an index: recordings of any number into a store, in a way that can be stopped at any moment.
+"""Building an index: recordings of any number into a store. It can be stopped at any moment.
 
     sources -> decoding in worker processes -> windows embedded in full batches -> commits of whole items
 
@@ -385,9 +385,9 @@ def _opened(uri: str | Path, embedder: Embedder) -> tuple[Store, Ledger]:
     raise IndexFileError(f"{uri} is damaged beyond its last {STEPS_BACK} commits; build it anew elsewhere")
 
 
-def _workers(asked: int | None) -> int:
-    if asked is None:
+def _workers(given: int | None) -> int:
+    if given is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if asked < 0:
-        raise InputError(f"workers must be 0 or more, not {asked}")
-    return asked
+    if given < 0:
+        raise InputError(f"workers must be 0 or more, not {given}")
+    return given
