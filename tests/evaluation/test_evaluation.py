@@ -198,8 +198,8 @@ def test_what_failed_is_tried_again_and_nothing_else(file: Path, monkeypatch: py
         assert {setting for setting, _ in made[before:]} == {"c1"}
         assert made[before:][0] == ("c1", (6, 6))
     told = CliRunner().invoke(main, [*evaluate, str(out)])
-    assert "generating: 6 of 8 sounds are there" in told.output
-    assert "judging: 6 of 8 sounds are there" in told.output
+    assert "generating: 6 of 8 sounds\n" in told.output
+    assert "judging: 6 of 8 sounds\n" in told.output
     assert "0 sounds failed" in told.output
     CliRunner().invoke(main, [*evaluate, str(other)])
     assert measured(out) == measured(other)
@@ -217,7 +217,8 @@ def test_sounds_of_several_makers_are_told_of(file: Path) -> None:
         (origin if key == "code" else origin["machine"]["packages"])[key] = "of then"
         run.pq.write_table(table.replace_schema_metadata({"origin": json.dumps(origin)}), part)
     told = CliRunner().invoke(main, evaluate).output
-    assert "generating: nothing to do" in told
+    assert "generating: 8 of 8 sounds\n" in told
+    assert "generating: 0 of 8" not in told
     assert "4 of 8 sounds were made by other code or versions than the rest (code, torch)" in told
     assert f"delete {out / 'parts'}" in told
     shutil.rmtree(out / "parts")
@@ -267,7 +268,7 @@ def test_what_is_judged_again_was_not_made_again(file: Path, monkeypatch: pytest
     for judgement in (out / "judgements").iterdir():
         judgement.unlink()
     said = CliRunner().invoke(main, evaluate)
-    assert "generating: nothing to do, all 8 sounds are there" in said.output
+    assert "generating: 8 of 8 sounds\n" in said.output
     assert "judging: 8 of 8 sounds" in said.output
     assert measured(out) == at_once
 

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Callable
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from unheard.auditing.auditor import Witness
 from unheard.auditing.catalogue import Catalogue
 from unheard.auditing.references import catalogue_at_hand, fingerprints_folder, recordings_of
 from unheard.common.files import sha256
+from unheard.common.progress import Report
 from unheard.embedders import Embedder
 from unheard.evaluation.generating import Batch, Made, digest
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
@@ -63,7 +63,7 @@ class Jury:
         judge: Embedder | None,
         references: str | None,
         bound: str,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Report | None = None,
     ) -> None:
         self.model, self.index, self.judge, self.bound = model, index, judge, bound
         self._progress = progress

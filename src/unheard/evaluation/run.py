@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from unheard.auditing.catalogue import Catalogue
 from unheard.backbones.hub import fetch
 from unheard.common.files import write_whole
+from unheard.common.progress import Report
 from unheard.embedders import load_embedder
 from unheard.errors import InputError
 from unheard.evaluation import code_version, generating, held_out, judging
@@ -55,9 +56,6 @@ EXPERIMENT = "experiment"
 NAMED = 3
 """References left out that a warning names."""
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is done, such as "generating", how many sounds are through, and how many there are."""
-
 
 class Engine(Protocol):
     """Who generates and judges: this process (`Bench`), or many machines."""
@@ -74,7 +72,7 @@ class Engine(Protocol):
 class Bench:
     """Loaded models with the witnesses that judge their sounds; the engine of this process."""
 
-    def __init__(self, experiment: Experiment, progress: Progress | None = None) -> None:
+    def __init__(self, experiment: Experiment, progress: Report | None = None) -> None:
         self.experiment, self._progress = experiment, progress
         index = training_set(experiment)
         self._studios = {name: Studio.of(experiment, name, index) for name in experiment.models}
@@ -118,8 +116,8 @@ class Bench:
             return None
         return held_out.embed(place, self.judging, self._hearing("held-out sounds"))
 
-    def _hearing(self, what: str) -> Callable[[int, int], None] | None:
-        return None if self._progress is None else partial(self._progress, f"hearing {what}")
+    def _hearing(self, what: str) -> Report | None:
+        return None if self._progress is None else partial(self._progress, note=f"embedding {what}")
 
     def identity(self) -> dict[str, Any]:
         """What rows depend on besides their own batch, by the model's name."""
@@ -267,14 +265,14 @@ class Results:
 
 
 def evaluate(
-    experiment: Experiment, out: Path, progress: Progress | None = None, engine: Engine | None = None
+    experiment: Experiment, out: Path, progress: Report | None = None, engine: Engine | None = None
 ) -> Results:
     """Make and judge what is not there yet, and write `generations.parquet` and `manifest.json`.
 
     Args:
         experiment: with settings.
         out: the folder of results.
-        progress: see `Progress`.
+        progress: called with how many sounds are through, how many there are, and what is done with them.
         engine: what makes and judges the batches; None for this process.
 
     Raises:
@@ -305,7 +303,7 @@ def make(
     bench: Bench,
     settings: Sequence[str],
     folder: Folder,
-    progress: Progress | None = None,
+    progress: Report | None = None,
     engine: Engine | None = None,
 ) -> pa.Table:
     """The rows of some settings, in order; what lies in the folder is not made or judged again.
@@ -348,7 +346,7 @@ class _Count:
     """Sounds that are through, and how many there are."""
 
     def __init__(
-        self, doing: str, batches: Sequence[Batch], lacking: Sequence[Batch], progress: Progress | None
+        self, doing: str, batches: Sequence[Batch], lacking: Sequence[Batch], progress: Report | None
     ) -> None:
         self._doing, self._progress = doing, progress
         self._total = sum(len(batch.prompts) for batch in batches)
@@ -361,7 +359,7 @@ class _Count:
 
     def _say(self) -> None:
         if self._progress is not None:
-            self._progress(self._doing, self._done, self._total)
+            self._progress(self._done, self._total, self._doing)
 
 
 def _left_out(catalogue: Catalogue) -> str:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
+from unheard.common.progress import Report
 from unheard.errors import InputError
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.generating import digest
-from unheard.evaluation.run import Bench, Folder, Progress, make
+from unheard.evaluation.run import Bench, Folder, make
 from unheard.evaluation.space import suggest
 from unheard.evaluation.summary import summarise
 
@@ -61,7 +62,7 @@ def tune(
     trials: int,
     out: Path,
     progress: Callable[[list[Tried], Tried], None] | None = None,
-    sounds: Progress | None = None,
+    sounds: Report | None = None,
 ) -> list[Tried]:
     """Search until there are `trials` finished ones in the folder, counting those of earlier runs.
 
@@ -70,7 +71,7 @@ def tune(
         trials: at least 1.
         out: where trials, parts and sounds lie.
         progress: called after each trial with all that are finished, and the last one.
-        sounds: called within trials, see `unheard.evaluation.run.Progress`.
+        sounds: called within trials, see `unheard.evaluation.run.evaluate`.
 
     Raises:
         InputError: no search in the experiment, several models, no judge, a folder of another search, no

@@ -35,6 +35,19 @@ class Defaults:
     index: Path | None = None
     references: Path | None = None
 
+    def guidance_named(self, kind: str) -> Guidance | None:
+        """The guidance of a kind, "auto" for the model's own and "none" for none.
+
+        A kind comes with the model's settings if it is the model's own, and else with the published ones.
+
+        Raises:
+            InputError: there is no such kind.
+        """
+        own = self.guidance
+        if kind == "auto" or (own is not None and own.kind == kind):
+            return own
+        return read_guidance(kind)
+
 
 def read_defaults(folder: Path) -> Defaults:
     """The settings that travel with a model: its `unheard.json`, or the published ones where it has none.

@@ -6,11 +6,12 @@ Without an embedder the bundled guide is taken, so that all of it runs offline.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from unheard.common.progress import Report
 from unheard.errors import IndexFileError, InputError
 from unheard.index.searching.index import Index, Item
 
@@ -60,7 +61,7 @@ def build(
     strict: bool = False,
     prune: bool = False,
     ann: bool = False,
-    progress: Callable[[Built, int | None], None] | None = None,
+    progress: Report | None = None,
 ) -> Built:
     """Embed recordings into an index on disk; run again, it embeds what is new or changed.
 
@@ -116,7 +117,7 @@ def add(
     caption: str | None = None,
     embedder: str | Path | Embedder | None = None,
     device: str = "auto",
-    progress: Callable[[Built, int | None], None] | None = None,
+    progress: Report | None = None,
 ) -> Built:
     """Embed sounds into an index on disk, made if it is not there.
 
