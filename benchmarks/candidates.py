@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,6 @@ from vectors import Embeddings
 
 import unheard
 from unheard.diffusion.samplers import initial_noise
-from unheard.generation.request import Batch
 from unheard.guidance.detour.candidates import Candidates
 from unheard.guidance.detour.gates import COMMON_AT_MOST, Recordings
 from unheard.guidance.detour.recording_latents import RecordingLatents
@@ -99,16 +97,18 @@ def look(model: unheard.Model, index: Index, prompt: str, count: int) -> tuple[t
     """A prompt's first prediction, ids that it would be compared with, and the seconds to find them."""
     backbone, sampling = model.backbone, model.defaults.sampling
     request = model.request(prompt)
-    at_hand = dict.fromkeys(index.ids, Path())
     conditional = backbone.encode([prompt], [0.0], [request.duration])
     trajectory = Trajectory(
-        backbone,
-        lambda: model.embedder,
-        lambda _: torch.empty(0, 0),
-        replace(request, index=index, recordings=at_hand),
-        Batch((prompt,), (SEED,), (0,)),
-        conditional,
-        conditional,
+        backbone=backbone,
+        load_embedder=lambda: model.embedder,
+        latents_of=lambda _: torch.empty(0, 0),
+        prompts=(prompt,),
+        conditional=conditional,
+        unconditional=conditional,
+        guidance_scale=sampling.guidance_scale,
+        duration=request.duration,
+        training_set=index,
+        recordings=dict.fromkeys(index.ids, Path()),
     )
     noise = sampling.sigma_max * initial_noise(backbone.latent_shape, [SEED], backbone.device)
     prediction = backbone.denoise(noise, torch.tensor([sampling.sigma_max]), conditional)

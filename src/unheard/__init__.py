@@ -37,47 +37,113 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from unheard.auditing import Audit, Catalogue, audit
+    from unheard.auditing.auditor import audit
+    from unheard.auditing.catalogue import Catalogue
+    from unheard.auditing.results import Audit, FileAudit, Match
+    from unheard.backbones import load_backbone
+    from unheard.backbones.base import Backbone, Conditioning
     from unheard.diffusion.settings import Sampling
-    from unheard.errors import RejectedError, UnheardError
-    from unheard.generation.model import Model, load
-    from unheard.generation.sound import Sound
+    from unheard.embedders import Embedder, load_embedder
+    from unheard.errors import (
+        GuidanceError,
+        IndexFileError,
+        InputError,
+        ModelError,
+        OutOfMemoryError,
+        RejectedError,
+        UnheardError,
+    )
+    from unheard.generation.model import Model, Progress, load
+    from unheard.generation.request import Request
+    from unheard.generation.sound import Sound, TraceStep
+    from unheard.generation.training_set import TrainingSet
     from unheard.guidance.amg.denoiser import AMGDenoiser
     from unheard.guidance.amg.settings import AMG
+    from unheard.guidance.attraction_basin.settings import AttractionBasin
+    from unheard.guidance.base import Denoiser, Guidance, GuidanceWarning
     from unheard.guidance.classifier_free import ClassifierFreeGuidance
+    from unheard.guidance.detour.settings import Detour
+    from unheard.guidance.prompt_adjustment.settings import PromptAdjustment
+    from unheard.guidance.volumetric.settings import Volumetric
     from unheard.index import Index
 
 __all__ = [
     "AMG",
     "AMGDenoiser",
+    "AttractionBasin",
     "Audit",
+    "Backbone",
     "Catalogue",
     "ClassifierFreeGuidance",
+    "Conditioning",
+    "Denoiser",
+    "Detour",
+    "Embedder",
+    "FileAudit",
+    "Guidance",
+    "GuidanceError",
+    "GuidanceWarning",
     "Index",
+    "IndexFileError",
+    "InputError",
+    "Match",
     "Model",
+    "ModelError",
+    "OutOfMemoryError",
+    "Progress",
+    "PromptAdjustment",
     "RejectedError",
+    "Request",
     "Sampling",
     "Sound",
+    "TraceStep",
+    "TrainingSet",
     "UnheardError",
+    "Volumetric",
     "__version__",
     "audit",
     "load",
+    "load_backbone",
+    "load_embedder",
 ]
 
 _HOMES = {
-    "AMG": "guidance",
-    "Audit": "auditing",
-    "Catalogue": "auditing",
-    "ClassifierFreeGuidance": "guidance.classifier_free",
+    "AMG": "guidance.amg.settings",
     "AMGDenoiser": "guidance.amg.denoiser",
+    "AttractionBasin": "guidance.attraction_basin.settings",
+    "Audit": "auditing.results",
+    "Backbone": "backbones.base",
+    "Catalogue": "auditing.catalogue",
+    "ClassifierFreeGuidance": "guidance.classifier_free",
+    "Conditioning": "backbones.base",
+    "Denoiser": "guidance.base",
+    "Detour": "guidance.detour.settings",
+    "Embedder": "embedders",
+    "FileAudit": "auditing.results",
+    "Guidance": "guidance.base",
+    "GuidanceError": "errors",
+    "GuidanceWarning": "guidance.base",
     "Index": "index",
+    "IndexFileError": "errors",
+    "InputError": "errors",
+    "Match": "auditing.results",
     "Model": "generation.model",
+    "ModelError": "errors",
+    "OutOfMemoryError": "errors",
+    "Progress": "generation.model",
+    "PromptAdjustment": "guidance.prompt_adjustment.settings",
     "RejectedError": "errors",
+    "Request": "generation.request",
     "Sampling": "diffusion.settings",
     "Sound": "generation.sound",
+    "TraceStep": "generation.sound",
+    "TrainingSet": "generation.training_set",
     "UnheardError": "errors",
-    "audit": "auditing",
+    "Volumetric": "guidance.volumetric.settings",
+    "audit": "auditing.auditor",
     "load": "generation.model",
+    "load_backbone": "backbones",
+    "load_embedder": "embedders",
 }
 
 

@@ -124,14 +124,17 @@ def _bundled_model() -> Finding:
     folder = hub.find_local("tiny")
     if folder is not None:
         return Finding("ok", "model tiny", str(folder), needed_by="tiny")
-    mend = "pip install --force-reinstall --no-deps -e .   # in the folder of the source"
+    mend = "pip install --force-reinstall --no-deps unheard   # in the folder of the source: -e ."
     return Finding("lacks", "model tiny", f"not in {hub.ASSETS}", needed_by="tiny", mend=mend)
 
 
 def _hub_model(known: hub.KnownModel) -> Iterator[Finding]:
     """A model on the hub, the embedder it is used with, the account, and room for the downloads."""
-    import huggingface_hub
-    from huggingface_hub.constants import HF_HUB_CACHE
+    try:
+        import huggingface_hub
+        from huggingface_hub.constants import HF_HUB_CACHE
+    except ImportError:  # which `_packages` has told
+        return
 
     yield _hub_embedder(DEFAULT_EMBEDDER, Path(HF_HUB_CACHE), known.name)
     if hub.find_local(known.name) is not None:

@@ -88,7 +88,7 @@ def test_the_rate_of_a_model_that_replays_every_other_time(replaying: Callable[[
 
 def test_a_rate_counts_what_a_rejection_would_hide(replaying: Callable[[], Model]) -> None:
     model, catalogue = replaying(), Catalogue.from_files({"one": RECORDING})
-    request = model.request("A bell", guidance=None, index=None, reject="copy", references=catalogue)
+    request = model.request("A bell", guidance=None, index=None, reject="copy")
     with pytest.raises(InputError, match="leave out reject"):
         replication(model, request, Witness(catalogue))
 

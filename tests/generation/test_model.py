@@ -53,7 +53,8 @@ def test_defaults_travel_with_the_model(model: Model) -> None:
     assert request.sampling == model.defaults.sampling
     assert request.guidance == model.defaults.guidance
     assert request.duration == model.defaults.duration
-    assert request.index is model.index
+    assert request.index == str(model.defaults.index)
+    assert model.training_set(request.index).index is model.training_set().index is model.index
 
 
 def test_the_default_duration_is_at_most_what_the_model_can_make(model: Model) -> None:
@@ -241,7 +242,7 @@ def test_unknown_device_and_dtype(tiny_model_folder: Path, keyword: dict[str, st
 def test_an_index_of_another_embedder_is_refused(model: Model, tmp_path: Path) -> None:
     path = build_index(tmp_path / "index.json", dimension=12)
     with pytest.raises(IndexFileError, match="12"):
-        model.request("A bell", index=path)
+        model.stream(model.request("A bell", index=path))
 
 
 def test_a_model_that_gives_no_numbers_is_named(broken: Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import unheard
 from unheard.errors import InputError
 from unheard.generation import provenance
 
@@ -141,5 +142,5 @@ def test_differences_are_named(place: tuple[str, ...], value: object, said: str)
 
 def test_versions_name_this_package() -> None:
     versions = provenance.package_versions()
-    assert versions["unheard"] == "0.1.0"
+    assert versions["unheard"] == unheard.__version__
     assert versions["torch"].startswith("2.")

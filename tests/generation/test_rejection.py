@@ -21,7 +21,7 @@ from unheard.cli import main
 from unheard.errors import InputError
 from unheard.generation import provenance
 from unheard.generation.model import Model, Progress
-from unheard.generation.rejection import Rejection, retry_seed, stronger
+from unheard.generation.rejection import retry_seed, stronger
 from unheard.generation.request import MAX_SEED
 from unheard.guidance.amg.settings import AMG
 
@@ -77,9 +77,9 @@ def test_only_rejected_sounds_are_made_again_and_others_come_at_once(
 ) -> None:
     # Of four in one batch the first and the third replay; then the third alone.
     model = replaying(lambda number: RECORDING if number in (0, 2, 5) else None)
-    request = model.request(["A bell"] * 4, reject="copy", references=catalogue, batch=4, **SHORT)
+    request = model.request(["A bell"] * 4, reject="copy", batch=4, **SHORT)
     seen: list[Progress] = []
-    sounds = list(model.stream(request, seen.append))
+    sounds = list(model.stream(request, model.training_set(request.index, catalogue), seen.append))
     assert [sound.number for sound in sounds] == [1, 3, 0, 2]
     assert [sound.seed for sound in sounds] == [1, 3, retry_seed(0, 1), retry_seed(2, 2)]
     assert [len(sound.provenance["audit"]["rejected"]) for sound in sounds] == [0, 0, 1, 2]
@@ -145,25 +145,17 @@ def test_seeds_stay_in_range_and_never_repeat(seed: int, attempt: int) -> None:
         ({"reject": "copy", "retries": 1.5}, "retries is 1.5"),
     ],
 )
-def test_bad_settings(
-    replaying: Callable[..., Model], catalogue: Catalogue, options: dict[str, Any], message: str
-) -> None:
+def test_bad_settings(replaying: Callable[..., Model], options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        replaying(lambda number: None).request("A bell", references=catalogue, **SHORT, **options)
+        replaying(lambda number: None).request("A bell", **SHORT, **options)
 
 
 def test_without_references_it_says_what_to_give(tiny_model_folder: Path) -> None:
     model = unheard.load(tiny_model_folder)  # has an index, but brings no recordings
     with pytest.raises(InputError, match="does not say where its sounds lie: name them"):
-        model.request("A bell", reject="copy")
+        model.stream(model.request("A bell", reject="copy"))
     with pytest.raises(InputError, match="nothing to compare with"):
-        model.request("A bell", reject="copy", guidance=None, index=None)
-
-
-def test_a_rejection_needs_a_witness_of_the_right_kind(catalogue: Catalogue) -> None:
-    from unheard.auditing.auditor import Witness
-
-    assert Rejection("similar", 0, Witness(catalogue)).retries == 0
+        model.stream(model.request("A bell", reject="copy", guidance=None, index=None))
 
 
 # On the command line

@@ -105,7 +105,7 @@ def test_no_two_sounds_are_the_same(prompts: list[str], seed: int) -> None:
 @given(st.integers(1, 20), st.integers(1, 8))
 def test_batches_hold_every_sound_once_in_order(sounds: int, size: int) -> None:
     prompts = tuple(f"sound {number}" for number in range(sounds))
-    request = Request(prompts, tuple(range(sounds)), None, 1.0, 0.0, size, Sampling(), None, None)
+    request = Request(prompts, tuple(range(sounds)), None, 1.0, 0.0, size, Sampling(), None)
     batches = list(request.batches())
     assert [prompt for batch in batches for prompt in batch.prompts] == list(prompts)
     assert [seed for batch in batches for seed in batch.seeds] == list(range(sounds))

@@ -146,7 +146,7 @@ def test_the_recording_of_the_caption_that_is_tried_is_watched_as_well() -> None
     nearby = Nearby([torch.randn(2, 40, generator=generator)])
     gate = LatentGate(0.3, 40, nearby)
     gate.begin(prediction[None])
-    gate.watch(0, 5)  # not at hand
+    gate.watch(0, 5)  # not available
     assert gate.ask(0, other, other, 1.0)[0] < 0.6
     nearby.others = {5: other}
     for _ in range(2):
@@ -161,7 +161,7 @@ def test_where_some_recordings_are_not_available_the_pull_is_asked_until_the_lat
     gate = EitherGate(LatentGate(0.5, 40, nearby), PullGate(0.1, lambda latents: latents[..., :40]), nearby)
     gate.begin(other[None])
     high = 2 * HIGH_NOISE
-    assert not gate.ask(0, other, torch.zeros_like(other), high).open  # all are at hand
+    assert not gate.ask(0, other, torch.zeros_like(other), high).open  # all are available
     nearby.complete = False
     assert gate.ask(0, other, torch.zeros_like(other), high) == (pytest.approx(1.0, abs=0.3), PULL, 0.1, None)
     assert not gate.sees_blends(0)
@@ -276,12 +276,16 @@ def test_without_recordings_the_pull_of_the_prompt_decides(tmp_path: Path) -> No
     model = unheard.load("tiny")
     assert model.defaults.index is not None
     elsewhere = shutil.copy(model.defaults.index, tmp_path / "index.json")
-    assert len(model.request("A bell").recordings) == 60
-    with pytest.warns(GuidanceWarning, match="not at hand.*--references"):
-        assert not model.request("A bell", index=elsewhere).recordings
+    assert len(model.training_set().recordings) == 60
+    known = model.training_set(elsewhere)
+    with pytest.warns(GuidanceWarning, match="no recordings of .* are available.*--references"):
+        known.check(Detour(), "tiny")
+    assert not known.recordings
     memorised = model.defaults.index.parent / "memorised"
+    named = model.training_set(elsewhere, memorised)
     with pytest.warns(GuidanceWarning, match="60 of 2,620"):
-        assert len(model.request("A bell", index=elsewhere, references=memorised).recordings) == 60
+        named.check(Detour(), "tiny")
+    assert len(named.recordings) == 60
     prompts = ["An acoustic drum loop, 110 bpm", "A flute chords, middle register, 90 bpm"]
     with pytest.warns(GuidanceWarning, match="pull of the prompt"):
         sounds = model.generate(prompts, seed=200, num_inference_steps=3, index=elsewhere)
@@ -387,7 +391,7 @@ def test_latents_of_an_index_are_made_beforehand(
         sound.unlink()
     missing = latents()
     assert (missing.exit_code, missing.stdout) == (2, "")
-    assert missing.stderr.startswith(f"unheard: no recording of {place} is at hand")
+    assert missing.stderr.startswith(f"unheard: no recording of {place} is available")
 
 
 def test_latents_of_recordings_are_kept_by_content(

@@ -199,7 +199,9 @@ def _prepare(
     # One folder alone gives ids that are file names in it, as those of an index are.
     named = references[0] if len(references) == 1 else references or None
     with display.counting("references", "reading") as progress:
-        catalogue = catalogue_at_hand(named, index, own, fingerprints=fingerprints_folder(), progress=progress)
+        catalogue = catalogue_at_hand(
+            named, index, own, fingerprints=fingerprints_folder(), progress=progress
+        )
     witness = Witness(catalogue, index=index, embedder=ears)
     return _Task(files, witness, model, "auto" if index_path is None else index, embedder)
 
@@ -237,8 +239,8 @@ def _generate(
             seed=generation["seed"] or 0,
             batch=generation["batch"],
             guidance=None if generation["no_guidance"] else "auto",
-            index=task.index,
         )
+        training_set = model.training_set(task.index)
 
     def keep(sound: Sound, judged: FileAudit) -> FileAudit:
         if folder is not None:
@@ -250,7 +252,16 @@ def _generate(
 
     try:
         with display.generating() as progress:
-            replication(model, request, task.witness, bound=bound, risk=False, judged=keep, progress=progress)
+            replication(
+                model,
+                request,
+                task.witness,
+                training_set=training_set,
+                bound=bound,
+                risk=False,
+                judged=keep,
+                progress=progress,
+            )
     finally:
         found.counted = count(model.name, request, task.witness.audit(found.files), bound)
     total = len(found.counted.prompts)

@@ -23,15 +23,14 @@ from unheard.cli.prompts import read_prompts
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.generation import provenance
-from unheard.generation.request import check_prompts
+from unheard.generation.request import DEFAULT_RETRIES, check_prompts
 from unheard.guidance import GUIDANCES, NONE
 
 if TYPE_CHECKING:
     from unheard.generation.model import Model
     from unheard.generation.request import Request
     from unheard.generation.sound import Sound
-
-DEFAULT_RETRIES = 4
+    from unheard.generation.training_set import TrainingSet
 
 _what = under("What to generate")
 _how = under("How to generate")
@@ -122,11 +121,13 @@ def generate(
 
     display = Display(quiet=as_json)
     with display.loading(given["model"] or "tiny"):
-        model, request = _prepare(asked, given, None if recorded is None else recorded["guidance"])
+        model, request, training_set = _prepare(
+            asked, given, None if recorded is None else recorded["guidance"]
+        )
     done: dict[int, dict[str, Any]] = {}
     try:
         with display.generating() as progress:
-            for sound in model.stream(request, progress):
+            for sound in model.stream(request, training_set, progress):
                 if sound.number in paths:
                     done[sound.number] = _save(sound, paths[sound.number], bool(as_float))
     finally:
@@ -142,7 +143,7 @@ def generate(
 
 def _prepare(
     prompts: Sequence[str], given: Mapping[str, Any], recorded: Mapping[str, Any] | None
-) -> tuple[Model, Request]:
+) -> tuple[Model, Request, TrainingSet]:
     """Load the model and check the request against it; what takes no model is found out before."""
     if given["reject"] is None and given["retries"] is not None:
         raise click.UsageError("--retries has nothing to do without --reject: give both")
@@ -164,7 +165,7 @@ def _prepare(
         seed=0 if given["seed"] is None else given["seed"],
         batch=given["batch"],
         guidance=guidance,
-        index=index,
+        index=given["index"] or "auto",
         reject=given["reject"],
         retries=DEFAULT_RETRIES if given["retries"] is None else given["retries"],
         references=given["references"],
@@ -173,7 +174,7 @@ def _prepare(
             for name in ("negative_prompt", *(field.name for field in fields(Sampling)))
         },
     )
-    return model, request
+    return model, request, model.training_set(index, request.named_references)
 
 
 def _save(sound: Sound, path: Path, as_float: bool) -> dict[str, Any]:

@@ -93,7 +93,8 @@ class Studio:
     ) -> None:
         self.model = model
         self.index = model.index if index is None else index
-        self._references, self._duration_asked = references, duration
+        self._training_set = model.training_set(self.index, references)
+        self._duration_asked = duration
         self._contents = lru_cache(self._contents_of)
         self._requests: dict[str, Request] = {}
         self._asked: dict[str, dict[str, Any]] = {}
@@ -112,13 +113,8 @@ class Studio:
         """
         try:
             options = as_options(setting, self.model.defaults)
-            request = self.model.request(
-                "any",
-                index=self.index,
-                references=self._references,
-                duration=self._duration_asked,
-                **options,
-            )
+            request = self.model.request("any", duration=self._duration_asked, **options)
+            self._training_set.check(request.guidance, self.model.name)
         except InputError as error:
             raise InputError(f"setting {name!r}: {error}") from error
         self._requests[name] = request
@@ -126,7 +122,7 @@ class Studio:
             "sampling": asdict(request.sampling),
             "guidance": None if request.guidance is None else describe_guidance(request.guidance),
             "negative_prompt": request.negative_prompt,
-            "recordings": self._contents(tuple(sorted(request.recordings.items()))),
+            "recordings": self._contents(tuple(sorted(self._recordings(request).items()))),
         }
 
     def identity(self) -> dict[str, Any]:
@@ -149,7 +145,7 @@ class Studio:
     def hears(self, setting: str) -> str | None:
         """What the guidance of a setting hears at each step, in words; None where it hears nothing."""
         request = self._requests[setting]
-        return None if request.guidance is None else request.guidance.measure(bool(request.recordings))
+        return None if request.guidance is None else request.guidance.measure(bool(self._recordings(request)))
 
     def batch(self, setting: str, prompts: Sequence[Prompt], seeds: Sequence[int]) -> Batch:
         """Prompts of one duration, with a seed each."""
@@ -179,7 +175,12 @@ class Studio:
             duration=check_duration(self._duration(batch.setting, batch.prompts), limit, name),
             batch=len(batch.prompts),
         )
-        return list(self.model.stream(request))
+        return list(self.model.stream(request, self._training_set))
+
+    def _recordings(self, request: Request) -> Mapping[str, Path]:
+        """The recordings that the guidance of a request compares with, by id."""
+        compares = request.guidance is not None and request.guidance.uses_recordings
+        return self._training_set.recordings if compares else {}
 
     def _make_or_say_why(
         self, batch: Batch, places: Sequence[int]

@@ -68,7 +68,10 @@ class Jury:
         self.model, self.index, self.judge, self.bound = model, index, judge, bound
         self._progress = progress
         catalogue = catalogue_at_hand(
-            references, index, model.references_of(index), fingerprints=fingerprints_folder()
+            references,
+            index,
+            model.defaults.references if model.defaults.bring(index) else None,
+            fingerprints=fingerprints_folder(),
         )
         embedder = None if index is None else model.embedder
         self.witness = Witness(catalogue, index=index, embedder=embedder)

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unheard.backbones.hub import read_json_object
 from unheard.diffusion.settings import Sampling
 from unheard.embedders import DEFAULT_EMBEDDER
 from unheard.errors import InputError, ModelError
 from unheard.guidance import AMG, Guidance, read_guidance
+
+if TYPE_CHECKING:
+    from unheard.index import Index
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,10 @@ class Defaults:
     embedder: str = DEFAULT_EMBEDDER
     index: Path | None = None
     references: Path | None = None
+
+    def bring(self, index: Index | None) -> bool:
+        """Whether this is the model's own training set; without any, there is no other."""
+        return index is None or (index.path is not None and index.path == self.index)
 
     def guidance_named(self, kind: str) -> Guidance | None:
         """The guidance of a kind, "auto" for the model's own and "none" for none.

@@ -6,34 +6,32 @@ prompts -> conditioning -> sampler over a guided denoiser -> decoded waveforms -
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from unheard.auditing.auditor import Witness
-from unheard.auditing.catalogue import Catalogue
-from unheard.auditing.references import References, catalogue_at_hand, places_at_hand
-from unheard.backbones import Backbone, hub, load_backbone
+from unheard.auditing.references import References, catalogue_at_hand
+from unheard.backbones import hub, load_backbone
+from unheard.backbones.base import Backbone
 from unheard.diffusion.samplers import SAMPLERS, BrownianTreeNoise, initial_noise, polyexponential_sigmas
 from unheard.embedders import Embedder, load_embedder
-from unheard.errors import InputError, ModelError, OutOfMemoryError, RejectedError
+from unheard.errors import InputError, ModelError, RejectedError
 from unheard.generation import provenance
-from unheard.generation import request as asked
+from unheard.generation import request as checks
 from unheard.generation.defaults import Defaults, read_defaults
-from unheard.generation.rejection import Refused, Rejection, passing, raise_if_any
-from unheard.generation.request import Batch, Request
-from unheard.generation.sound import Nearest, Sound, TraceStep
-from unheard.guidance import denoiser_for
-from unheard.guidance.base import Guidance, GuidanceWarning, Step
+from unheard.generation.out_of_memory import PRECISION, explaining_out_of_memory, memory_hogs
+from unheard.generation.rejection import Refused, passing, raise_if_any
+from unheard.generation.request import DEFAULT_RETRIES, Batch, Request
+from unheard.generation.sound import Nearest, Sound, TraceStep, trace_of_each
+from unheard.generation.training_set import TrainingSet
+from unheard.guidance import Guidance, denoiser_for
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
-from unheard.guidance.detour.settings import Detour
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
 
@@ -74,28 +72,29 @@ def load(
         model: `tiny`, a folder in diffusers' layout, or `owner/name` on the Hugging Face hub.
         device: auto, cpu, cuda, cuda:N or mps.
         dtype: float32 (also None), float16 or bfloat16.
-        embedder: what hears similarity: a folder, a hub id, or an embedder; None for the model's own. It
+        embedder: what measures similarity: a folder, a hub id, or an embedder; None for the model's own. It
             is loaded when it is first needed.
 
     Raises:
         ModelError: the model cannot be found or loaded, or its own settings cannot be read.
         InputError: an unknown or absent device, an unknown dtype.
     """
-    with _explaining_out_of_memory(["the precision (--dtype bfloat16 or float16)"], "or use --device cpu"):
+    with explaining_out_of_memory([PRECISION], "or use --device cpu"):
         backbone = load_backbone(model, device=device, dtype=dtype)
     folder = hub.fetch(model)
     name = str(folder.resolve()) if Path(model).expanduser() == folder else str(model)
-    return Model(backbone, read_defaults(folder), embedder, name)
+    return Model(backbone, read_defaults(folder), embedder, name, folder)
 
 
 class Model:
-    """A backbone, the embedder that judges similarity, and the settings that travel with them.
+    """A backbone, the embedder that measures similarity, and the settings that travel with them.
 
     Args:
-        backbone: see `unheard.backbones.Backbone`.
+        backbone: see `unheard.Backbone`.
         defaults: what holds where nothing is said.
         embedder: a folder, a hub id, or an embedder; None for the one in `defaults`.
         name: what `load` finds the model by; the backbone's own name if left out.
+        folder: the model's own, with what else it brings; None for none.
     """
 
     def __init__(
@@ -104,16 +103,24 @@ class Model:
         defaults: Defaults | None = None,
         embedder: str | Path | Embedder | None = None,
         name: str | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.backbone = backbone
         self.name = backbone.name if name is None else name
         self.defaults = Defaults() if defaults is None else defaults
         self._given_embedder = embedder
-        self._recordings = RecordingLatents(backbone, getattr(backbone, "folder", None))
+        self._latents = RecordingLatents(backbone, folder)
+
+    def __repr__(self) -> str:
+        backbone = self.backbone
+        return (
+            f"<Model {self.name}: up to {backbone.max_duration:.2f} s, {backbone.audio_channels} x "
+            f"{backbone.sample_rate:,} Hz, on {backbone.device}>"
+        )
 
     @cached_property
     def embedder(self) -> Embedder:
-        """What hears similarity; loaded when first asked for."""
+        """What measures similarity; loaded when first asked for."""
         given = self.defaults.embedder if self._given_embedder is None else self._given_embedder
         return load_embedder(given, device=self.backbone.device) if isinstance(given, str | Path) else given
 
@@ -122,81 +129,28 @@ class Model:
         """The training set that the model brings, or None; read when first asked for."""
         return None if self.defaults.index is None else Index.open(self.defaults.index)
 
-    def references_of(self, index: Index | None) -> Path | None:
-        """The list of recordings that the model brings; None beside a training set that it did not bring."""
-        return self.defaults.references if index is None or self._is_own(index) else None
-
-    def encode_recordings(
-        self,
-        index: Index | str | Path,
-        *,
-        references: References | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Encoded:
-        """Encode the recordings of a training set once, so that no sound under a detour waits for it.
-
-        What is made is kept in the user's cache at once: it can be stopped and called again.
+    def training_set(
+        self, index: Index | str | Path | None = "auto", references: References | None = None
+    ) -> TrainingSet:
+        """The training set to stay away from, and its recordings.
 
         Args:
-            index: the training set.
-            references: its recordings, where it does not say where they lie: a folder or files, with ids as
-                file names.
-            progress: called with how many recordings are done, and how many there are.
+            index: an index, its path or URI, "auto" for the one that the model brings, or None for none.
+            references: the recordings: a catalogue, a folder or files; None for those of the index, or those
+                that the model brings.
 
         Raises:
-            InputError: the index cannot be read, or none of its recordings is at hand.
+            IndexFileError: an index that cannot be read, or was made by another embedder.
+            ModelError: the embedder cannot be loaded.
         """
-        known = Index.open(index) if isinstance(index, str | Path) else index
-        places = self._places(known, references)
-        if not places:
-            raise InputError(
-                f"no recording of {known.path or 'the index'} is at hand: name the folder (--references "
-                "FOLDER, with ids as file names)"
-            )
-        encoded = Encoded()
-        for number, (item, place) in enumerate(places.items(), 1):
-            try:
-                if self._recordings.keep(place):
-                    encoded.made += 1
-                else:
-                    encoded.there += 1
-            except InputError as error:
-                encoded.left_out[item] = str(error)
-            if progress is not None:
-                progress(number, len(places))
-        return encoded
-
-    def generate(
-        self,
-        prompts: str | Sequence[str],
-        *,
-        progress: Callable[[Progress], None] | None = None,
-        **options: Any,
-    ) -> list[Sound]:
-        """Generate one sound for each prompt.
-
-        Args:
-            prompts: one or several.
-            progress: called after each denoising step.
-            **options: as in `request`: duration, start, seed, batch, num_inference_steps, guidance_scale,
-                negative_prompt, sampler, sigma_min, sigma_max, guidance, index, reject, retries, references.
-
-        Raises:
-            InputError, IndexFileError: something asked for cannot be done, see `request`.
-            ModelError: the embedder cannot be loaded, or the model gives no numbers.
-            GuidanceError: a similarity or a gradient that is not finite.
-            OutOfMemoryError: the message says what to lower. `stream` hands out what was finished before.
-            RejectedError: no attempt at a sound passed `reject`; has the others under `sounds`.
-        """
-        request = self.request(prompts, **options)
-        sounds: dict[int, Sound] = {}
-        try:
-            for sound in self.stream(request, progress):
-                sounds[sound.number] = sound
-        except RejectedError as error:
-            error.sounds = [sounds[number] for number in sorted(sounds)]
-            raise
-        return [sounds[number] for number in sorted(sounds)]
+        own = str(index) in ("auto", str(self.defaults.index)) if isinstance(index, str | Path) else False
+        return TrainingSet.open(
+            self.index if own else index,
+            references,
+            defaults=self.defaults,
+            load_embedder=lambda: self.embedder,
+            device=self.backbone.device,
+        )
 
     def request(
         self,
@@ -212,13 +166,13 @@ class Model:
         sampler: str | None = None,
         sigma_min: float | None = None,
         sigma_max: float | None = None,
-        guidance: Guidance | Literal["auto"] | None = "auto",
-        index: Index | str | Path | Literal["auto"] | None = "auto",
+        guidance: Guidance | str | None = "auto",
+        index: str | Path | None = "auto",
+        references: str | Path | Sequence[str | Path] | None = None,
         reject: str | None = None,
-        retries: int = 4,
-        references: References | None = None,
+        retries: int = DEFAULT_RETRIES,
     ) -> Request:
-        """Check what is asked for, and fill in the model's own settings where nothing is said.
+        """Check what is asked for, and fill in the model's own settings where nothing is said; reads no file.
 
         Args:
             prompts: one or several, at most 2,000 characters each.
@@ -229,24 +183,23 @@ class Model:
             batch: sounds generated at once; None for all of them up to 4.
             num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max: see `unheard.Sampling`.
             negative_prompt: what the sounds shall not be.
-            guidance: any of `unheard.guidance.GUIDANCES`; None for classifier-free guidance
-                alone.
-            index: the training set to stay away from; None for none. Without guidance it is still asked for
-                the nearest items.
+            guidance: settings of any kind, such as `unheard.Detour()`; a kind by name, such as "detour";
+                "auto" for the model's own; None or "none" for classifier-free guidance alone.
+            index: path or URI of the training set to stay away from; "auto" for the model's own, None for
+                none. Without guidance it is still asked for the nearest items.
+            references: paths of the training set's recordings; None where the index or the model says them.
             reject: a verdict ("copy", "partial copy", "similar"): every sound is audited, and one as bad or
-                worse is made again with another seed and stronger guidance (`unheard.generation.rejection`).
+                worse is made again with another seed and stronger guidance, see
+                `unheard.generation.rejection`.
             retries: how often, at most.
-            references: the recordings that `reject` compares with: a catalogue, a folder or files; None for
-                those of the index, or those that the model brings.
 
         Raises:
-            InputError: a value that cannot be used, guidance without an index, `reject` without references.
-            IndexFileError: an index that cannot be read, or was made by another embedder.
-            ModelError: the embedder cannot be loaded.
+            InputError: a value that cannot be used.
         """
-        texts = asked.check_prompts(prompts)
+        texts = checks.check_prompts(prompts)
         if negative_prompt is not None:
-            asked.check_prompt(negative_prompt, "negative prompt")
+            checks.check_prompt(negative_prompt, "negative prompt")
+        checks.check_rejection(reject, retries)
         if duration is None:
             duration = min(self.defaults.duration, self.backbone.max_duration)
         given: dict[str, Any] = {
@@ -257,84 +210,203 @@ class Model:
             "guidance_scale": guidance_scale,
         }
         given = {name: value for name, value in given.items() if value is not None}
-        checked = Request(
+        where = self.defaults.index if index == "auto" else index
+        return Request(
             prompts=texts,
-            seeds=asked.seeds_for(texts, seed),
+            seeds=checks.seeds_for(texts, seed),
             negative_prompt=negative_prompt,
-            duration=asked.check_duration(duration, self.backbone.max_duration, self.backbone.name),
-            start=asked.check_start(start),
-            batch=asked.check_batch(batch, len(texts)),
+            duration=checks.check_duration(duration, self.backbone.max_duration, self.backbone.name),
+            start=checks.check_start(start),
+            batch=checks.check_batch(batch, len(texts)),
             sampling=replace(self.defaults.sampling, **given),
-            guidance=self.defaults.guidance if guidance == "auto" else guidance,
-            index=self._training_set(index),
+            guidance=self.defaults.guidance_named(guidance) if isinstance(guidance, str) else guidance,
+            index=None if where is None else str(where),
+            references=checks.check_references(references),
+            reject=reject,
+            retries=retries,
         )
-        _warn_of_missing_captions(checked)
-        if reject is not None:
-            checked = replace(checked, rejection=self._rejection(reject, retries, references, checked.index))
-        needs_index = checked.guidance is not None and checked.guidance.needs_index
-        if needs_index and checked.index is None:
-            raise InputError(
-                f"anti-memorization guidance needs an index of the training set; {self.name} brings none: "
-                "give one (--index PATH, index=...) or go without (--no-guidance, guidance=None)"
-            )
-        if isinstance(checked.guidance, Detour) and checked.index is not None:
-            checked = self._with_recordings(checked, references)
-        return checked
 
-    def stream(self, request: Request, progress: Callable[[Progress], None] | None = None) -> Iterator[Sound]:
-        """Generate batch after batch; every sound of a batch is handed out before the next batch begins.
+    def generate(
+        self,
+        prompts: str | Sequence[str],
+        *,
+        duration: float | None = None,
+        start: float = 0.0,
+        seed: int | Sequence[int] = 0,
+        batch: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        negative_prompt: str | None = None,
+        sampler: str | None = None,
+        sigma_min: float | None = None,
+        sigma_max: float | None = None,
+        guidance: Guidance | str | None = "auto",
+        index: Index | str | Path | None = "auto",
+        references: References | None = None,
+        reject: str | None = None,
+        retries: int = DEFAULT_RETRIES,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> list[Sound]:
+        """Generate one sound for each prompt.
 
-        With rejection, sounds come as they pass, so that a later one may come first; `Sound.number` tells.
+        Args:
+            prompts, duration, start, seed, batch, num_inference_steps, guidance_scale, negative_prompt,
+                sampler, sigma_min, sigma_max, guidance, reject, retries: see `request`.
+            index, references: see `training_set`.
+            progress: called after each denoising step.
+
+        Returns:
+            The sounds in the order of the prompts.
 
         Raises:
+            InputError: a value that cannot be used, guidance without an index, `reject` without references.
+            IndexFileError: an index that cannot be read, or was made by another embedder.
+            ModelError: the embedder cannot be loaded, or the model gives no numbers.
+            GuidanceError: a similarity or a gradient that is not finite.
+            OutOfMemoryError: the message says what to lower. `stream` hands out what was finished before.
+            RejectedError: no attempt at a sound passed `reject`; has the others under `sounds`.
+        """
+        request = self.request(
+            prompts,
+            duration=duration,
+            start=start,
+            seed=seed,
+            batch=batch,
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            negative_prompt=negative_prompt,
+            sampler=sampler,
+            sigma_min=sigma_min,
+            sigma_max=sigma_max,
+            guidance=guidance,
+            reject=reject,
+            retries=retries,
+        )
+        sounds: dict[int, Sound] = {}
+        try:
+            for sound in self.stream(request, self.training_set(index, references), progress):
+                sounds[sound.number] = sound
+        except RejectedError as error:
+            error.sounds = [sounds[number] for number in sorted(sounds)]
+            raise
+        return [sounds[number] for number in sorted(sounds)]
+
+    def stream(
+        self,
+        request: Request,
+        training_set: TrainingSet | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Iterator[Sound]:
+        """Generate batch after batch; every sound of a batch is handed out before the next batch begins.
+
+        What is wrong with the training set is found out at once, before the first sound is asked for. With
+        rejection, sounds come as they pass, so that a later one may come first; `Sound.number` tells.
+
+        Args:
+            request: what is asked for, of `request`.
+            training_set: in place of what the request names by its paths.
+            progress: called after each denoising step.
+
+        Raises:
+            InputError, IndexFileError, ModelError: at once, see `generate`.
             RejectedError: at the end, if some sounds were not handed out.
         """
-        refused: list[Refused] = []
-        for batch in request.batches():
-            if request.rejection is None:
-                yield from self._generate(request, batch, 0, progress)
-            else:
-                make = partial(self._generate, progress=progress)
-                refused += yield from passing(request, batch, request.rejection, make)
-        raise_if_any(refused, request)
+        if training_set is None:
+            training_set = self.training_set(request.index, request.named_references)
+        auditor = None if request.reject is None else self._auditor(training_set)
+        training_set.check(request.guidance, self.name)
+        make = partial(self._generate, training_set, progress)
+        return _stream(request, auditor, make)
+
+    def encode_recordings(
+        self,
+        index: Index | str | Path,
+        *,
+        references: References | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Encoded:
+        """Encode the recordings of a training set once, so that no sound under a detour waits for it.
+
+        What is made is cached at once: it can be stopped and called again.
+
+        Args:
+            index: the training set.
+            references: its recordings, where it does not say where they lie: a folder or files, with ids as
+                file names.
+            progress: called with how many recordings are done, and how many there are.
+
+        Raises:
+            InputError: the index cannot be read, or none of its recordings is available.
+        """
+        known = Index.open(index) if isinstance(index, str | Path) else index
+        own, brought = self.defaults.bring(known), self.defaults.references
+        recordings = TrainingSet(known, references, own=own, brought=brought).recordings
+        if not recordings:
+            raise InputError(
+                f"no recording of {known.path or 'the index'} is available: name the folder (--references "
+                "FOLDER, with ids as file names)"
+            )
+        encoded = Encoded()
+        for number, (item, path) in enumerate(recordings.items(), 1):
+            try:
+                if self._latents.keep(path):
+                    encoded.made += 1
+                else:
+                    encoded.there += 1
+            except InputError as error:
+                encoded.left_out[item] = str(error)
+            if progress is not None:
+                progress(number, len(recordings))
+        return encoded
 
     def _generate(
-        self, request: Request, batch: Batch, attempt: int, progress: Callable[[Progress], None] | None
+        self,
+        training_set: TrainingSet,
+        progress: Callable[[Progress], None] | None,
+        request: Request,
+        batch: Batch,
+        attempt: int,
     ) -> list[Sound]:
-        with _explaining_out_of_memory(_memory_hogs(request, len(batch))):
-            return self._generate_batch(request, batch, attempt, progress)
+        with explaining_out_of_memory(memory_hogs(request, len(batch))):
+            return self._generate_batch(training_set, progress, request, batch, attempt)
 
     @torch.no_grad()
     def _generate_batch(
-        self, request: Request, batch: Batch, attempt: int, progress: Callable[[Progress], None] | None
+        self,
+        training_set: TrainingSet,
+        progress: Callable[[Progress], None] | None,
+        request: Request,
+        batch: Batch,
+        attempt: int,
     ) -> list[Sound]:
         backbone, sampling, steps = self.backbone, request.sampling, request.sampling.num_inference_steps
+        index, uses_recordings = training_set.index, _uses_recordings(request.guidance)
         clock = _Clock()
 
         starts, totals = [request.start] * len(batch), [request.start + request.duration] * len(batch)
-        conditional = backbone.encode(batch.prompts, starts, totals)
-        unconditional = backbone.encode_unconditional([request.negative_prompt] * len(batch), starts, totals)
-        denoiser = denoiser_for(
-            request.guidance,
-            Trajectory(
-                backbone=backbone,
-                load_embedder=lambda: self.embedder,
-                latents_of=self._recordings.of,
-                prompts=batch.prompts,
-                conditional=conditional,
-                unconditional=unconditional,
-                guidance_scale=sampling.guidance_scale,
-                duration=request.duration,
-                start=request.start,
-                training_set=request.index,
-                recordings=request.recordings,
+        trajectory = Trajectory(
+            backbone=backbone,
+            load_embedder=lambda: self.embedder,
+            latents_of=self._latents.of,
+            prompts=batch.prompts,
+            conditional=backbone.encode(batch.prompts, starts, totals),
+            unconditional=backbone.encode_unconditional(
+                [request.negative_prompt] * len(batch), starts, totals
             ),
+            guidance_scale=sampling.guidance_scale,
+            duration=request.duration,
+            start=request.start,
+            training_set=index,
+            recordings=training_set.recordings if uses_recordings else {},
         )
+        denoiser = denoiser_for(request.guidance, trajectory)
         clock.lap("conditioning")
+
+        ids = None if index is None else index.ids
 
         def report(step: int, sigma: float, denoised: Tensor) -> None:
             if progress is not None:
-                trace = _of_each_sound(denoiser.trace[-1], len(batch), request.index)
+                trace = trace_of_each(denoiser.trace[-1], len(batch), ids)
                 progress(Progress(batch.numbers, len(request.prompts), attempt, step + 1, steps, trace))
 
         shape, seeds, device = backbone.latent_shape, batch.seeds, backbone.device
@@ -356,11 +428,12 @@ class Model:
             )
         clock.lap("decoding")
 
-        nearest = self._nearest(waveforms, request.index)
+        nearest = self._nearest(waveforms, index)
         clock.lap("nearest items")
 
-        sources, machine = self._sources(request), provenance.machine(backbone.device, backbone.dtype)
-        traces = [_of_each_sound(step, len(batch), request.index) for step in denoiser.trace]
+        sources = {**self._describe(index), **training_set.describe(uses_recordings)}
+        machine = provenance.machine(backbone.device, backbone.dtype)
+        traces = [trace_of_each(step, len(batch), ids) for step in denoiser.trace]
         return [
             Sound(
                 waveform=waveforms[position].cpu(),
@@ -375,90 +448,28 @@ class Model:
             for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
         ]
 
-    def _training_set(self, index: Index | str | Path | Literal["auto"] | None) -> Index | None:
-        """The index on the model's device, once it is known to be of this embedder."""
-        if index == "auto":
-            found = self.index
-        else:
-            found = Index.open(index) if isinstance(index, str | Path) else index
-        if found is None:
-            return None
-        found.check_embedder(self.embedder)
-        return found.to(self.backbone.device)
+    def _auditor(self, training_set: TrainingSet) -> Witness:
+        """What judges sounds before they are handed out."""
+        index = training_set.index
+        catalogue = catalogue_at_hand(training_set.references, index, training_set.brought)
+        return Witness(catalogue, index=index, embedder=None if index is None else self.embedder)
 
-    def _with_recordings(self, request: Request, references: References | None) -> Request:
-        """With the recordings that a detour compares with, as far as they are at hand."""
-        assert request.index is not None
-        recordings = self._places(request.index, references)
-        self._warn_of_missing_recordings(request.index, recordings, references)
-        if not recordings:
-            return request
-        return replace(request, recordings=recordings, references=_paths(references))
-
-    def _warn_of_missing_recordings(
-        self, index: Index, recordings: Mapping[str, Path], references: References | None
-    ) -> None:
-        """Where none are at hand, or only some; but a model may bring those alone that it has memorised."""
-        count = len(set(index.ids))
-        brought = bool(recordings) and references is None and self._is_own(index)
-        if brought or (recordings and len(recordings) == count):
-            return
-        lacking = (
-            f"the recordings of {len(recordings):,} of {count:,} items are at hand: for the others"
-            if recordings
-            else f"the recordings of {index.path or 'the index'} are not at hand, so"
-        )
-        warnings.warn(
-            f"{lacking} the detour goes by the pull of the prompt and cannot say what would be copied; "
-            "name them to have it compare (--references FOLDER, with ids as file names)",
-            GuidanceWarning,
-            stacklevel=4,
-        )
-
-    def _rejection(
-        self, reject: str, retries: int, references: References | None, index: Index | None
-    ) -> Rejection:
-        catalogue = catalogue_at_hand(references, index, self.references_of(index))
-        embedder = None if index is None else self.embedder
-        return Rejection(reject, retries, Witness(catalogue, index=index, embedder=embedder))
-
-    def _places(self, index: Index, references: References | None) -> dict[str, Path]:
-        """Where the recordings of an index lie, by id, as far as they are at hand."""
-        return places_at_hand(references, index, self.references_of(index))
-
-    def _is_own(self, index: Index) -> bool:
-        """Whether this is the training set that the model brought."""
-        return index.path is not None and index.path == self.defaults.index
-
-    def _sources(self, request: Request) -> dict[str, Any]:
-        """Model, embedder and index with their hashes; "given" is None for what the model brought itself."""
-        index, embedder = request.index, self._given_embedder
-        if isinstance(embedder, str | Path) and Path(embedder).is_dir():
-            embedder = Path(embedder).resolve()
-        sources: dict[str, Any] = {
+    def _describe(self, index: Index | None) -> dict[str, Any]:
+        """Model and embedder with their hashes; "given" is None for what the model brings itself."""
+        described: dict[str, Any] = {
             "model": {"name": self.name, "fingerprint": self.backbone.fingerprint},
             "embedder": None,
-            "index": None,
-            "recordings": None,
         }
         if index is not None:
-            sources["embedder"] = {
+            given = self._given_embedder
+            if isinstance(given, str | Path) and Path(given).is_dir():
+                given = Path(given).resolve()
+            described["embedder"] = {
                 "name": self.embedder.name,
-                "given": str(embedder) if isinstance(embedder, str | Path) else None,
-                "sha256": getattr(self.embedder, "sha256", None),
+                "given": str(given) if isinstance(given, str | Path) else None,
+                "sha256": self.embedder.sha256,
             }
-            sources["index"] = {
-                "items": index.items,
-                "given": None if self._is_own(index) else _location(index.path),
-                "sha256": index.sha256,
-            }
-        if request.recordings:
-            given = request.references
-            sources["recordings"] = {
-                "items": len(request.recordings),
-                "given": None if given is None else [str(path.resolve()) for path in given],
-            }
-        return sources
+        return described
 
     def _nearest(self, waveforms: Tensor, index: Index | None) -> list[list[Nearest]]:
         """The nearest training items of each finished sound [batch, channels, time]."""
@@ -474,29 +485,21 @@ class Model:
         ]
 
 
-def _paths(references: References | None) -> tuple[Path, ...] | None:
-    """Where references were said to lie; None if nothing was said, or a catalogue given that is loaded."""
-    if references is None or isinstance(references, Catalogue):
-        return None
-    named = [references] if isinstance(references, str | Path) else references
-    return tuple(Path(path) for path in named)
+def _stream(
+    request: Request, auditor: Witness | None, make: Callable[[Request, Batch, int], list[Sound]]
+) -> Iterator[Sound]:
+    """The sounds of all batches, as `make` makes them, or as they pass the auditor."""
+    refused: list[Refused] = []
+    for batch in request.batches():
+        if auditor is None:
+            yield from make(request, batch, 0)
+        else:
+            refused += yield from passing(request, batch, auditor, make)
+    raise_if_any(refused, request)
 
 
-def _location(path: Path | str | None) -> str | None:
-    """Where an index is, in words that hold in any folder; a URI does already."""
-    return str(path.resolve()) if isinstance(path, Path) else path
-
-
-def _warn_of_missing_captions(request: Request) -> None:
-    """Once for each request: what its guidance cannot do near the items that have none."""
-    consequence = None if request.guidance is None else request.guidance.without_captions
-    index = request.index
-    if consequence and index is not None and (missing := len(index.uncaptioned)):
-        warnings.warn(
-            f"{missing:,} of the {index.items:,} items of {index.path or 'the index'} have no caption: "
-            f"{consequence}",
-            stacklevel=4,
-        )
+def _uses_recordings(guidance: Guidance | None) -> bool:
+    return guidance is not None and guidance.uses_recordings
 
 
 class _Clock:
@@ -510,46 +513,3 @@ class _Clock:
         now = time.perf_counter()
         self.seconds[part] = round(now - self._last, 3)
         self._last = now
-
-
-def _of_each_sound(step: Step, sounds: int, index: Index | None) -> list[TraceStep]:
-    """A step of a batch as one entry a sound, neighbours by their ids."""
-    unknown: list[Any] = [None] * sounds
-
-    def named(positions: list[int | None] | None) -> list[str | None]:
-        if index is None or positions is None:
-            return unknown
-        return [None if position is None else index.ids[position] for position in positions]
-
-    known = (
-        step.value, step.measure, step.threshold, named(step.neighbour), step.acted, step.s1, step.s2,
-        named(step.fallback), step.prompt_weight,
-    )  # fmt: skip
-    columns: Any = [unknown if column is None else column for column in known]
-    return [TraceStep(step.sigma, *of_one) for of_one in zip(*columns, strict=True)]
-
-
-# How torch's allocators, and Python's own, say that there is no memory left.
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
-
-
-@contextmanager
-def _explaining_out_of_memory(to_lower: Sequence[str], otherwise: str = "") -> Iterator[None]:
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
-        known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-        if not known and not any(phrase in str(error).lower() for phrase in _NO_MEMORY):
-            raise
-        raise OutOfMemoryError(
-            f"out of memory: lower {', or '.join(to_lower)} {otherwise}".rstrip()
-        ) from error
-
-
-def _memory_hogs(request: Request, batch: int) -> list[str]:
-    """What a generation needs memory for, as things to lower, the cheapest to give up first."""
-    hogs = [f"--batch (now {batch})"] if batch > 1 else []
-    hogs += [f"--duration (now {request.duration:g} s)", "the precision (--dtype bfloat16 or float16)"]
-    if request.guidance is not None and request.guidance.saves_memory is not None:
-        hogs.append(request.guidance.saves_memory)
-    return hogs

@@ -19,14 +19,16 @@ from typing import TYPE_CHECKING, Any
 from unheard import __version__
 from unheard.common.files import write_whole
 from unheard.errors import InputError
-from unheard.guidance import describe_guidance
+from unheard.guidance import describe_guidance, with_present_names
 
 if TYPE_CHECKING:
     import torch
 
     from unheard.generation.request import Batch, Request
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)
+_TRACE_OF_FORMAT_1 = {"similarity": "value", "way": "fallback", "share": "prompt_weight"}
 _NEEDED = {
     "sampling": ("sampler", "num_inference_steps", "sigma_min", "sigma_max", "guidance_scale"),
     "batch": ("position", "prompts", "seeds"),
@@ -45,7 +47,7 @@ def write(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """Read a record that `write` wrote.
+    """Read a record that `write` wrote, now or before: one of format 1 comes with the names of format 2.
 
     Raises:
         InputError: the file is missing, is not JSON, or is no such record.
@@ -58,9 +60,9 @@ def read(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path} is not JSON ({error}): give the .json written beside the .wav") from error
     if not isinstance(record, dict) or "unheard" not in record:
         raise InputError(f"{path} does not describe a sound: give the .json written beside the .wav")
-    if record["unheard"] != FORMAT:
+    if record["unheard"] not in READABLE:
         raise InputError(
-            f"{path} has format {record['unheard']!r}, this version reads format {FORMAT}: "
+            f"{path} has format {record['unheard']!r}, this version reads formats 1 and {FORMAT}: "
             f"use the version of unheard named under machine.packages in it"
         )
     lacking = [key for key in ("prompt", "seed", "duration", "start", "guidance") if key not in record]
@@ -68,7 +70,7 @@ def read(path: str | Path) -> dict[str, Any]:
         lacking += [f"{name}.{key}" for key in keys if key not in _part(record, name)]
     if lacking:
         raise InputError(f"{path} lacks {', '.join(lacking)}: give the .json as it was written")
-    return record
+    return record if record["unheard"] == FORMAT else _of_format_1(record)
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -158,6 +160,21 @@ def machine(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
         "platform": f"{platform.system()}-{platform.machine()}",
         "python": platform.python_version(),
         "packages": package_versions(),
+    }
+
+
+def _of_format_1(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of format 1 under the names of format 2; what its guidance measured it did not say."""
+    guidance = record["guidance"]
+    trace = [
+        {_TRACE_OF_FORMAT_1.get(name, name): value for name, value in step.items()}
+        for step in record.get("trace", [])
+    ]
+    return {
+        **record,
+        "unheard": FORMAT,
+        "guidance": None if guidance is None else with_present_names(guidance),
+        "trace": trace,
     }
 
 

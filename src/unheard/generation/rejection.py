@@ -16,9 +16,9 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from unheard.auditing import BOUNDS, Audit, FileAudit, as_bad_as
+from unheard.auditing import Audit, FileAudit, as_bad_as
 from unheard.auditing.auditor import Witness
-from unheard.errors import InputError, RejectedError
+from unheard.errors import RejectedError
 from unheard.generation.request import MAX_SEED, Batch, Request
 from unheard.generation.sound import Sound
 from unheard.guidance import describe_guidance
@@ -26,33 +26,6 @@ from unheard.guidance.base import Guidance
 
 SEED_STEP = 1_000_003
 """A prime, so far from 1 that no retry takes the seed of another sound of the same request."""
-MAX_RETRIES = 100
-
-
-@dataclass(frozen=True, eq=False)
-class Rejection:
-    """When a sound is not handed out.
-
-    Attributes:
-        bound: a verdict of `VERDICTS` but "clear" and "not judged"; one as bad or worse is rejected. What
-            cannot be judged is handed out, and its audit says so.
-        retries: further attempts at a rejected sound, 0 to `MAX_RETRIES`.
-        witness: judges.
-
-    Raises:
-        InputError: another verdict, or another number.
-    """
-
-    bound: str
-    retries: int
-    witness: Witness
-
-    def __post_init__(self) -> None:
-        if self.bound not in BOUNDS:
-            raise InputError(f"reject is {self.bound!r}: choose one of {', '.join(BOUNDS)}")
-        number: object = self.retries
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MAX_RETRIES:
-            raise InputError(f"retries is {number!r}: give a whole number from 0 to {MAX_RETRIES}")
 
 
 @dataclass(frozen=True)
@@ -97,33 +70,35 @@ def stronger(guidance: Guidance | None, attempt: int) -> Guidance | None:
 def passing(
     request: Request,
     batch: Batch,
-    rejection: Rejection,
+    auditor: Witness,
     make: Callable[[Request, Batch, int], Iterable[Sound]],
 ) -> Generator[Sound, None, list[Refused]]:
     """The sounds of a batch that pass, as soon as each does; only those rejected are made again.
 
     Args:
-        request: what was asked for.
+        request: what was asked for, with the verdict from which a sound is rejected, and how often it is made
+            again. What cannot be judged is handed out, and its audit says so.
         batch: which of its sounds.
-        rejection: see `Rejection`.
+        auditor: judges them.
         make: makes the sounds of a batch as a request says, at the attempt of that number, in order.
 
     Returns:
         Those of which no attempt passed.
     """
+    assert request.reject is not None
     attempts: dict[int, list[Attempt]] = {number: [] for number in batch.numbers}
     left = batch
-    for attempt in range(rejection.retries + 1):
+    for attempt in range(request.retries + 1):
         tried = replace(request, guidance=stronger(request.guidance, attempt))
         seeds = tuple(retry_seed(seed, attempt) for seed in left.seeds)
         rejected = []
         for position, sound in enumerate(make(tried, replace(left, seeds=seeds), attempt)):
-            found = rejection.witness.judge((sound.waveform, sound.sample_rate), f"sound {sound.number + 1}")
+            found = auditor.judge((sound.waveform, sound.sample_rate), f"sound {sound.number + 1}")
             attempts[sound.number].append(Attempt(sound.seed, tried.guidance, found))
-            if as_bad_as(found.verdict, rejection.bound):
+            if as_bad_as(found.verdict, request.reject):
                 rejected.append(position)
             else:
-                audited = _record(rejection, attempts[sound.number])
+                audited = _record(request.reject, auditor, attempts[sound.number])
                 yield replace(sound, provenance={**sound.provenance, "audit": audited})
         if not rejected:
             return []
@@ -168,12 +143,12 @@ def _found(refused: Refused, total: int) -> str:
     return f"{which}{audit.verdict}{of}, score {audit.score:.2f}"
 
 
-def _record(rejection: Rejection, attempts: Sequence[Attempt]) -> dict[str, Any]:
+def _record(bound: str, auditor: Witness, attempts: Sequence[Attempt]) -> dict[str, Any]:
     """What the provenance says of the audit: the last attempt in full, those before it in short."""
     last = attempts[-1].audit
-    about: Audit = rejection.witness.audit([last])
+    about: Audit = auditor.audit([last])
     return {
-        "reject": rejection.bound,
+        "reject": bound,
         "verdict": last.verdict,
         "reason": last.reason,
         "score": last.score,

@@ -22,6 +22,7 @@ from unheard.generation.request import Request
 if TYPE_CHECKING:
     from unheard.generation.model import Model, Progress
     from unheard.generation.sound import Sound
+    from unheard.generation.training_set import TrainingSet
 
 CONFIDENCE = 0.95
 
@@ -96,6 +97,7 @@ def replication(
     request: Request,
     witness: Witness,
     *,
+    training_set: TrainingSet | None = None,
     bound: str = "copy",
     risk: bool = True,
     judged: Callable[[Sound, FileAudit], FileAudit] | None = None,
@@ -107,6 +109,7 @@ def replication(
         model: see `unheard.load`.
         request: of `Model.request`, with every prompt once for each of its seeds.
         witness: judges the sounds.
+        training_set: see `Model.stream`.
         bound: the verdict that counts, with those worse.
         risk: whether to measure each prompt's risk too, see `with_risk`.
         judged: called with every sound and what was found, as soon as it is there; gives back what to keep,
@@ -116,10 +119,10 @@ def replication(
     Raises:
         InputError: the request rejects sounds, which would hide what is to be counted.
     """
-    if request.rejection is not None:
+    if request.reject is not None:
         raise InputError("a replication rate counts every sound: leave out reject")
     files: list[FileAudit] = []
-    for sound in model.stream(request, progress):
+    for sound in model.stream(request, training_set, progress):
         found = witness.judge((sound.waveform, sound.sample_rate), f"sound {sound.number + 1}")
         files.append(found if judged is None else judged(sound, found))
     counted = count(model.name, request, witness.audit(files), bound)

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from unheard.auditing.results import BOUNDS
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.guidance.base import Guidance
-
-if TYPE_CHECKING:
-    from unheard.generation.rejection import Rejection
-    from unheard.index import Index
 
 MAX_PROMPT_LENGTH = 2_000  # characters; the text encoders of the known models read far less
 MAX_BATCH = 4  # of sounds at once unless asked otherwise: fits a laptop, and finished sounds are saved early
 MIN_DURATION = 0.01  # seconds; less is no sound to hear or to embed
 MAX_SEED = 2**63 - 1  # what a torch generator takes
+DEFAULT_RETRIES = 4
+MAX_RETRIES = 100
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Request:
-    """A generation with every setting filled in.
+    """A generation with every setting filled in: a plain value, which compares, pickles and prints.
 
     Attributes:
         prompts: one a sound.
@@ -57,10 +55,10 @@ class Request:
         batch: how many sounds are generated at once.
         sampling: sampler, steps, noise levels, guidance scale.
         guidance: weights and thresholds, or None for classifier-free guidance alone.
-        index: the training set, or None; never None with guidance.
-        rejection: when a sound is not handed out, or None if all are.
-        recordings: training recordings by id, for a guidance that compares with them.
-        references: the paths where they were said to lie; None where the index or the model says it.
+        index: path or URI of the training set's index, or None.
+        references: paths of the training set's recordings; None where the index or the model says them.
+        reject: verdict from which a sound is made again, see `unheard.generation.rejection`; None for none.
+        retries: further attempts at a rejected sound.
     """
 
     prompts: tuple[str, ...]
@@ -71,10 +69,19 @@ class Request:
     batch: int
     sampling: Sampling
     guidance: Guidance | None
-    index: Index | None
-    rejection: Rejection | None = None
-    recordings: Mapping[str, Path] = field(default_factory=dict)
-    references: tuple[Path, ...] | None = None
+    index: str | None = None
+    references: tuple[str, ...] | None = None
+    reject: str | None = None
+    retries: int = DEFAULT_RETRIES
+
+    @property
+    def named_references(self) -> str | tuple[str, ...] | None:
+        """The references as they were named: in one folder, ids are the names of the files in it."""
+        return (
+            self.references[0]
+            if self.references is not None and len(self.references) == 1
+            else self.references
+        )
 
     def batches(self) -> Iterator[Batch]:
         """The sounds in the order of the prompts, `batch` at a time; the last batch may be smaller."""
@@ -159,6 +166,28 @@ def check_batch(batch: int | None, sounds: int) -> int:
     if not isinstance(batch, Integral) or isinstance(batch, bool) or batch < 1:
         raise InputError(f"batch is {batch!r}: give a whole number of at least 1")
     return int(batch)
+
+
+def check_rejection(reject: str | None, retries: int) -> None:
+    """A verdict that a sound can be as bad as, or None; a whole number of retries up to `MAX_RETRIES`."""
+    if reject is not None and reject not in BOUNDS:
+        raise InputError(f"reject is {reject!r}: choose one of {', '.join(BOUNDS)}")
+    number: object = retries
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MAX_RETRIES:
+        raise InputError(f"retries is {number!r}: give a whole number from 0 to {MAX_RETRIES}")
+
+
+def check_references(references: str | Path | Sequence[str | Path] | None) -> tuple[str, ...] | None:
+    """Paths of recordings, one or several, as a tuple; None for none."""
+    if references is None:
+        return None
+    some = [references] if isinstance(references, str | Path) else references
+    if not all(isinstance(path, str | Path) for path in some):
+        raise InputError(
+            f"references are {type(references).__name__}: a request takes paths; give a catalogue to "
+            "Model.training_set"
+        )
+    return tuple(str(path) for path in some)
 
 
 def shown(text: str, limit: int = 40) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from unheard import audio
 from unheard.common.files import sha256
 from unheard.errors import InputError
 from unheard.generation import provenance
+from unheard.guidance.base import Step
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,23 @@ class TraceStep:
     prompt_weight: float | None = None
 
 
+def trace_of_each(step: Step, sounds: int, ids: Sequence[str] | None) -> list[TraceStep]:
+    """A step of a batch as one entry a sound; positions in the index, whose `ids` are given, by their ids."""
+    unknown: list[Any] = [None] * sounds
+
+    def named(positions: Sequence[int | None] | None) -> list[str | None]:
+        if ids is None or positions is None:
+            return unknown
+        return [None if position is None else ids[position] for position in positions]
+
+    known = (
+        step.value, step.measure, step.threshold, named(step.neighbour), step.acted, step.s1, step.s2,
+        named(step.fallback), step.prompt_weight,
+    )  # fmt: skip
+    columns: Any = [unknown if column is None else column for column in known]
+    return [TraceStep(step.sigma, *of_one) for of_one in zip(*columns, strict=True)]
+
+
 @dataclass(frozen=True)
 class Nearest:
     """A training item near to a sound, by the cosine of their embeddings.
@@ -60,7 +79,7 @@ class Nearest:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-@dataclass
+@dataclass(repr=False)
 class Sound:
     """A generated sound.
 
@@ -83,6 +102,13 @@ class Sound:
     nearest: list[Nearest] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
     number: int = 0
+
+    def __repr__(self) -> str:
+        seconds = self.waveform.shape[-1] / self.sample_rate
+        return (
+            f"<Sound {self.prompt!r}, seed {self.seed}: {seconds:.2f} s, {self.waveform.shape[0]} x "
+            f"{self.sample_rate:,} Hz, guidance acted in {self.acted} of {len(self.trace)} steps>"
+        )
 
     @property
     def acted(self) -> int:

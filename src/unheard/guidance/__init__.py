@@ -50,6 +50,7 @@ __all__ = [
     "describe_guidance",
     "read_guidance",
     "register",
+    "with_present_names",
 ]
 
 NONE = "none"
@@ -122,11 +123,16 @@ def read_guidance(given: Mapping[str, Any] | str) -> Guidance | None:
     if not isinstance(kind, str) or kind not in GUIDANCES:
         raise InputError(f"unknown guidance {kind!r}: {instead(kind, [*GUIDANCES, NONE])}")
     made_of = GUIDANCES[kind]
-    for former, name in FORMER_NAMES.get(kind, {}).items():
-        if former in settings:
-            settings.setdefault(name, settings.pop(former))
+    settings = with_present_names({"kind": kind, **settings})
+    del settings["kind"]
     check_keys(map(str, settings), [field.name for field in fields(made_of)], f"the guidance {kind}")
     return made_of(**settings)
+
+
+def with_present_names(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table with `kind` whose settings have their present names, whatever they had before."""
+    present = FORMER_NAMES.get(table.get("kind", AMG.kind), {})
+    return {present.get(name, name): value for name, value in table.items()}
 
 
 def describe_guidance(guidance: Guidance | None) -> dict[str, Any]:

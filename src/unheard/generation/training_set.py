@@ -1,0 +1,164 @@
+"""The training set of a generation: its index, where its recordings lie, and whose they are."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unheard.auditing.catalogue import Catalogue
+from unheard.auditing.references import References, places_at_hand
+from unheard.embedders import Embedder
+from unheard.errors import InputError
+from unheard.generation.defaults import Defaults
+from unheard.guidance import Guidance, GuidanceWarning
+from unheard.index import Index
+
+
+class TrainingSet:
+    """What a guidance stays away from, what an audit compares with, and what provenance says of both.
+
+    Args:
+        index: embeddings, captions and timings; None for none.
+        references: recordings that were named: a catalogue, a folder or files, with ids as file names; None
+            for those that the index or the model says.
+        own: whether it is the training set that the model brings, or there is no other.
+        brought: the list of recordings that the model brings; counts only where it is its own.
+
+    Attributes:
+        index, references, own: as given.
+        brought: the list of recordings, None where they are another's.
+    """
+
+    def __init__(
+        self,
+        index: Index | None,
+        references: References | None = None,
+        *,
+        own: bool = False,
+        brought: Path | None = None,
+    ) -> None:
+        self.index, self.references, self.own = index, references, own
+        self.brought = brought if own else None
+
+    @classmethod
+    def open(
+        cls,
+        index: Index | str | Path | None,
+        references: References | None,
+        *,
+        defaults: Defaults,
+        load_embedder: Callable[[], Embedder],
+        device: torch.device,
+    ) -> TrainingSet:
+        """Read an index, onto the model's device, once it is known to be of the model's embedder.
+
+        Args:
+            index: an index, or its path or URI.
+            references: see the class.
+            defaults: what the model brings.
+            load_embedder: gives the model's embedder; asked only if there is an index.
+            device: where the model runs.
+
+        Raises:
+            IndexFileError: the index cannot be read, or was made by another embedder.
+            ModelError: the embedder cannot be loaded.
+        """
+        known = Index.open(index) if isinstance(index, str | Path) else index
+        if known is not None:
+            known.check_embedder(load_embedder())
+            known = known.to(device)
+        return cls(known, references, own=defaults.bring(known), brought=defaults.references)
+
+    @property
+    def named(self) -> tuple[Path, ...] | None:
+        """The paths of the recordings that were named; None where none were, or a loaded catalogue."""
+        if self.references is None or isinstance(self.references, Catalogue):
+            return None
+        some = [self.references] if isinstance(self.references, str | Path) else self.references
+        return tuple(Path(path) for path in some)
+
+    @cached_property
+    def recordings(self) -> dict[str, Path]:
+        """Where recordings of the index's items lie, by id, as far as they are available.
+
+        Raises:
+            InputError: references were named that are not there.
+        """
+        return {} if self.index is None else places_at_hand(self.references, self.index, self.brought)
+
+    def check(self, guidance: Guidance | None, model: str) -> None:
+        """Whether a guidance can do with it; warnings say what it cannot do.
+
+        Raises:
+            InputError: the guidance needs an index, and there is none.
+        """
+        if guidance is None:
+            return
+        if self.index is None:
+            if guidance.needs_index:
+                raise InputError(
+                    f"anti-memorization guidance needs an index of the training set; {model} brings none: "
+                    "give one (--index PATH, index=...) or go without (--no-guidance, guidance=None)"
+                )
+            return
+        missing = len(self.index.uncaptioned)
+        if missing and guidance.without_captions:
+            warnings.warn(
+                f"{missing:,} of the {self.index.items:,} items of {self._called} have no caption: "
+                f"{guidance.without_captions}",
+                stacklevel=4,
+            )
+        if guidance.uses_recordings:
+            self._warn_of_missing_recordings(self.index)
+
+    def describe(self, recordings: bool) -> dict[str, Any]:
+        """Index and recordings as provenance has them; `given` is None for what the model brings itself.
+
+        Args:
+            recordings: whether the guidance compared with them.
+        """
+        index = self.index
+        described: dict[str, Any] = {"index": None, "recordings": None}
+        if index is not None:
+            where = str(index.path.resolve()) if isinstance(index.path, Path) else index.path
+            described["index"] = {
+                "items": index.items,
+                "given": None if self.own else where,
+                "sha256": index.sha256,
+            }
+        if recordings and self.recordings:
+            named = self.named
+            described["recordings"] = {
+                "items": len(self.recordings),
+                "given": None if named is None else [str(path.resolve()) for path in named],
+            }
+        return described
+
+    @property
+    def _called(self) -> str:
+        """The index in messages."""
+        path = None if self.index is None else self.index.path
+        return "the index" if path is None else str(path)
+
+    def _warn_of_missing_recordings(self, index: Index) -> None:
+        """Where none are available, or only some; but a model may bring those alone that it has memorised."""
+        available, count = len(self.recordings), len(set(index.ids))
+        brought = available > 0 and self.references is None and self.own
+        if brought or available == count:
+            return
+        lacking = (
+            f"the recordings of {available:,} of {count:,} items are available: for the others"
+            if available
+            else f"no recordings of {self._called} are available, so"
+        )
+        warnings.warn(
+            f"{lacking} the detour goes by the pull of the prompt and cannot say what would be copied; "
+            "name them to have it compare (--references FOLDER, with ids as file names)",
+            GuidanceWarning,
+            stacklevel=5,
+        )
