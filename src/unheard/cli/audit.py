@@ -265,11 +265,11 @@ def _generate(
     finally:
         found.counted = count(model.name, request, task.witness.audit(found.files), bound)
     total = len(found.counted.prompts)
-    with display.counting("prompts", "measuring") as progress:
+    with display.counting("prompts", "measuring") as report:
 
         def measured(so_far: Replication) -> None:
             found.counted = so_far
-            progress(sum(each.risk is not None for each in so_far.prompts), total)
+            report(sum(each.risk is not None for each in so_far.prompts), total)
 
         with_risk(found.counted, model, request, progress=measured)
 

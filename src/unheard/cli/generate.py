@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from unheard.generation.sound import Sound
     from unheard.generation.training_set import TrainingSet
 
+OF_REQUEST = (
+    "duration", "start", "seed", "batch", "negative_prompt", "index", "references", "reject", "retries",
+    *(field.name for field in fields(Sampling)),
+)  # fmt: skip
+"""The options that are arguments of `Model.request`, by the same names."""
+
 _what = under("What to generate")
 _how = under("How to generate")
 _guidance = under("What to stay away from")
@@ -60,7 +66,9 @@ _output = under("Output")
 @_guidance("--preset", metavar="FILE", help="Guidance and its settings from JSON, as `tune` writes it.")
 @setting_options(_settings, GUIDANCES)
 @_audit("--reject", type=click.Choice(BOUNDS), help="Audit; make what is as bad as this again, or refuse it.")
-@_audit("--retries", type=int, metavar="N", help="How often --reject tries again.  [default: 4]")
+@_audit(
+    "--retries", type=int, metavar="N", help=f"How often --reject tries again.  [default: {DEFAULT_RETRIES}]"
+)
 @_machine("--model", metavar="MODEL", help="tiny, a folder or a hub id; see `models`.  [default: tiny]")
 @_machine("--embedder", metavar="NAME", help=f"CLAP that measures similarity: folder or hub id.{OF_MODEL}")
 @_machine("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
@@ -158,22 +166,8 @@ def _prepare(
 
     index: Any = "auto" if given["index"] is None else Index.open(given["index"])
     model = load(name, device=given["device"] or "auto", dtype=given["dtype"], embedder=given["embedder"])
-    request = model.request(
-        prompts,
-        duration=given["duration"],
-        start=given["start"] or 0.0,
-        seed=0 if given["seed"] is None else given["seed"],
-        batch=given["batch"],
-        guidance=guidance,
-        index=given["index"] or "auto",
-        reject=given["reject"],
-        retries=DEFAULT_RETRIES if given["retries"] is None else given["retries"],
-        references=given["references"],
-        **{
-            name: preset.options.get(name) if given[name] is None else given[name]
-            for name in ("negative_prompt", *(field.name for field in fields(Sampling)))
-        },
-    )
+    options = {name: given[name] for name in OF_REQUEST if given[name] is not None}
+    request = model.request(prompts, guidance=guidance, **{**preset.options, **options})
     return model, request, model.training_set(index, request.named_references)
 
 
