@@ -3,7 +3,7 @@
     python benchmarks/audit_scale.py --references 100000 --seconds 10
 
 The catalogue's fingerprints are random but for one reference, a sound of the given length; the audited sound
-is that reference, 3 dB louder. Timed are the steps of `Witness.judge`: features and fingerprints of the
+is that reference, 3 dB louder. Timed are the steps of `Auditor.judge`: features and fingerprints of the
 sound, the search, and the alignment with as many finalists as the audit takes, each of the sound's length.
 """
 

@@ -147,8 +147,8 @@ def embed(folder: Path, name: str | None) -> dict[str, Any]:
     windows, done = Windows(embedder), 0
     began = time.perf_counter()
     for decoded in ready:
-        done += sum(len(one.places) for one in windows.add(decoded))
-    done += sum(len(one.places) for one in windows.flush())
+        done += sum(len(one.bounds) for one in windows.add(decoded))
+    done += sum(len(one.bounds) for one in windows.flush())
     return result(done, time.perf_counter() - began)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from search import Bare
+from search import index_of
 from vectors import Embeddings
 
 import unheard
@@ -34,21 +34,19 @@ LEAST_REPETITIONS = 48
 SEED = 200
 
 
-class Crowded(Bare):
+def crowded(own: Index, items: int) -> Index:
     """The items of an index, each among distractors, `items` in all."""
-
-    def __init__(self, own: Index, items: int) -> None:
-        generator = np.random.default_rng(0)
-        vectors = own.vectors(torch.arange(len(own))).numpy()
-        around = generator.integers(0, len(own), items - len(own))
-        cosines = generator.uniform(0.8, 0.97, (len(around), 1))
-        distractors = Embeddings(own.dimension).near(vectors[around], cosines)
-        super().__init__(torch.from_numpy(np.concatenate([vectors, distractors]).astype(np.float32)))
-        self.ids = [*own.ids, *(f"distractor {number}" for number in range(len(around)))]
-        self.prompts = [
-            *own.prompts,
-            *(f"{own.prompts[item]} variant{number}" for number, item in enumerate(around)),
-        ]
+    generator = np.random.default_rng(0)
+    vectors = own.vectors(torch.arange(len(own))).numpy()
+    around = generator.integers(0, len(own), items - len(own))
+    cosines = generator.uniform(0.8, 0.97, (len(around), 1))
+    distractors = Embeddings(own.dimension).near(vectors[around], cosines)
+    ids = [*own.ids, *(f"distractor {number}" for number in range(len(around)))]
+    prompts = [
+        *own.prompts,
+        *(f"{own.prompts[item]} variant{number}" for number, item in enumerate(around)),
+    ]
+    return index_of(torch.from_numpy(np.concatenate([vectors, distractors]).astype(np.float32)), ids, prompts)
 
 
 def main() -> None:
@@ -69,9 +67,9 @@ def main() -> None:
     ]
     folder = model.defaults.references.parent / "memorised"
     latents = RecordingLatents(model.backbone, folder.parent)
-    index = Crowded(model.index, arguments.items)
+    index = crowded(model.index, arguments.items)
     began = time.perf_counter()
-    index.wordings.positions("")
+    index.captions.positions("")
     print(f"{len(index):,} items; captions put in order once: {time.perf_counter() - began:.1f} s")
     for what, wording in (("as it is", "{}"), ("in other words", "something like {}")):
         replays = found = 0

@@ -21,8 +21,7 @@ import soundfile
 import torch
 from vectors import Embeddings
 
-from unheard.index.clustering import near_captions, near_vectors
-from unheard.index.clustering.clusters import CAPTION_THRESHOLD, SOUND_THRESHOLD
+from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD, near_captions, near_vectors
 from unheard.index.searching.captions import normalised
 
 CLUSTERS, LARGEST = 1000, 50

@@ -16,7 +16,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -26,25 +25,34 @@ from torch import Tensor
 from torch.nn import functional as F
 from vectors import Embeddings
 
-from unheard.index.searching.approximate import ApproximateIndex, build_approximate
+from unheard.index.searching.approximate import build_approximate
 from unheard.index.searching.index import Index
-from unheard.index.searching.stored import StoredIndex
-from unheard.index.store.table import EmbedderRecord, Store, schema
+from unheard.index.searching.snapshot import Snapshot
+from unheard.index.searching.stored import read_approximately, read_exactly
+from unheard.index.searching.vectors import ExactVectors
+from unheard.index.store.embedder_record import EmbedderRecord
+from unheard.index.store.rows import schema
+from unheard.index.store.table import Store
 
 BATCHES = (1, 16)
 ROWS = 20_000
 
 
-class Bare(Index):
-    """An index of vectors without names, searched as one on disk is."""
-
-    def __init__(self, unit: Tensor) -> None:
-        super().__init__()
-        self.ids = [""] * len(unit)
-        self._unit = unit
-
-    def _exact_vectors(self, positions: Tensor) -> Tensor:
-        return F.normalize(self._unit[positions].double(), dim=1)
+def index_of(unit: Tensor, ids: list[str], prompts: list[str]) -> Index:
+    """An index of unit vectors, searched as one on disk is."""
+    seconds = [0.0] * len(unit)
+    snapshot = Snapshot(
+        ids=ids,
+        prompts=prompts,
+        seconds_start=seconds,
+        seconds_total=seconds,
+        windows=None,
+        sources=[None] * len(unit),
+        vectors=ExactVectors(unit, lambda positions: F.normalize(unit[positions].double(), dim=1)),
+        embedder=EmbedderRecord("benchmark", unit.shape[1]),
+        checksum=lambda: "",
+    )
+    return Index(snapshot)
 
 
 def median_milliseconds(search: Callable[[Tensor], object], queries: Tensor, repeats: int) -> list[float]:
@@ -73,7 +81,8 @@ def exact(sizes: list[int], dimension: int, repeats: int) -> None:
         unit = torch.empty(size, dimension)
         for first, block in Embeddings(dimension, seed=1).blocks(size):
             unit[first : first + len(block)] = torch.from_numpy(block)
-        times = median_milliseconds(Bare(unit).search, queries, repeats)
+        nameless = [""] * size
+        times = median_milliseconds(index_of(unit, nameless, nameless).search, queries, repeats)
         print(f"{size:12,} {gigabytes:6.2f} {times[0]:7.1f} ms {times[1]:8.1f} ms", flush=True)
         per_vector = [milliseconds / size for milliseconds in times]
         del unit
@@ -87,13 +96,13 @@ def exact(sizes: list[int], dimension: int, repeats: int) -> None:
 
 def approximate(size: int, dimension: int, repeats: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "index"
-        fill(place, size, dimension)
+        fill(folder, size, dimension)
         started = time.perf_counter()
-        record = build_approximate(place)
+        record = build_approximate(folder)
         print(f"built in {time.perf_counter() - started:.0f} s: {record}", flush=True)
         started = time.perf_counter()
-        found, index = StoredIndex(Store.open(place)), ApproximateIndex(Store.open(place))
+        store = Store.open(folder)
+        found, index = Index(read_exactly(store)), Index(read_approximately(store))
         source = Embeddings(dimension, seed=2)
         items = found.vectors(torch.from_numpy(source.generator.integers(0, size, 500))).numpy()
         near = np.concatenate(
@@ -128,9 +137,9 @@ def approximate(size: int, dimension: int, repeats: int) -> None:
     )
 
 
-def fill(place: Path, size: int, dimension: int) -> None:
+def fill(folder: str, size: int, dimension: int) -> None:
     """A store of vectors, one a row."""
-    store = Store.create(place, EmbedderRecord("benchmark", dimension))
+    store = Store.create(folder, EmbedderRecord("benchmark", dimension))
     for first, block in Embeddings(dimension, seed=1).blocks(size, ROWS):
         count = len(block)
         columns = {

@@ -47,7 +47,7 @@ from unheard.guidance.amg import equations
 from unheard.guidance.amg.denoiser import AMGDenoiser
 from unheard.guidance.amg.settings import AMG
 from unheard.guidance.classifier_free import ClassifierFreeGuidance
-from unheard.index import Index
+from unheard.index import Index, JSONIndex
 
 PROMPT = "An acoustic drum loop, 110 bpm"
 SIGMA = 5.0
@@ -335,7 +335,7 @@ def full_size_embedder(device: torch.device) -> Embedder:
 
 
 def random_index(items: int, dimension: int) -> Index:
-    index = Index()
+    index = JSONIndex()
     index.add(
         ids=[str(number) for number in range(items)],
         embeddings=torch.randn(items, dimension, generator=torch.Generator().manual_seed(0)),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from unheard.index.store.table import Store, schema
+from unheard.index.store.rows import schema
+from unheard.index.store.table import Store
 
 
 def content(store: Store) -> list[dict[str, Any]]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from layers import LAYERS, PACKAGE, circles, files, imports, layer, the_map
 
 import unheard
+from unheard.guidance import GUIDANCES
 
 HEAVY = {"torch", "diffusers", "transformers", "lancedb", "pyarrow", "ray", "optuna", "matplotlib"}
 FILES = files()
@@ -79,7 +80,13 @@ def test_every_export_is_there() -> None:
     for name in unheard.__all__:
         assert getattr(unheard, name) is not None
     assert not hasattr(unheard, "anything_else")
+    assert set(dir(unheard)) >= {made_of.__name__ for made_of in GUIDANCES.values()}
+    assert set(dir(unheard)) >= {"Guidance", "Embedder", "Backbone", "Request", "TrainingSet"}
 
 
-def test_source_is_found() -> None:
-    assert Path(unheard.__file__).parent == PACKAGE
+def test_no_call_of_the_public_face_takes_anything() -> None:
+    """Every argument is named and typed, so that editors and type checkers know it."""
+    for function in (unheard.load, unheard.audit, unheard.Model.generate, unheard.Model.request):
+        for parameter in inspect.signature(function).parameters.values():
+            assert parameter.kind is not parameter.VAR_KEYWORD, f"{function} takes **{parameter.name}"
+            assert parameter.name == "self" or parameter.annotation not in (parameter.empty, "Any")

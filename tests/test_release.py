@@ -18,7 +18,8 @@ def test_every_public_name_stands_in_the_reference_once(name: str) -> None:
     pages = (ROOT / "docs" / "api").glob("*.md")
     written = [path for page in pages for path in re.findall(r"^::: ([\w.]+)$", page.read_text(), re.M)]
     by_name_or_with_its_module = {f"unheard.{name}", getattr(unheard, name).__module__}
-    assert sum(path in by_name_or_with_its_module for path in written) == 1
+    times = sum(path in by_name_or_with_its_module for path in written)
+    assert times == 1, f"write `::: unheard.{name}` once, on the page of docs/api that it belongs to"
 
 
 def test_assets_keep_to_their_budget() -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unheard.common.files import replacing
-from unheard.common.shards import at_hand, opened
+from unheard.common.shards import is_available, opened
 from unheard.errors import InputError
 
 PEAK_FLOOR = 1e-6
@@ -36,7 +36,7 @@ def read(path: str | Path) -> tuple[Tensor, int]:
     Raises:
         InputError: there is no such file, it is no sound, it is empty, or it holds NaN or infinity.
     """
-    if not at_hand(path):
+    if not is_available(path):
         problem = "is a folder" if Path(path).is_dir() else "does not exist"
         raise InputError(f"cannot read {path}: it {problem}; name a sound file")
     try:

@@ -147,8 +147,8 @@ def _hub_model(known: hub.KnownModel) -> Iterator[Finding]:
             yield Finding("lacks", "hub login", "no token", known.name, "hf auth login")
         else:
             yield Finding("ok", "hub login", "a token is stored", known.name)
-    place = Path(HF_HUB_CACHE)
-    existing = next(folder for folder in (place, *place.parents) if folder.exists())
+    cache = Path(HF_HUB_CACHE)
+    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
     free, needed = shutil.disk_usage(existing).free / 1e9, known.download_gb
     found = f"{free:.0f} GB free in {existing}, the download takes {needed:.1f} GB"
     if free > needed:

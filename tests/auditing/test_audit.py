@@ -27,10 +27,10 @@ from unheard.auditing import (
     worst,
 )
 from unheard.auditing import alignment as align
-from unheard.auditing.auditor import DENSE, FINALISTS, Witness
+from unheard.auditing.auditor import DENSE, FINALISTS, Auditor
 from unheard.auditing.features import BANDS, PERIOD, VIEWS, features
 from unheard.errors import IndexFileError, InputError
-from unheard.index import Index
+from unheard.index import JSONIndex
 
 RATE = 16_000
 
@@ -62,8 +62,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def witness(folder: Path) -> Witness:
-    return Witness(Catalogue.from_files(folder))
+def auditor(folder: Path) -> Auditor:
+    return Auditor(Catalogue.from_files(folder))
 
 
 # Alignment
@@ -93,8 +93,8 @@ def test_features_of_gain_and_of_silence() -> None:
 
 
 @pytest.mark.parametrize(("up", "slower"), [(2.0, 1.0), (-1.0, 1.0), (0.0, 1.05), (0.0, 0.93), (1.0, 1.04)])
-def test_transposition_and_tempo_are_found(witness: Witness, up: float, slower: float) -> None:
-    found = witness.judge((melody(3, up=up, slower=slower), RATE))
+def test_transposition_and_tempo_are_found(auditor: Auditor, up: float, slower: float) -> None:
+    found = auditor.judge((melody(3, up=up, slower=slower), RATE))
     best = found.matches[0]
     assert (found.verdict, best.reference) == ("copy", "3.wav")
     assert best.transposition == pytest.approx(up, abs=0.5)
@@ -109,8 +109,8 @@ def test_distinct_frames() -> None:
 # Verdicts
 
 
-def test_a_sound_against_itself(witness: Witness, folder: Path) -> None:
-    found = witness.judge(folder / "5.wav")
+def test_a_sound_against_itself(auditor: Auditor, folder: Path) -> None:
+    found = auditor.judge(folder / "5.wav")
     best = found.matches[0]
     assert (found.verdict, best.reference, best.verdict) == ("copy", "5.wav", "copy")
     assert (best.shift, best.stretch, best.transposition) == (0.0, 1.0, 0.0)
@@ -120,32 +120,32 @@ def test_a_sound_against_itself(witness: Witness, folder: Path) -> None:
     assert all(match.verdict == "clear" for match in found.matches[1:])
     # no other sound, nor this one altered, comes closer to it
     noisy = melody(5) + 0.05 * torch.randn(1, 6 * RATE, generator=torch.Generator().manual_seed(0))
-    assert best.score >= witness.judge((noisy, RATE)).score > found.matches[1].score
+    assert best.score >= auditor.judge((noisy, RATE)).score > found.matches[1].score
 
 
 @pytest.mark.parametrize("seconds", [1.5, 6.0, 25.0])
-def test_white_noise_is_clear(witness: Witness, seconds: float) -> None:
+def test_white_noise_is_clear(auditor: Auditor, seconds: float) -> None:
     noise = 0.1 * torch.randn(1, round(seconds * RATE), generator=torch.Generator().manual_seed(1))
-    assert witness.judge((noise, RATE)).verdict == "clear"
+    assert auditor.judge((noise, RATE)).verdict == "clear"
 
 
-def test_another_melody_is_clear(witness: Witness) -> None:
-    assert witness.judge((melody(99), RATE)).verdict == "clear"
+def test_another_melody_is_clear(auditor: Auditor) -> None:
+    assert auditor.judge((melody(99), RATE)).verdict == "clear"
 
 
 @pytest.mark.parametrize("silence", [0.5, 3.0])
-def test_silence_before_it_shifts_the_times(witness: Witness, silence: float) -> None:
+def test_silence_before_it_shifts_the_times(auditor: Auditor, silence: float) -> None:
     before = torch.zeros(1, round(silence * RATE))
-    best = witness.judge((torch.cat([before, melody(2)], dim=1), RATE)).matches[0]
+    best = auditor.judge((torch.cat([before, melody(2)], dim=1), RATE)).matches[0]
     assert (best.reference, best.verdict) == ("2.wav", "copy")
     assert best.shift == pytest.approx(silence, abs=0.05)
     assert best.start == pytest.approx(silence, abs=0.15)
     assert best.share > 0.95
 
 
-def test_the_sample_rate_does_not_matter(witness: Witness) -> None:
+def test_the_sample_rate_does_not_matter(auditor: Auditor) -> None:
     sound = melody(7)
-    one, other = (witness.judge((audio.resample(sound, RATE, rate), rate)) for rate in (44_100, 48_000))
+    one, other = (auditor.judge((audio.resample(sound, RATE, rate), rate)) for rate in (44_100, 48_000))
     assert one.verdict == other.verdict == "copy"
     assert one.score == pytest.approx(other.score, rel=0.02)
     assert one.matches[0].reference == other.matches[0].reference
@@ -153,10 +153,10 @@ def test_the_sample_rate_does_not_matter(witness: Witness) -> None:
     assert one.matches[0].end == pytest.approx(other.matches[0].end, abs=2 * PERIOD)
 
 
-def test_an_excerpt_in_something_else_is_a_partial_copy(witness: Witness) -> None:
+def test_an_excerpt_in_something_else_is_a_partial_copy(auditor: Auditor) -> None:
     host = melody(98, 12.0)
     host[:, 4 * RATE : 8 * RATE] = melody(6)[:, RATE : 5 * RATE]
-    found = witness.judge((host, RATE))
+    found = auditor.judge((host, RATE))
     best = found.matches[0]
     assert (found.verdict, best.reference) == ("partial copy", "6.wav")
     assert best.share == pytest.approx(1 / 3, abs=0.08)
@@ -164,8 +164,8 @@ def test_an_excerpt_in_something_else_is_a_partial_copy(witness: Witness) -> Non
     assert best.reference_start == pytest.approx(1, abs=0.3)
 
 
-def test_what_is_looped_counts_as_often_as_it_comes(witness: Witness) -> None:
-    best = witness.judge((melody(8)[:, : 3 * RATE].repeat(1, 4), RATE)).matches[0]
+def test_what_is_looped_counts_as_often_as_it_comes(auditor: Auditor) -> None:
+    best = auditor.judge((melody(8)[:, : 3 * RATE].repeat(1, 4), RATE)).matches[0]
     assert (best.reference, best.verdict) == ("8.wav", "copy")
     assert best.share > 0.9
 
@@ -173,16 +173,16 @@ def test_what_is_looped_counts_as_often_as_it_comes(witness: Witness) -> None:
 def test_a_place_in_a_long_reference(tmp_path: Path) -> None:
     long = torch.cat([melody(seed, 20.0) for seed in range(40, 43)], dim=1)
     audio.write_wav(tmp_path / "long.wav", long, RATE)
-    witness = Witness(Catalogue.from_files(tmp_path))
-    best = witness.judge((long[:, 47 * RATE : 53 * RATE], RATE)).matches[0]
+    auditor = Auditor(Catalogue.from_files(tmp_path))
+    best = auditor.judge((long[:, 47 * RATE : 53 * RATE], RATE)).matches[0]
     assert best.verdict == "copy"
     assert best.reference_start == pytest.approx(47, abs=0.1)
     assert best.shift == pytest.approx(-47, abs=0.1)
 
 
-def test_a_long_sound_is_heard_to_its_end(witness: Witness) -> None:
+def test_a_long_sound_is_heard_to_its_end(auditor: Auditor) -> None:
     sound = torch.cat([melody(97, 41.0), melody(4)], dim=1)
-    best = witness.judge((sound, RATE)).matches[0]
+    best = auditor.judge((sound, RATE)).matches[0]
     assert (best.reference, best.verdict) == ("4.wav", "partial copy")
     assert best.start == pytest.approx(41, abs=0.3)
     assert best.share == pytest.approx(6 / 47, abs=0.03)
@@ -191,14 +191,14 @@ def test_a_long_sound_is_heard_to_its_end(witness: Witness) -> None:
 # What cannot be judged
 
 
-def test_strange_sounds_get_a_verdict(witness: Witness) -> None:
+def test_strange_sounds_get_a_verdict(auditor: Auditor) -> None:
     sound = melody(9)
     verdicts = {
-        "8 channels": witness.judge((sound.repeat(8, 1), RATE)).verdict,
-        "192 kHz": witness.judge((audio.resample(sound, RATE, 192_000), 192_000)).verdict,
-        "clipped": witness.judge(((20 * sound).clamp(-1, 1), RATE)).verdict,
-        "with a constant": witness.judge((sound + 0.4, RATE)).verdict,
-        "8 kHz": witness.judge((audio.resample(sound, RATE, 8_000), 8_000)).verdict,
+        "8 channels": auditor.judge((sound.repeat(8, 1), RATE)).verdict,
+        "192 kHz": auditor.judge((audio.resample(sound, RATE, 192_000), 192_000)).verdict,
+        "clipped": auditor.judge(((20 * sound).clamp(-1, 1), RATE)).verdict,
+        "with a constant": auditor.judge((sound + 0.4, RATE)).verdict,
+        "8 kHz": auditor.judge((audio.resample(sound, RATE, 8_000), 8_000)).verdict,
     }
     assert verdicts == dict.fromkeys(verdicts, "copy")
 
@@ -216,23 +216,23 @@ def test_strange_sounds_get_a_verdict(witness: Witness) -> None:
         (torch.cat([torch.zeros(1, 5 * RATE), torch.randn(1, RATE // 2)], dim=1), "too short"),
     ],
 )
-def test_not_judged(witness: Witness, sound: torch.Tensor, reason: str) -> None:
-    found = witness.judge((sound, RATE))
+def test_not_judged(auditor: Auditor, sound: torch.Tensor, reason: str) -> None:
+    found = auditor.judge((sound, RATE))
     assert found.verdict == "not judged"
     assert re.search(reason, found.reason or "")
 
 
-def test_damaged_files_are_not_judged(witness: Witness, folder: Path, tmp_path: Path) -> None:
+def test_damaged_files_are_not_judged(auditor: Auditor, folder: Path, tmp_path: Path) -> None:
     whole = (folder / "1.wav").read_bytes()
     damaged = {"empty.wav": b"", "text.wav": b"not a sound", "header.flac": b"fLaC\0", "cut.wav": whole[:20]}
     for name, content in damaged.items():
         (tmp_path / name).write_bytes(content)
     places = [tmp_path / name for name in damaged]
-    results = audit([*places, folder / "1.wav"], witness.catalogue)
+    results = audit([*places, folder / "1.wav"], auditor.catalogue)
     assert [file.verdict for file in results.files] == ["not judged"] * 4 + ["copy"]
     assert results.verdict == "copy"
     assert all(file.reason for file in results.files[:4])
-    assert witness.judge(tmp_path / "missing.wav").verdict == "not judged"
+    assert auditor.judge(tmp_path / "missing.wav").verdict == "not judged"
 
 
 # Catalogue
@@ -286,11 +286,11 @@ def test_resemblance_is_that_of_every_part(data: st.DataObject) -> None:
         assert found[part] == pytest.approx(np.mean(np.maximum(best, 0) ** 2), rel=1e-4)
 
 
-def test_a_copy_is_a_candidate_among_many(witness: Witness) -> None:
+def test_a_copy_is_a_candidate_among_many(auditor: Auditor) -> None:
     rng = np.random.default_rng(0)
     strangers = rng.standard_normal((40_000, fingerprint.SIZE)).astype(np.float16)
     strangers /= np.linalg.norm(strangers, axis=1, keepdims=True)
-    own = witness.catalogue
+    own = auditor.catalogue
     prints = np.concatenate([own.prints, strangers])
     ends = np.concatenate([own.parts[:, 2], len(own.prints) + np.arange(8, 40_001, 8)])
     begins = np.concatenate([own.parts[:, 1], len(own.prints) + np.arange(0, 40_000, 8)])
@@ -307,23 +307,24 @@ class Listener:
     """An embedder of three numbers that takes every sound for the same."""
 
     name, dimension, sample_rate, window = "listener", 3, RATE, 4.0
+    revision = sha256 = None
 
     def embed_windows(self, waveform: torch.Tensor, sample_rate: int) -> tuple[torch.Tensor, torch.Tensor]:
         return torch.zeros(1, dtype=torch.float64), torch.tensor([[1.0, 0.0, 0.0]])
 
 
 def test_candidates_of_an_embedder(folder: Path) -> None:
-    index = Index()
+    index = JSONIndex()
     index.add(["0.wav", "elsewhere"], torch.eye(3)[:2], ["", ""], [0, 0], [6, 6], embedder_name="listener")
-    found = Witness(Catalogue.from_files(folder), index=index, embedder=Listener()).judge((melody(0), RATE))
+    found = Auditor(Catalogue.from_files(folder), index=index, embedder=Listener()).judge((melody(0), RATE))
     assert found.matches[0].found_by == ("fingerprint", "embedding")
     assert found.matches[0].embedding_similarity == pytest.approx(1.0)
     with pytest.raises(InputError, match="both"):
-        Witness(Catalogue.from_files(folder), index=index)
-    other = Index()
+        Auditor(Catalogue.from_files(folder), index=index)
+    other = JSONIndex()
     other.add(["0.wav"], torch.eye(4)[:1], [""], [0], [6], embedder_name="another")
     with pytest.raises(IndexFileError, match="another"):
-        Witness(Catalogue.from_files(folder), index=other, embedder=Listener())
+        Auditor(Catalogue.from_files(folder), index=other, embedder=Listener())
 
 
 # Calibration, results, evidence
@@ -353,7 +354,7 @@ def test_a_strength_is_read_against_the_room_for_chance() -> None:
     assert score(1) == score(4) > score(5)
 
 
-def test_silence_leaves_chance_no_room(witness: Witness) -> None:
+def test_silence_leaves_chance_no_room(auditor: Auditor) -> None:
     silence = torch.zeros(1, 8 * RATE)
     alone, within = (
         align.align(features(torch.cat(parts, dim=1), RATE), features(melody(1), RATE))
@@ -366,9 +367,9 @@ def test_silence_leaves_chance_no_room(witness: Witness) -> None:
     assert within.strength == pytest.approx(alone.strength, rel=0.05)
 
 
-def test_a_large_catalogue_asks_for_more(folder: Path, witness: Witness) -> None:
+def test_a_large_catalogue_asks_for_more(folder: Path, auditor: Auditor) -> None:
     excerpt = melody(3)[:, RATE : 3 * RATE]
-    match = witness.judge((excerpt, RATE)).matches[0]
+    match = auditor.judge((excerpt, RATE)).matches[0]
     bounds = calibration.default()
     assert match.expected_false_alarms == pytest.approx(bounds.expected_false_alarms(match.score, 12))
     assert bounds.expected_false_alarms(match.score, 10**9) > match.expected_false_alarms
@@ -382,21 +383,21 @@ def test_verdicts_in_order() -> None:
     assert not as_bad_as("not judged", "clear")
 
 
-def test_progress_and_names(folder: Path, witness: Witness) -> None:
+def test_progress_and_names(folder: Path, auditor: Auditor) -> None:
     seen: list[FileAudit] = []
-    results = audit([folder / "1.wav", (melody(99), RATE)], witness.catalogue, progress=seen.append)
+    results = audit([folder / "1.wav", (melody(99), RATE)], auditor.catalogue, progress=seen.append)
     assert list(results.files) == seen
     assert [file.path for file in seen] == [str(folder / "1.wav"), "sound 2"]
     assert results.catalogue["items"] == 12
     assert results.catalogue["seconds"] == pytest.approx(72)
     with pytest.raises(InputError, match="no sounds"):
-        audit([], witness.catalogue)
+        audit([], auditor.catalogue)
 
 
-def test_the_evidence_of_a_match(witness: Witness) -> None:
+def test_the_evidence_of_a_match(auditor: Auditor) -> None:
     sound = torch.cat([torch.zeros(1, RATE), melody(2, up=1.0)], dim=1)
-    match = witness.judge((sound, RATE)).matches[0]
-    shown = evidence(sound, RATE, *witness.catalogue.read(match.reference), match)
+    match = auditor.judge((sound, RATE)).matches[0]
+    shown = evidence(sound, RATE, *auditor.catalogue.read(match.reference), match)
     assert shown.similarity.shape == (round(7 / PERIOD) + 1, round(6 / PERIOD) + 1)
     assert shown.similarity.dtype == np.float32
     ours, theirs = np.array(shown.path).T

@@ -14,7 +14,7 @@ import unheard.index as verbs
 from unheard.auditing import fingerprint_cache
 from unheard.auditing.catalogue import Catalogue
 from unheard.auditing.fingerprint_cache import FileOfPrints, Kept, maker
-from unheard.auditing.references import catalogue_at_hand
+from unheard.auditing.references import locate_catalogue
 from unheard.embedders import load_embedder
 from unheard.errors import InputError
 from unheard.index import Index
@@ -45,7 +45,7 @@ def place(sounds: Path, tmp_path: Path, embedder: Any) -> Path:
 
 
 def table(place: Path) -> FingerprintTable:
-    return FingerprintTable(Store.open(place))
+    return FingerprintTable(Store.open(place).uri)
 
 
 def test_what_is_kept_with_the_index_is_not_heard_again(
@@ -53,7 +53,7 @@ def test_what_is_kept_with_the_index_is_not_heard_again(
 ) -> None:
     before = Store.open(place)
     cache = tmp_path / "cache"
-    first = catalogue_at_hand(None, Index.open(place), None, fingerprints=cache)
+    first = locate_catalogue(None, Index.open(place), None, fingerprints=cache)
     assert not cache.exists()
     after = Store.open(place)
     assert (after.version, after.checksum, after.verify()) == (before.version, before.checksum, [])
@@ -61,7 +61,7 @@ def test_what_is_kept_with_the_index_is_not_heard_again(
     for name in ("features", "sha256"):
         monkeypatch.setattr(fingerprint_cache, name, lambda *_: pytest.fail("a known sound was read again"))
     moved = shutil.copytree(place, tmp_path / "elsewhere")  # as on another machine, where the cache is not
-    second = catalogue_at_hand(None, Index.open(moved), None)
+    second = locate_catalogue(None, Index.open(moved), None)
     assert (second.ids, second.seconds) == (first.ids, first.seconds)
     assert np.array_equal(second.prints, first.prints)
 
@@ -69,20 +69,20 @@ def test_what_is_kept_with_the_index_is_not_heard_again(
 def test_recordings_of_the_index_that_lie_elsewhere_are_not_heard_again(
     place: Path, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = catalogue_at_hand(None, Index.open(place), None)
+    first = locate_catalogue(None, Index.open(place), None)
     moved = sounds.rename(tmp_path / "moved")
     monkeypatch.setattr(fingerprint_cache, "features", lambda *_: pytest.fail("a sound was heard again"))
-    second = catalogue_at_hand(moved, Index.open(place), None)
+    second = locate_catalogue(moved, Index.open(place), None)
     assert np.array_equal(second.prints, first.prints)
 
 
 def test_items_that_come_and_go(place: Path, sounds: Path, embedder: Any) -> None:
-    catalogue_at_hand(None, Index.open(place), None)
+    locate_catalogue(None, Index.open(place), None)
     known = table(place).read(maker())
     assert len(known) == 3
     shutil.copy(RECORDINGS / "00018.flac", sounds)
     verbs.add(place, sounds / "00018.flac", embedder=embedder)
-    assert len(catalogue_at_hand(None, Index.open(place), None)) == 4
+    assert len(locate_catalogue(None, Index.open(place), None)) == 4
     assert known.keys() < table(place).read(maker()).keys()
     verbs.remove(place, ["00018.flac", "00001.flac"])
     left = table(place).read(maker())
@@ -91,11 +91,11 @@ def test_items_that_come_and_go(place: Path, sounds: Path, embedder: Any) -> Non
 
 
 def test_fingerprints_of_another_making_are_replaced(place: Path) -> None:
-    catalogue_at_hand(None, Index.open(place), None)
+    locate_catalogue(None, Index.open(place), None)
     made = table(place).read(maker())
     table(place).add("an older one", made)
     assert table(place).read(maker()) == {}
-    catalogue_at_hand(None, Index.open(place), None)
+    locate_catalogue(None, Index.open(place), None)
     again = table(place).read(maker())
     assert table(place).read("an older one") == {}
     assert all(np.array_equal(again[content][0], made[content][0]) for content in made)
@@ -108,26 +108,26 @@ def test_where_the_index_cannot_be_written_the_cache_is(
         raise InputError("cannot write to the index: read-only")
 
     monkeypatch.setattr(FingerprintTable, "add", refuse)
-    catalogue_at_hand(None, Index.open(place), None, fingerprints=tmp_path / "cache")
+    locate_catalogue(None, Index.open(place), None, fingerprints=tmp_path / "cache")
     assert len(FileOfPrints(tmp_path / "cache").read(maker())) == 3
     with pytest.warns(UserWarning, match="not kept: cannot write to the index: read-only"):
-        catalogue_at_hand(None, Index.open(place), None)
+        locate_catalogue(None, Index.open(place), None)
 
 
 def test_a_file_that_is_another_by_now(place: Path, sounds: Path) -> None:
     """What lies there is heard, and kept under its own content."""
     shutil.copy(RECORDINGS / "00018.flac", sounds / "00001.flac")
-    found = catalogue_at_hand(None, Index.open(place), None)
+    found = locate_catalogue(None, Index.open(place), None)
     alone = Catalogue.from_files(sounds / "00001.flac")
     number = found.number("00001.flac")
     assert np.array_equal(found.prints[found.parts[number, 1] : found.parts[number, 2]], alone.prints)
 
 
-def test_items_that_are_not_at_hand_are_named(place: Path, sounds: Path) -> None:
+def test_items_that_are_not_available_are_named(place: Path, sounds: Path) -> None:
     (sounds / "00017.flac").unlink()
-    found = catalogue_at_hand(None, Index.open(place), None)
+    found = locate_catalogue(None, Index.open(place), None)
     assert found.ids == ["00000.flac", "00001.flac"]
-    assert "00017.flac is not at hand" in found.left_out["00017.flac"]
+    assert "00017.flac is not available" in found.left_out["00017.flac"]
 
 
 def test_a_stop_keeps_what_was_made(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from replaying import RECORDINGS
 
 from unheard import Catalogue, audio
 from unheard.auditing import Audit, FileAudit, Match
-from unheard.auditing.auditor import Witness
+from unheard.auditing.auditor import Auditor
 from unheard.auditing.report import pictures
 from unheard.auditing.report.report import check_place, write_report
 from unheard.errors import InputError
@@ -53,15 +53,15 @@ def found(catalogue: Catalogue, tmp_path: Path) -> Audit:
     replay = torch.cat([torch.zeros(1, rate // 2), waveform[:, : 3 * rate]], dim=1)
     noise = 0.1 * torch.randn(1, 3 * rate, generator=torch.Generator().manual_seed(0))
     files = []
-    witness = Witness(catalogue)
+    auditor = Auditor(catalogue)
     for name, sound in (("replay </script>.wav", replay), ("noise.wav", noise), ("silent.wav", 0 * noise)):
         path = tmp_path / name.replace("/", "")
         audio.write_wav(path, sound, rate, float32=True)
-        files.append(witness.judge(path))
+        files.append(auditor.judge(path))
     best = replace(files[0].matches[0], verdict="copy")
     files[0] = replace(files[0], verdict="copy", matches=(best,))
     files[1] = replace(files[1], verdict="clear", matches=())
-    return witness.audit(files)
+    return auditor.audit(files)
 
 
 # Pictures

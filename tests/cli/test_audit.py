@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from replaying import RECORDINGS
 
 from unheard.auditing import Match
-from unheard.auditing.auditor import Witness
+from unheard.auditing.auditor import Auditor
 from unheard.cli import main
 
 
@@ -138,7 +138,7 @@ def test_an_index_in_json_names_no_sounds(run: Callable[..., Result], tiny_model
 
 
 def test_ctrl_c_keeps_what_is_judged(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
-    judge, calls = Witness.judge, 0
+    judge, calls = Auditor.judge, 0
 
     def interrupted(*arguments: Any) -> Any:
         nonlocal calls
@@ -147,7 +147,7 @@ def test_ctrl_c_keeps_what_is_judged(run: Callable[..., Result], monkeypatch: py
             raise KeyboardInterrupt
         return judge(*arguments)
 
-    monkeypatch.setattr(Witness, "judge", interrupted)
+    monkeypatch.setattr(Auditor, "judge", interrupted)
     result = run("out", "--references", "catalogue", "--json", "--csv", "n.csv", "--report", "r.html")
     assert result.exit_code == 130
     assert "interrupted; what was finished is saved" in result.stderr
@@ -193,6 +193,6 @@ def test_mistakes_are_found_out_before_anything_is_judged(
     def never(*_: Any) -> Any:
         raise AssertionError("judged before the mistake was found out")
 
-    monkeypatch.setattr(Witness, "judge", never)
+    monkeypatch.setattr(Auditor, "judge", never)
     Path("empty").mkdir()
     refused(run(*arguments), message)

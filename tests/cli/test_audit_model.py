@@ -19,7 +19,7 @@ from scipy.stats import binomtest
 import unheard
 import unheard.generation.model
 from unheard import Catalogue
-from unheard.auditing.auditor import Witness
+from unheard.auditing.auditor import Auditor
 from unheard.cli import main
 from unheard.diffusion.prompt_pull import prompt_pull
 from unheard.diffusion.settings import Sampling
@@ -63,7 +63,7 @@ def test_what_was_not_judged_counts_nowhere() -> None:
 
 def test_the_rate_of_a_model_that_replays_every_other_time(replaying: Callable[[], Model]) -> None:
     model = replaying()
-    witness = Witness(Catalogue.from_files({"one": RECORDING, "other": RECORDINGS / "00000.flac"}))
+    auditor = Auditor(Catalogue.from_files({"one": RECORDING, "other": RECORDINGS / "00000.flac"}))
     prompts = ["A bell"] * 4 + ["A soft pad with strings"] * 4
     request = model.request(
         prompts, duration=3.0, num_inference_steps=3, guidance=None, index=None, batch=2, seed=5
@@ -74,7 +74,7 @@ def test_the_rate_of_a_model_that_replays_every_other_time(replaying: Callable[[
         kept.append((sound.prompt, sound.seed))
         return found
 
-    found = replication(model, request, witness, judged=keep)  # type: ignore[arg-type]
+    found = replication(model, request, auditor, judged=keep)  # type: ignore[arg-type]
     assert (found.rate.replayed, found.rate.judged, found.guided) == (4, 8, False)
     assert (found.rate.low, found.rate.high) == pytest.approx(wilson(4, 8))
     assert [(each.prompt, each.seeds, each.rate.replayed) for each in found.prompts] == [
@@ -90,7 +90,7 @@ def test_a_rate_counts_what_a_rejection_would_hide(replaying: Callable[[], Model
     model, catalogue = replaying(), Catalogue.from_files({"one": RECORDING})
     request = model.request("A bell", guidance=None, index=None, reject="copy")
     with pytest.raises(InputError, match="leave out reject"):
-        replication(model, request, Witness(catalogue))
+        replication(model, request, Auditor(catalogue))
 
 
 def test_risk_by_hand(real: Model) -> None:
@@ -182,15 +182,15 @@ def test_ctrl_c_keeps_the_rates(
             raise KeyboardInterrupt
         return measure(*arguments, **options)  # type: ignore[arg-type]
 
-    judge = Witness.judge
+    judge = Auditor.judge
 
-    def stopped(witness: Witness, sound: object, name: str | None = None) -> object:
+    def stopped(auditor: Auditor, sound: object, name: str | None = None) -> object:
         if name == "sound 4":
             raise KeyboardInterrupt
-        return judge(witness, sound, name)  # type: ignore[arg-type]
+        return judge(auditor, sound, name)  # type: ignore[arg-type]
 
     if during == "generating":
-        monkeypatch.setattr(Witness, "judge", stopped)
+        monkeypatch.setattr(Auditor, "judge", stopped)
     else:
         monkeypatch.setattr(unheard.generation.replication_rate, "prompt_pull", interrupted)
     Path("p.txt").write_text("A bell\nA soft pad\n")

@@ -102,8 +102,8 @@ def entry(**changes: Any) -> dict[str, Any]:
         (json.dumps({"a": entry(), "b": entry(embedding=[1.0] * 15)}), '"b".*15 numbers'),
         (json.dumps({"a": entry(embedding=[1.0, float("nan")] * 8)}), '"a".*nan'),
         (json.dumps({"a": entry(conditioning={})}), '"a".*"prompt" is missing'),
-        (json.dumps({"a": entry(embedding=[1.0] * 512)}), "512 numbers.*'guide' gives 16"),
-        (json.dumps({"a": entry(embedder="other")}), "made by 'other'.*'guide'"),
+        (json.dumps({"a": entry(embedding=[1.0] * 512)}), "512 numbers.*'guide' .16 numbers"),
+        (json.dumps({"a": entry(embedder="other")}), "made by the embedder 'other'.*'guide'"),
     ],
 )
 def test_a_bad_index_is_one_line(generate: Callable[..., Result], content: str, message: str) -> None:

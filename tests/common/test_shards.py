@@ -14,9 +14,9 @@ from shards import write_members
 
 from unheard import audio
 from unheard.auditing.catalogue import Catalogue
-from unheard.auditing.references import catalogue_at_hand, places_at_hand
+from unheard.auditing.references import locate_catalogue, locate_recordings
 from unheard.common.files import sha256
-from unheard.common.shards import at_hand, opened
+from unheard.common.shards import is_available, opened
 from unheard.embedders import load_embedder
 from unheard.errors import InputError
 from unheard.index import Index, build
@@ -35,7 +35,7 @@ def test_every_recording_of_a_shard_is_opened_by_its_source(
         content for name, content in members.items() if not name.endswith(".d.mp3")
     ]
     for each in found:
-        assert at_hand(each.source)
+        assert is_available(each.source)
         assert opened(each.source).read() == each.content
         assert sha256(each.source) == hashlib.sha256(each.content or b"").hexdigest()
 
@@ -53,18 +53,18 @@ def test_a_sound_in_a_shard_is_read_as_the_file_is(tmp_path: Path) -> None:
         audio.read(f"{path}::two.wav")
 
 
-def test_what_is_not_at_hand(tmp_path: Path) -> None:
+def test_what_is_not_available(tmp_path: Path) -> None:
     content = {"a.wav": b"a" * 5_000, "b.wav": b"b" * 5_000}
     packed = write_members(tmp_path / "s.tar.gz", content, "w:gz")
-    assert not at_hand(f"{packed}::a.wav")
-    assert not at_hand(f"{packed.rename(tmp_path / 'packed.tar')}::a.wav")
-    assert not at_hand(tmp_path / "none.tar::a.wav")
-    assert not at_hand("s3://bucket/s.tar::a.wav")
+    assert not is_available(f"{packed}::a.wav")
+    assert not is_available(f"{packed.rename(tmp_path / 'packed.tar')}::a.wav")
+    assert not is_available(tmp_path / "none.tar::a.wav")
+    assert not is_available("s3://bucket/s.tar::a.wav")
     whole = write_members(tmp_path / "s.tar", content)
-    assert at_hand(f"{whole}::b.wav")
+    assert is_available(f"{whole}::b.wav")
     whole.write_bytes(whole.read_bytes()[:6_000])  # b's content is cut off
-    assert at_hand(f"{whole}::a.wav")
-    assert not at_hand(f"{whole}::b.wav")
+    assert is_available(f"{whole}::a.wav")
+    assert not is_available(f"{whole}::b.wav")
 
 
 def test_an_index_of_shards_is_audited(tmp_path: Path, tiny_clap_folder: Path) -> None:
@@ -73,12 +73,12 @@ def test_an_index_of_shards_is_audited(tmp_path: Path, tiny_clap_folder: Path) -
     index = tmp_path / "index"
     build([path], index, embedder=load_embedder(tiny_clap_folder))
     opened_index = Index.open(index)
-    assert places_at_hand(None, opened_index, None).keys() == {"s/00001", "s/00017"}
-    found = catalogue_at_hand(None, opened_index, None)
+    assert locate_recordings(None, opened_index, None).keys() == {"s/00001", "s/00017"}
+    found = locate_catalogue(None, opened_index, None)
     files = Catalogue.from_files([RECORDINGS / name for name in names])
     assert (found.prints == files.prints).all()
     path.unlink()
-    again = catalogue_at_hand(str(RECORDINGS), opened_index, None)
+    again = locate_catalogue(str(RECORDINGS), opened_index, None)
     assert len(again) > len(names)
     with pytest.raises(InputError, match="does not say where its sounds lie"):
-        catalogue_at_hand(None, Index.open(index), None)
+        locate_catalogue(None, Index.open(index), None)

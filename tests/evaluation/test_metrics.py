@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -14,6 +15,7 @@ from scipy.spatial.distance import pdist
 
 from unheard.errors import InputError
 from unheard.evaluation import bootstrap
+from unheard.evaluation.metrics import memory
 from unheard.evaluation.metrics.diversity import mean_pairwise_distance
 from unheard.evaluation.metrics.frechet import frechet_audio_distance
 from unheard.evaluation.metrics.kernel import kernel_audio_distance, kernel_audio_distances, median_distance
@@ -135,3 +137,20 @@ def test_the_bootstrap_is_scipys() -> None:
     ).confidence_interval
     assert ours.value == pytest.approx(values.mean())
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.02)
+
+
+def test_peak_memory_forgets_what_was_held_before() -> None:
+    cpu = torch.device("cpu")
+    if not memory.reset_peak(cpu):
+        pytest.skip("this system does not reset the high-water mark")
+    before = memory.peak(cpu)
+    held = np.ones(40_000_000)
+    at_most = memory.peak(cpu)
+    assert before is not None
+    assert at_most is not None
+    assert at_most > before + held.nbytes / 2
+    del held
+    assert memory.reset_peak(cpu)
+    later = memory.peak(cpu)
+    assert later is not None
+    assert later < at_most - 100_000_000

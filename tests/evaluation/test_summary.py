@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from unheard.evaluation import plots, summary
+from unheard.evaluation import columns, plots, summary
 from unheard.evaluation.metrics.frechet import frechet_audio_distance
 from unheard.evaluation.metrics.kernel import kernel_audio_distance
-from unheard.evaluation.run import SCHEMA, pa
 from unheard.generation.replication_rate import wilson
 
 BASELINES = {"plain": "plain", "guided": "plain"}
@@ -34,7 +34,7 @@ def failed(setting: str, prompt: str, seed: int) -> dict[str, Any]:
 
 
 def table(*rows: dict[str, Any]) -> pa.Table:
-    return pa.Table.from_pylist(list(rows), schema=SCHEMA)
+    return pa.Table.from_pylist(list(rows), schema=columns.ROWS)
 
 
 def summarised(rows: pa.Table, **options: Any) -> dict[Key, dict[str, Any]]:
@@ -195,21 +195,37 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[Any]]]:
 
 def test_the_trade_off_shows_wilsons_interval(tmp_path: Path, drawn: Callable[[], list[Any]]) -> None:
     rows = table(*(sound("guided", "loud", seed) for seed in range(10)))
-    plots.draw(rows, summary.summarise(rows, {"guided": "guided"}), {}, tmp_path)
-    trade_off, _ = drawn()  # and the distributions: no guidance hears anything
+    plots.draw(rows, summary.summarise(rows, {"guided": "guided"}), tmp_path)
+    trade_off, _ = drawn()  # and the distributions: no guidance measures anything
     (across,) = trade_off.axes[0].collections  # one prompt has no interval of the CLAP score
     low, high = across.get_segments()[0][:, 0]
     assert (low, high) == pytest.approx(wilson(0, 10))
     assert not (tmp_path / "trajectory.png").exists()
 
 
-def test_what_is_heard_has_a_panel_a_measure(tmp_path: Path, drawn: Callable[[], list[Any]]) -> None:
-    traces = {"near": [0.7, 0.9], "nearer": [0.8, 1.0], "pull": [30.0, 10.0], "deaf": [None, None]}
-    rows = table(*(sound(name, "loud", 1, trace_similarity=trace) for name, trace in traces.items()))
-    heard = {"near": "cosine", "nearer": "cosine", "pull": "magnitude"}
-    plots.draw(rows, summary.summarise(rows, dict.fromkeys(traces, "near")), heard, tmp_path)
+def test_every_measure_of_the_traces_has_a_panel(tmp_path: Path, drawn: Callable[[], list[Any]]) -> None:
+    traces = {"near": [0.7, 0.9], "nearer": [0.8, 1.0], "pull": [30.0, 10.0], "plain": [None, None]}
+    measures = {"near": "cosine", "nearer": "cosine", "pull": "magnitude", "plain": None}
+    rows = table(
+        *(sound(name, "loud", 1, trace_similarity=trace, trace_measure=[measures[name]] * 2)
+          for name, trace in traces.items())
+    )  # fmt: skip
+    plots.draw(rows, summary.summarise(rows, dict.fromkeys(traces, "near")), tmp_path)
     panels = drawn()[2].axes
     assert [panel.get_ylabel() for panel in panels] == ["cosine", "magnitude"]
     shown = [{line.get_label(): [*line.get_ydata()] for line in panel.get_lines()} for panel in panels]
     assert shown == [{name: traces[name] for name in ("near", "nearer")}, {"pull": traces["pull"]}]
     assert (tmp_path / "trajectory.png").is_file()
+
+
+def test_a_step_is_drawn_under_what_it_measures(tmp_path: Path, drawn: Callable[[], list[Any]]) -> None:
+    traces = {1: ([0.2, 0.4, 0.6], ["excess"] * 3), 2: ([0.4, 9.0, 0.8], ["excess", "pull", "excess"])}
+    rows = table(
+        *(sound("detour", "loud", seed, trace_similarity=values, trace_measure=measures)
+          for seed, (values, measures) in traces.items())
+    )  # fmt: skip
+    plots.draw(rows, summary.summarise(rows, {"detour": "detour"}), tmp_path)
+    excess, pull = (panel.get_lines()[0].get_ydata() for panel in drawn()[2].axes)
+    np.testing.assert_allclose(excess, [0.3, 0.4, 0.7])
+    assert np.ma.getmaskarray(pull).tolist() == [True, False, True]
+    assert pull[1] == 9.0

@@ -43,7 +43,7 @@ RECORD: dict[str, Any] = {
         "packages": {"torch": "2"},
     },
     "result": {"encoding": "16-bit", "sha256": "bb"},
-    "trace": [{"sigma": 80.0, "similarity": None}, {"sigma": 0.3, "similarity": None}],
+    "trace": [{"sigma": 80.0, "value": None}, {"sigma": 0.3, "value": None}],
 }
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))  # no prompt holds lone surrogates
@@ -125,7 +125,7 @@ def test_nothing_differs_from_itself() -> None:
     [
         (("model", "fingerprint"), "sha256:cc", "the model has other contents"),
         (("index",), {"sha256": "dd"}, "the index has other contents"),
-        (("recordings",), {"items": 3}, "0 recordings were at hand, 3 are"),
+        (("recordings",), {"items": 3}, "0 recordings were available, 3 are"),
         (("machine", "threads"), 2, "threads was 1, is 2"),
         (("machine", "packages"), {"torch": "3"}, "torch was 2, is 3"),
         (("machine", "packages"), {"torch": "2", "numpy": "2"}, "numpy was None, is 2"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import pickle
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unheard.diffusion.settings import Sampling
-from unheard.errors import InputError
+import unheard
+from unheard import Detour, Guidance, IndexFileError, InputError, Sampling, Volumetric
 from unheard.generation.request import (
     MAX_BATCH,
     MAX_PROMPT_LENGTH,
@@ -21,6 +23,11 @@ from unheard.generation.request import (
     check_start,
     seeds_for,
 )
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model_folder: Path) -> unheard.Model:
+    return unheard.load(tiny_model_folder)
 
 
 @pytest.mark.parametrize(
@@ -111,3 +118,52 @@ def test_batches_hold_every_sound_once_in_order(sounds: int, size: int) -> None:
     assert [seed for batch in batches for seed in batch.seeds] == list(range(sounds))
     assert all(len(batch) == size for batch in batches[:-1])
     assert 0 < len(batches[-1]) <= size
+
+
+def test_a_request_is_a_plain_value(model: unheard.Model) -> None:
+    """It compares, travels to another process, and prints what was asked; no index is read for it."""
+    options = {"index": Path("nowhere") / "index", "references": ["loops"], "reject": "copy", "seed": 5}
+    request = model.request(["A bell", "A bell"], guidance=Detour(), **options)
+    assert (
+        request
+        == pickle.loads(pickle.dumps(request))
+        == eval(repr(request), {name: getattr(unheard, name) for name in unheard.__all__})
+    )
+    assert (request.index, request.references) == (str(Path("nowhere") / "index"), ("loops",))
+    assert request.named_references == "loops"
+    with pytest.raises(IndexFileError, match="nowhere"):
+        model.stream(request)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("detour", Detour()),
+        ("volumetric", Volumetric()),
+        ("none", None),
+        (None, None),
+        (Detour(threshold=0.1), Detour(threshold=0.1)),
+    ],
+)
+def test_guidance_by_name(
+    model: unheard.Model, given: Guidance | str | None, expected: Guidance | None
+) -> None:
+    assert model.request("A bell", guidance=given).guidance == expected
+
+
+def test_the_models_own_guidance_keeps_its_settings_by_name(model: unheard.Model) -> None:
+    own = model.defaults.guidance
+    assert own is not None
+    assert own != type(own)()
+    assert model.request("A bell", guidance="auto").guidance == own
+    assert model.request("A bell", guidance=own.kind).guidance == own
+
+
+def test_an_unknown_name_says_what_was_meant(model: unheard.Model) -> None:
+    with pytest.raises(InputError, match=r"unknown guidance .detuor.: did you mean .detour.\?"):
+        model.request("A bell", guidance="detuor")
+
+
+def test_loaded_references_are_no_part_of_a_request(model: unheard.Model) -> None:
+    with pytest.raises(InputError, match=r"a request takes paths; .* Model\.training_set"):
+        model.request("A bell", references=[object()])  # type: ignore[list-item]

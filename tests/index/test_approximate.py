@@ -15,13 +15,16 @@ from unheard.index import Index
 from unheard.index.searching import stored
 from unheard.index.searching.approximate import (
     TARGET_RECALL,
-    ApproximateIndex,
+    ApproximateVectors,
     build_approximate,
     is_built,
     record,
 )
-from unheard.index.searching.stored import StoredIndex
-from unheard.index.store.table import EmbedderRecord, Store, schema
+from unheard.index.searching.stored import read_approximately, read_exactly, read_store
+from unheard.index.searching.vectors import ExactVectors
+from unheard.index.store.embedder_record import EmbedderRecord
+from unheard.index.store.rows import schema
+from unheard.index.store.table import Store
 
 COUNT, DIMENSION, SILENT = 2500, 24, 11
 COPIES = [30, 31, 400]
@@ -77,7 +80,7 @@ def test_its_recall_is_measured_and_kept_with_it(place: Path) -> None:
     assert kept.probes <= kept.cells
     assert TARGET_RECALL <= kept.recall <= 1
     # Measured anew, by another way: each item's nearest other among all.
-    exact, approximate = StoredIndex(Store.open(place)), ApproximateIndex(Store.open(place))
+    exact, approximate = Index(read_exactly(Store.open(place))), Index(read_approximately(Store.open(place)))
     sample = torch.arange(0, len(exact), 7)
     best = exact.search(exact.vectors(sample), 2)[0]
     found = approximate.search(exact.vectors(sample), 2)[0]
@@ -85,7 +88,7 @@ def test_its_recall_is_measured_and_kept_with_it(place: Path) -> None:
 
 
 def test_what_it_finds_is_measured_as_the_exact_index_does(place: Path) -> None:
-    exact, approximate = StoredIndex(Store.open(place)), ApproximateIndex(Store.open(place))
+    exact, approximate = Index(read_exactly(Store.open(place))), Index(read_approximately(Store.open(place)))
     assert approximate.ids == exact.ids
     assert len(approximate) == COUNT - 1
     queries = torch.from_numpy(vectors(40, 2))
@@ -104,7 +107,7 @@ def test_what_it_finds_is_measured_as_the_exact_index_does(place: Path) -> None:
 
 
 def test_of_equally_near_the_first_and_silence_never(place: Path) -> None:
-    index = ApproximateIndex(Store.open(place))
+    index = Index(read_approximately(Store.open(place)))
     copied = torch.from_numpy(vectors(COUNT, 1)[7])[None]
     similarities, positions = index.search(copied.float(), 4)
     assert [index.ids[position] for position in positions[0]] == ["000007", "000030", "000031", "000400"]
@@ -116,7 +119,7 @@ def test_of_equally_near_the_first_and_silence_never(place: Path) -> None:
 
 
 def test_queries_without_a_direction_and_wrong_ones(place: Path) -> None:
-    index = ApproximateIndex(Store.open(place))
+    index = Index(read_approximately(Store.open(place)))
     queries = torch.from_numpy(vectors(3, 4))
     queries[1, 0], queries[2] = torch.nan, 0
     similarities, positions = index.search(queries, 2)
@@ -138,7 +141,7 @@ def test_what_is_added_and_removed_later_is_seen(place: Path, tmp_path: Path) ->
     new = vectors(2, 6)
     store.append(rows(new, 5000))
     for step in ("as they come", "joined"):
-        index = ApproximateIndex(Store.open(store.uri))
+        index = Index(read_approximately(Store.open(store.uri)))
         queries = torch.from_numpy(np.concatenate([new, embeddings[[100, 101]]])).float()
         similarities, positions = index.search(queries)
         found = [index.ids[position] for position in positions[:, 0]]
@@ -146,7 +149,7 @@ def test_what_is_added_and_removed_later_is_seen(place: Path, tmp_path: Path) ->
         assert found[2] != "000100"
         assert found[3] == "000101"
         assert similarities[2] < 1 - 1e-4
-        assert record(index.store) == kept
+        assert record(store) == kept
         store.optimize()
     assert "000100" not in index.ids
 
@@ -154,17 +157,23 @@ def test_what_is_added_and_removed_later_is_seen(place: Path, tmp_path: Path) ->
 def test_it_answers_beyond_the_limit_and_is_named_where_it_is_not_built(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert type(Index.open(place)) is StoredIndex
+    def chosen(uri: str | Path) -> type:
+        return type(read_store(Store.open(uri)).vectors)
+
+    assert chosen(place) is ExactVectors
     monkeypatch.setattr(stored, "EXACT_LIMIT", 100)
-    assert type(Index.open(place)) is ApproximateIndex
+    assert chosen(place) is ApproximateVectors
     store = Store.create(tmp_path / "store", EmbedderRecord("guide", DIMENSION))
     store.append(rows(vectors(200, 7)))
+    with pytest.warns(UserWarning, match="build an approximate index") as warned:
+        assert Index.open(store.uri).ids == [f"{number:06}" for number in range(200) if number != SILENT]
+    assert warned[0].filename == __file__
     with pytest.warns(UserWarning, match="build an approximate index"):
-        assert type(Index.open(store.uri)) is StoredIndex
+        assert chosen(store.uri) is ExactVectors
     with pytest.raises(InputError, match="200 windows: comparing all of them is as fast"):
         build_approximate(store.uri)
     with pytest.raises(InputError, match="has no approximate index; build it with"):
-        ApproximateIndex(Store.open(store.uri))
+        Index(read_approximately(Store.open(store.uri)))
 
 
 def test_its_record_is_plain_numbers(place: Path) -> None:

@@ -35,7 +35,8 @@ from unheard.index.building.decoding import Decoded
 from unheard.index.building.ray import EmbeddedPart, Walked, _Embedder, _Joining, _parts, _Reader
 from unheard.index.building.sources import Recording, Sources
 from unheard.index.building.windows import Windows
-from unheard.index.store.table import EmbedderRecord, Store
+from unheard.index.store.embedder_record import EmbedderRecord
+from unheard.index.store.table import Store
 
 ray = pytest.importorskip("ray")
 
@@ -215,8 +216,8 @@ def test_parts_of_a_recording_in_any_order_make_what_the_whole_makes(
     made = found[-1]
     assert made is not None
     assert not isinstance(made, EmbeddedPart)
-    assert (made.recording, made.seconds, made.places, made.silent) == (
-        (expected.recording, expected.seconds, expected.places, expected.silent)
+    assert (made.recording, made.seconds, made.bounds, made.silent) == (
+        (expected.recording, expected.seconds, expected.bounds, expected.silent)
     )
     assert np.array_equal(made.embeddings, expected.embeddings)
 

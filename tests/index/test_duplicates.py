@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
 from unheard.errors import InputError
-from unheard.index import Index
+from unheard.index import JSONIndex
 from unheard.index.clustering import near_captions, near_vectors
 from unheard.index.clustering.clusters import caption_clusters, find_duplicates, medoid, sound_clusters
 from unheard.index.searching.captions import normalised
-from unheard.index.store.table import EmbedderRecord, Store, schema
+from unheard.index.store.embedder_record import EmbedderRecord
+from unheard.index.store.rows import schema
+from unheard.index.store.table import Store
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -32,8 +34,8 @@ def linked(near: np.ndarray) -> np.ndarray:
     return np.array([np.flatnonzero(labels == label)[0] for label in labels])
 
 
-def index_of(vectors: np.ndarray, captions: list[str]) -> Index:
-    index = Index()
+def index_of(vectors: np.ndarray, captions: list[str]) -> JSONIndex:
+    index = JSONIndex()
     count = len(vectors)
     index.add([f"item {n}" for n in range(count)], vectors, captions, [0.0] * count, [1.0] * count)
     return index
@@ -172,7 +174,7 @@ def test_clusters_say_what_repeats() -> None:
     assert first.places is None
     assert (second.ids, second.prompt) == (["item 2", "item 9"], "Rain, heavy")
     assert sound_clusters(index, 0.98, minimum_size=3) == [first]
-    assert sound_clusters(index, 0.99999) == sound_clusters(Index()) == []
+    assert sound_clusters(index, 0.99999) == sound_clusters(JSONIndex()) == []
 
     bells, rain = caption_clusters(index)
     assert (bells.kind, bells.prompt, bells.size) == ("caption", "A bell", 3)

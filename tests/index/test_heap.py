@@ -7,7 +7,6 @@ import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -63,18 +62,7 @@ def test_without_malloc_trim_nothing_happens(monkeypatch: pytest.MonkeyPatch) ->
     assert not Heap().trim()
 
 
-class Unbatched:
-    """An embedder that takes one recording after the other."""
-
-    def __init__(self, embedder: Any) -> None:
-        for name in ("name", "dimension", "sample_rate", "window", "embed_windows"):
-            setattr(self, name, getattr(embedder, name))
-
-
-@pytest.mark.parametrize("batched", [True, False])
-def test_a_build_trims_after_every_batch_or_recording(
-    batched: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_build_trims_after_every_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Counting(Heap):
         calls = 0
 
@@ -88,7 +76,6 @@ def test_a_build_trims_after_every_batch_or_recording(
     for number in range(count):
         samples = np.random.default_rng(number).uniform(-0.5, 0.5, 4000)
         soundfile.write(tmp_path / f"{number}.wav", samples, 16_000)
-    chosen = embedder if batched else Unbatched(embedder)
-    built = build(tmp_path, tmp_path / "index", embedder=chosen, workers=0)
+    built = build(tmp_path, tmp_path / "index", embedder=embedder, workers=0)
     assert built.added == count
-    assert counting.calls == (2 if batched else count)
+    assert counting.calls == 2

@@ -6,7 +6,6 @@ import copy
 import hashlib
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,15 +14,16 @@ import soundfile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_embedder import PlainEmbedder
 from published_files import entry, files, write
 from torch import Tensor
 
 from unheard.errors import IndexFileError, InputError
-from unheard.index import Index, Item, add_sounds
+from unheard.index import Index, Item, JSONIndex, add_sounds
 
 
-def random_index(rows: np.ndarray, embedder: str | None = None) -> Index:
-    index = Index()
+def random_index(rows: np.ndarray, embedder: str | None = None) -> JSONIndex:
+    index = JSONIndex()
     count = len(rows)
     index.add(
         [f"item{n}" for n in range(count)],
@@ -55,7 +55,7 @@ def test_round_trip_loses_nothing(
 ) -> None:
     path = tmp_path_factory.mktemp("index") / "a.json"
     write(path, json.dumps(content, ensure_ascii=escaped))
-    index = Index.open(path)
+    index = JSONIndex.open(path)
     index.save(path)
     read = json.loads(path.read_text(encoding="utf-8"))
     # repr tells 0.0 from -0.0, shows every digit, and keeps the order of the keys.
@@ -69,7 +69,7 @@ def test_round_trip_loses_nothing(
 def test_whole_numbers_embeddings_in_unknown_places_and_half_characters(tmp_path: Path) -> None:
     content = {"a\ud800": {**entry([1, 2], "naïve 鐘", 0, 3), "was": {"embedding": [0.5, 1.5]}}}
     path = write(tmp_path / "a.json", "\ufeff" + json.dumps(content))
-    index = Index.open(path)
+    index = JSONIndex.open(path)
     index.save(path)
     assert json.loads(path.read_text(encoding="utf-8")) == content
     assert "鐘" in path.read_text(encoding="utf-8")
@@ -83,7 +83,7 @@ def test_the_published_format_is_read(tmp_path: Path) -> None:
     }
     path = write(tmp_path / "embeddings_new.json", content)
     index = Index.open(path)
-    assert (len(index), index.dimension, index.embedder_name, index.path) == (2, 2, None, path)
+    assert (len(index), index.dimension, index.embedder.name, index.path) == (2, 2, None, path)
     assert index.item(0) == Item("train_7", "An acoustic drum loop, 110 bpm", 12.0, 60.5)
     assert (index.seconds_start, index.seconds_total) == ([12.0, 0.0], [60.5, 2.0])
     assert index.uncaptioned == ["train_8"]
@@ -96,9 +96,9 @@ def test_the_published_format_is_read(tmp_path: Path) -> None:
 def test_saving_fails_without_touching_what_is_there(tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", {"a": entry([1.0])})
     with pytest.raises(InputError, match="no entries"):
-        Index().save(path)
+        JSONIndex().save(path)
     with pytest.raises(InputError, match="does not exist"):
-        Index.open(path).save(tmp_path / "missing" / "a.json")
+        JSONIndex.open(path).save(tmp_path / "missing" / "a.json")
     assert Index.open(path).ids == ["a"]
     assert list(tmp_path.iterdir()) == [path]
 
@@ -298,7 +298,7 @@ def test_search_asks_for_what_there_is() -> None:
         with pytest.raises(InputError, match=message):
             index.search(queries, k)
     with pytest.raises(InputError, match="empty index"):
-        Index().search(torch.ones(1, 3))
+        JSONIndex().search(torch.ones(1, 3))
 
 
 # Embedders, and adding
@@ -306,18 +306,20 @@ def test_search_asks_for_what_there_is() -> None:
 
 def test_an_index_of_another_embedder_is_refused_with_both_named(tmp_path: Path) -> None:
     unnamed, named = random_index(np.eye(4)), random_index(np.eye(4), "guide")
-    unnamed.check_embedder(SimpleNamespace(name="anything", dimension=4))
-    named.check_embedder(SimpleNamespace(name="guide", dimension=4))
-    with pytest.raises(IndexFileError, match="4 numbers, made by 'guide', but the embedder 'guide' gives 8"):
-        named.check_embedder(SimpleNamespace(name="guide", dimension=8))
-    with pytest.raises(IndexFileError, match="not recorded, but the embedder 'laion/clap' gives 512"):
-        unnamed.check_embedder(SimpleNamespace(name="laion/clap", dimension=512))
+    unnamed.check_embedder(PlainEmbedder("anything", 4))
+    named.check_embedder(PlainEmbedder("guide", 4))
+    with pytest.raises(IndexFileError, match=r"'guide' \(4 numbers\), but this one is 'guide' \(8 numbers\)"):
+        named.check_embedder(PlainEmbedder("guide", 8))
+    with pytest.raises(IndexFileError, match=r"not recorded .*this one is 'laion/clap' \(512 numbers\)"):
+        unnamed.check_embedder(PlainEmbedder("laion/clap", 512))
     path = tmp_path / "named.json"
     named.save(path)
     index = Index.open(path)
-    assert index.embedder_name == "guide"
-    with pytest.raises(IndexFileError, match=r"named\.json was made by 'guide', but the embedder is 'judge'"):
-        index.check_embedder(SimpleNamespace(name="judge", dimension=4))
+    assert index.embedder.name == "guide"
+    with pytest.raises(
+        IndexFileError, match=r"named\.json was .*'guide' .* this one is 'judge' .*unheard\.json"
+    ):
+        index.check_embedder(PlainEmbedder("judge", 4))
 
 
 def test_a_file_of_two_embedders_is_refused_with_both_named(tmp_path: Path) -> None:
@@ -367,14 +369,12 @@ def test_adding_is_all_or_nothing() -> None:
     assert index.search(torch.tensor([[0.6, 0.8]]))[1].item() == 2
 
 
-class LevelEmbedder:
-    """Hears only the mean square of a sound and its length."""
+class LevelEmbedder(PlainEmbedder):
+    """Of the mean square alone."""
 
-    name, dimension = "level", 2
-
-    def embed_audio(self, waveform: Tensor, sample_rate: int) -> Tensor:
-        level = waveform.square().mean(dim=(1, 2))
-        return torch.nn.functional.normalize(torch.stack([level, torch.ones_like(level)], dim=1), dim=1)
+    def vectors(self, sounds: Tensor) -> Tensor:
+        level = sounds.square().mean(dim=1)
+        return torch.stack([level, torch.ones_like(level)], dim=1)
 
 
 def test_sounds_are_added_and_the_unreadable_named(tmp_path: Path) -> None:
@@ -390,20 +390,20 @@ def test_sounds_are_added_and_the_unreadable_named(tmp_path: Path) -> None:
     index_path = tmp_path / "mine.json"
 
     added = add_sounds(
-        index_path, [first, broken, second, tmp_path / "gone.flac"], "a kick drum", LevelEmbedder()
+        index_path, [first, broken, second, tmp_path / "gone.flac"], "a kick drum", LevelEmbedder("level")
     )
     assert added.ids == ["kick.wav", "kick-2.wav"]
     assert list(added.unreadable) == [broken, tmp_path / "gone.flac"]
     assert "notes.wav" in added.unreadable[broken]
 
-    again = add_sounds(index_path, [first], "", LevelEmbedder())
+    again = add_sounds(index_path, [first], "", LevelEmbedder("level"))
     assert again.ids == ["kick-3.wav"]
     index = Index.open(index_path)
     assert index.ids == ["kick.wav", "kick-2.wav", "kick-3.wav"]
     assert index.item(1) == Item("kick-2.wav", "a kick drum", 0.0, 0.25)
-    assert index.embedder_name == "level"
+    assert index.embedder.name == "level"
     assert index.uncaptioned == ["kick-3.wav"]
-    expected = LevelEmbedder().embed_audio(torch.full((1, 2, 10), 0.5), 1)
+    expected = LevelEmbedder("level").embed_audio(torch.full((1, 2, 10), 0.5), 1)
     torch.testing.assert_close(index.vectors(torch.tensor([0])), expected)
 
 
@@ -414,10 +414,10 @@ def test_adding_refuses_before_it_listens(tmp_path: Path) -> None:
     for path, sounds, error, message in [
         (tmp_path / "new.json", [], InputError, "no sounds to add"),
         (tmp_path / "missing" / "new.json", [sound], InputError, "does not exist; create it"),
-        (other, [sound], IndexFileError, "made by 'guide', but the embedder is 'level'"),
+        (other, [sound], IndexFileError, "made by the embedder 'guide' .* this one is 'level'"),
         (sound, [sound], IndexFileError, "not JSON"),
         (tmp_path / "new.json", [tmp_path / "gone.wav"], InputError, r"no sound could be read: .*gone\.wav"),
     ]:
         with pytest.raises(error, match=message):
-            add_sounds(path, sounds, "caption", LevelEmbedder())
+            add_sounds(path, sounds, "caption", LevelEmbedder("level"))
     assert not (tmp_path / "new.json").exists()

@@ -17,7 +17,9 @@ from published_files import entry, files, write
 from unheard.errors import IndexFileError, InputError
 from unheard.index.published import exchange, json_stream
 from unheard.index.published.exchange import Exported, Imported, export_json, import_json
-from unheard.index.store.table import EmbedderRecord, Store, schema
+from unheard.index.store.embedder_record import EmbedderRecord
+from unheard.index.store.rows import schema
+from unheard.index.store.table import Store
 
 
 def pieces(content: bytes, size: int) -> Iterator[bytes]:

@@ -4,8 +4,8 @@
           -> alignment with each candidate -> score -> calibrated false-alarm rate -> verdict
 
 `results` holds what comes out; `catalogue` the references and their fingerprints; `features`, `fingerprint`
-and `alignment` the evidence; `calibration` the way from a score to a rate; `witness` the whole. (The package
-is called `auditing` because `unheard.audit` is the function.)
+and `alignment` the evidence; `calibration` the way from a score to a rate; `auditor` the whole, which
+`assembly` puts together. (The package is called `auditing` because `unheard.audit` is the function.)
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index import Index
 
-__all__ = ["Sounds", "Witness", "audit", "evidence", "sound_files"]
+__all__ = ["Auditor", "Sounds", "audit", "evidence", "sound_files"]
 
 Sounds = str | Path | Iterable[str | Path | tuple[Tensor, int]]
 """A file, a folder (at any depth), or a list of files and pairs of waveform [channels, time] and rate."""
@@ -45,7 +45,7 @@ WHOLE = 0.5
 """Share of the audible time from which a copy is a copy and not a partial one."""
 
 
-class Witness:
+class Auditor:
     """A catalogue, ready to be asked about one sound after another.
 
     Args:
@@ -236,7 +236,7 @@ def audit(
     Args:
         sounds: what to judge.
         references: a `Catalogue`, or what `Catalogue.from_files` takes.
-        index, embedder, k: see `Witness`.
+        index, embedder, k: see `Auditor`.
         progress: called with each sound's result as soon as it is there.
 
     Raises:
@@ -249,13 +249,13 @@ def audit(
     if not to_judge:
         raise InputError("there are no sounds to audit: name a file or a folder")
     catalogue = references if isinstance(references, Catalogue) else Catalogue.from_files(references)
-    witness = Witness(catalogue, index=index, embedder=embedder, k=k)
+    auditor = Auditor(catalogue, index=index, embedder=embedder, k=k)
     results = []
     for number, sound in enumerate(to_judge, start=1):
-        results.append(witness.judge(sound, None if isinstance(sound, Path) else f"sound {number}"))
+        results.append(auditor.judge(sound, None if isinstance(sound, Path) else f"sound {number}"))
         if progress is not None:
             progress(results[-1])
-    return witness.audit(results)
+    return auditor.audit(results)
 
 
 def evidence(

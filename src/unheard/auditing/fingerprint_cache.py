@@ -20,7 +20,7 @@ from unheard import audio
 from unheard.auditing import fingerprint
 from unheard.auditing.features import features
 from unheard.common.files import sha256, write_whole
-from unheard.common.shards import at_hand
+from unheard.common.shards import is_available
 from unheard.errors import InputError
 from unheard.index.store.fingerprints import Prints
 
@@ -105,7 +105,7 @@ class Kept:
         """Of one file; InputError if it cannot be used."""
         if (content := self._contents.get(path)) in self._known:
             return self._known[content]
-        if not at_hand(path):
+        if not is_available(path):
             raise InputError(f"cannot read {path}: it does not exist; name a sound file")
         content = sha256(path) if self._places or self._known else None
         if content in self._known:

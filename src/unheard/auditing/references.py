@@ -9,17 +9,16 @@ from unheard.auditing.catalogue import Catalogue, by_id
 from unheard.auditing.fingerprint_cache import FileOfPrints, Kept, Place
 from unheard.common.files import cache_folder
 from unheard.common.progress import Report
-from unheard.common.shards import at_hand
+from unheard.common.shards import is_available
 from unheard.errors import InputError
 from unheard.index import Index
-from unheard.index.searching.stored import StoredIndex
 from unheard.index.store.fingerprints import FingerprintTable
 
 References = Catalogue | str | Path | Iterable[str | Path]
 """A catalogue, a folder (searched at any depth), a sound file, or several of these."""
 
 
-def catalogue_at_hand(
+def locate_catalogue(
     references: References | None,
     index: Index | None,
     own: Path | None,
@@ -61,7 +60,7 @@ def catalogue_at_hand(
     )
 
 
-def places_at_hand(references: References | None, index: Index, own: Path | None) -> dict[str, Path]:
+def locate_recordings(references: References | None, index: Index, own: Path | None) -> dict[str, Path]:
     """Where the recordings of an index's items lie, by id; empty if none are there."""
     if isinstance(references, Catalogue):
         places = dict(zip(references.ids, references.paths, strict=True))
@@ -85,13 +84,13 @@ def recordings_of(items: Iterable[str], references: Iterable[str]) -> dict[str, 
 def _places(index: Index) -> dict[str, Path]:
     """Where the sounds of an index lie, by id, of those that are there."""
     places = dict(zip(index.ids, index.sources, strict=True))
-    return {item: Path(place) for item, place in places.items() if place and at_hand(place)}
+    return {item: Path(place) for item, place in places.items() if place and is_available(place)}
 
 
 def _elsewhere(index: Index, places: Mapping[str, Path]) -> dict[str, str]:
-    """Items whose sounds are not at hand, with the reason."""
+    """Items whose sounds are not available, with the reason."""
     return {
-        item: f"{place or item} is not at hand: only files and uncompressed shards on this machine are read"
+        item: f"{place or item} is not available: only files and uncompressed shards on this machine are read"
         for item, place in zip(index.ids, index.sources, strict=True)
         if item not in places
     }
@@ -103,12 +102,12 @@ def _kept(index: Index | None, places: Mapping[str, Path] | None, folder: Path |
     Sounds named by the user may be the index's in another place: what is kept with it is of use then too.
     """
     in_folder: list[Place] = [] if folder is None else [FileOfPrints(folder)]
-    if not isinstance(index, StoredIndex):
+    if index is None or index.store is None:
         return Kept(in_folder)
-    table = FingerprintTable(index.store)
+    table = FingerprintTable(index.store.uri)
     if places is None:
         return Kept(in_folder, others=[table])
-    contents = {places[item]: content for item, content in index.contents().items() if item in places}
+    contents = {places[item]: content for item, content in index.store.contents().items() if item in places}
     return Kept([table, *in_folder], contents=contents)
 
 

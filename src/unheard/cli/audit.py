@@ -24,7 +24,7 @@ from unheard.errors import InputError
 from unheard.generation.request import check_prompts
 
 if TYPE_CHECKING:
-    from unheard.auditing.auditor import Witness
+    from unheard.auditing.auditor import Auditor
     from unheard.generation.defaults import Defaults
     from unheard.generation.model import Model
     from unheard.generation.replication_rate import Replication
@@ -108,8 +108,8 @@ def audit(
             from unheard.auditing.report.report import check_place
         check_place(report)
     task = _prepare(paths, places, index, model, embedder, device, display)
-    if task.witness.catalogue.left_out:
-        left_out = task.witness.catalogue.left_out
+    if task.auditor.catalogue.left_out:
+        left_out = task.auditor.catalogue.left_out
         first = next(iter(left_out.values()))
         warnings.warn(f"{len(left_out)} reference(s) left out, the first: {first}", stacklevel=1)
 
@@ -128,7 +128,7 @@ def audit(
                 raise
             interrupted = True
         files, counted = found.files, found.counted
-        result = task.witness.audit(files)
+        result = task.auditor.audit(files)
         if table is not None:
             write_csv(Path(table), result)
         page = None if report is None else _write_report(result, counted, task, report, display)
@@ -149,7 +149,7 @@ class _Task:
     """What is audited against what."""
 
     paths: list[Path]
-    witness: Witness
+    auditor: Auditor
     model: str
     index: Any
     embedder: str | None
@@ -174,9 +174,8 @@ def _prepare(
 ) -> _Task:
     """The sounds, the catalogue and its embeddings; whatever is wrong with them is found out here."""
     with display.loading("the catalogue"):
-        from unheard.auditing.auditor import Witness
+        from unheard.auditing.assembly import auditor_for
         from unheard.auditing.catalogue import sound_files
-        from unheard.auditing.references import catalogue_at_hand, fingerprints_folder
         from unheard.backbones import resolve_device
         from unheard.backbones.hub import fetch
         from unheard.embedders import load_embedder
@@ -199,18 +198,15 @@ def _prepare(
     # One folder alone gives ids that are file names in it, as those of an index are.
     named = references[0] if len(references) == 1 else references or None
     with display.counting("references", "reading") as progress:
-        catalogue = catalogue_at_hand(
-            named, index, own, fingerprints=fingerprints_folder(), progress=progress
-        )
-    witness = Witness(catalogue, index=index, embedder=ears)
-    return _Task(files, witness, model, "auto" if index_path is None else index, embedder)
+        auditor = auditor_for(named, index, own, ears, progress=progress)
+    return _Task(files, auditor, model, "auto" if index_path is None else index, embedder)
 
 
 def _judge(task: _Task, found: _Found, display: Display) -> None:
     """Judge the files one after another."""
     with display.counting("sounds", "judging") as progress:
         for path in task.paths:
-            found.files.append(task.witness.judge(path))
+            found.files.append(task.auditor.judge(path))
             progress(len(found.files), len(task.paths))
 
 
@@ -255,7 +251,7 @@ def _generate(
             replication(
                 model,
                 request,
-                task.witness,
+                task.auditor,
                 training_set=training_set,
                 bound=bound,
                 risk=False,
@@ -263,7 +259,7 @@ def _generate(
                 progress=progress,
             )
     finally:
-        found.counted = count(model.name, request, task.witness.audit(found.files), bound)
+        found.counted = count(model.name, request, task.auditor.audit(found.files), bound)
     total = len(found.counted.prompts)
     with display.counting("prompts", "measuring") as report:
 
@@ -322,4 +318,4 @@ def _write_report(
 
     prompts = None if counted is None else by_prompt(counted)
     with display.counting("findings", "drawing") as progress:
-        return write_report(result, task.witness.catalogue, place, by_prompt=prompts, progress=progress)
+        return write_report(result, task.auditor.catalogue, place, by_prompt=prompts, progress=progress)

@@ -40,13 +40,16 @@ def evaluate(
     if again is not None:
         if not again[1].isdigit():
             raise InputError(f"row is {again[1]!r}: give a whole number from 0")
-        from unheard.evaluation.reproduce import again as make_again
+        from unheard.evaluation.reproduce import reproduce
 
-        remade = make_again(Path(again[0]), int(again[1]))
-        if remade.same:
+        reproduction = reproduce(Path(again[0]), int(again[1]))
+        if reproduction.same:
             click.echo("the same audio as recorded")
             return 0
-        why = "; ".join(remade.differences) or "nothing that is known of it differs; was the code another?"
+        why = (
+            "; ".join(reproduction.differences)
+            or "nothing that is known of it differs; was the code another?"
+        )
         click.echo(f"other audio than recorded: {why}")
         return exits.ERROR
     if experiment is None or out is None:
@@ -73,7 +76,7 @@ def evaluate(
     try:
         from unheard.evaluation import plots
 
-        plots.draw(table, entries, results.heard, Path(out))
+        plots.draw(table, entries, Path(out))
     except InputError as error:
         click.echo(f"unheard: warning: {error}", err=True)
     failed = sum(error is not None for error in table["error"].to_pylist())

@@ -11,7 +11,7 @@ from unheard.cli.progress import Display, Pace
 from unheard.errors import InputError
 
 if TYPE_CHECKING:
-    from unheard.evaluation.tuning import Tried
+    from unheard.evaluation.tuning import Trial
 
 
 @click.command()
@@ -27,7 +27,7 @@ def tune(experiment: str, out: str, trials: int) -> None:
     """Search settings that replay least, obey best and cost least, as an EXPERIMENT file (TOML) says.
 
     Every trial is judged on all prompts and seeds of the file: give those that you will not report on. Writes
-    trials.csv, pareto.png, and a preset for each trial that no other beats in everything. It can be
+    trials.csv, front.png, and a preset for each trial that no other beats in everything. It can be
     interrupted and run again; trials that lie in --out count.
 
     \b
@@ -46,26 +46,29 @@ def tune(experiment: str, out: str, trials: int) -> None:
 
     pace, folder, defaults = Pace(), Path(out), read_defaults(fetch(asked.models[0]))
 
-    def finished(so_far: list[Tried], last: Tried) -> None:
+    def write(so_far: list[Trial], last: Trial) -> None:
         pareto.write(so_far, defaults, folder)
         pace.begins(len(so_far), trials)
         click.echo(f"trial {len(so_far):,} of {trials:,}: {_values(last)}{pace}", err=True)
 
     with Display().counting("sounds") as progress:
-        tried = tuning.tune(asked, trials, folder, finished, progress)
-    presets = pareto.write(tried, defaults, folder)
+        finished = tuning.tune(asked, trials, folder, write, progress)
+    presets = pareto.write(finished, defaults, folder)
     try:
-        pareto.draw(tried, folder / "front.png")
+        pareto.draw(finished, folder / "front.png")
     except InputError as error:
         click.echo(f"unheard: warning: {error}", err=True)
-    best = sorted((each for each in tried if each.best), key=lambda each: each.values["replicated"])
+    best = sorted(
+        (each for each in finished if each.pareto_optimal), key=lambda each: each.values["replicated"]
+    )
     for each in best:
         click.echo(f"{folder / 'presets' / f'trial-{each.number}.json'}: {_values(each)}")
-    click.echo(f"{len(presets)} of {len(tried)} trials are on the front; all are in {folder / 'trials.csv'}")
+    share = f"{len(presets)} of {len(finished)} trials are on the Pareto front"
+    click.echo(f"{share}; all are in {folder / 'trials.csv'}")
     if asked.refused:
         click.echo(f"unheard: warning: {len(asked.refused)} prompts cannot be generated", err=True)
 
 
-def _values(tried: Tried) -> str:
-    replicated, adherence, seconds = tried.values.values()
+def _values(trial: Trial) -> str:
+    replicated, adherence, seconds = trial.values.values()
     return f"{100 * replicated:.1f} % replicated, CLAP score {adherence:.3f}, {seconds:.1f} s a sound"

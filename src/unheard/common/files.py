@@ -37,7 +37,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
             raise InputError(
                 f"cannot write {path}: the folder {target.parent} does not exist; create it"
             ) from error
-        raise InputError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+        raise InputError(f"cannot write {path}: {error.strerror or error}; choose another path") from error
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -60,5 +60,5 @@ def sha256(*paths: str | Path) -> str:
 
 
 def cache_folder(name: str) -> Path:
-    """Where what can be made again is kept between runs: a folder of the user's cache."""
+    """A folder of the user's cache, for what can be made again."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unheard" / name

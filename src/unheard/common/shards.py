@@ -1,7 +1,7 @@
 """Where a sound lies: in a file, or in a tar shard on this machine, where it is read in place.
 
 A member of a shard is written `shard.tar::sample.ending`, as an index of WebDataset shards has it. Compressed
-shards can only be read from front to back, so that nothing in them is at hand.
+shards can only be read from front to back, so that nothing in them is available.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ SHARDS_OPEN = 256
 """Shards whose tables of contents are held."""
 
 
-def at_hand(place: str | Path) -> bool:
+def is_available(path: str | Path) -> bool:
     """Whether there is such a file, or such a member of a shard."""
-    return Path(place).is_file() or _member(place) is not None
+    return Path(path).is_file() or _member(path) is not None
 
 
-def opened(place: str | Path) -> BinaryIO:
-    """A file or a member of a shard, to be read; FileNotFoundError if it is not at hand."""
-    if not Path(place).is_file() and (member := _member(place)) is not None:
+def opened(path: str | Path) -> BinaryIO:
+    """A file or a member of a shard, to be read; FileNotFoundError if it is not available."""
+    if not Path(path).is_file() and (member := _member(path)) is not None:
         shard, first, size = member
         with open(shard, "rb") as file:
             file.seek(first)
             return io.BytesIO(file.read(size))
-    return open(place, "rb")
+    return open(path, "rb")
 
 
 def sample_and_ending(member: str) -> tuple[str, str]:
@@ -39,15 +39,15 @@ def sample_and_ending(member: str) -> tuple[str, str]:
     return (name.parent / stem).as_posix(), ending.lower()
 
 
-def _member(place: str | Path) -> tuple[Path, int, int] | None:
-    """The shard that a place names, where its member begins there, and its bytes."""
-    shard, separator, name = str(place).partition(f".tar{SEPARATOR}")
-    path = Path(f"{shard}.tar")
-    if not separator or not path.is_file():
+def _member(path: str | Path) -> tuple[Path, int, int] | None:
+    """The shard that a path names, where its member begins there, and its bytes."""
+    archive, separator, name = str(path).partition(f".tar{SEPARATOR}")
+    shard = Path(f"{archive}.tar")
+    if not separator or not shard.is_file():
         return None
-    state = path.stat()
-    found = _contents(path, state.st_mtime_ns, state.st_size).get(name)
-    return None if found is None else (path, *found)
+    state = shard.stat()
+    found = _contents(shard, state.st_mtime_ns, state.st_size).get(name)
+    return None if found is None else (shard, *found)
 
 
 @lru_cache(SHARDS_OPEN)

@@ -6,6 +6,7 @@ coordinates: `x = x0 + sigma * eps`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -36,13 +37,13 @@ def pull(conditional: Tensor, unconditional: Tensor) -> Tensor:
     It is the norm of the difference of the noise predictions (Wen et al., ICLR 2024, arXiv 2407.21720) times
     `sigma / sqrt(values)`, so that one target serves latents of any size.
     """
-    return (conditional - unconditional).flatten(1).square().mean(dim=1).sqrt()
+    difference: Tensor = conditional - unconditional
+    return difference.flatten(1).square().mean(dim=1).sqrt()
 
 
 def noise_pull(conditional: Tensor, unconditional: Tensor, sigma: Tensor) -> Tensor:
     """The same as the norm of the difference of the noise predictions, `|D_c - D_u| / sigma` [batch]."""
-    values = conditional[0].numel()
-    return pull(conditional, unconditional) * values**0.5 / sigma
+    return pull(conditional, unconditional) * math.sqrt(conditional[0].numel()) / sigma
 
 
 def per_sample(values: Tensor, like: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Which code and versions made sounds: what tells whether those of one table can be compared.
 
 It is kept with each part and does not change a batch's name: a comment in the code shall not cost hours of
-sounds. Where a table holds sounds of several makers, a warning says so.
+sounds. Where a table holds sounds of several versions, a warning says so.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ SOURCES = ("audio.py", "backbones", "diffusion", "embedders", "generation/model.
 
 
 @cache
-def code() -> str:
+def code_hash() -> str:
     """A hash of the sources that make a sound."""
     package = Path(__file__).parents[1]
-    places = [package / name for name in SOURCES]
+    sources = [package / name for name in SOURCES]
     return sha256(
-        *sorted(file for place in places for file in (place, *place.rglob("*.py")) if file.is_file())
+        *sorted(file for source in sources for file in (source, *source.rglob("*.py")) if file.is_file())
     )
 
 
@@ -33,7 +33,7 @@ def warn_of_several(origins: Iterable[tuple[Mapping[str, Any], int]], parts: Pat
     """One warning where sounds were made by different code or versions.
 
     Args:
-        origins: of the batches of a table, see `generating.Studio.origin`, with the number of their sounds.
+        origins: of the batches of a table, see `Generator.origin`, with the number of their sounds.
         parts: the folder in which they lie.
     """
     sounds: Counter[tuple[tuple[str, str | None], ...]] = Counter()

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import soundfile
 from torch import Tensor
 
@@ -20,57 +18,17 @@ from unheard import audio
 from unheard.common.files import sha256
 from unheard.errors import GuidanceError, InputError, ModelError, OutOfMemoryError
 from unheard.evaluation import code_version
-from unheard.evaluation.experiment import Experiment, as_options
+from unheard.evaluation.batch import Batch, Generated, digest
+from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.metrics import memory
 from unheard.evaluation.prompts import Prompt
+from unheard.evaluation.settings import as_options
 from unheard.generation import provenance
 from unheard.generation.model import Model, load
 from unheard.generation.request import Request, check_duration
 from unheard.generation.sound import Sound
-from unheard.guidance import describe_guidance
+from unheard.guidance import FORMER_NAMES, describe_guidance
 from unheard.index import Index
-from unheard.index.searching.stored import StoredIndex
-
-SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("prompt", "audio", "audio_sha256")]
-    + [(name, pa.int64()) for name in ("seed", "position", "acted")]
-    + [(name, pa.float64()) for name in ("duration", "seconds", "peak_memory")]
-    + [("trace_similarity", pa.list_(pa.float64()))]
-    + [("batch_prompts", pa.list_(pa.string())), ("batch_seeds", pa.list_(pa.int64())),
-       ("error", pa.string())]
-)  # fmt: skip
-"""A row a sound: what is known of it before it is judged."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Sounds made together, under one setting; every setting has the same batches.
-
-    Attributes:
-        id: tells them from all others: a hash of whatever the sounds depend on.
-        setting: its name, which they do not depend on.
-        prompts, seeds: one a sound.
-    """
-
-    id: str
-    setting: str
-    prompts: tuple[Prompt, ...]
-    seeds: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Made:
-    """What became of a batch.
-
-    Attributes:
-        rows: one a sound, in order, see `SCHEMA`; one that failed has an error and no audio.
-        sounds: their FLAC files by path in the folder of results.
-        origin: what they were made of and on, see `Studio.origin`.
-    """
-
-    rows: list[dict[str, Any]]
-    sounds: dict[str, bytes]
-    origin: dict[str, Any]
 
 
 class Studio:
@@ -140,20 +98,21 @@ class Studio:
         """What sounds of a setting are made of, but for prompts and seeds, by which code, and on what."""
         backbone = self.model.backbone
         machine = provenance.machine(backbone.device, backbone.dtype)
-        return self._asked[setting] | {"machine": machine, "code": code_version.code()}
+        return self._asked[setting] | {"machine": machine, "code": code_version.code_hash()}
 
-    def hears(self, setting: str) -> str | None:
-        """What the guidance of a setting hears at each step, in words; None where it hears nothing."""
+    def measure(self, setting: str) -> str | None:
+        """What the guidance of a setting measures in each step, in words; None where it measures nothing."""
         request = self._requests[setting]
         return None if request.guidance is None else request.guidance.measure(bool(self._recordings(request)))
 
     def batch(self, setting: str, prompts: Sequence[Prompt], seeds: Sequence[int]) -> Batch:
         """Prompts of one duration, with a seed each."""
         duration = self._duration(setting, prompts)
-        asked = [self._asked[setting], duration, [prompt.text for prompt in prompts], list(seeds)]
+        depends = self._asked[setting] | {"guidance": by_former_names(self._asked[setting]["guidance"])}
+        asked = [depends, duration, [prompt.text for prompt in prompts], list(seeds)]
         return Batch(digest(asked)[:16], setting, tuple(prompts), tuple(seeds))
 
-    def make(self, batch: Batch) -> Made:
+    def make(self, batch: Batch) -> Generated:
         """Generate; where a batch fails, each of its sounds alone, and those that fail say why."""
         rows, sounds = self._make_or_say_why(batch, range(len(batch.prompts)))
         if not sounds and len(rows) > 1:
@@ -162,7 +121,7 @@ class Studio:
                 row, sound = self._make_or_say_why(batch, [place])
                 rows += row
                 sounds |= sound
-        return Made(rows, sounds, self.origin(batch.setting))
+        return Generated(rows, sounds, self.origin(batch.setting))
 
     def generate(self, batch: Batch) -> list[Sound]:
         """The sounds of a batch."""
@@ -216,6 +175,7 @@ class Studio:
                 "audio_sha256": audio_hash(sound),
                 "acted": sound.acted,
                 "trace_similarity": [step.value for step in sound.trace],
+                "trace_measure": [step.measure for step in sound.trace],
             }
             rows.append(_asked(batch, places, position) | row | cost)
         return rows, flacs
@@ -228,8 +188,8 @@ class Studio:
         if not recordings:
             return None
         known: dict[tuple[str, str | None], str] = {}
-        if isinstance(self.index, StoredIndex):
-            contents = self.index.contents()
+        if self.index is not None and self.index.store is not None:
+            contents = self.index.store.contents()
             places = zip(self.index.ids, self.index.sources, strict=True)
             known = {(item, place): contents[item] for item, place in places if item in contents}
         said = "".join(
@@ -251,9 +211,12 @@ def training_set(experiment: Experiment) -> Index | None:
     return None if experiment.index is None else Index.open(experiment.index)
 
 
-def digest(asked: Any) -> str:
-    """SHA-256 of values as JSON has them, whatever the order of keys."""
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+def by_former_names(guidance: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A guidance by the names its settings had when batches were first named: they keep their names."""
+    if guidance is None:
+        return None
+    former = {name: earlier for earlier, name in FORMER_NAMES.get(guidance["kind"], {}).items()}
+    return {former.get(name, name): value for name, value in guidance.items()}
 
 
 def audio_hash(sound: Sound) -> str:

@@ -1,4 +1,4 @@
-"""Sounds that the model never saw, as the judge hears them: what sets of outputs are compared with."""
+"""Sounds that the model never saw, as embeddings of the judge: what sets of outputs are compared with."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIMIT = 5_000
 """The most that are taken: a set of drawn items is told from another with as few, and costs no square."""
 
 
-def embed(place: str, judge: Embedder, progress: Report | None = None) -> np.ndarray:
+def embed(source: str, judge: Embedder, progress: Report | None = None) -> np.ndarray:
     """Embeddings [sounds, dimension] of a folder of recordings, or of an index that the judge made.
 
     Of more than `LIMIT` as many are drawn, always the same ones. `progress` is that of `hearing.hear`.
@@ -27,24 +27,24 @@ def embed(place: str, judge: Embedder, progress: Report | None = None) -> np.nda
         InputError: there are fewer than two, or a recording cannot be read.
         IndexFileError: the index was made by another embedder, or cannot be read.
     """
-    if _is_index(place):
-        index = Index.open(place)
+    if _is_index(source):
+        index = Index.open(source)
         index.check_embedder(judge)
         chosen = torch.from_numpy(_drawn(index.items))
         vectors = index.vectors(chosen).cpu().numpy()
     else:
-        names = sound_files(place)
-        vectors = hear([names[number] for number in _drawn(len(names))], judge, progress)
+        files = sound_files(source)
+        vectors = hear([files[number] for number in _drawn(len(files))], judge, progress)
     if len(vectors) < 2:
         raise InputError(
-            f"{place} holds {len(vectors)} held-out sounds: give a folder or an index of several"
+            f"{source} holds {len(vectors)} held-out sounds: give a folder or an index of several"
         )
     return vectors
 
 
-def _is_index(place: str) -> bool:
+def _is_index(source: str) -> bool:
     """An index is a JSON file, an object store's URI, or a folder with tables of LanceDB in it."""
-    return "://" in place or Path(place).suffix == ".json" or any(Path(place).glob("*.lance"))
+    return "://" in source or Path(source).suffix == ".json" or any(Path(source).glob("*.lance"))
 
 
 def _drawn(items: int) -> np.ndarray:

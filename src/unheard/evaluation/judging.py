@@ -11,34 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import soundfile
 import torch
 from torch import Tensor
 
 from unheard import __version__, auditing
 from unheard.auditing import as_bad_as
-from unheard.auditing.auditor import Witness
+from unheard.auditing.assembly import auditor_for
 from unheard.auditing.catalogue import Catalogue
-from unheard.auditing.references import catalogue_at_hand, fingerprints_folder, recordings_of
+from unheard.auditing.references import recordings_of
 from unheard.common.files import sha256
 from unheard.common.progress import Report
 from unheard.embedders import Embedder
-from unheard.evaluation.generating import Batch, Made, digest
+from unheard.evaluation.batch import Batch, Generated, digest
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
 from unheard.evaluation.recording_embeddings import hear
 from unheard.generation.model import Model
 from unheard.index import Index
-
-SCHEMA = pa.schema(
-    [("verdict", pa.string()), ("replays", pa.string()),
-     ("replicated", pa.bool_()), ("replicated_target", pa.bool_())]
-    + [(f"{ear}_{what}_similarity", pa.float64())
-       for ear in ("guide", "judge") for what in ("target", "nearest", "replication")]
-    + [(name, pa.float64()) for name in ("score", "clap_score", "judging_seconds")]
-    + [("embedding", pa.list_(pa.float32()))]
-)  # fmt: skip
-"""A row a sound; empty where it failed."""
 
 
 class Jury:
@@ -67,21 +56,16 @@ class Jury:
     ) -> None:
         self.model, self.index, self.judge, self.bound = model, index, judge, bound
         self._progress = progress
-        catalogue = catalogue_at_hand(
-            references,
-            index,
-            model.defaults.references if model.defaults.bring(index) else None,
-            fingerprints=fingerprints_folder(),
-        )
         embedder = None if index is None else model.embedder
-        self.witness = Witness(catalogue, index=index, embedder=embedder)
+        own = model.defaults.references if model.defaults.bring(index) else None
+        self.auditor = auditor_for(references, index, own, embedder)
         self._own = cache(self._recordings_of)
 
     def identity(self) -> dict[str, Any]:
         """What every judgement depends on besides the sound."""
         return {
             "judge": getattr(self.judge, "sha256", None),
-            "references": _references(self.witness.catalogue),
+            "references": _references(self.auditor.catalogue),
             "audit": _audit(),
             "bound": self.bound,
             "unheard": __version__,
@@ -100,11 +84,11 @@ class Jury:
         """The audit's references as the judge hears them, [references, dimension]."""
         if self.judge is None:
             return np.empty((0, 1))
-        return hear(self.witness.catalogue.paths, self.judge, self._progress)
+        return hear(self.auditor.catalogue.paths, self.judge, self._progress)
 
     @torch.no_grad()
-    def hear(self, batch: Batch, made: Made) -> list[dict[str, Any]]:
-        """A row for each sound of a batch, see `SCHEMA`."""
+    def hear(self, batch: Batch, made: Generated) -> list[dict[str, Any]]:
+        """A row for each sound of a batch, see `columns.JUDGED`."""
         pairs = zip(batch.prompts, made.rows, strict=True)
         there = [(prompt, row["audio"]) for prompt, row in pairs if row["error"] is None]
         if not there:
@@ -132,7 +116,7 @@ class Jury:
         return [next(in_order) | cost if row["error"] is None else {} for row in made.rows]
 
     def _audited(self, sound: tuple[Tensor, int], targets: tuple[str, ...]) -> dict[str, Any]:
-        audit = self.witness.judge(sound)
+        audit = self.auditor.judge(sound)
         judged = audit.verdict != "not judged"
         own = self._own(targets)
         ours = [match.verdict for match in audit.matches if match.reference in own]
@@ -155,7 +139,7 @@ class Jury:
         return _similarities("guide", embedding[0].cpu().numpy(), items, float(nearest[0, 0]))
 
     def _by_judge(self, sound: np.ndarray, said: np.ndarray, targets: tuple[str, ...]) -> dict[str, Any]:
-        own = [self.witness.catalogue.number(reference) for reference in self._own(targets)]
+        own = [self.auditor.catalogue.number(reference) for reference in self._own(targets)]
         nearest = float(to_nearest(sound[None], self._heard)[0][0])
         return {
             "clap_score": float(sound @ said),
@@ -165,7 +149,7 @@ class Jury:
 
     def _recordings_of(self, targets: tuple[str, ...]) -> tuple[str, ...]:
         """The references that are a prompt's items."""
-        return tuple(recordings_of(targets, self.witness.catalogue.ids).values())
+        return tuple(recordings_of(targets, self.auditor.catalogue.ids).values())
 
 
 def _references(catalogue: Catalogue) -> str:

@@ -1,4 +1,4 @@
-"""What a search came to: a table of all trials, the front as a picture, a preset for each of its points."""
+"""What a search came to: a table of all trials, the Pareto front as a picture and as presets."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from unheard.common.files import write_whole
-from unheard.evaluation.experiment import as_options
 from unheard.evaluation.plots import label_trade_off, pyplot
-from unheard.evaluation.tuning import OBJECTIVES, Tried
+from unheard.evaluation.settings import as_options
+from unheard.evaluation.tuning import OBJECTIVES, Trial
 from unheard.generation.defaults import Defaults
 from unheard.guidance import describe_guidance
 
 
-def write(tried: list[Tried], defaults: Defaults, out: Path) -> list[Path]:
-    """Write `trials.csv`, and `presets/trial-N.json` for the points of the front; gives back the latter.
+def write(trials: list[Trial], defaults: Defaults, out: Path) -> list[Path]:
+    """Write `trials.csv`, and `presets/trial-N.json` for the Pareto front; gives back the latter.
 
     A preset is what `unheard generate --preset` takes: the guidance with every setting, and what else was
     set. Presets of trials that have left the front since an earlier run are taken away.
     """
     text = io.StringIO(newline="")
     rows = [
-        {"trial": each.number, "front": each.best, **each.values, "missing": each.missing}
+        {"trial": each.number, "front": each.pareto_optimal, **each.values, "missing": each.missing}
         | _flat(each.setting)
-        for each in tried
+        for each in trials
     ]
     writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)))
     writer.writeheader()
@@ -38,8 +38,8 @@ def write(tried: list[Tried], defaults: Defaults, out: Path) -> list[Path]:
     for earlier in folder.glob("trial-*.json"):
         earlier.unlink()
     presets = []
-    for each in tried:
-        if each.best:
+    for each in trials:
+        if each.pareto_optimal:
             presets.append(folder / f"trial-{each.number}.json")
             content = json.dumps(preset(each.setting, defaults), indent=2) + "\n"
             write_whole(presets[-1], content.encode())
@@ -52,18 +52,18 @@ def preset(setting: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
     return {**options, "guidance": describe_guidance(options["guidance"])}
 
 
-def draw(tried: list[Tried], path: Path) -> None:
+def draw(trials: list[Trial], path: Path) -> None:
     """Replication against adherence, the colour is time; what is on the front is ringed and numbered.
 
     Raises:
         InputError: matplotlib is not installed.
     """
     plt = pyplot()
-    replicated, adherence, seconds = ([each.values[name] for each in tried] for name in OBJECTIVES)
+    replicated, adherence, seconds = ([each.values[name] for each in trials] for name in OBJECTIVES)
     figure, axis = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
     points = axis.scatter(replicated, adherence, c=seconds, cmap="viridis")
     best = sorted(
-        (each for each in tried if each.best),
+        (each for each in trials if each.pareto_optimal),
         key=lambda each: (each.values["replicated"], each.values["clap_score"]),
     )
     axis.scatter(
@@ -71,10 +71,10 @@ def draw(tried: list[Tried], path: Path) -> None:
         [each.values["clap_score"] for each in best],
         s=90, facecolors="none", edgecolors="black", label="front",
     )  # fmt: skip
-    for place, each in enumerate(best):  # numbers in turns right and left, so that near ones keep apart
+    for position, each in enumerate(best):  # numbers in turns right and left, so that near ones keep apart
         axis.annotate(
             str(each.number), (each.values["replicated"], each.values["clap_score"]),
-            textcoords="offset points", xytext=(-14 if place % 2 else 14, 0), fontsize=8,
+            textcoords="offset points", xytext=(-14 if position % 2 else 14, 0), fontsize=8,
             ha="center", va="center",
         )  # fmt: skip
     figure.colorbar(points, label="seconds a sound")

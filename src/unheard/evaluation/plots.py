@@ -1,8 +1,7 @@
-"""The pictures of an experiment: replication against adherence, distributions, what the guidance hears."""
+"""The pictures of an experiment: replication against adherence, distributions, what the guidance measures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -35,14 +34,15 @@ def pyplot() -> ModuleType:
     return plt
 
 
-def draw(table: pa.Table, summary: list[dict[str, Any]], heard: Mapping[str, str], out: Path) -> None:
+def draw(table: pa.Table, summary: list[dict[str, Any]], out: Path) -> None:
     """Write `trade-off.png`, `distributions.png` and `trajectory.png`; what was not measured is left out.
+
+    The trajectory has a panel for each measure of the traces; where no guidance measures anything there is
+    no such picture.
 
     Args:
         table: the rows of an experiment.
         summary: of `unheard.evaluation.summary.summarise`.
-        heard: what the guidance of a setting hears, see `run.Results`; each has its own panel, and where no
-            setting hears anything there is no `trajectory.png`.
         out: the folder of results.
 
     Raises:
@@ -64,17 +64,16 @@ def draw(table: pa.Table, summary: list[dict[str, Any]], heard: Mapping[str, str
         _distribution(axis, rows, metric, settings)
     figure.savefig(out / "distributions.png", dpi=150)
 
-    if measures := list(dict.fromkeys(heard.values())):
+    if measures := _measures(rows):
         size = (7.5, 1 + 3 * len(measures))
         figure, panels = plt.subplots(
             len(measures), figsize=size, layout="constrained", sharex=True, squeeze=False
         )
         for axis, measure in zip(panels[:, 0], measures, strict=True):
-            own = {name: style for name, style in styles.items() if heard.get(name) == measure}
-            _trajectory(axis, rows, own)
+            _trajectory(axis, rows, measure, styles)
             axis.set_ylabel(measure)
             _legend(axis)
-        panels[0, 0].set_title("what the guidance hears, mean over sounds", fontsize=10)
+        panels[0, 0].set_title("what the guidance measures, mean over sounds", fontsize=10)
         panels[-1, 0].set_xlabel("step")
         figure.savefig(out / "trajectory.png", dpi=150)
     plt.close("all")
@@ -114,23 +113,38 @@ def label_trade_off(axis: Axes) -> None:
 
 
 def _distribution(axis: Axes, rows: list[dict[str, Any]], metric: str, settings: list[str]) -> None:
-    """Boxes from the first setting at the top to the last; a place is left for one without values."""
+    """Boxes from the first setting at the top to the last; one without values leaves a gap."""
     values = [[r[metric] for r in rows if r["setting"] == n and r[metric] is not None] for n in settings]
-    places = range(len(settings), 0, -1)
+    heights = range(len(settings), 0, -1)
     axis.boxplot(
-        values, positions=list(places), orientation="horizontal", widths=0.6, manage_ticks=False,
+        values, positions=list(heights), orientation="horizontal", widths=0.6, manage_ticks=False,
         flierprops={"marker": ".", "markersize": 4}, medianprops={"color": "C0"},
     )  # fmt: skip
-    axis.set_yticks(list(places), settings)
+    axis.set_yticks(list(heights), settings)
     axis.set_ylim(0.4, len(settings) + 0.6)
     axis.set_xlabel(metric.replace("_", " ").replace("clap", "CLAP"))
 
 
-def _trajectory(axis: Axes, rows: list[dict[str, Any]], styles: dict[str, dict[str, Any]]) -> None:
-    """Means over sounds of what was heard at each step."""
+def _measures(rows: list[dict[str, Any]]) -> list[str]:
+    """What the values of the traces measure, each once."""
+    said = (measure for row in rows for measure in row["trace_measure"] or ())
+    return list(dict.fromkeys(measure for measure in said if measure is not None))
+
+
+def _trajectory(
+    axis: Axes, rows: list[dict[str, Any]], measure: str, styles: dict[str, dict[str, Any]]
+) -> None:
+    """Means over sounds of the values of one measure in each step."""
     for name, style in styles.items():
-        traces = [row["trace_similarity"] for row in rows if row["setting"] == name]
-        heard = [trace for trace in traces if trace and None not in trace]
-        if heard and len({len(trace) for trace in heard}) == 1:
-            steps = np.arange(1, len(heard[0]) + 1)
-            axis.plot(steps, np.mean(heard, axis=0), label=name, markersize=3, **style)
+        traces = [
+            [
+                value if said == measure and value is not None else np.nan
+                for value, said in zip(row["trace_similarity"], row["trace_measure"], strict=True)
+            ]
+            for row in rows
+            if row["setting"] == name and measure in (row["trace_measure"] or ())
+        ]
+        if traces and len({len(trace) for trace in traces}) == 1:
+            steps = np.arange(1, len(traces[0]) + 1)
+            means = np.ma.masked_invalid(traces).mean(axis=0)
+            axis.plot(steps, means, label=name, markersize=3, **style)

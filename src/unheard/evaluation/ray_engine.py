@@ -8,22 +8,22 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from unheard.common.ray import cluster, ray_module, work_in
+from unheard.evaluation.batch import Batch, Generated, Row
+from unheard.evaluation.engine import Engine
 from unheard.evaluation.experiment import Experiment
-from unheard.evaluation.generating import Batch, Made
-from unheard.evaluation.run import Bench, Engine
+from unheard.evaluation.local_engine import LocalEngine
 
 RETRIES = 3
 """How often a batch is given to another actor when one is lost."""
-Rows = list[dict[str, Any]]
 
 
 @contextmanager
 def ray_engine(experiment: Experiment, address: str | None = None) -> Iterator[Engine]:
     """An engine on a Ray cluster (`unheard.common.ray.cluster`): an actor a GPU, or a processor without any.
 
-    Every actor loads the model and the witnesses itself, so what the experiment names by path has to be
-    there on all machines. An actor that is lost is started again, and its batch made again. The cluster is
-    asked when there is work, and let go at the end.
+    Every actor loads the models and the judges itself, so what the experiment names by path has to be there
+    on all machines. An actor that is lost is started again, and its batch made again. The cluster is asked
+    when there is work, and let go at the end.
 
     Raises:
         InputError: Ray is not installed.
@@ -38,16 +38,18 @@ class _RayEngine:
         self._experiment, self._address, self._until_the_end = experiment, address, until_the_end
         self._actors: list[Any] = []
 
-    def make(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Made]]:
+    def generate(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Generated]]:
         if batches:
             pool = self._pool(len(batches))
-            yield from pool.map_unordered(lambda actor, batch: actor.make.remote(batch), batches)
+            yield from pool.map_unordered(lambda actor, batch: actor.generate.remote(batch), batches)
 
-    def judge(self, batches: Sequence[Batch], made: Callable[[Batch], Made]) -> Iterator[tuple[Batch, Rows]]:
+    def judge(
+        self, batches: Sequence[Batch], generated: Callable[[Batch], Generated]
+    ) -> Iterator[tuple[Batch, list[Row]]]:
         if batches:
             pool = self._pool(len(batches))
             yield from pool.map_unordered(
-                lambda actor, batch: actor.judge.remote(batch, made(batch)), batches
+                lambda actor, batch: actor.judge.remote(batch, generated(batch)), batches
             )
 
     def _pool(self, batches: int) -> Any:
@@ -69,14 +71,14 @@ class _RayEngine:
 
 
 class _Worker:
-    """A bench on some machine."""
+    """A local engine on some machine."""
 
     def __init__(self, experiment: Experiment, folder: str) -> None:
         work_in(folder)
-        self._bench = Bench(experiment)
+        self._local = LocalEngine(experiment)
 
-    def make(self, batch: Batch) -> tuple[Batch, Made]:
-        return batch, self._bench.studio(batch.setting).make(batch)
+    def generate(self, batch: Batch) -> tuple[Batch, Generated]:
+        return next(self._local.generate([batch]))
 
-    def judge(self, batch: Batch, made: Made) -> tuple[Batch, Rows]:
-        return batch, self._bench.jury(batch.setting).hear(batch, made)
+    def judge(self, batch: Batch, generated: Generated) -> tuple[Batch, list[Row]]:
+        return next(self._local.judge([batch], lambda _: generated))

@@ -1,4 +1,4 @@
-"""A row of results made again, and why it may have become another sound."""
+"""Reproduces a row of results, and says why it may have become another sound."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unheard.errors import InputError
+from unheard.evaluation import columns
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.generating import Studio, audio_hash, training_set
-from unheard.evaluation.run import EXPERIMENT, Folder
+from unheard.evaluation.results_folder import ResultsFolder
 from unheard.generation import provenance
+from unheard.guidance import FORMER_NAMES
 
 
 @dataclass(frozen=True)
-class Remade:
-    """A sound and its second making.
+class Reproduction:
+    """A sound and the same one made again.
 
     Attributes:
         then, now: SHA-256 of the float32 samples, as recorded and as made again.
@@ -36,7 +38,7 @@ class Remade:
         return self.then == self.now
 
 
-def again(out: Path, row: int) -> Remade:
+def reproduce(out: Path, row: int) -> Reproduction:
     """Make a row's batch again, from the experiment that the rows of a folder of results belong to.
 
     Raises:
@@ -46,7 +48,7 @@ def again(out: Path, row: int) -> Remade:
         table = pq.read_table(out / "generations.parquet")
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{out} holds no finished results ({error}): run unheard evaluate there") from error
-    stored = (table.schema.metadata or {}).get(EXPERIMENT.encode())
+    stored = (table.schema.metadata or {}).get(columns.EXPERIMENT.encode())
     if stored is None:
         raise InputError(f"the rows of {out} do not say what made them: run unheard evaluate there again")
     rows = table.to_pylist()
@@ -55,34 +57,40 @@ def again(out: Path, row: int) -> Remade:
     wanted = rows[row]
     if wanted["error"] is not None:
         raise InputError(f"row {row} has no sound to make again: {wanted['error']}")
-    then = Folder(out).origin(wanted["batch"])
+    then = ResultsFolder(out).origin(wanted["batch"])
     experiment = Experiment.from_json(json.loads(stored))
     known = {prompt.text: prompt for prompt in experiment.prompts}
     setting = experiment.settings[wanted["setting"]]
-    studio = Studio.of(experiment, setting["model"], training_set(experiment))
-    studio.add(wanted["setting"], setting)
+    generator = Studio.of(experiment, setting["model"], training_set(experiment))
+    generator.add(wanted["setting"], setting)
     together = [known[text] for text in wanted["batch_prompts"]]
-    batch = studio.batch(wanted["setting"], together, wanted["batch_seeds"])
-    sound = studio.generate(batch)[wanted["position"]]
-    differences = compare(then, studio.origin(wanted["setting"]))
-    return Remade(wanted["audio_sha256"], audio_hash(sound), differences)
+    batch = generator.batch(wanted["setting"], together, wanted["batch_seeds"])
+    sound = generator.generate(batch)[wanted["position"]]
+    differences = compare(then, generator.origin(wanted["setting"]))
+    return Reproduction(wanted["audio_sha256"], audio_hash(sound), differences)
 
 
 def compare(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between the origins of two batches, see `Studio.origin`, one phrase each."""
+    """What differs between the origins of two batches, see `Generator.origin`, one phrase each."""
     found = provenance.differences(_record(then), _record(now))
     if then.get("code") not in (None, now["code"]):
         found.append("the code that makes sounds is another")
     if then["recordings"] != now["recordings"]:
         found.append("the recordings that the guidance compares with have other contents")
     for part in ("sampling", "guidance"):
-        was, is_now = (origin[part] or {} for origin in (then, now))
+        was, is_now = (_by_present_names(origin[part] or {}) for origin in (then, now))
         found += [
             f"{part}.{key} was {was.get(key)}, is {is_now.get(key)}"
             for key in {**was, **is_now}
             if was.get(key) != is_now.get(key)
         ]
     return found
+
+
+def _by_present_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a guidance by the names that they have now; others as they are."""
+    present = FORMER_NAMES.get(settings.get("kind", ""), {})
+    return {present.get(name, name): value for name, value in settings.items()}
 
 
 def _record(origin: Mapping[str, Any]) -> dict[str, Any]:

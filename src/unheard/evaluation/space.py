@@ -24,7 +24,7 @@ SPACE = "space"
 """The name of a trial's choice among the spaces."""
 
 
-class Trial(Protocol):
+class OptunaTrial(Protocol):
     """What `optuna.trial.Trial` gives."""
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
@@ -55,7 +55,7 @@ class Range:
         if self.log and self.low <= 0:
             raise InputError(f"a logarithmic range starts at {self.low}: give a low above 0")
 
-    def suggest(self, trial: Trial, name: str) -> float:
+    def suggest(self, trial: OptunaTrial, name: str) -> float:
         if isinstance(self.low, int) and isinstance(self.high, int):
             return trial.suggest_int(name, self.low, self.high, log=self.log)
         return trial.suggest_float(name, self.low, self.high, log=self.log)
@@ -75,7 +75,7 @@ def check_space(space: Mapping[str, Any], where: str) -> None:
         Sampling(**{name: setting[name] for name in setting if name not in ("guidance", "negative_prompt")})
 
 
-def suggest(trial: Trial, spaces: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def suggest(trial: OptunaTrial, spaces: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """A setting of one of the spaces, as the trial proposes it."""
     names = list(spaces)
     chosen = names[0] if len(names) == 1 else trial.suggest_categorical(SPACE, names)

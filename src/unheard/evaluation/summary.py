@@ -163,7 +163,7 @@ def _distances(
     if held_out is None or len(rows) < 2:
         return {metric: _OfSet(np.nan, unknown, 0) for metric in OF_SETS}
     sounds = np.array([row["embedding"] for row in rows], np.float64)
-    number = {prompt: place for place, prompt in enumerate(prompts)}
+    number = {prompt: position for position, prompt in enumerate(prompts)}
     groups = np.array([number[row["prompt"]] for row in rows])
     count = len(np.unique(groups))
     of_draws = kernel_audio_distances(sounds, held_out, groups, drawn)
@@ -195,7 +195,7 @@ def write(
         entries: of `summarise`.
         table, baselines: what they were made of.
         refused: prompts that cannot be generated, with the reason.
-        references: how many the audit used, and left out, by model; see `run.Bench.references`.
+        references: how many the audit used, and left out, by model; see `LocalEngine.references`.
         out: the folder of results.
     """
     text = io.StringIO(newline="")

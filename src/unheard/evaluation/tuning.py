@@ -16,9 +16,11 @@ import pyarrow as pa
 
 from unheard.common.progress import Report
 from unheard.errors import InputError
+from unheard.evaluation.batch import digest
 from unheard.evaluation.experiment import Experiment
-from unheard.evaluation.generating import digest
-from unheard.evaluation.run import Bench, Folder, make
+from unheard.evaluation.local_engine import LocalEngine
+from unheard.evaluation.results_folder import ResultsFolder
+from unheard.evaluation.run import run_settings
 from unheard.evaluation.space import suggest
 from unheard.evaluation.summary import summarise
 
@@ -39,7 +41,7 @@ MISSING_AT_MOST = 0.1
 
 
 @dataclass(frozen=True)
-class Tried:
+class Trial:
     """A setting, and what it came to.
 
     Attributes:
@@ -47,31 +49,31 @@ class Tried:
         setting: options as an experiment file has them.
         values: of `OBJECTIVES`, means over prompts.
         missing: sounds that failed or were not judged; they count in no value.
-        best: whether no other trial is as good in all objectives and better in one (the Pareto front).
+        pareto_optimal: whether no other trial is as good in all objectives and better in one.
     """
 
     number: int
     setting: dict[str, Any]
     values: dict[str, float]
     missing: int
-    best: bool
+    pareto_optimal: bool
 
 
 def tune(
     experiment: Experiment,
     trials: int,
     out: Path,
-    progress: Callable[[list[Tried], Tried], None] | None = None,
-    sounds: Report | None = None,
-) -> list[Tried]:
+    finished: Callable[[list[Trial], Trial], None] | None = None,
+    progress: Report | None = None,
+) -> list[Trial]:
     """Search until there are `trials` finished ones in the folder, counting those of earlier runs.
 
     Args:
         experiment: with `search`; its prompts and seeds are what settings are chosen on, so report on others.
         trials: at least 1.
         out: where trials, parts and sounds lie.
-        progress: called after each trial with all that are finished, and the last one.
-        sounds: called within trials, see `unheard.evaluation.run.evaluate`.
+        finished: called after each trial with all that are finished, and the last one.
+        progress: called within trials, see `unheard.evaluation.run.evaluate`.
 
     Raises:
         InputError: no search in the experiment, several models, no judge, a folder of another search, no
@@ -83,10 +85,10 @@ def tune(
     study = _study(experiment, out)
     import optuna
 
-    bench, folder = Bench(experiment, sounds), Folder(out)
-    if bench.judging is None:
+    local, folder = LocalEngine(experiment, progress), ResultsFolder(out)
+    if local.judge_embedder is None:
         raise InputError("tuning weighs adherence, and there is no judge: name one (judge = FOLDER)")
-    bench.warn_of_left_out()
+    local.warn_of_left_out()
     _take_up_interrupted(study)
     passed_over = 0
     while len(_finished(study)) < trials:
@@ -97,10 +99,10 @@ def tune(
         trial = study.ask()
         setting = suggest(trial, experiment.search)
         trial.set_user_attr("setting", setting)
-        found = _found(make(bench, [_named(bench, setting)], folder, sounds))
-        if found.missing > MISSING_AT_MOST * found.asked:
+        outcome = _outcome(run_settings(local, [_named(local, setting)], folder, progress))
+        if outcome.missing > MISSING_AT_MOST * outcome.asked:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            why = f"{found.missing} of {found.asked} sounds failed or were not judged under {setting}"
+            why = f"{outcome.missing} of {outcome.asked} sounds failed or were not judged under {setting}"
             if (passed_over := passed_over + 1) == PATIENCE:
                 raise InputError(
                     f"{PATIENCE} settings in a row had to be passed over; {why}: see `error` in "
@@ -110,24 +112,24 @@ def tune(
             warnings.warn(f"passed over: {why}", stacklevel=2)
             continue
         passed_over = 0
-        trial.set_user_attr("missing", found.missing)
-        study.tell(trial, [found.values[objective] for objective in OBJECTIVES])
-        if progress is not None:
-            finished = tried(study)
-            progress(finished, next(each for each in finished if each.number == trial.number))
-    return tried(study)
+        trial.set_user_attr("missing", outcome.missing)
+        study.tell(trial, [outcome.values[objective] for objective in OBJECTIVES])
+        if finished is not None:
+            so_far = finished_trials(study)
+            finished(so_far, next(each for each in so_far if each.number == trial.number))
+    return finished_trials(study)
 
 
-def tried(study: optuna.Study) -> list[Tried]:
+def finished_trials(study: optuna.Study) -> list[Trial]:
     """The finished trials of a study, in order."""
-    front = {trial.number for trial in study.best_trials}
+    best = {trial.number for trial in study.best_trials}
     return [
-        Tried(
+        Trial(
             trial.number,
             trial.user_attrs["setting"],
             dict(zip(OBJECTIVES, trial.values, strict=True)),
             trial.user_attrs["missing"],
-            trial.number in front,
+            trial.number in best,
         )
         for trial in _finished(study)
     ]
@@ -142,7 +144,7 @@ def _study(experiment: Experiment, out: Path) -> optuna.Study:
     except ImportError as error:
         raise InputError('tuning needs optuna: pip install "unheard[evaluate]"') from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    Folder(out)
+    ResultsFolder(out)
     study = optuna.create_study(
         storage=f"sqlite:///{out / DATABASE}",
         study_name="tune",
@@ -171,15 +173,15 @@ def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
 
 
-def _named(bench: Bench, setting: Mapping[str, Any]) -> str:
+def _named(local: LocalEngine, setting: Mapping[str, Any]) -> str:
     """The setting under a name of its values, so that its batches are found again."""
     name = digest(setting)[:12]
-    bench.add(name, setting)
+    local.add(name, setting)
     return name
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Outcome:
     """What a trial came to: its sounds, those of them that failed or were not judged, the objectives."""
 
     asked: int
@@ -187,8 +189,8 @@ class _Found:
     values: dict[str, float]
 
 
-def _found(table: pa.Table) -> _Found:
+def _outcome(table: pa.Table) -> _Outcome:
     name = table["setting"][0].as_py()
     entries = [e for e in summarise(table, {name: name}, metrics=OBJECTIVES) if e["group"] == "all"]
     missing = entries[0]["failed"] + entries[0]["not_judged"]
-    return _Found(len(table), missing, {entry["metric"]: entry["value"] for entry in entries})
+    return _Outcome(len(table), missing, {entry["metric"]: entry["value"] for entry in entries})

@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unheard.auditing.auditor import Witness
-from unheard.auditing.references import References, catalogue_at_hand
+from unheard.auditing.assembly import auditor_for
+from unheard.auditing.auditor import Auditor
+from unheard.auditing.references import References
 from unheard.backbones import hub, load_backbone
 from unheard.backbones.base import Backbone
 from unheard.diffusion.samplers import SAMPLERS, BrownianTreeNoise, initial_noise, polyexponential_sigmas
@@ -43,7 +44,7 @@ class Progress:
     """Where a generation is, after a denoising step.
 
     Attributes:
-        numbers: the sounds that are being made, by their places among those asked for, from 0.
+        numbers: the sounds that are being made, by their numbers among those asked for, from 0.
         total: sounds asked for.
         attempt: 0, or which retry of rejected sounds this is.
         step: steps done for this batch, from 1.
@@ -448,11 +449,11 @@ class Model:
             for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
         ]
 
-    def _auditor(self, training_set: TrainingSet) -> Witness:
+    def _auditor(self, training_set: TrainingSet) -> Auditor:
         """What judges sounds before they are handed out."""
         index = training_set.index
-        catalogue = catalogue_at_hand(training_set.references, index, training_set.brought)
-        return Witness(catalogue, index=index, embedder=None if index is None else self.embedder)
+        embedder = None if index is None else self.embedder
+        return auditor_for(training_set.references, index, training_set.brought, embedder)
 
     def _describe(self, index: Index | None) -> dict[str, Any]:
         """Model and embedder with their hashes; "given" is None for what the model brings itself."""
@@ -486,7 +487,7 @@ class Model:
 
 
 def _stream(
-    request: Request, auditor: Witness | None, make: Callable[[Request, Batch, int], list[Sound]]
+    request: Request, auditor: Auditor | None, make: Callable[[Request, Batch, int], list[Sound]]
 ) -> Iterator[Sound]:
     """The sounds of all batches, as `make` makes them, or as they pass the auditor."""
     refused: list[Refused] = []

@@ -79,15 +79,15 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     Returns:
         One phrase a difference, such as "torch was 2.13.0, is 2.14.0"; empty if nothing does.
     """
-    places = {"model": "fingerprint", "embedder": "sha256", "index": "sha256"}
+    hashes = {"model": "fingerprint", "embedder": "sha256", "index": "sha256"}
     found = [
         f"the {part} has other contents"
-        for part, key in places.items()
+        for part, key in hashes.items()
         if _part(then, part).get(key) != _part(now, part).get(key)
     ]
     had, have = (_part(record, "recordings").get("items", 0) for record in (then, now))
     if had != have:
-        found.append(f"{had} recordings were at hand, {have} are")
+        found.append(f"{had} recordings were available, {have} are")
     for key in ("device_name", "dtype", "threads"):
         was, now_is = (_part(record, "machine").get(key) for record in (then, now))
         if was != now_is:
@@ -127,7 +127,7 @@ def record(
     Args:
         request: what was asked for.
         batch: the sounds that were made together, of which this is number `position`.
-        sources: model, embedder and index, each with its hash, and the recordings that were at hand.
+        sources: model, embedder and index, each with its hash, and the recordings that were available.
         machine: see `machine`.
         seconds: what the parts of the batch took.
     """

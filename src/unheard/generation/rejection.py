@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from unheard.auditing import Audit, FileAudit, as_bad_as
-from unheard.auditing.auditor import Witness
+from unheard.auditing.auditor import Auditor
 from unheard.errors import RejectedError
 from unheard.generation.request import MAX_SEED, Batch, Request
 from unheard.generation.sound import Sound
@@ -47,7 +47,7 @@ class Refused:
     """A sound of which no attempt passed.
 
     Attributes:
-        number: its place among the sounds asked for, from 0.
+        number: which of the sounds asked for, from 0.
         prompt: what was asked for.
         attempts: in order.
     """
@@ -70,7 +70,7 @@ def stronger(guidance: Guidance | None, attempt: int) -> Guidance | None:
 def passing(
     request: Request,
     batch: Batch,
-    auditor: Witness,
+    auditor: Auditor,
     make: Callable[[Request, Batch, int], Iterable[Sound]],
 ) -> Generator[Sound, None, list[Refused]]:
     """The sounds of a batch that pass, as soon as each does; only those rejected are made again.
@@ -143,7 +143,7 @@ def _found(refused: Refused, total: int) -> str:
     return f"{which}{audit.verdict}{of}, score {audit.score:.2f}"
 
 
-def _record(bound: str, auditor: Witness, attempts: Sequence[Attempt]) -> dict[str, Any]:
+def _record(bound: str, auditor: Auditor, attempts: Sequence[Attempt]) -> dict[str, Any]:
     """What the provenance says of the audit: the last attempt in full, those before it in short."""
     last = attempts[-1].audit
     about: Audit = auditor.audit([last])

@@ -14,7 +14,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from unheard.auditing import Audit, FileAudit, as_bad_as
-from unheard.auditing.auditor import Witness
+from unheard.auditing.auditor import Auditor
 from unheard.diffusion.prompt_pull import PromptPull, prompt_pull
 from unheard.errors import InputError
 from unheard.generation.request import Request
@@ -95,7 +95,7 @@ class Replication:
 def replication(
     model: Model,
     request: Request,
-    witness: Witness,
+    auditor: Auditor,
     *,
     training_set: TrainingSet | None = None,
     bound: str = "copy",
@@ -108,7 +108,7 @@ def replication(
     Args:
         model: see `unheard.load`.
         request: of `Model.request`, with every prompt once for each of its seeds.
-        witness: judges the sounds.
+        auditor: judges the sounds.
         training_set: see `Model.stream`.
         bound: the verdict that counts, with those worse.
         risk: whether to measure each prompt's risk too, see `with_risk`.
@@ -123,9 +123,9 @@ def replication(
         raise InputError("a replication rate counts every sound: leave out reject")
     files: list[FileAudit] = []
     for sound in model.stream(request, training_set, progress):
-        found = witness.judge((sound.waveform, sound.sample_rate), f"sound {sound.number + 1}")
+        found = auditor.judge((sound.waveform, sound.sample_rate), f"sound {sound.number + 1}")
         files.append(found if judged is None else judged(sound, found))
-    counted = count(model.name, request, witness.audit(files), bound)
+    counted = count(model.name, request, auditor.audit(files), bound)
     return with_risk(counted, model, request) if risk else counted
 
 

@@ -16,7 +16,7 @@ from unheard.guidance.base import Guidance
 
 MAX_PROMPT_LENGTH = 2_000  # characters; the text encoders of the known models read far less
 MAX_BATCH = 4  # of sounds at once unless asked otherwise: fits a laptop, and finished sounds are saved early
-MIN_DURATION = 0.01  # seconds; less is no sound to hear or to embed
+MIN_DURATION = 0.01  # seconds; less cannot be embedded
 MAX_SEED = 2**63 - 1  # what a torch generator takes
 DEFAULT_RETRIES = 4
 MAX_RETRIES = 100

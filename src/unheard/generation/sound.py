@@ -91,7 +91,7 @@ class Sound:
         nearest: nearest training items, the nearest first; empty without an index.
         provenance: the record that `save` writes, see `unheard.generation.provenance`; with what an audit
             found under "audit", if there was one.
-        number: its place among the sounds asked for, from 0.
+        number: which of the sounds asked for, from 0.
     """
 
     waveform: Tensor
@@ -128,7 +128,7 @@ class Sound:
             float: 32-bit float as decoded, in place of 16-bit and peak-normalised.
 
         Raises:
-            InputError: another ending, or a place that cannot be written.
+            InputError: another ending, or a path that cannot be written.
         """
         path = Path(path)
         if path.suffix.lower() != ".wav":

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from unheard.auditing.catalogue import Catalogue
-from unheard.auditing.references import References, places_at_hand
+from unheard.auditing.references import References, locate_recordings
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.generation.defaults import Defaults
@@ -89,7 +89,7 @@ class TrainingSet:
         Raises:
             InputError: references were named that are not there.
         """
-        return {} if self.index is None else places_at_hand(self.references, self.index, self.brought)
+        return {} if self.index is None else locate_recordings(self.references, self.index, self.brought)
 
     def check(self, guidance: Guidance | None, model: str) -> None:
         """Whether a guidance can do with it; warnings say what it cannot do.

@@ -1,17 +1,11 @@
 """The training set as the guidance asks it: which item is nearest, and what is its caption.
 
-memory         `Index`: a training set in memory, and its exact search
-json_file      the published format: reading, writing, what is wrong in a file
-json_stream    the same between a file of any size and a store
-store          the training set on disk, one row a window; `verification` reads all of it
-fingerprints   what the audit keeps beside the items
-stored         a store searched in memory; `approximate` one too large for that
-sources        where recordings come from: folders, manifests, shards
-building       from recordings to a store; decoding in `workers`, `windows` to rows, `ledger` of what is there
-clusters       what repeats in a training set
-wordings       which items have the same caption
-sounds         adding a few sounds of one's own
-verbs          what one does with an index, each a function
+commands    what one does with an index, each a function
+searching   `Index`: exact in memory, approximate on disk; `JSONIndex` also adds and removes
+store       the training set on disk: a table, one row a window; verified; with the audit's fingerprints
+building    from recordings to a store, in a way that can be stopped at any moment
+published   the JSON format, streamed: reading, writing, what is wrong in a file
+clustering  what repeats in a training set
 """
 
 from __future__ import annotations
@@ -34,12 +28,14 @@ if TYPE_CHECKING:
         verify,
     )
     from unheard.index.searching.index import Index, Item
+    from unheard.index.searching.json_index import JSONIndex
 
 __all__ = [
     "AddedSounds",
     "Index",
     "Info",
     "Item",
+    "JSONIndex",
     "add",
     "add_sounds",
     "build",
@@ -56,6 +52,7 @@ _HOMES = {
     "AddedSounds": "building.additions",
     "Index": "searching.index",
     "Item": "searching.index",
+    "JSONIndex": "searching.json_index",
     "add_sounds": "building.additions",
 }
 

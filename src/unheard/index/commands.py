@@ -13,11 +13,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from unheard.common.progress import Report
 from unheard.errors import IndexFileError, InputError
+from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD
 from unheard.index.searching.index import Index, Item
+from unheard.index.searching.json_index import JSONIndex
+from unheard.index.store.table import Store
+from unheard.index.store.uri import is_store
 
 if TYPE_CHECKING:
+    import torch
+
     from unheard.embedders import Embedder
     from unheard.index.building.builder import Built
+    from unheard.index.clustering.clusters import Duplicates
+    from unheard.index.published.exchange import Exported, Imported
 
 
 @dataclass(frozen=True)
@@ -84,22 +92,21 @@ def build(
     """
     from unheard.index.building.builder import build_store, local_engine
     from unheard.index.building.sources import Sources
-    from unheard.index.store.table import Store
 
     if engine not in ("local", "ray"):
         raise InputError(f"the engine is local or ray, not {engine!r}")
     if ray_address is not None and engine != "ray":
         raise InputError(f"the address of a Ray cluster, {ray_address!r}, goes with the engine ray only")
     found = Sources(sources, captions)
-    Store.exists(uri)  # a place that cannot be is found out before the embedder is loaded
-    hearing = _embedder(embedder, device)
+    Store.exists(uri)  # a path that cannot be is found out before the embedder is loaded
+    loaded = _embedder(embedder, device)
     if engine == "ray":
         from unheard.index.building.ray import ray_engine
 
-        chosen = ray_engine(hearing, ray_address)
+        chosen = ray_engine(loaded, ray_address)
     else:
-        chosen = local_engine(hearing, workers)
-    built = build_store(found, uri, hearing, chosen, strict=strict, prune=prune, progress=progress)
+        chosen = local_engine(loaded, workers)
+    built = build_store(found, uri, loaded, chosen, strict=strict, prune=prune, progress=progress)
     if ann:
         from unheard.index.searching.approximate import build_approximate
 
@@ -137,12 +144,11 @@ def add(
     """
     from unheard.index.building.additions import NewSounds
     from unheard.index.building.builder import build_store, local_engine
-    from unheard.index.store.table import Store
 
     store = Store.open(uri) if Store.exists(uri) else None
     found = NewSounds(sounds, caption, store)
-    hearing = _embedder(embedder, device)
-    return build_store(found, uri, hearing, local_engine(hearing, workers=0), progress=progress)
+    loaded = _embedder(embedder, device)
+    return build_store(found, uri, loaded, local_engine(loaded, workers=0), progress=progress)
 
 
 def remove(uri: str | Path, ids: Sequence[str]) -> int:
@@ -152,13 +158,11 @@ def remove(uri: str | Path, ids: Sequence[str]) -> int:
         InputError: nothing can be written, no id is given, or a JSON file would be left without entries.
         IndexFileError: there is no such index, or it is damaged.
     """
-    from unheard.index.store.table import Store
-
     if not ids:
         raise InputError("nothing to remove; name one id or more")
-    if _is_store(uri):
+    if is_store(uri):
         return Store.open(uri).remove(ids)
-    index = Index.open(uri)
+    index = JSONIndex.open(uri)
     removed = index.remove(ids)
     if removed:
         index.save(uri)
@@ -193,16 +197,16 @@ def search(
     if (audio is None) == (text is None):
         raise InputError("search by a sound or by a text, one of the two")
     index = uri if isinstance(uri, Index) else Index.open(uri)
-    made_by = _embedder(embedder, device)
-    index.check_embedder(made_by)
+    loaded = _embedder(embedder, device)
+    index.check_embedder(loaded)
     if text is not None:
-        (query,) = made_by.embed_text([text])
+        (query,) = loaded.embed_text([text])
     else:
         import torch
 
         waveform, sample_rate = read(str(audio))
         with torch.no_grad():
-            (query,) = made_by.embed_audio(waveform[None], sample_rate)
+            (query,) = loaded.embed_audio(waveform[None], sample_rate)
     return index.nearest(query, k)
 
 
@@ -212,26 +216,29 @@ def info(uri: str | Path) -> Info:
     Raises:
         IndexFileError: it cannot be read.
     """
+    if is_store(uri):
+        return _info_of_store(Store.open(uri))
+    index = Index.open(uri)
+    return Info(
+        uri=str(uri),
+        items=index.items,
+        windows=len(index),
+        silent=0,
+        uncaptioned=len(index.uncaptioned),
+        seconds=None,
+        embedder=asdict(index.embedder),
+        version=None,
+        checksum=index.sha256,
+        approximate=None,
+    )
+
+
+def _info_of_store(store: Store) -> Info:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from unheard.index.store.table import EmbedderRecord, Store
+    from unheard.index.searching.approximate import record
 
-    if not _is_store(uri):
-        index = Index.open(uri)
-        return Info(
-            uri=str(uri),
-            items=index.items,
-            windows=len(index),
-            silent=0,
-            uncaptioned=len(index.uncaptioned),
-            seconds=None,
-            embedder=asdict(EmbedderRecord(index.embedder_name, index.dimension)),
-            version=None,
-            checksum=index.sha256,
-            approximate=None,
-        )
-    store = Store.open(uri)
     silent = uncaptioned = 0
     ends = []
     for batch in store.batches(["id", "window", "window_end", "prompt", "silent"], 1 << 16):
@@ -244,6 +251,7 @@ def info(uri: str | Path) -> Info:
     none = pa.schema([("id", pa.string()), ("window_end", pa.float64())])
     rows = pa.Table.from_batches(ends) if ends else none.empty_table()
     lengths = rows.group_by("id").aggregate([("window_end", "max")])["window_end_max"]
+    approximate = record(store)
     return Info(
         uri=store.uri,
         items=len(lengths),
@@ -254,15 +262,13 @@ def info(uri: str | Path) -> Info:
         embedder=asdict(store.embedder),
         version=store.version,
         checksum=store.checksum,
-        approximate=_approximate(store),
+        approximate=None if approximate is None else asdict(approximate),
     )
 
 
 def verify(uri: str | Path) -> list[str]:
     """What is wrong with an index, one sentence each; empty for a sound one. See `Store.verify`."""
-    from unheard.index.store.table import Store
-
-    if _is_store(uri):
+    if is_store(uri):
         return Store.open(uri).verify()
     try:
         Index.open(uri)
@@ -271,48 +277,62 @@ def verify(uri: str | Path) -> list[str]:
     return []
 
 
-def import_json(path: str | Path, uri: str | Path, **options: Any) -> Any:
-    """Read a file in the published format into an index on disk, see `unheard.index.published.exchange`."""
+def import_json(
+    path: str | Path,
+    uri: str | Path,
+    *,
+    embedder_name: str | None = None,
+    progress: Report | None = None,
+) -> Imported:
+    """Read a file in the published format into an index on disk, which is made if it is not there.
+
+    Args, errors: see `unheard.index.published.exchange.import_json`.
+    """
     from unheard.index.published import exchange
 
-    return exchange.import_json(path, uri, **options)
+    return exchange.import_json(path, uri, embedder_name=embedder_name, progress=progress)
 
 
-def export_json(uri: str | Path, path: str | Path, **options: Any) -> Any:
-    """Write an index on disk in the published format, see `unheard.index.published.exchange`."""
+def export_json(uri: str | Path, path: str | Path, *, progress: Report | None = None) -> Exported:
+    """Write an index on disk as a file in the published format, wholly or not at all.
+
+    Args, errors: see `unheard.index.published.exchange.export_json`.
+    """
     from unheard.index.published import exchange
 
-    return exchange.export_json(uri, path, **options)
+    return exchange.export_json(uri, path, progress=progress)
 
 
-def duplicates(uri: str | Path, **options: Any) -> Any:
-    """Clusters of near-identical sounds and captions, see `unheard.index.clustering.clusters`."""
-    from unheard.index.clustering import clusters
+def duplicates(
+    uri: str | Path,
+    *,
+    sound_threshold: float = SOUND_THRESHOLD,
+    caption_threshold: float = CAPTION_THRESHOLD,
+    minimum_size: int = 2,
+    device: str | torch.device = "cpu",
+    progress: Report | None = None,
+) -> Duplicates:
+    """Clusters of near-identical sounds and captions of an index, on disk or in a JSON file.
 
-    return clusters.find_duplicates(uri, **options)
+    Args, errors: see `unheard.index.clustering.clusters.find_duplicates`.
+    """
+    from unheard.index.clustering.clusters import find_duplicates
+
+    return find_duplicates(
+        uri,
+        sound_threshold=sound_threshold,
+        caption_threshold=caption_threshold,
+        minimum_size=minimum_size,
+        device=device,
+        progress=progress,
+    )
 
 
-def _is_store(uri: str | Path) -> bool:
-    """Whether a place is an index on disk and not a JSON file; of what is not there, by its name."""
-    return "://" in str(uri) or not (Path(uri).is_file() or str(uri).endswith(".json"))
-
-
-def _embedder(given: str | Path | Embedder | None, device: str) -> Any:
-    if given is not None and not isinstance(given, str | Path):
-        return given
+def _embedder(given: str | Path | Embedder | None, device: str) -> Embedder:
+    """As it is given, or loaded; None is the bundled guide."""
+    from unheard.backbones import resolve_device
     from unheard.embedders import BUNDLED_EMBEDDER, load_embedder
 
-    return load_embedder(BUNDLED_EMBEDDER if given is None else given, device=_device(device))
-
-
-def _device(name: str) -> Any:
-    from unheard.backbones import resolve_device
-
-    return resolve_device(name)
-
-
-def _approximate(store: Any) -> dict[str, Any] | None:
-    from unheard.index.searching.approximate import record
-
-    found = record(store)
-    return None if found is None else asdict(found)
+    if given is not None and not isinstance(given, str | Path):
+        return given
+    return load_embedder(BUNDLED_EMBEDDER if given is None else given, device=resolve_device(device))

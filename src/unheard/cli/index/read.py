@@ -11,6 +11,7 @@ import click
 
 from unheard.cli.options import embedder_options
 from unheard.cli.progress import Display
+from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD
 
 if TYPE_CHECKING:
     from unheard.index import Info, Item
@@ -100,9 +101,17 @@ def verify(uri: str, as_json: bool) -> None:
 @click.option(
     "--out", "path", metavar="FILE", help="Write the clusters there, as a prompt list for evaluation."
 )
-@click.option("--sound-threshold", type=float, help="Cosine from which two sounds are near-identical.")
 @click.option(
-    "--caption-threshold", type=float, help="Likeness from which two captions are, 1 for the same words."
+    "--sound-threshold",
+    default=SOUND_THRESHOLD,
+    show_default=True,
+    help="Cosine from which two sounds are near-identical.",
+)
+@click.option(
+    "--caption-threshold",
+    default=CAPTION_THRESHOLD,
+    show_default=True,
+    help="Likeness from which two captions are, 1 for the same words.",
 )
 @click.option(
     "--minimum-size", type=int, default=2, show_default=True, help="Items that a cluster has at least."
@@ -110,8 +119,8 @@ def verify(uri: str, as_json: bool) -> None:
 def duplicates(
     uri: str,
     path: str | None,
-    sound_threshold: float | None,
-    caption_threshold: float | None,
+    sound_threshold: float,
+    caption_threshold: float,
     minimum_size: int,
 ) -> None:
     """Find clusters of near-identical sounds and of near-identical captions: what models memorise.
@@ -123,10 +132,14 @@ def duplicates(
     """
     from unheard import index
 
-    given = {"sound_threshold": sound_threshold, "caption_threshold": caption_threshold}
-    options = {name: value for name, value in given.items() if value is not None}
     with Display().counting("windows", "comparing") as progress:
-        found = index.duplicates(uri, minimum_size=minimum_size, progress=progress, **options)
+        found = index.duplicates(
+            uri,
+            sound_threshold=sound_threshold,
+            caption_threshold=caption_threshold,
+            minimum_size=minimum_size,
+            progress=progress,
+        )
     if path is not None:
         found.save(path)
     for kind in ("sound", "caption"):

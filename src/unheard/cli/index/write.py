@@ -106,10 +106,11 @@ def add(
     from unheard.backbones.hub import fetch
     from unheard.embedders import load_embedder
     from unheard.generation.defaults import read_defaults
+    from unheard.index.store.uri import is_store
 
     name = read_defaults(fetch(model)).embedder if embedder is None else embedder
     loaded = load_embedder(name, device=resolve_device(device))
-    if not (Path(uri).is_file() or uri.endswith(".json")):
+    if is_store(uri):
         with Display(quiet=as_json).counting("recordings", "embedding") as progress:
             built = index.add(uri, sounds, caption=caption, embedder=loaded, progress=progress)
         click.echo(json.dumps(asdict(built), indent=2, ensure_ascii=False) if as_json else describe(built))

@@ -50,4 +50,5 @@ def frechet_audio_distance(sounds: np.ndarray, reference: np.ndarray) -> float:
 def _root(embeddings: np.ndarray) -> np.ndarray:
     """The symmetric square root of the covariance."""
     values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(embeddings, rowvar=False)))
-    return (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
+    root: np.ndarray = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
+    return root

@@ -76,7 +76,8 @@ def kernel_audio_distances(
     with np.errstate(invalid="ignore", divide="ignore"):
         own = _over_pairs(drawn, member.T @ within @ member) / _over_pairs(drawn, pairs)
         between = (drawn @ across) / (drawn @ sizes)
-    return SCALE * (own + _off_diagonal_mean(_kernel(second, second, width)) - 2 * between)
+    distances: np.ndarray = SCALE * (own + _off_diagonal_mean(_kernel(second, second, width)) - 2 * between)
+    return distances
 
 
 def median_distance(embeddings: np.ndarray) -> float:
@@ -88,19 +89,22 @@ def median_distance(embeddings: np.ndarray) -> float:
 
 
 def _kernel(first: np.ndarray, second: np.ndarray, width: float) -> np.ndarray:
-    return np.exp(-_squared_distances(first, second) / (2 * width**2))
+    values: np.ndarray = np.exp(-_squared_distances(first, second) / (2 * width**2))
+    return values
 
 
 def _squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """[sounds, others]; rounding never takes one below 0."""
     norms = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None]
-    return (norms - 2 * first @ second.T).clip(min=0)
+    squares: np.ndarray = norms - 2 * first @ second.T
+    return squares.clip(min=0)
 
 
 def _over_pairs(drawn: np.ndarray, of_groups: np.ndarray) -> np.ndarray:
     """Sums `[draws]` of what pairs of groups have `[groups, groups]`, and each group with itself."""
     alone = np.diag(of_groups)
-    return ((drawn @ (of_groups - np.diag(alone))) * drawn).sum(axis=1) + drawn @ alone
+    sums: np.ndarray = ((drawn @ (of_groups - np.diag(alone))) * drawn).sum(axis=1) + drawn @ alone
+    return sums
 
 
 def _off_diagonal_mean(square: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Similarity: how near a sound is to training items, as an embedder hears them.
+"""Similarity: how near a sound is to training items, by an embedder.
 
 Conventions: cosines of unit embeddings, -1 to 1; `target` is the item of the prompt (of several takes the
 nearest one), `nearest` any item, and `replication` the larger of the two. Taken with the guide they tell what
@@ -23,4 +23,5 @@ def to_nearest(sounds: np.ndarray, items: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def replication_similarity(target: np.ndarray, nearest: np.ndarray) -> np.ndarray:
     """The larger of both `[sounds]`; where one was not measured (NaN), the other."""
-    return np.fmax(target, nearest)
+    larger: np.ndarray = np.fmax(target, nearest)
+    return larger

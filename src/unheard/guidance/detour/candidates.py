@@ -98,7 +98,7 @@ class Candidates:
         near = [
             position
             for position in self._near[sample]
-            if index.wordings.alone(position) and position not in own
+            if index.captions.alone(position) and position not in own
         ]
         if not near:
             return []
@@ -132,8 +132,8 @@ class Candidates:
     def _likeness_of(self, sample: int, positions: Iterable[int]) -> dict[int, float]:
         """How much the captions of positions are written like the prompt, 0 to 1."""
         prompt = normalised(self._trajectory.prompts[sample])
-        texts = self._trajectory.index.wordings.texts
+        texts = self._trajectory.index.captions.texts
         return {position: likeness(prompt, texts[position]) for position in positions}
 
     def _of_same_caption(self, sample: int) -> list[int]:
-        return self._trajectory.index.wordings.positions(self._trajectory.prompts[sample])
+        return self._trajectory.index.captions.positions(self._trajectory.prompts[sample])

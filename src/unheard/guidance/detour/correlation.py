@@ -38,8 +38,9 @@ class Recordings:
         """
         own = _centred(denoised)
         spectrum = torch.fft.rfft(own, self._size)
-        products = torch.fft.irfft((spectrum * self._spectra).sum(dim=1), self._size)
-        return (products / self._norms).amax(dim=-1) / own.norm().clamp(min=1e-6)
+        products: Tensor = torch.fft.irfft((spectrum * self._spectra).sum(dim=1), self._size)
+        norm: Tensor = own.norm().clamp(min=1e-6)
+        return (products / self._norms).amax(dim=-1) / norm
 
 
 def excess(correlations: Tensor) -> Tensor:

@@ -115,9 +115,9 @@ class LatentGate:
     def begin(self, conditional: Tensor) -> None:
         unsure = [sample for sample in range(len(conditional)) if not self._surely(sample, conditional)]
         sounding = self._nearby.sounding_like(conditional[unsure]) if unsure else []
-        heard = dict(zip(unsure, sounding, strict=True))
+        alike = dict(zip(unsure, sounding, strict=True))
         for sample in range(len(conditional)):
-            self._candidates.append(self._nearby.around(sample, heard.get(sample, [])))
+            self._candidates.append(self._nearby.around(sample, alike.get(sample, [])))
         self._recordings = [self._ready(latents) for _, latents in self._candidates]
 
     def _surely(self, sample: int, conditional: Tensor) -> bool:

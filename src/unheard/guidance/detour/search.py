@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 
 BLENDED = 4
-"""How many captions are tried with a share of the prompt before any is tried alone."""
+"""How many captions are tried with some of the prompt before any is tried alone."""
 
 Fallback = tuple[int | None, float]
 """The item whose caption takes the place of the prompt's, None for no caption, and the prompt's weight."""

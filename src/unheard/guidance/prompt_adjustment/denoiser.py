@@ -69,7 +69,7 @@ class PromptAdjustmentDenoiser:
     def _adjust(self, x: Tensor, sigma: Tensor) -> list[float]:
         """Move the embeddings of samples whose pull is above the target; gives back the first ones."""
         unconditional = self.denoise(x, sigma, self._unconditional)
-        states = [each.clone().requires_grad_() for each in self._conditional.text_states.split(1)]
+        states = [each[None].clone().requires_grad_() for each in self._conditional.text_states]
         optimiser = torch.optim.AdamW(states, lr=self.settings.rate)
         self._moved = [False] * len(x)
         first: list[float] = []

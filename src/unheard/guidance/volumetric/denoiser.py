@@ -79,7 +79,7 @@ class VolumetricDenoiser:
             GuidanceError: a gradient that is not finite.
         """
         unconditional, conditional = predict_both(self.denoise, x, sigma, self._both)
-        embeddings = torch.cat([self.embed(self.decode(each)) for each in conditional.split(1)])
+        embeddings = torch.cat([self.embed(self.decode(each[None])) for each in conditional])
         similarities, neighbours = self.index.search(embeddings, k=self.settings.neighbours)
         threshold = equations.threshold(sigma, self.settings.lambda_min, self.settings.lambda_max)
         acted = (similarities[:, 0] > threshold).tolist()
@@ -128,7 +128,7 @@ def log_volume(embedding: Tensor, items: Tensor) -> Tensor:
     """
     cosines = items @ embedding
     gram = items @ items.T + RIDGE * torch.eye(len(items), dtype=items.dtype, device=items.device)
-    within = cosines @ torch.linalg.solve(gram, cosines)
+    within: Tensor = cosines @ torch.linalg.solve(gram, cosines)
     return 0.5 * (1 + RIDGE - within).log()  # a Schur complement: never below the ridge
 
 
@@ -138,4 +138,5 @@ def low_pass(gradient: Tensor, pass_band: float, time_axis: int = -1) -> Tensor:
     spectrum = torch.fft.rfft(moved, dim=-1)
     kept = max(round(pass_band * spectrum.shape[-1]), 1)
     spectrum[..., kept:] = 0
-    return torch.fft.irfft(spectrum, n=moved.shape[-1], dim=-1).movedim(-1, time_axis).to(gradient)
+    smooth: Tensor = torch.fft.irfft(spectrum, n=moved.shape[-1], dim=-1)
+    return smooth.movedim(-1, time_axis).to(gradient)

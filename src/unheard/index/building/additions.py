@@ -6,31 +6,19 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from unheard import audio
 from unheard.common.files import sha256
 from unheard.errors import InputError
 from unheard.index.building.sources import Recording, Reject, Sources
-from unheard.index.searching.index import Index
+from unheard.index.searching.json_index import JSONIndex
 
 if TYPE_CHECKING:
+    from unheard.embedders import Embedder
     from unheard.index.store.table import Store
-
-
-class SoundEmbedder(Protocol):
-    """What makes the embeddings (an `unheard.embedders.Embedder` does)."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def dimension(self) -> int: ...
-
-    def embed_audio(self, waveform: Tensor, sample_rate: int) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -43,13 +31,13 @@ class AddedSounds:
         unreadable: what was left out, with the reason (a sentence that names the file).
     """
 
-    index: Index
+    index: JSONIndex
     ids: list[str]
     unreadable: dict[Path, str]
 
 
 def add_sounds(
-    path: str | Path, files: Iterable[str | Path], caption: str, embedder: SoundEmbedder
+    path: str | Path, files: Iterable[str | Path], caption: str, embedder: Embedder
 ) -> AddedSounds:
     """Embed sound files and add them to a training-set file, which is created if it is not there.
 
@@ -72,9 +60,9 @@ def add_sounds(
         raise InputError("no sounds to add; name one sound file or more")
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: the folder {path.parent} does not exist; create it")
-    index = Index()
+    index = JSONIndex()
     if path.exists():
-        index = Index.open(path)
+        index = JSONIndex.open(path)
         index.check_embedder(embedder)
 
     ids: list[str] = []

@@ -19,18 +19,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Protocol, TextIO
 
 import numpy as np
 
 from unheard.common.progress import Report
+from unheard.embedders import Embedder
 from unheard.errors import IndexFileError, InputError, UnheardError
 from unheard.index.building.decoding import Decoded, Job, Unchanged
 from unheard.index.building.ledger import Known, Ledger, described, further_json
 from unheard.index.building.sources import Recording, Reject
 from unheard.index.building.windows import Embedded, Windows, rows
 from unheard.index.building.workers import decode_all
-from unheard.index.store.table import EmbedderRecord, Store
+from unheard.index.store.embedder_record import EmbedderRecord
+from unheard.index.store.repair import step_back
+from unheard.index.store.table import Store
 
 ROWS_A_COMMIT = 4096
 SECONDS_A_COMMIT = 60.0
@@ -151,11 +154,11 @@ class Engine(Protocol):
         """
 
 
-def local_engine(embedder: Any, workers: int | None = None) -> Engine:
+def local_engine(embedder: Embedder, workers: int | None = None) -> Engine:
     """Decoding in worker processes, embedding in this one, in the order of the sources.
 
     Args:
-        embedder: an `unheard.embedders.Embedder`.
+        embedder: embeds what was decoded.
         workers: processes that decode; None for one a core, 0 for none beside this one.
     """
 
@@ -199,7 +202,7 @@ def to_decode(
 def build_store(
     sources: Recordings,
     uri: str | Path,
-    embedder: Any,
+    embedder: Embedder,
     engine: Engine | None = None,
     *,
     strict: bool = False,
@@ -211,7 +214,7 @@ def build_store(
     Args:
         sources: what to embed.
         uri: a folder or an object store's URI.
-        embedder: an `unheard.embedders.Embedder`; must be the one that made the store.
+        embedder: must be the one that made the store.
         engine: what decodes and embeds; None for `local_engine`.
         strict: stop at the first recording that cannot be read, with what was under way saved.
         prune: remove items that the sources no longer name.
@@ -283,7 +286,7 @@ class Commits:
             self._take_unchanged(outcome.recording)
         else:
             self._take_embedded(outcome)
-        waiting = sum(len(done.places) for done in self._new + self._changed) + len(self._redescribed)
+        waiting = sum(len(done.bounds) for done in self._new + self._changed) + len(self._redescribed)
         if waiting >= ROWS_A_COMMIT or time.monotonic() - self._last_write > SECONDS_A_COMMIT:
             self.write()
 
@@ -310,7 +313,7 @@ class Commits:
         else:
             self._changed.append(done)
             self.built.changed += 1
-        self.built.windows += len(done.places)
+        self.built.windows += len(done.bounds)
         self.built.seconds += done.seconds
         self.built.silent += all(done.silent)
 
@@ -369,7 +372,7 @@ def _says_otherwise(recording: Recording, known: Known) -> bool:
     )
 
 
-def _opened(uri: str | Path, embedder: Any) -> tuple[Store, Ledger]:
+def _opened(uri: str | Path, embedder: Embedder) -> tuple[Store, Ledger]:
     """The store, made if need be, and what it holds; without a commit that a power cut tore."""
     record = EmbedderRecord.of(embedder)
     for _ in range(STEPS_BACK):
@@ -380,7 +383,7 @@ def _opened(uri: str | Path, embedder: Any) -> tuple[Store, Ledger]:
             store = Store.open(uri)
             ledger = Ledger(store)
         except IndexFileError as error:
-            if not Store.step_back(uri):
+            if not step_back(uri):
                 raise
             warnings.warn(f"{error}; went back to the commit before it", stacklevel=3)
         else:

@@ -17,11 +17,13 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import chain, takewhile
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
+import torch
 
 from unheard.common.ray import cluster, ray_module, work_in
+from unheard.embedders import Embedder
 from unheard.errors import UnheardError
 from unheard.index.building.builder import Engine, Outcome, Recordings, to_decode
 from unheard.index.building.decoding import HELD_SAMPLES, Decoded, Job
@@ -40,7 +42,7 @@ BUNDLES_AT_ONCE = 2
 
 DECODERS_A_READER = 8
 PROCESSORS_A_DECODER = 4
-"""Where processors embed too: a CLAP takes several times as long as decoding what it hears."""
+"""Where processors embed too: a CLAP takes several times as long as decoding."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,17 @@ Row = dict[str, np.ndarray]
 """A row of the pipeline: {"bundle": one object, a list of messages}."""
 
 
-def ray_engine(embedder: Any, address: str | None = None) -> Engine:
+@runtime_checkable
+class Movable(Protocol):
+    """An embedder that runs on one device or another, as CLAP here does."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def to(self, device: str | torch.device) -> Self: ...
+
+
+def ray_engine(embedder: Embedder, address: str | None = None) -> Engine:
     """An engine on a Ray cluster, for `unheard.index.building.builder.build_store`.
 
     Where Ray runs in this process already, that is used. Else the cluster at the address, or that of
@@ -90,8 +102,7 @@ def ray_engine(embedder: Any, address: str | None = None) -> Engine:
     and the store need the same paths on all machines.
 
     Args:
-        embedder: an `unheard.embedders.Embedder`; it travels to the machines as it is, and runs on their GPUs
-            where there are any.
+        embedder: it travels to the machines as it is, and runs on their GPUs where there are any.
         address: of a cluster, such as `head:6379`, or `auto` for the one that this machine belongs to.
 
     Raises:
@@ -121,7 +132,7 @@ def ray_engine(embedder: Any, address: str | None = None) -> Engine:
     return outcomes
 
 
-def _pipeline(ray: ModuleType, sources: Sources, store: Store, embedder: Any) -> Generator[list[Any]]:
+def _pipeline(ray: ModuleType, sources: Sources, store: Store, embedder: Embedder) -> Generator[list[Any]]:
     """Bundles as they come out of the embedders."""
     from ray.data import ActorPoolStrategy, DataContext, Dataset, from_items
 
@@ -226,11 +237,11 @@ class _Decoder:
 class _Embedder:
     """Parts of recordings to what came of their windows."""
 
-    def __init__(self, embedder: Any) -> None:
+    def __init__(self, embedder: Any) -> None:  # a reference to it, in Ray's store of objects
         import ray
 
-        self._embedder = ray.get(embedder)
-        if ray.get_gpu_ids() and hasattr(self._embedder, "to"):
+        self._embedder: Embedder = ray.get(embedder)
+        if ray.get_gpu_ids() and isinstance(self._embedder, Movable):
             self._embedder.to("cuda")
 
     def __call__(self, rows: Row) -> Iterator[Row]:
@@ -250,7 +261,7 @@ class _Embedder:
 class _Joining:
     """Puts the parts of long recordings together, in whatever order they come."""
 
-    def __init__(self, embedder: Any) -> None:
+    def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
         self._waiting: dict[str, dict[int, EmbeddedPart]] = {}
 
@@ -290,16 +301,16 @@ def _parts(decoded: Decoded, window: int | None) -> Iterator[Part]:
     decoded.close()
 
 
-def _window_samples(embedder: Any) -> int | None:
+def _window_samples(embedder: Embedder) -> int | None:
     """The window by which long recordings are cut into parts; None where how they are is not known."""
     from unheard.embedders.clap import ClapEmbedder
 
     return embedder.window_samples if isinstance(embedder, ClapEmbedder) else None
 
 
-def _on_processor(embedder: Any) -> Any:
+def _on_processor(embedder: Embedder) -> Embedder:
     """An embedder that a machine without a GPU can take delivery of."""
-    if getattr(getattr(embedder, "device", None), "type", "cpu") == "cpu":
+    if not isinstance(embedder, Movable) or embedder.device.type == "cpu":
         return embedder
     return deepcopy(embedder).to("cpu")
 

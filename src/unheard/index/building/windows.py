@@ -21,10 +21,12 @@ from unheard.index.building.decoding import Decoded
 from unheard.index.building.heap import HEAP
 from unheard.index.building.ledger import further_json
 from unheard.index.building.sources import Recording
-from unheard.index.store.table import schema
+from unheard.index.store.rows import schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from unheard.embedders import Embedder
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Embedded:
         recording: where it came from, without its content.
         content_sha256: of the file's bytes.
         seconds: its length.
-        places: seconds at which each window begins and ends.
+        bounds: seconds at which each window begins and ends.
         embeddings: [windows, dimension], float32.
         silent: of each window, whether it has no meaningful direction.
     """
@@ -43,7 +45,7 @@ class Embedded:
     recording: Recording
     content_sha256: str
     seconds: float
-    places: list[tuple[float, float]]
+    bounds: list[tuple[float, float]]
     embeddings: np.ndarray
     silent: list[bool]
 
@@ -62,21 +64,16 @@ class Windows:
     """Decoded recordings in, embedded ones out, in the same order.
 
     Args:
-        embedder: one with `window_starts`, `fill` and `embed_batch` (as CLAP here has them) is given full
-            batches; any other `unheard.embedders.Embedder` one recording after the other.
+        embedder: is given full batches, whatever recordings the windows are of.
     """
 
-    def __init__(self, embedder: Any) -> None:
+    def __init__(self, embedder: Embedder) -> None:
         self.embedder = embedder
-        self.batched = hasattr(embedder, "embed_batch")
         self._recordings: deque[_Waiting] = deque()
         self._windows: list[tuple[_Waiting, Tensor]] = []
 
     def add(self, decoded: Decoded) -> Iterator[Embedded]:
         """Take a recording, and give back what is finished by now."""
-        if not self.batched:
-            yield self._embed_alone(decoded)
-            return
         samples = decoded.open()
         waiting = _Waiting(decoded, decoded.starts or self.embedder.window_starts(len(samples)))
         self._recordings.append(waiting)
@@ -109,20 +106,9 @@ class Windows:
             done = self._recordings.popleft()
             yield embedded(done.decoded, done.starts, np.stack(done.embeddings), done.silent, self.embedder)
 
-    @torch.no_grad()
-    def _embed_alone(self, decoded: Decoded) -> Embedded:
-        samples, rate = np.array(decoded.open()), self.embedder.sample_rate
-        decoded.close()
-        seconds, vectors = self.embedder.embed_windows(torch.from_numpy(samples)[None], rate)
-        starts = [round(start * rate) for start in seconds.tolist()]
-        length = round(self.embedder.window * rate)
-        silent = [bool(np.abs(samples[start : start + length]).max() < SILENCE) for start in starts]
-        HEAP.trim()
-        return embedded(decoded, starts, vectors.float().cpu().numpy(), silent, self.embedder)
-
 
 def embedded(
-    decoded: Decoded, starts: list[int], vectors: np.ndarray, silent: list[bool], embedder: Any
+    decoded: Decoded, starts: list[int], vectors: np.ndarray, silent: list[bool], embedder: Embedder
 ) -> Embedded:
     """A recording with what came of its windows.
 
@@ -134,10 +120,10 @@ def embedded(
         embedder: for its sample rate and window.
     """
     seconds = [start / embedder.sample_rate for start in starts]
-    # A sound hardly longer than the window is heard in one, which stands for all of it.
+    # A sound hardly longer than the window is embedded in one, which stands for all of it.
     ends = [*(start + embedder.window for start in seconds[:-1]), decoded.seconds]
-    places = list(zip(seconds, ends, strict=True))
-    return Embedded(decoded.recording, decoded.content_sha256, decoded.seconds, places, vectors, silent)
+    bounds = list(zip(seconds, ends, strict=True))
+    return Embedded(decoded.recording, decoded.content_sha256, decoded.seconds, bounds, vectors, silent)
 
 
 def rows(recordings: Sequence[Embedded], dimension: int) -> pa.Table:
@@ -147,7 +133,7 @@ def rows(recordings: Sequence[Embedded], dimension: int) -> pa.Table:
     columns: dict[str, Any] = {name: [] for name in schema(dimension).names}
     for done in recordings:
         recording, total = done.recording, done.recording.seconds_total
-        for number, ((start, end), silent) in enumerate(zip(done.places, done.silent, strict=True)):
+        for number, ((start, end), silent) in enumerate(zip(done.bounds, done.silent, strict=True)):
             row = {
                 "id": recording.id,
                 "window": number,

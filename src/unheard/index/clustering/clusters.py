@@ -22,12 +22,13 @@ import torch
 from unheard.common.files import replacing
 from unheard.common.progress import Report
 from unheard.errors import InputError
-from unheard.index.clustering import near_captions, near_vectors
+from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD, near_captions, near_vectors
 from unheard.index.searching.captions import normalised
 from unheard.index.searching.index import Index
+from unheard.index.searching.stored import read_exactly
+from unheard.index.store.table import Store
+from unheard.index.store.uri import is_store
 
-SOUND_THRESHOLD = 0.98
-CAPTION_THRESHOLD = 0.9
 NEIGHBOURS = 10
 """Nearest neighbours whose mean distance chooses the representative; all others in a smaller cluster."""
 MOST_COMPARED = 2000
@@ -99,7 +100,7 @@ class Duplicates:
 
 
 def find_duplicates(
-    place: str | Path,
+    uri: str | Path,
     *,
     sound_threshold: float = SOUND_THRESHOLD,
     caption_threshold: float = CAPTION_THRESHOLD,
@@ -113,7 +114,7 @@ def find_duplicates(
     a cluster, whatever else is in them. Memory is twice that of the embeddings.
 
     Args:
-        place: folder, URI or JSON file.
+        uri: a folder, an object store's URI or a JSON file.
         sound_threshold: cosine from which two sounds are near-identical, above 0, to 1.
         caption_threshold: likeness from which two captions are; 1 for the same words.
         minimum_size: items that a cluster has at least.
@@ -129,12 +130,12 @@ def find_duplicates(
             raise InputError(f"the {name} threshold must be above 0 and at most 1, not {threshold}")
     if minimum_size < 2:
         raise InputError(f"a cluster has 2 items or more: the minimum size cannot be {minimum_size}")
-    index = _open(place)
+    index = _open(uri)
     heard = sound_clusters(index, sound_threshold, minimum_size, device=device, progress=progress)
     read = caption_clusters(index, caption_threshold, minimum_size)
     firsts = _first_windows(index.ids)
     return Duplicates(
-        index=str(place),
+        index=str(uri),
         sha256=index.sha256,
         items=len(firsts),
         uncaptioned=sum(not index.prompts[position].strip() for position in firsts),
@@ -243,14 +244,9 @@ def _cluster(
     )
 
 
-def _open(place: str | Path) -> Index:
+def _open(uri: str | Path) -> Index:
     """The index with all its embeddings, however many."""
-    if "://" in str(place) or Path(place).is_dir():
-        from unheard.index.searching.stored import StoredIndex
-        from unheard.index.store.table import Store
-
-        return StoredIndex(Store.open(place))
-    return Index.open(place)
+    return Index(read_exactly(Store.open(uri)), uri) if is_store(uri) else Index.open(uri)
 
 
 def _wording(caption: str) -> str:

@@ -23,7 +23,9 @@ from unheard.errors import IndexFileError, InputError
 from unheard.index.published import json_file
 from unheard.index.published.json_file import Entry
 from unheard.index.published.json_stream import quoted
-from unheard.index.store.table import EmbedderRecord, Store, embeddings, schema
+from unheard.index.store.embedder_record import EmbedderRecord
+from unheard.index.store.rows import embeddings, schema
+from unheard.index.store.table import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa

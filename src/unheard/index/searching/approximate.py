@@ -1,6 +1,6 @@
 """Training sets too large to compare with all of: LanceDB's inverted file over the store.
 
-The vectors are sorted into cells around k-means centres, and kept there with one bit a number (RaBitQ, Gao
+The vectors are sorted into cells around k-means centres, and stored there with one bit a number (RaBitQ, Gao
 and Long 2024, arXiv 2405.12497: IVF-RQ in LanceDB). A query is compared with the short vectors in the cells
 nearest to it; the best candidates are measured again in float64 with their full vectors, so that every
 similarity is the true one, and only which items are found is approximate. How many cells and candidates a
@@ -13,7 +13,7 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,8 +21,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unheard.errors import InputError
-from unheard.index.searching.stored import StoredIndex
-from unheard.index.store.table import Store, embeddings, explained
+from unheard.index.searching.vectors import no_answers
+from unheard.index.store.lance import explained
+from unheard.index.store.rows import embeddings
+from unheard.index.store.table import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,14 +77,14 @@ def is_built(store: Store) -> bool:
     return record(store) is not None
 
 
-def build_approximate(place: str | Path) -> ApproximateRecord:
+def build_approximate(uri: str | Path) -> ApproximateRecord:
     """Build the approximate index of an index on disk, or build it again, and measure it.
 
     A sample of items is searched with ever more cells and candidates, until the nearest other item of 99 % of
     them is found.
 
     Args:
-        place: folder or object store's URI.
+        uri: a folder, or an object store's URI.
 
     Raises:
         IndexFileError: the index cannot be read.
@@ -90,11 +92,11 @@ def build_approximate(place: str | Path) -> ApproximateRecord:
     """
     from lancedb.index import IvfFlat, IvfRq
 
-    store = Store.open(place)
+    store = Store.open(uri)
     count = len(store)
     if count < FEWEST:
         raise InputError(
-            f"{place} has {count:,} windows: comparing all of them is as fast; an approximate index needs "
+            f"{uri} has {count:,} windows: comparing all of them is as fast; an approximate index needs "
             f"{FEWEST:,} at least"
         )
     cells = math.isqrt(count)
@@ -125,70 +127,65 @@ def _measured(store: Store, kind: str, cells: int) -> ApproximateRecord:
     return ApproximateRecord(kind, cells, probes, candidates, round(recall, 4), len(unit), len(store))
 
 
-class ApproximateIndex(StoredIndex):
-    """A store with an approximate index: embeddings stay on disk, what else is known of each row in memory.
+class ApproximateVectors:
+    """Embeddings that stay on disk, of which an approximate index finds the nearest.
 
-    Answers as an `Index` does, but for one thing: now and then another item is nearer than the nearest found.
+    Similarities are cosines in float64; of equally near ones among those found, the first come first.
+
+    Args:
+        store: with an approximate index.
+        positions: of each of its rows, in the order of `Store.batches`; -1 for silence.
+
+    Raises:
+        InputError: no approximate index was built.
     """
 
-    def _read_embeddings(self) -> None:
-        found = record(self.store)
+    def __init__(self, store: Store, positions: np.ndarray) -> None:
+        found = record(store)
         if found is None:
-            raise InputError(f"{self.store.uri} has no approximate index; build it with `unheard index ann`")
+            raise InputError(f"{store.uri} has no approximate index; build it with `unheard index ann`")
         self.record = found
-        numbers = [batch["_rowid"].to_numpy() for batch in self.store.batches(["_rowid"], 1 << 16)]
+        self._store, self._positions = store, positions
+        self._device = torch.device("cpu")
+        numbers = [batch["_rowid"].to_numpy() for batch in store.batches(["_rowid"], 1 << 16)]
         row_ids = np.concatenate(numbers)
         self._by_row_id = np.argsort(row_ids, kind="stable")
         self._row_ids = row_ids[self._by_row_id]
-        self._scan_positions = np.empty(len(self.ids), dtype=np.int64)
-        heard = np.flatnonzero(self._positions >= 0)
-        self._scan_positions[self._positions[heard]] = heard
+        audible = np.flatnonzero(positions >= 0)
+        self._rows = np.empty(len(audible), dtype=np.int64)
+        self._rows[positions[audible]] = audible
 
-    def to(self, device: str | torch.device) -> Self:
-        """Answer on this device from now on (the search itself is on disk); returns the index itself."""
-        self.device = torch.device(device)
-        return self
+    def to(self, device: torch.device) -> None:
+        self._device = device
 
-    def vectors(self, positions: Tensor) -> Tensor:
-        """Positions [batch] to unit vectors [batch, dimension], float32 on the index's device."""
-        return self._exact_vectors(positions.cpu()).to(self.device, torch.float32)
+    def unit(self, positions: Tensor) -> Tensor:
+        rows = self._store.take(self._rows[positions.cpu().numpy()], ["embedding"])
+        exact = F.normalize(torch.tensor(embeddings(rows), dtype=torch.float64), dim=1, eps=0)
+        return exact.to(self._device, torch.float32)
 
-    @torch.no_grad()
-    def search(self, queries: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
-        """The k nearest items of each query by cosine, as `Index.search` but approximately.
-
-        Similarities are cosines in float64, rounded to the queries' precision or float32; of equally near
-        items among those found, the first in the index come first.
-        """
-        k = self._checked(queries, k)
+    def nearest(self, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
         unit = F.normalize(queries.to("cpu", torch.float64), dim=-1)
-        similarities = torch.full((len(queries), k), torch.nan, dtype=torch.float64)
-        positions = torch.arange(k).repeat(len(queries), 1)
+        similarities, positions = no_answers(len(queries), k)
         usable = unit.isfinite().all(dim=1) & unit.any(dim=1)
         for query in usable.nonzero()[:, 0].tolist():
-            places, vectors = self._candidates(unit[query], k)
+            near, vectors = self._candidates(unit[query], k)
             exact = F.normalize(vectors.double(), dim=1, eps=0) @ unit[query]
-            order = np.lexsort((places, -exact.numpy()))[:k]
+            order = np.lexsort((near, -exact.numpy()))[:k]
             similarities[query] = exact[order].clamp(-1, 1)
-            positions[query] = torch.from_numpy(places[order])
-        dtype = torch.promote_types(queries.dtype, torch.float32)
-        return similarities.to(queries.device, dtype), positions.to(queries.device)
+            positions[query] = torch.from_numpy(near[order])
+        return similarities, positions
 
     def _candidates(self, query: Tensor, k: int) -> tuple[np.ndarray, Tensor]:
         """Positions and embeddings of at least k items near a query."""
         probes = self.record.probes
         while True:
-            rows = _near(self.store, query.float().numpy(), k + self.record.candidates, probes)
-            scan = self._by_row_id[np.searchsorted(self._row_ids, rows["_rowid"].to_numpy())]
-            places = self._positions[scan]
-            heard = places >= 0
-            if heard.sum() >= k or probes >= self.record.cells:
-                return places[heard], torch.from_numpy(embeddings(rows)[heard])
+            rows = _near(self._store, query.float().numpy(), k + self.record.candidates, probes)
+            numbers = self._by_row_id[np.searchsorted(self._row_ids, rows["_rowid"].to_numpy())]
+            positions = self._positions[numbers]
+            audible = positions >= 0
+            if audible.sum() >= k or probes >= self.record.cells:
+                return positions[audible], torch.from_numpy(embeddings(rows)[audible])
             probes = self.record.cells
-
-    def _exact_vectors(self, positions: Tensor) -> Tensor:
-        rows = self.store.take(self._scan_positions[positions.numpy()], ["embedding"])
-        return F.normalize(torch.tensor(embeddings(rows), dtype=torch.float64), dim=1, eps=0)
 
 
 def _near(store: Store, query: np.ndarray, limit: int, probes: int) -> pa.Table:
@@ -209,8 +206,8 @@ def _nearest_others(store: Store) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     count = len(store)
     scan = np.unique(np.linspace(0, count - 1, SAMPLE).astype(np.int64))
     unit = _unit(embeddings(store.take(scan, ["embedding"])))
-    heard = np.isfinite(unit).all(axis=1)
-    unit, scan = unit[heard], scan[heard]
+    audible = np.isfinite(unit).all(axis=1)
+    unit, scan = unit[audible], scan[audible]
     nearest = np.full(len(unit), -1.0)
     rows = np.empty(len(unit), dtype=np.uint64)
     first = 0
@@ -240,4 +237,5 @@ def _recall(
 def _unit(vectors: np.ndarray) -> np.ndarray:
     """To unit length, float32; NaN for silence."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit

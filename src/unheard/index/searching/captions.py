@@ -12,8 +12,8 @@ def normalised(caption: str) -> str:
     return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", caption).casefold()))
 
 
-class Wordings:
-    """Positions of an index by the wording of their captions.
+class Captions:
+    """The captions of an index, to look up positions by.
 
     Args:
         ids, captions: of each position; an item has several where it is long.

@@ -1,33 +1,28 @@
-"""Exact cosine search over a training set in memory."""
+"""The training set as it is read: which item is nearest to a sound, and what is its caption."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from unheard.errors import IndexFileError, InputError
-from unheard.index.published import json_file
-from unheard.index.searching.captions import Wordings
-
-COARSE_ERROR = 1e-3
-"""Bound on the error of a cosine computed on the device, in float32 or in the TF32 of GPUs."""
-
-RECHECKED_AT_ONCE = 1 << 15
-"""Candidates computed again in float64 at a time: 128 MiB at 512 numbers each."""
+from unheard.embedders import Embedder
+from unheard.errors import InputError
+from unheard.index.searching.captions import Captions
+from unheard.index.searching.entries import read_entries
+from unheard.index.searching.snapshot import Snapshot
+from unheard.index.searching.stored import read_store
+from unheard.index.store.embedder_record import EmbedderRecord
+from unheard.index.store.table import Store
+from unheard.index.store.uri import is_local, is_store
 
 
 @dataclass(frozen=True)
 class Item:
-    """A training item, and the place in it: its id, its caption, which seconds of how long a recording it is.
+    """A training item, and the part of it: its id, its caption, which seconds of how long a recording it is.
 
     `window_start` and `window_end` are the seconds of the recording that were embedded; None in a JSON file,
     which has one embedding an item.
@@ -41,51 +36,26 @@ class Item:
     window_end: float | None = None
 
 
-class Origin(Protocol):
-    """What an index has to know of the embedder whose vectors it is asked about."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def dimension(self) -> int: ...
-
-
 class Index:
-    """A training set: embeddings, captions and timings, searched by cosine.
+    """A training set: embeddings, captions and timings, searched by cosine. It is only read here.
 
-    A new one is empty; `open` reads one. Embeddings are kept as the file has them and need not be of unit
-    length.
+    `unheard.index.build` and its siblings write to an index on disk, `JSONIndex` to a JSON file.
+
+    Args:
+        snapshot: what it holds.
+        path: where it was read from (a path, an object store's URI as text), or None.
 
     Attributes:
-        path: where it was read from or written to last (a path, an object store's URI as text), or None.
         device: where it searches.
-        ids, prompts, seconds_start, seconds_total: of the item at each position. Long recordings in an
-            index on disk have a position for each of their windows.
-        windows: seconds at which the embedded windows begin and end; None where they are not recorded.
     """
 
-    ids: list[str]
-    prompts: list[str]
-    seconds_start: list[float]
-    seconds_total: list[float]
-    windows: list[tuple[float, float]] | None = None
-
-    _exact: Tensor
-    """Unit vectors [items, dimension], float64, on the CPU."""
-    _unit: Tensor
-    """The same in float32, on the device."""
-
-    def __init__(self) -> None:
-        self.path: Path | str | None = None
+    def __init__(self, snapshot: Snapshot, path: Path | str | None = None) -> None:
+        self._snapshot, self._path = snapshot, path
         self.device = torch.device("cpu")
-        self._entries: dict[str, json_file.Entry] = {}
-        self._sha256: str | None = None
-        self._refresh()
 
     @classmethod
     def open(cls, path: str | Path, *, device: str | torch.device = "cpu") -> Index:
-        """Read an index: a JSON file in the published format, or what `unheard index build` made.
+        """Read an index: a JSON file in the published format, or what `unheard.index.build` made.
 
         Args:
             path: a file; or the folder or object store's URI of an index on disk, of which the embeddings are
@@ -93,55 +63,82 @@ class Index:
             device: where it searches.
 
         Raises:
-            IndexFileError: it cannot be read, or an entry is malformed; names the id and the place.
+            IndexFileError: it cannot be read, or an entry is malformed; names the id.
         """
-        if "://" in str(path) or Path(path).is_dir():
-            from unheard.index.searching.stored import open_stored  # brings LanceDB
-
-            return open_stored(path).to(device)
-        index = cls()
-        index.path = Path(path)
-        index._entries, index._sha256 = json_file.read(path)
-        index._refresh()
-        return index.to(device)
-
-    def save(self, path: str | Path) -> None:
-        """Write the index, wholly or not at all, with everything that was in the file it came from.
-
-        Raises:
-            InputError: the file cannot be written, or the index is empty.
-        """
-        self._sha256 = json_file.write(path, self._entries)
-        self.path = Path(path)
+        if not is_store(path):
+            return Index(read_entries(path), Path(path)).to(device)
+        store = Store.open(path)
+        return Index(read_store(store), Path(store.uri) if is_local(store.uri) else store.uri).to(device)
 
     def to(self, device: str | torch.device) -> Self:
         """Search on this device from now on; returns the index itself."""
         self.device = torch.device(device)
-        self._unit = self._unit.to(self.device)
+        self._snapshot.vectors.to(self.device)
         return self
 
     def __len__(self) -> int:
+        """Positions; long recordings in an index on disk have one for each of their windows."""
         return len(self.ids)
 
     @property
-    def embedder_name(self) -> str | None:
-        """The embedder recorded in the entries, or None if none is."""
-        return next((entry["embedder"] for entry in self._entries.values() if "embedder" in entry), None)
+    def path(self) -> Path | str | None:
+        """Where it was read from (a path, an object store's URI as text), or None."""
+        return self._path
+
+    @property
+    def ids(self) -> list[str]:
+        """Of the item at each position."""
+        return self._snapshot.ids
+
+    @property
+    def prompts(self) -> list[str]:
+        """The caption of the item at each position; empty where it has none."""
+        return self._snapshot.prompts
+
+    @property
+    def seconds_start(self) -> list[float]:
+        """Seconds into its recording at which the item at each position begins."""
+        return self._snapshot.seconds_start
+
+    @property
+    def seconds_total(self) -> list[float]:
+        """Seconds of the recording of the item at each position."""
+        return self._snapshot.seconds_total
+
+    @property
+    def windows(self) -> list[tuple[float, float]] | None:
+        """Seconds at which the embedded windows begin and end; None where they are not recorded."""
+        return self._snapshot.windows
+
+    @property
+    def sources(self) -> list[str | None]:
+        """The sound file of each position, None where it is not known, as in the published format."""
+        return self._snapshot.sources
+
+    @property
+    def store(self) -> Store | None:
+        """The index on disk that it was read from; None for a JSON file."""
+        return self._snapshot.store
+
+    @property
+    def embedder(self) -> EmbedderRecord:
+        """Who made the embeddings, as far as it is recorded."""
+        return self._snapshot.embedder
 
     @property
     def dimension(self) -> int:
         """Numbers in an embedding; 0 for an empty index without a file."""
-        return self._unit.shape[1]
+        return self.embedder.dimension
 
     @property
     def sha256(self) -> str:
-        """Checksum of the file as it was read or written last; after `add`, of what `save` would write."""
-        if self._sha256 is None:
-            digest = hashlib.sha256()
-            for line in json_file.lines(self._entries.items()):
-                digest.update(line)
-            self._sha256 = digest.hexdigest()
-        return self._sha256
+        """Checksum of the JSON file as it was read, or of the index on disk, see `Store.checksum`."""
+        return self._snapshot.sha256
+
+    @property
+    def captions(self) -> Captions:
+        """Its captions, to look positions up by."""
+        return self._snapshot.captions
 
     @property
     def items(self) -> int:
@@ -149,24 +146,10 @@ class Index:
         return len(set(self.ids))
 
     @property
-    def sources(self) -> list[str | None]:
-        """The sound file of each position, None where it is not known, as in the published format."""
-        return [None] * len(self)
-
-    @property
     def uncaptioned(self) -> list[str]:
         """Ids of the items whose caption is empty: deduplication has nothing to push away from there."""
         bare = (item for item, prompt in zip(self.ids, self.prompts, strict=True) if not prompt.strip())
         return list(dict.fromkeys(bare))
-
-    @cached_property
-    def wordings(self) -> Wordings:
-        """Its captions, to look up."""
-        return Wordings(self.ids, self.prompts)
-
-    @property
-    def _source(self) -> str:
-        return "the index" if self.path is None else str(self.path)
 
     def item(self, position: int) -> Item:
         """The item at a position, as `search` gives it."""
@@ -181,15 +164,16 @@ class Index:
 
     def vectors(self, positions: Tensor) -> Tensor:
         """Positions [batch] to unit vectors [batch, dimension], float32 on the index's device."""
-        return self._unit[positions.to(self.device)]
+        return self._snapshot.vectors.unit(positions)
 
     @torch.no_grad()
     def search(self, queries: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
         """The k nearest items of each query, by cosine.
 
-        Exact: what the device finds within its error of the k-th place is computed again in float64. Thus the
-        same query finds the same items in any batch and on any device, and of equally near ones (one sound
-        many times in the training set) those that stand first in the index.
+        Exact, but for an index on disk that is too large to compare with all of it (see
+        `unheard.index.searching.approximate`): there, now and then, another item is nearer than the nearest
+        found. Of equally near items (one sound many times in the training set) those come first that stand
+        first in the index.
 
         Args:
             queries: [batch, dimension], usually of unit length.
@@ -203,42 +187,15 @@ class Index:
         Raises:
             InputError: the index is empty, k is below 1, or the queries are of another dimension.
         """
-        k = self._checked(queries, k)
-        coarse = F.normalize(queries.to(self.device, torch.float32), dim=-1) @ self._unit.T
-        within_reach = coarse >= coarse.topk(k).values[:, -1:] - 2 * COARSE_ERROR
-        rows, candidates = within_reach.nonzero().cpu().unbind(1)
-        exact_queries = F.normalize(queries.to("cpu", torch.float64), dim=-1)
-        exact = torch.cat(
-            [
-                (self._exact_vectors(few) * exact_queries[of]).sum(dim=-1)
-                for few, of in zip(
-                    candidates.split(RECHECKED_AT_ONCE), rows.split(RECHECKED_AT_ONCE), strict=True
-                )
-            ]
-        )
-
-        similarities = torch.full((len(queries), k), torch.nan, dtype=torch.float64)
-        positions = torch.arange(k).repeat(len(queries), 1)
-        counts = rows.bincount(minlength=len(queries)).tolist()
-        for query, (found, places) in enumerate(
-            zip(exact.split(counts), candidates.split(counts), strict=True)
-        ):
-            if len(found):
-                ordered, order = found.sort(descending=True, stable=True)
-                similarities[query] = ordered[:k].clamp(-1, 1)
-                positions[query] = places[order[:k]]
-        dtype = torch.promote_types(queries.dtype, torch.float32)
-        return similarities.to(queries.device, dtype), positions.to(queries.device)
-
-    def _checked(self, queries: Tensor, k: int) -> int:
-        """k, or as many as there are; raises as `search`."""
         if not len(self):
             raise InputError("cannot search an empty index; add sounds to it")
         if k < 1:
             raise InputError(f"k must be 1 or more, not {k}")
         if queries.ndim != 2 or queries.shape[1] != self.dimension:
             raise InputError(f"queries must be [batch, {self.dimension}], not {list(queries.shape)}")
-        return min(k, len(self))
+        similarities, positions = self._snapshot.vectors.nearest(queries, min(k, len(self)))
+        dtype = torch.promote_types(queries.dtype, torch.float32)
+        return similarities.to(queries.device, dtype), positions.to(queries.device)
 
     def nearest(self, query: Tensor, k: int = 1) -> list[tuple[Item, float]]:
         """The k nearest items of one query [dimension] and their similarities; raises as `search`.
@@ -256,84 +213,11 @@ class Index:
                 return list(found.values())[:k]
             among *= 4
 
-    def check_embedder(self, embedder: Origin) -> None:
+    def check_embedder(self, embedder: Embedder) -> None:
         """Raise IndexFileError if the embeddings cannot be compared with this embedder's."""
-        made_by = f"by {self.embedder_name!r}" if self.embedder_name else "by one that is not recorded"
-        if self.dimension != embedder.dimension:
-            raise IndexFileError(
-                f"{self._source} holds embeddings of {self.dimension} numbers, made {made_by}, but the "
-                f"embedder {embedder.name!r} gives {embedder.dimension}; choose the one that made the index"
-            )
-        if self.embedder_name not in (None, embedder.name):
-            raise IndexFileError(
-                f"{self._source} was made {made_by}, but the embedder is {embedder.name!r}; choose the one "
-                "that made it (if it is the same in a folder of another name, put that name into the "
-                "folder's unheard.json)"
-            )
+        self.embedder.check(EmbedderRecord.of(embedder), self._source)
 
-    def add(
-        self,
-        ids: Sequence[str],
-        embeddings: Tensor | np.ndarray,
-        prompts: Sequence[str],
-        seconds_start: Sequence[float],
-        seconds_total: Sequence[float],
-        *,
-        embedder_name: str | None = None,
-    ) -> None:
-        """Add items at the end; all of them or, if one is refused, none.
-
-        Args:
-            ids: unique, also against those already there.
-            embeddings: [items, dimension].
-            prompts, seconds_start, seconds_total: caption and timing of each.
-            embedder_name: recorded with each item.
-
-        Raises:
-            InputError: an id is there already, or the lists differ in length.
-            IndexFileError: an embedding, a caption or a timing that no file may hold, or of another embedder.
-        """
-        rows = torch.as_tensor(embeddings).detach().to("cpu", torch.float64).numpy()
-        lengths = [len(column) for column in (ids, rows, prompts, seconds_start, seconds_total)]
-        if len(set(lengths)) != 1:
-            raise InputError(f"ids, embeddings, prompts and timings must be equally many, not {lengths}")
-        merged = dict(self._entries)
-        for identifier, row, prompt, start, total in zip(
-            ids, rows, prompts, seconds_start, seconds_total, strict=True
-        ):
-            if identifier in merged:
-                raise InputError(f"the id {identifier!r} is in {self._source} already; ids must be unique")
-            merged[identifier] = json_file.new_entry(
-                identifier, row, prompt, start, total, embedder_name, self._source
-            )
-        if merged:
-            json_file.check_alike(merged, self._source)
-        self._entries, self._sha256 = merged, None
-        self._refresh()
-
-    def remove(self, ids: Sequence[str]) -> int:
-        """Take out the items with these ids; returns how many there were."""
-        before, unwanted = len(self._entries), set(ids)
-        left = {name: entry for name, entry in self._entries.items() if name not in unwanted}
-        if len(left) < before:
-            self._entries, self._sha256 = left, None
-            self._refresh()
-        return before - len(left)
-
-    def _refresh(self) -> None:
-        """Work out, from the entries, what is searched and listed."""
-        self.__dict__.pop("wordings", None)
-        conditionings = [entry["conditioning"] for entry in self._entries.values()]
-        self.ids = list(self._entries)
-        self.prompts = [conditioning["prompt"] for conditioning in conditionings]
-        self.seconds_start = [float(conditioning["seconds_start"]) for conditioning in conditionings]
-        self.seconds_total = [float(conditioning["seconds_total"]) for conditioning in conditionings]
-        # By the largest number first, so that no square overflows or vanishes.
-        rows = [entry["embedding"] / np.abs(entry["embedding"]).max() for entry in self._entries.values()]
-        exact = torch.from_numpy(np.stack(rows)) if rows else torch.empty(0, 0, dtype=torch.float64)
-        self._exact = exact / exact.norm(dim=1, keepdim=True)
-        self._unit = self._exact.to(self.device, torch.float32)
-
-    def _exact_vectors(self, positions: Tensor) -> Tensor:
-        """Positions [n] to unit vectors [n, dimension], float64 on the CPU."""
-        return self._exact[positions]
+    @property
+    def _source(self) -> str:
+        """What errors call it."""
+        return "the index" if self.path is None else str(self.path)

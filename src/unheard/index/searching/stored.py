@@ -1,21 +1,25 @@
-"""An index on disk, searched in memory: exactly, with its embeddings held once, in float32."""
+"""An index on disk, read into memory: its rows by position, its embeddings in float32 or left on disk.
+
+Positions are in the order of ids and windows, whatever order the rows came in: two builds of one training set
+answer alike to the last tie. Silent windows are left out: they have no direction that could be compared.
+"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unheard.errors import IndexFileError, InputError
-from unheard.index.searching.index import Index, Origin
-from unheard.index.store.table import EmbedderRecord, Store, embeddings
+from unheard.errors import IndexFileError
+from unheard.index.searching.approximate import ApproximateVectors, is_built
+from unheard.index.searching.snapshot import Snapshot
+from unheard.index.searching.vectors import ExactVectors, Vectors
+from unheard.index.store.rows import embeddings, schema
+from unheard.index.store.table import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,142 +30,96 @@ EXACT_LIMIT = 1_000_000
 UNIT_ERROR = 1e-5
 """How far from 1 a float32 embedding's length may be and still be taken as a unit vector as it is."""
 
+COLUMNS = ["id", "window", "window_start", "window_end", "prompt", "seconds_start", "seconds_total", "source"]
 
-def open_stored(uri: str | Path) -> Index:
-    """The index at a folder or URI, exact or, beyond `EXACT_LIMIT` and if it was built, approximate.
+
+def read_store(store: Store) -> Snapshot:
+    """What a store holds, with exact or, beyond `EXACT_LIMIT` and if it was built, approximate search.
 
     Raises:
-        IndexFileError: there is none, it is damaged, or an embedding has no direction.
+        IndexFileError: the store is damaged, or an embedding has no direction.
     """
-    store = Store.open(uri)
-    if len(store) > EXACT_LIMIT:
-        from unheard.index.searching.approximate import ApproximateIndex, is_built
-
-        if is_built(store):
-            return ApproximateIndex(store)
-        warnings.warn(
-            f"{uri} has {len(store):,} windows and all are compared at every step: build an approximate "
-            f"index with `unheard index build ... --ann` or `unheard index ann {uri}`",
-            stacklevel=3,
-        )
-    return StoredIndex(store)
+    if len(store) <= EXACT_LIMIT:
+        return read_exactly(store)
+    if is_built(store):
+        return read_approximately(store)
+    warnings.warn(
+        f"{store.uri} has {len(store):,} windows and all are compared at every step: build an approximate "
+        f"index with `unheard index build ... --ann` or `unheard index ann {store.uri}`",
+        stacklevel=3,
+    )
+    return read_exactly(store)
 
 
-class StoredIndex(Index):
-    """A store's rows by position, in the order of their ids and windows, whatever order they came in.
+def read_exactly(store: Store) -> Snapshot:
+    """What a store holds, with all its embeddings in memory; raises as `read_store`."""
+    rows, positions = _read_rows(store)
+    return _snapshot(store, rows, _exact_vectors(store, rows, positions))
 
-    Thus two builds of one training set answer alike to the last tie. Silent windows are left out: they have
-    no direction that could be compared.
+
+def read_approximately(store: Store) -> Snapshot:
+    """What a store holds, with its embeddings on disk and found by its approximate index.
+
+    Raises:
+        InputError: no approximate index was built.
+        IndexFileError: the store is damaged.
     """
+    rows, positions = _read_rows(store)
+    return _snapshot(store, rows, ApproximateVectors(store, positions))
 
-    def __init__(self, store: Store) -> None:
-        super().__init__()
-        self.store = store
-        self.path = store.uri if "://" in store.uri else Path(store.uri)
-        self._sources: list[str | None] = []
-        self._positions = self._read_rows()
-        self._read_embeddings()
 
-    @property
-    def embedder_name(self) -> str | None:
-        return self.store.embedder.name
+def _snapshot(store: Store, rows: pa.Table, vectors: Vectors) -> Snapshot:
+    return Snapshot(
+        ids=rows["id"].to_pylist(),
+        prompts=rows["prompt"].fill_null("").to_pylist(),
+        seconds_start=rows["seconds_start"].to_pylist(),
+        seconds_total=rows["seconds_total"].to_pylist(),
+        windows=list(zip(rows["window_start"].to_pylist(), rows["window_end"].to_pylist(), strict=True)),
+        sources=rows["source"].to_pylist(),
+        vectors=vectors,
+        embedder=store.embedder,
+        checksum=lambda: store.checksum,
+        store=store,
+    )
 
-    @property
-    def dimension(self) -> int:
-        return self.store.embedder.dimension
 
-    @cached_property
-    def _checksum(self) -> str:
-        return self.store.checksum
+def _read_rows(store: Store) -> tuple[pa.Table, np.ndarray]:
+    """What is known of each position, and the position of each row of the store, -1 for silence."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    @property
-    def sha256(self) -> str:
-        """The store's checksum, see `Store.checksum`."""
-        return self._checksum
+    batches = list(store.batches([*COLUMNS, "silent"], 1 << 16))
+    if not batches:
+        return schema(store.embedder.dimension).empty_table().select(COLUMNS), np.empty(0, dtype=np.int64)
+    rows = pa.Table.from_batches(batches)
+    order = pc.sort_indices(rows, [("id", "ascending"), ("window", "ascending")]).to_numpy()
+    order = order[~rows["silent"].to_numpy()[order]]
+    positions = np.full(len(rows), -1, dtype=np.int64)
+    positions[order] = np.arange(len(order))
+    return rows.select(COLUMNS).take(order), positions
 
-    def check_embedder(self, embedder: Origin) -> None:
-        """Raise IndexFileError if the embeddings cannot be compared with this embedder's."""
-        self.store.embedder.check(EmbedderRecord.of(embedder), self.store.uri)
 
-    def add(self, *_: Any, **__: Any) -> None:
-        """Raise InputError: what is on disk is added to on disk."""
-        raise InputError(f"{self.store.uri} is an index on disk: add to it with `unheard index add`")
-
-    def remove(self, ids: Sequence[str]) -> int:
-        """Raise InputError: what is on disk is removed on disk."""
-        raise InputError(f"{self.store.uri} is an index on disk: use `unheard index remove`")
-
-    def save(self, path: str | Path) -> None:
-        """Raise InputError: it is saved already."""
-        raise InputError(f"{self.store.uri} is on disk already; `unheard index export` writes it as JSON")
-
-    def _read_rows(self) -> np.ndarray:
-        """Take over what is known of each row; returns the positions of the store's rows, -1 for silence."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        columns = ["id", "window", "window_start", "window_end", "prompt", "seconds_start", "seconds_total"]
-        columns.append("source")
-        batches = list(self.store.batches([*columns, "silent"], 1 << 16))
-        if not batches:
-            return np.empty(0, dtype=np.int64)
-        rows = pa.Table.from_batches(batches)
-        order = pc.sort_indices(rows, [("id", "ascending"), ("window", "ascending")]).to_numpy()
-        order = order[~rows["silent"].to_numpy()[order]]
-        positions = np.full(len(rows), -1, dtype=np.int64)
-        positions[order] = np.arange(len(order))
-        self._take_over(rows.select(columns).take(order))
-        return positions
-
-    @property
-    def sources(self) -> list[str | None]:
-        """The sound file of each position, None where it was imported."""
-        return self._sources
-
-    def contents(self) -> dict[str, str]:
-        """SHA-256 of the items' sound files by id, as they were heard; of those that are known."""
-        batches = self.store.batches(["id", "content_sha256"], 1 << 16)
-        pairs = (
-            pair
-            for batch in batches
-            for pair in zip(batch["id"].to_pylist(), batch["content_sha256"].to_pylist(), strict=True)
+def _exact_vectors(store: Store, rows: pa.Table, positions: np.ndarray) -> ExactVectors:
+    """The embeddings at their positions: read once as they are and, if need be, held at unit length too."""
+    read = torch.empty(len(rows), store.embedder.dimension)
+    first = 0
+    for batch in store.batches(["embedding"]):
+        of_batch = positions[first : first + len(batch)]
+        first += len(batch)
+        audible = of_batch >= 0
+        read[of_batch[audible]] = torch.from_numpy(embeddings(batch)[audible])
+    lengths = torch.cat([few.norm(dim=1) for few in torch.split(read, 1 << 15)])
+    usable = lengths.isfinite() & read.any(dim=1)
+    if not usable.all():
+        identifier = rows["id"][int(usable.int().argmin())].as_py()
+        raise IndexFileError(
+            f"{store.uri}: id {identifier!r} has an embedding without a direction; `unheard index "
+            "verify` lists what is wrong, `unheard index remove` takes it out"
         )
-        return {item: content for item, content in pairs if content}
-
-    def _take_over(self, rows: pa.Table) -> None:
-        self.ids = rows["id"].to_pylist()
-        self.prompts = rows["prompt"].fill_null("").to_pylist()
-        self._sources = rows["source"].to_pylist()
-        self.seconds_start = rows["seconds_start"].to_pylist()
-        self.seconds_total = rows["seconds_total"].to_pylist()
-        self.windows = list(
-            zip(rows["window_start"].to_pylist(), rows["window_end"].to_pylist(), strict=True)
-        )
-
-    def _read_embeddings(self) -> None:
-        """Read the embeddings to their positions: once as they are and, if need be, once at unit length."""
-        self._rows = torch.empty(len(self.ids), self.dimension)
-        first = 0
-        for batch in self.store.batches(["embedding"]):
-            positions = self._positions[first : first + len(batch)]
-            first += len(batch)
-            heard = positions >= 0
-            self._rows[positions[heard]] = torch.from_numpy(embeddings(batch)[heard])
-        lengths = torch.cat([few.norm(dim=1) for few in self._rows.split(1 << 15)])
-        usable = lengths.isfinite() & (self._rows.any(dim=1))
-        if not usable.all():
-            identifier = self.ids[int(usable.int().argmin())]
-            raise IndexFileError(
-                f"{self.store.uri}: id {identifier!r} has an embedding without a direction; `unheard index "
-                "verify` lists what is wrong, `unheard index remove` takes it out"
-            )
-        self._unit = self._rows
-        if not ((lengths - 1).abs() < UNIT_ERROR).all():
-            self._unit = torch.cat([_unit(few).float() for few in self._rows.split(1 << 15)])
-        self._unit = self._unit.to(self.device)
-
-    def _exact_vectors(self, positions: Tensor) -> Tensor:
-        return _unit(self._rows[positions])
+    unit = read
+    if not ((lengths - 1).abs() < UNIT_ERROR).all():
+        unit = torch.cat([_unit(few).float() for few in torch.split(read, 1 << 15)])
+    return ExactVectors(unit, lambda positions: _unit(read[positions]))
 
 
 def _unit(rows: Tensor) -> Tensor:

@@ -1,19 +1,19 @@
 """The audit's fingerprints beside the items of a store: a table of their own, by the content of the sounds.
 
-So what was heard once is not heard again, on whatever machine the store is opened, and an item that is added
-costs its own hearing alone. The items' table, its checksum and its version are not touched.
+So the fingerprints of a sound are made once, on whatever machine the store is opened, and an item that is
+added costs its own alone. The items' table, its checksum and its version are not touched.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unheard.errors import InputError
-from unheard.index.store.table import Store, connected, explained, flush, insistent, pyarrow
+from unheard.index.store.lance import connected, explained, flush, insistent, pyarrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,14 +32,11 @@ class FingerprintTable:
     float16, one window after the other.
 
     Args:
-        store: the items' store; the table is made by the first `add`.
-
-    Raises:
-        IndexFileError: the store's place cannot be reached.
+        uri: of the items' store (`Store.uri`); the table is made by the first `add`.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store, self.uri = store, store.uri
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
 
     def read(self, maker: str) -> dict[str, Prints]:
         """What `maker` made, by content.
@@ -60,7 +57,7 @@ class FingerprintTable:
         return found
 
     def add(self, maker: str, made: Mapping[str, Prints]) -> None:
-        """Write fingerprints in one commit, in the place of those of the same content.
+        """Write fingerprints in one commit; those of the same content are replaced.
 
         Raises:
             InputError: nothing can be written there.
@@ -80,21 +77,19 @@ class FingerprintTable:
         merge = table.merge_insert("content_sha256").when_matched_update_all().when_not_matched_insert_all()
         self._commit(table, lambda: merge.execute(rows))
 
-    def forget_removed(self) -> None:
-        """Take out what was made of sounds that the store no longer has.
+    def forget_all_but(self, contents: Iterable[str | None]) -> None:
+        """Take out what was made of other sounds than these; they are not asked for if there is no table.
 
         Raises:
-            IndexFileError: the store is damaged or out of reach.
+            IndexFileError: the table is damaged or out of reach.
             InputError: nothing can be written there.
         """
         with explained(f"cannot read the fingerprints of the index {self.uri}"):
             table = self._opened()
             if table is None:
                 return
-            kept = table.search().select(["content_sha256"]).to_arrow()["content_sha256"].to_pylist()
-        gone = set(kept)
-        for batch in self._store.batches(["content_sha256"], 1 << 16):
-            gone.difference_update(batch["content_sha256"].to_pylist())
+            known = table.search().select(["content_sha256"]).to_arrow()["content_sha256"].to_pylist()
+        gone = set(known).difference(contents)
         if gone:
             listed = ", ".join(f"'{content}'" for content in sorted(gone))  # hexadecimal: nothing to escape
             self._commit(table, lambda: table.delete(f"content_sha256 IN ({listed})"))

@@ -1,0 +1,62 @@
+"""The columns of what an experiment writes: a row a sound, of how it was made and of how it was judged.
+
+The judge is the embedder that no guidance uses; the guide is the one that guidance uses. `target` is the
+training item of the prompt, `nearest` any training item, and `replication` the larger of the two
+similarities. What was not measured is empty.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+ORIGIN = "origin"
+"""The metadata of a part that tell what its sounds were made of and on, in JSON."""
+EXPERIMENT = "experiment"
+"""The metadata of the rows that tell what experiment they belong to, in JSON."""
+
+_SIMILARITIES = [
+    (f"{embedder}_{which}_similarity", pa.float64())
+    for embedder in ("guide", "judge")
+    for which in ("target", "nearest", "replication")
+]
+
+GENERATED = pa.schema(
+    [(name, pa.string()) for name in ("prompt", "audio", "audio_sha256")]
+    + [(name, pa.int64()) for name in ("seed", "position", "acted")]
+    + [(name, pa.float64()) for name in ("duration", "seconds", "peak_memory")]
+    + [("trace_similarity", pa.list_(pa.float64())), ("trace_measure", pa.list_(pa.string()))]
+    + [("batch_prompts", pa.list_(pa.string())), ("batch_seeds", pa.list_(pa.int64())),
+       ("error", pa.string())]
+)  # fmt: skip
+"""What is known of a sound before it is judged.
+
+`acted` counts the steps in which the guidance acted. `trace_similarity` has what the guidance measured, a
+value a step, and `trace_measure` says what each value is: not all are similarities, but that is the column's
+name in every table written so far.
+"""
+
+JUDGED = pa.schema(
+    [("verdict", pa.string()), ("replays", pa.string()),
+     ("replicated", pa.bool_()), ("replicated_target", pa.bool_())]
+    + _SIMILARITIES
+    + [(name, pa.float64()) for name in ("score", "clap_score", "judging_seconds")]
+    + [("embedding", pa.list_(pa.float32()))]
+)  # fmt: skip
+"""What is said of a sound; empty where it failed.
+
+`replays` is the reference that the audit found it to replay most, `embedding` the judge's.
+"""
+
+ROWS = pa.schema(
+    [(name, pa.string()) for name in ("model", "setting", "prompt", "group")]
+    + [(name, pa.string()) for name in ("batch", "audio", "audio_sha256")]
+    + [("seed", pa.int64()), ("position", pa.int64()), ("verdict", pa.string()), ("replays", pa.string())]
+    + [("replicated", pa.bool_()), ("replicated_target", pa.bool_()), ("acted", pa.int64())]
+    + _SIMILARITIES
+    + [(name, pa.float64()) for name in ("score", "clap_score", "seconds", "judging_seconds", "peak_memory")]
+    + [("embedding", pa.list_(pa.float32()))]
+    + [("trace_similarity", pa.list_(pa.float64())), ("trace_measure", pa.list_(pa.string()))]
+    + [("batch_prompts", pa.list_(pa.string())), ("batch_seeds", pa.list_(pa.int64())),
+       ("duration", pa.float64()), ("error", pa.string())]
+)  # fmt: skip
+"""`generations.parquet`: both, and what the sound is called in the experiment."""

@@ -1,0 +1,111 @@
+"""What LanceDB leaves to its users: errors in one line, conflicts tried again, commits on the disk."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from unheard.errors import IndexFileError, InputError
+from unheard.index.store.uri import is_local
+
+CONFLICT_PATIENCE = 60.0
+"""Seconds in which a commit is tried again while other processes keep getting in first."""
+
+Result = TypeVar("Result")
+
+
+def connected(uri: str) -> Any:
+    """The LanceDB database at a folder or URI; InputError where the library is not installed."""
+    os.environ.setdefault("LANCE_LOG", "error")  # its notices are no concern of whoever builds an index
+    try:
+        import lancedb
+    except ImportError as error:
+        raise InputError(
+            f"an index on disk needs lancedb ({error}); install it with `pip install lancedb pyarrow`"
+        ) from error
+    return lancedb.connect(uri)
+
+
+def pyarrow() -> ModuleType:
+    """The library, or InputError with the command that installs it."""
+    try:
+        import pyarrow.compute
+    except ImportError as error:
+        raise InputError(
+            f"an index on disk needs pyarrow ({error}); install it with `pip install lancedb pyarrow`"
+        ) from error
+    module: ModuleType = pyarrow
+    return module
+
+
+@contextmanager
+def explained(what: str, kind: type[IndexFileError] | type[InputError] = IndexFileError) -> Iterator[None]:
+    """Turn the libraries' errors into one line that begins with `what`."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        if isinstance(error, IndexFileError | InputError):
+            raise
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise kind(f"{what}: {reason[:300]}") from error
+
+
+def insistent(table: Any, write: Callable[[], Result], uri: str) -> Result:
+    """Carry out a write, again if another process got in first more often than Lance tries by itself.
+
+    Raises:
+        InputError: nothing can be written.
+    """
+    deadline = time.monotonic() + CONFLICT_PATIENCE
+    while True:
+        try:
+            return write()
+        except Exception as error:
+            if not is_conflict(error) or time.monotonic() > deadline:
+                with explained(f"cannot write to the index {uri}", InputError):
+                    raise
+            time.sleep(random.uniform(0.05, 0.5))
+            table.checkout_latest()
+
+
+def is_conflict(error: Exception) -> bool:
+    """Whether another process has written to the same part in the meantime."""
+    return "onflict" in str(error)
+
+
+def flush(uri: str, table: str, since: int) -> None:
+    """Wait until what was written to a table in a folder since then (`time.time_ns`) is on the disk.
+
+    Lance leaves that to the system, and a power cut.
+    """
+    if not is_local(uri):
+        return
+    with explained(f"cannot write to the index {uri}", InputError):
+        for folder, _, files in os.walk(Path(uri) / f"{table}.lance"):
+            written = [path for name in files if _changed(path := os.path.join(folder, name), since)]
+            for path in [*written, folder] if written else []:
+                _fsync(path)
+
+
+def _changed(path: str, since: int) -> bool:
+    try:
+        return os.stat(path).st_mtime_ns >= since - 10**9  # file systems round times
+    except FileNotFoundError:  # cleaned up by another process
+        return False
+
+
+def _fsync(path: str) -> None:
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

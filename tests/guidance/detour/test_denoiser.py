@@ -1,0 +1,89 @@
+"""What a detour does when its gate opens; on the toy maps."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from nearby import Nearby, correlation
+from toy_world import ToyWorld
+
+from unheard.guidance.classifier_free import ClassifierFreeGuidance
+from unheard.guidance.detour.denoiser import DetourDenoiser
+from unheard.guidance.detour.gates import LatentGate
+
+WORLD = ToyWorld()
+PROMPTS = ("prompt0", "prompt1")
+
+
+def detour(
+    threshold: float,
+    prompt_weight: float,
+    prompts: tuple[str, ...],
+    recordings: dict[str, torch.Tensor],
+    fallbacks: int = 1,
+) -> DetourDenoiser:
+    return DetourDenoiser(
+        WORLD.denoise,
+        WORLD.conditioning(*prompts),
+        WORLD.unconditional(len(prompts)),
+        guidance_scale=3.0,
+        prompt_weight=prompt_weight,
+        gate=LatentGate(threshold, WORLD.trim, Nearby([recordings[prompt] for prompt in prompts])),
+        fallbacks=lambda _: list(range(1, 1 + fallbacks)),
+        encode_captions=WORLD.encode_neighbours,
+    )
+
+
+def test_it_leaves_for_good_only_what_copies_and_a_batch_is_each_alone() -> None:
+    x = torch.randn(2, 2, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    sigma = torch.full((2,), 0.9, dtype=torch.float64)
+    prediction = WORLD.denoise(x, sigma, WORLD.conditioning(*PROMPTS))[..., : WORLD.trim]
+    recordings = {"prompt0": prediction[0], "prompt1": -prediction[1].flip(-1)}
+    together = detour(0.999, 0.0, PROMPTS, recordings)
+    result = together(x, sigma)
+    plain = ClassifierFreeGuidance(
+        WORLD.denoise, WORLD.conditioning("train1", "prompt1"), WORLD.unconditional(2), guidance_scale=3.0
+    )
+    assert together.trace[0].acted == [True, False]
+    assert together.trace[0].fallback == [1, None]
+    assert together.trace[0].prompt_weight == [0.0, None]
+    assert torch.allclose(result, plain(x, sigma))
+    assert torch.allclose(together(x, sigma / 2), plain(x, sigma / 2))  # it does not come back
+    for sample, prompt in enumerate(PROMPTS):
+        alone = detour(0.999, 0.0, (prompt,), recordings)
+        assert torch.allclose(alone(x[[sample]], sigma[:1]), result[[sample]])
+
+
+@pytest.mark.parametrize("threshold", [0.9, 0.99, 0.999])
+def test_it_keeps_the_largest_share_of_the_prompt_that_does_not_copy(threshold: float) -> None:
+    x = torch.randn(1, 2, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    sigma = torch.full((1,), 0.9, dtype=torch.float64)
+    prompt, other = WORLD.conditioning("prompt0"), WORLD.conditioning("train1")
+    recording = WORLD.denoise(x, sigma, prompt)[0, :, : WORLD.trim]
+
+    def copies(share: float) -> bool:
+        prediction = WORLD.denoise(x, sigma, prompt.blended(other, share))[0, :, : WORLD.trim]
+        return float(correlation(prediction, recording)) > threshold
+
+    share = next(tenth / 10 for tenth in range(9, -1, -1) if not copies(tenth / 10))
+    denoiser = detour(threshold, 0.9, ("prompt0",), {"prompt0": recording})
+    expected = ClassifierFreeGuidance(
+        WORLD.denoise, prompt.blended(other, share), WORLD.unconditional(1), guidance_scale=3.0
+    )
+    torch.testing.assert_close(denoiser(x, sigma), expected(x, sigma))
+
+
+def test_what_copies_under_every_caption_goes_on_under_none() -> None:
+    x = torch.randn(1, 2, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    sigma = torch.full((1,), 0.9, dtype=torch.float64)
+    recording = torch.randn(2, WORLD.trim, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    denoiser = detour(0.0, 0.5, ("prompt0",), {"prompt0": recording}, fallbacks=2)
+    expected = ClassifierFreeGuidance(
+        WORLD.denoise, WORLD.unconditional(1), WORLD.unconditional(1), guidance_scale=3.0
+    )
+    torch.testing.assert_close(denoiser(x, sigma), expected(x, sigma))
+    assert (denoiser.trace[0].acted, denoiser.trace[0].fallback, denoiser.trace[0].prompt_weight) == (
+        [True],
+        [None],
+        [0.0],
+    )

@@ -1,0 +1,95 @@
+"""What tells a detour that a sound is a recording: its latents, or the pull of its prompt."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from nearby import Nearby, correlation
+
+from unheard.guidance.detour.correlation import Recordings, excess
+from unheard.guidance.detour.gates import HIGH_NOISE, EitherGate, LatentGate, PullGate
+from unheard.guidance.detour.settings import EXCESS, PULL
+
+
+@pytest.mark.parametrize("lengths", [(40, 40, 25), (7, 90)])
+def test_correlations_are_those_of_every_shift(lengths: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    prediction = torch.randn(8, 40, generator=generator)
+    latents = [torch.randn(8, length, generator=generator) for length in lengths]
+    expected = torch.tensor([correlation(prediction, each) for each in latents])
+    found = Recordings(latents, 40).correlations(prediction)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5, check_dtype=False)
+
+
+def test_a_shifted_recording_and_a_passage_of_a_long_one_correlate_and_others_do_not() -> None:
+    generator = torch.Generator().manual_seed(0)
+    one, other = torch.randn(2, 8, 40, generator=generator)
+    hour = torch.randn(8, 4000, generator=generator)
+    found = Recordings([one, torch.cat([torch.zeros(8, 7), one], dim=1), other, hour], 40).correlations(one)
+    assert found[0] > 0.999
+    assert found[1] > 0.9
+    assert found[2] < 0.4
+    assert found[3] < 0.4
+    assert Recordings([hour], 40).correlations(hour[:, 1000:1040]) > 0.9
+
+
+def test_the_excess_leaves_out_what_is_common_but_no_more_than_takes_may_share() -> None:
+    alone = torch.tensor([0.9, *[0.1] * 20])
+    assert float(excess(alone)) == pytest.approx(0.8)
+    assert float(excess(torch.tensor([0.55, *[0.45] * 20]))) == pytest.approx(0.25)
+    assert float(excess(torch.full((64,), 0.95))) == pytest.approx(0.65)  # one recording 64 times
+    assert float(excess(torch.tensor([0.5, 0.5]))) == pytest.approx(0.5)
+    assert float(excess(-alone)) == pytest.approx(-0.1)
+
+
+def test_the_pull_is_asked_in_high_noise_alone_and_names_nothing() -> None:
+    gate = PullGate(0.5, lambda latents: latents[..., :4])
+    with_prompt, without = torch.zeros(2, 6), torch.zeros(2, 6)
+    with_prompt[:, :4], with_prompt[:, 4:] = 0.7, 100.0  # what is beyond the duration does not count
+    assert gate.ask(0, with_prompt, without, 2 * HIGH_NOISE) == (pytest.approx(0.7), PULL, 0.5, None)
+    assert gate.ask(0, with_prompt, without, HIGH_NOISE / 2) == (0.0, PULL, 0.5, None)
+
+
+def test_only_what_is_not_surely_a_recording_of_its_caption_is_listened_to() -> None:
+    generator = torch.Generator().manual_seed(0)
+    predictions = torch.randn(2, 2, 40, generator=generator)
+    nearby = Nearby([predictions[0], torch.randn(2, 40, generator=generator)], own=True)
+    gate = LatentGate(0.3, 40, nearby)
+    gate.begin(predictions)
+    assert [each.shape for each in nearby.heard] == [(1, 2, 40)]
+    assert torch.equal(nearby.heard[0], predictions[[1]])
+    assert gate.ask(0, predictions[0], predictions[0], 1.0) == (pytest.approx(1.0), EXCESS, 0.3, 0)
+    nearby = Nearby([predictions[0]], own=True)
+    LatentGate(0.3, 40, nearby).begin(predictions[:1])
+    assert not nearby.heard
+
+
+def test_the_recording_of_the_caption_that_is_tried_is_watched_as_well() -> None:
+    generator = torch.Generator().manual_seed(0)
+    prediction, other = torch.randn(2, 2, 40, generator=generator)
+    nearby = Nearby([torch.randn(2, 40, generator=generator)])
+    gate = LatentGate(0.3, 40, nearby)
+    gate.begin(prediction[None])
+    gate.watch(0, 5)  # not available
+    assert gate.ask(0, other, other, 1.0)[0] < 0.6
+    nearby.others = {5: other}
+    for _ in range(2):
+        gate.watch(0, 5)
+        assert gate.ask(0, other, other, 1.0) == (pytest.approx(1.0), EXCESS, 0.3, 5)
+
+
+def test_where_some_recordings_are_not_available_the_pull_is_asked_until_the_latents_open() -> None:
+    generator = torch.Generator().manual_seed(0)
+    recording, other = torch.randn(2, 2, 40, generator=generator)
+    nearby = Nearby([recording])
+    gate = EitherGate(LatentGate(0.5, 40, nearby), PullGate(0.1, lambda latents: latents[..., :40]), nearby)
+    gate.begin(other[None])
+    high = 2 * HIGH_NOISE
+    assert not gate.ask(0, other, torch.zeros_like(other), high).open  # all are available
+    nearby.complete = False
+    assert gate.ask(0, other, torch.zeros_like(other), high) == (pytest.approx(1.0, abs=0.3), PULL, 0.1, None)
+    assert not gate.sees_blends(0)
+    assert not gate.ask(0, other, other, high).open
+    assert gate.ask(0, recording, recording, high) == (pytest.approx(0.7), EXCESS, 0.5, 0)  # .3 may be common
+    assert gate.sees_blends(0)
+    assert not gate.ask(0, other, torch.zeros_like(other), high).open
