@@ -132,7 +132,8 @@ def embed(folder: Path, name: str | None) -> dict[str, Any]:
     import torch
 
     from unheard.index.building.decoding import Decoded, Job, decode
-    from unheard.index.building.sources import Recording, Sources
+    from unheard.index.building.recording import Recording
+    from unheard.index.building.sources import Sources
     from unheard.index.building.windows import Windows
 
     embedder = load(name)

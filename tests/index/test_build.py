@@ -36,7 +36,7 @@ from unheard.errors import IndexFileError, InputError
 from unheard.index import Index
 from unheard.index.building import builder, decoding, workers
 from unheard.index.building.decoding import Job, decode, resampled
-from unheard.index.building.sources import Recording
+from unheard.index.building.recording import Recording
 from unheard.index.store.table import Store
 
 RATE = 16_000

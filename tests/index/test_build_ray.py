@@ -33,7 +33,8 @@ from unheard.errors import InputError
 from unheard.index.building import ray as on_ray
 from unheard.index.building.decoding import Decoded
 from unheard.index.building.ray import EmbeddedPart, Walked, _Embedder, _Joining, _parts, _Reader
-from unheard.index.building.sources import Recording, Sources
+from unheard.index.building.recording import Recording
+from unheard.index.building.sources import Sources
 from unheard.index.building.windows import Windows
 from unheard.index.store.embedder_record import EmbedderRecord
 from unheard.index.store.table import Store
@@ -136,7 +137,7 @@ def test_shards_are_read_side_by_side_and_of_two_ids_the_first_is_taken(
                     member.size = len(data)
                     shard.addfile(member, io.BytesIO(data))
     sources = [tmp_path / "a" / "train-{0..1}.tar", tmp_path / "b" / "train-0.tar"]
-    assert [len(part.places) for part in Sources(sources).parts()] == [2, 1]
+    assert [len(part.sources) for part in Sources(sources).parts()] == [2, 1]
     verbs.build(sources, tmp_path / "local", embedder=embedder, workers=0)
     built = verbs.build(sources, tmp_path / "ray", embedder=embedder, engine="ray")
     assert (built.added, built.rejected) == (12, 6)

@@ -17,7 +17,8 @@ import soundfile
 from shards import write_members
 
 from unheard.errors import InputError
-from unheard.index.building.sources import Recording, Reject, Sources
+from unheard.index.building.recording import Recording, Reject
+from unheard.index.building.sources import Sources
 
 
 def found(*arguments: Any, **options: Any) -> list[Recording]:

@@ -13,7 +13,8 @@ import torch
 from unheard import audio
 from unheard.common.files import sha256
 from unheard.errors import InputError
-from unheard.index.building.sources import Recording, Reject, Sources
+from unheard.index.building.recording import Recording, Reject
+from unheard.index.building.sources import Sources
 from unheard.index.searching.json_index import JSONIndex
 
 if TYPE_CHECKING:

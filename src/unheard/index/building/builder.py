@@ -27,7 +27,7 @@ from unheard.embedders import Embedder
 from unheard.errors import IndexFileError, InputError, UnheardError
 from unheard.index.building.decoding import Decoded, Job, Unchanged
 from unheard.index.building.ledger import Known, Ledger, described, further_json
-from unheard.index.building.sources import Recording, Reject
+from unheard.index.building.recording import Recording, Reject
 from unheard.index.building.windows import Embedded, Windows, rows
 from unheard.index.building.workers import decode_all
 from unheard.index.store.embedder_record import EmbedderRecord

@@ -19,7 +19,7 @@ import soundfile
 import soxr
 
 from unheard.errors import InputError
-from unheard.index.building.sources import OTHER_SOUNDS, Recording, Reject
+from unheard.index.building.recording import OTHER_SOUNDS, Recording, Reject
 
 BLOCK = 1 << 21
 """Samples of a recording that are decoded and resampled at a time, about 44 s at 48 kHz."""

@@ -28,7 +28,8 @@ from unheard.errors import UnheardError
 from unheard.index.building.builder import Engine, Outcome, Recordings, to_decode
 from unheard.index.building.decoding import HELD_SAMPLES, Decoded, Job
 from unheard.index.building.ledger import Ledger
-from unheard.index.building.sources import Reject, Sources
+from unheard.index.building.recording import Reject
+from unheard.index.building.sources import Sources
 from unheard.index.building.windows import Embedded, Windows, embedded
 from unheard.index.building.workers import decode_all
 from unheard.index.store.table import Store
