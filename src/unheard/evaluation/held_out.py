@@ -13,6 +13,8 @@ from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.evaluation.recording_embeddings import hear
 from unheard.index import Index
+from unheard.index.store.table import Store
+from unheard.index.store.uri import is_local
 
 LIMIT = 5_000
 """The most that are taken: a set of drawn items is told from another with as few, and costs no square."""
@@ -43,8 +45,9 @@ def embed(source: str, judge: Embedder, progress: Report | None = None) -> np.nd
 
 
 def _is_index(source: str) -> bool:
-    """An index is a JSON file, an object store's URI, or a folder with tables of LanceDB in it."""
-    return "://" in source or Path(source).suffix == ".json" or any(Path(source).glob("*.lance"))
+    """An index is a JSON file, an object store's URI, or a folder with a store in it."""
+    path = Path(source)
+    return not is_local(source) or path.suffix == ".json" or (path.is_dir() and Store.exists(path))
 
 
 def _drawn(items: int) -> np.ndarray:
