@@ -11,7 +11,7 @@ protocol picks its prompts (Messina et al., arXiv 2509.14934): the densest part 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from unheard.common.files import replacing
+from unheard.common.progress import Report
 from unheard.errors import InputError
 from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD, near_captions, near_vectors
 from unheard.index.searching.captions import normalised
@@ -32,8 +33,6 @@ NEIGHBOURS = 10
 """Nearest neighbours whose mean distance chooses the representative; all others in a smaller cluster."""
 MOST_COMPARED = 2000
 """Captions of a cluster that are compared to choose the representative: those of most items."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def find_duplicates(
     caption_threshold: float = CAPTION_THRESHOLD,
     minimum_size: int = 2,
     device: str | torch.device = "cpu",
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> Duplicates:
     """The clusters of near-identical items of an index, on disk or in a JSON file.
 
@@ -153,7 +152,7 @@ def sound_clusters(
     minimum_size: int = 2,
     *,
     device: str | torch.device = "cpu",
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> list[Cluster]:
     """Clusters of items with near-identical windows, from the largest."""
     if not len(index):

@@ -13,7 +13,7 @@ leave few pairs to measure:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +21,8 @@ import torch
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
+
+from unheard.common.progress import Report
 
 COMPONENTS = 63
 """Of the sketch; the length of the rest is the 64th number."""
@@ -39,16 +41,13 @@ MEASURED_AT_ONCE = 1 << 14
 PENDING = 1 << 12
 """Pairs that are collected before they are merged into the labels."""
 
-Progress = Callable[[int, int], None]
-"""Called with how many of how many are done."""
-
 
 def single_linkage(
     unit: np.ndarray,
     threshold: float,
     *,
     device: str | torch.device = "cpu",
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> np.ndarray:
     """Clusters: what a chain of pairs with a cosine of at least the threshold connects.
 
@@ -119,7 +118,7 @@ class Links:
 
 
 def _candidates(
-    unit: np.ndarray, threshold: float, links: Links, device: torch.device, progress: Progress | None
+    unit: np.ndarray, threshold: float, links: Links, device: torch.device, progress: Report | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pairs of positions that hold all those at or above the threshold, and few others.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unheard.common.files import replacing
+from unheard.common.progress import Report
 from unheard.errors import IndexFileError, InputError
 from unheard.index.published import json_file
 from unheard.index.published.json_file import Entry
@@ -33,9 +34,6 @@ COMMIT = 2048
 """Entries that are written at once."""
 AS_WRITTEN = "as_written"
 """Key of `further` for texts with half of a surrogate pair in them, which no store of UTF-8 holds."""
-
-Progress = Callable[[int, int], None]
-"""Called with how much of how much has been read: bytes of a file, rows of a store."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Exported:
 
 
 def import_json(
-    path: str | Path, uri: str | Path, *, embedder_name: str | None = None, progress: Progress | None = None
+    path: str | Path, uri: str | Path, *, embedder_name: str | None = None, progress: Report | None = None
 ) -> Imported:
     """Read a file in the published format into an index on disk, which is made if it is not there.
 
@@ -96,7 +94,7 @@ def import_json(
     return Imported(added, present)
 
 
-def export_json(uri: str | Path, path: str | Path, *, progress: Progress | None = None) -> Exported:
+def export_json(uri: str | Path, path: str | Path, *, progress: Report | None = None) -> Exported:
     """Write an index on disk as a file in the published format, wholly or not at all.
 
     Numbers are written with the digits of float64, as the published files have them: exactly the float32 of
@@ -124,7 +122,7 @@ def export_json(uri: str | Path, path: str | Path, *, progress: Progress | None 
     return Exported(items.written, items.averaged, items.silent)
 
 
-def _counted(path: Path, progress: Progress | None) -> Iterator[bytes]:
+def _counted(path: Path, progress: Report | None) -> Iterator[bytes]:
     """The file's content in blocks, with progress."""
     read = 0
     for block in json_file.blocks(path):
@@ -265,7 +263,7 @@ class _Items:
         written, averaged, silent: so far, entries, those of several windows, and items left out.
     """
 
-    def __init__(self, store: Store, progress: Progress | None) -> None:
+    def __init__(self, store: Store, progress: Report | None) -> None:
         self.store = store
         self.progress = progress
         self.written = self.averaged = self.silent = 0
