@@ -6,11 +6,12 @@ Without an embedder the bundled guide is taken, so that all of it runs offline.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from unheard.common.progress import Report
 from unheard.errors import IndexFileError, InputError
 from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD
 from unheard.index.searching.index import Index, Item
@@ -68,7 +69,7 @@ def build(
     strict: bool = False,
     prune: bool = False,
     ann: bool = False,
-    progress: Callable[[Built, int | None], None] | None = None,
+    progress: Report | None = None,
 ) -> Built:
     """Embed recordings into an index on disk; run again, it embeds what is new or changed.
 
@@ -123,7 +124,7 @@ def add(
     caption: str | None = None,
     embedder: str | Path | Embedder | None = None,
     device: str = "auto",
-    progress: Callable[[Built, int | None], None] | None = None,
+    progress: Report | None = None,
 ) -> Built:
     """Embed sounds into an index on disk, made if it is not there.
 
@@ -133,7 +134,7 @@ def add(
     Args:
         uri: a folder, or an object store's URI.
         sounds: files, folders or patterns, as for `build`.
-        caption: of all these sounds, in place of what lies beside them.
+        caption: of all these sounds, instead of what lies beside them.
         embedder, device, progress: as for `build`.
 
     Raises:
@@ -281,7 +282,7 @@ def import_json(
     uri: str | Path,
     *,
     embedder_name: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | None = None,
 ) -> Imported:
     """Read a file in the published format into an index on disk, which is made if it is not there.
 
@@ -292,9 +293,7 @@ def import_json(
     return exchange.import_json(path, uri, embedder_name=embedder_name, progress=progress)
 
 
-def export_json(
-    uri: str | Path, path: str | Path, *, progress: Callable[[int, int], None] | None = None
-) -> Exported:
+def export_json(uri: str | Path, path: str | Path, *, progress: Report | None = None) -> Exported:
     """Write an index on disk as a file in the published format, wholly or not at all.
 
     Args, errors: see `unheard.index.published.exchange.export_json`.
@@ -311,7 +310,7 @@ def duplicates(
     caption_threshold: float = CAPTION_THRESHOLD,
     minimum_size: int = 2,
     device: str | torch.device = "cpu",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | None = None,
 ) -> Duplicates:
     """Clusters of near-identical sounds and captions of an index, on disk or in a JSON file.
 

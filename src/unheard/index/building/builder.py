@@ -1,4 +1,4 @@
-"""Building an index: recordings of any number into a store, in a way that can be stopped at any moment.
+"""Building an index: recordings of any number into a store. It can be stopped at any moment.
 
     sources -> decoding in worker processes -> windows embedded in full batches -> commits of whole items
 
@@ -23,11 +23,12 @@ from typing import Protocol, TextIO
 
 import numpy as np
 
+from unheard.common.progress import Report
 from unheard.embedders import Embedder
 from unheard.errors import IndexFileError, InputError, UnheardError
 from unheard.index.building.decoding import Decoded, Job, Unchanged
 from unheard.index.building.ledger import Known, Ledger, described, further_json
-from unheard.index.building.sources import Recording, Reject
+from unheard.index.building.recording import Recording, Reject
 from unheard.index.building.windows import Embedded, Windows, rows
 from unheard.index.building.workers import decode_all
 from unheard.index.store.embedder_record import EmbedderRecord
@@ -89,6 +90,12 @@ class Built:
     def done(self) -> int:
         """Recordings dealt with."""
         return self.added + self.changed + self.redescribed + self.unchanged + self.rejected
+
+    @property
+    def so_far(self) -> str:
+        """What a display of progress notes beside the number of recordings."""
+        left_out = f", {self.rejected:,} left out" if self.rejected else ""
+        return f"{self.seconds:,.0f} s of sound embedded{left_out}"
 
 
 @dataclass
@@ -200,7 +207,7 @@ def build_store(
     *,
     strict: bool = False,
     prune: bool = False,
-    progress: Callable[[Built, int | None], None] | None = None,
+    progress: Report | None = None,
 ) -> Built:
     """Embed recordings into a store, which is made if it is not there.
 
@@ -211,8 +218,8 @@ def build_store(
         engine: what decodes and embeds; None for `local_engine`.
         strict: stop at the first recording that cannot be read, with what was under way saved.
         prune: remove items that the sources no longer name.
-        progress: called after each recording with the build so far and the number of recordings, None as
-            long as it is not known.
+        progress: called after each recording with how many are done, and how many there are, None as long as
+            that is not known.
 
     Raises:
         InputError: nothing can be written, or (`strict`) something cannot be read.
@@ -228,7 +235,7 @@ def build_store(
         for outcome in outcomes:
             commits.take(outcome)
             if progress is not None:
-                progress(commits.built, total.number)
+                progress(commits.built.done, total.number, commits.built.so_far)
         commits.write()
     except BaseException:
         with suppress(UnheardError):
@@ -385,9 +392,9 @@ def _opened(uri: str | Path, embedder: Embedder) -> tuple[Store, Ledger]:
     raise IndexFileError(f"{uri} is damaged beyond its last {STEPS_BACK} commits; build it anew elsewhere")
 
 
-def _workers(asked: int | None) -> int:
-    if asked is None:
+def _workers(given: int | None) -> int:
+    if given is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if asked < 0:
-        raise InputError(f"workers must be 0 or more, not {asked}")
-    return asked
+    if given < 0:
+        raise InputError(f"workers must be 0 or more, not {given}")
+    return given
