@@ -25,8 +25,8 @@ import torch
 from unheard.common.ray import cluster, ray_module, work_in
 from unheard.embedders import Embedder
 from unheard.errors import UnheardError
-from unheard.index.building.builder import Engine, Outcome, Recordings, to_decode
 from unheard.index.building.decoding import HELD_SAMPLES, Decoded, Job
+from unheard.index.building.engine import Engine, Outcome, Recordings, to_decode
 from unheard.index.building.ledger import Ledger
 from unheard.index.building.recording import Reject
 from unheard.index.building.sources import Sources

@@ -108,23 +108,7 @@ def find_duplicates(
     device: str | torch.device = "cpu",
     progress: Report | None = None,
 ) -> Duplicates:
-    """The clusters of near-identical items of an index, on disk or in a JSON file.
-
-    Silent windows are left out. Long recordings count by their windows: recordings that share a passage make
-    a cluster, whatever else is in them. Memory is twice that of the embeddings.
-
-    Args:
-        uri: a folder, an object store's URI or a JSON file.
-        sound_threshold: cosine from which two sounds are near-identical, above 0, to 1.
-        caption_threshold: likeness from which two captions are; 1 for the same words.
-        minimum_size: items that a cluster has at least.
-        device: where sounds are compared.
-        progress: called with the windows that have been compared with all, and how many there are.
-
-    Raises:
-        InputError: a threshold or the size is out of range.
-        IndexFileError: the index cannot be read.
-    """
+    """See `unheard.index.duplicates`."""
     for name, threshold in (("sound", sound_threshold), ("caption", caption_threshold)):
         if not 0 < threshold <= 1:
             raise InputError(f"the {name} threshold must be above 0 and at most 1, not {threshold}")

@@ -56,22 +56,7 @@ class Exported:
 def import_json(
     path: str | Path, uri: str | Path, *, embedder_name: str | None = None, progress: Report | None = None
 ) -> Imported:
-    """Read a file in the published format into an index on disk, which is made if it is not there.
-
-    An import that was stopped can be run again: entries that are there already, with the same content, are
-    passed over. Where an entry is malformed the import ends; those before it stay.
-
-    Args:
-        path: the JSON file, of any size.
-        uri: folder or object store's URI.
-        embedder_name: who made the embeddings, where the file does not say.
-        progress: called with bytes read and the file's size.
-
-    Raises:
-        IndexFileError: the file is malformed (names the id), an id occurs twice or is in the
-            index with another content, or the embeddings are of another embedder than the index.
-        InputError: nothing can be written.
-    """
+    """See `unheard.index.import_json`."""
     path = Path(path)
     entries = json_file.stream(_counted(path, progress), str(path))
     batch = list(islice(entries, COMMIT))  # before anything is made: a wrong file leaves no trace
@@ -95,21 +80,7 @@ def import_json(
 
 
 def export_json(uri: str | Path, path: str | Path, *, progress: Report | None = None) -> Exported:
-    """Write an index on disk as a file in the published format, wholly or not at all.
-
-    Numbers are written with the digits of float64, as the published files have them: exactly the float32 of
-    the index. A recording of several windows is written with the mean of their directions at unit length, as
-    `embed_audio` gives it; silent windows do not count in it.
-
-    Args:
-        uri: folder or object store's URI.
-        path: the file to write.
-        progress: called with rows read and their number.
-
-    Raises:
-        IndexFileError: the index cannot be read.
-        InputError: the file cannot be written, or there is nothing to write.
-    """
+    """See `unheard.index.export_json`."""
     store = Store.open(uri)
     items = _Items(store, progress)
     entries = iter(items)
