@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from unheard.auditing.catalogue import sound_files
+from unheard.common.progress import Report
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.evaluation.recording_embeddings import hear
@@ -20,7 +20,7 @@ LIMIT = 5_000
 """The most that are taken: a set of drawn items is told from another with as few, and costs no square."""
 
 
-def embed(source: str, judge: Embedder, progress: Callable[[int, int], None] | None = None) -> np.ndarray:
+def embed(source: str, judge: Embedder, progress: Report | None = None) -> np.ndarray:
     """Embeddings [sounds, dimension] of a folder of recordings, or of an index that the judge made.
 
     Of more than `LIMIT` as many are drawn, always the same ones. `progress` is that of `hearing.hear`.

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from unheard.auditing.assembly import auditor_for
 from unheard.auditing.catalogue import Catalogue
 from unheard.auditing.references import recordings_of
 from unheard.common.files import sha256
+from unheard.common.progress import Report
 from unheard.embedders import Embedder
 from unheard.evaluation.batch import Batch, Generated, Row
 from unheard.evaluation.identity import digest
@@ -53,7 +54,7 @@ class Judges:
         training_set: TrainingSet,
         judge: Embedder | None,
         bound: str,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Report | None = None,
     ) -> None:
         self.model, self.index, self.judge_embedder, self.bound = model, training_set.index, judge, bound
         self._progress = progress

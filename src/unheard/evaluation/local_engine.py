@@ -58,7 +58,7 @@ class LocalEngine:
         device = self._generators[first].model.backbone.device
         return None if judge is None else load_embedder(judge, device=device)
 
-    def _embedding(self, what: str) -> Callable[[int, int], None] | None:
+    def _embedding(self, what: str) -> Report | None:
         return None if self._progress is None else partial(self._progress, note=f"embedding {what}")
 
     # --- settings and batches -----------------------------------------------------------------------------
