@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,23 +13,32 @@ import pytest
 # processor from the process beside it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-ONCE = {"browser", "cluster", "forked_builds", "world"}
-"""Fixtures so dear that they are made in one process only: the tests that use one stay together."""
+LONGEST = ("test_ray.py", "test_lab.py", "test_interruption.py")
+"""Files that begin first, so that no process is left alone with one of them at the end."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Processes of `-n auto`: a core each for the whole suite; none for files and tests that were named.
+    """Processes among which the tests are divided: a core each for the whole suite; none for what is named.
 
-    Those begin sooner without, and a debugger and `-s` reach them.
+    Files and tests that are named begin sooner without, and a debugger and `-s` reach them.
     """
     return None if config.args_source is config.ArgsSource.TESTPATHS else 0
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file stays in one process, which prepares once what its tests share; all of Ray in one, too."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "Ray" if file.endswith("/test_ray.py") else file
+
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        for fixture in ONCE.intersection(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group(fixture))
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")

@@ -94,8 +94,8 @@ def exit_after(writes: int, say: Callable[[str], object]) -> None:
     from lancedb.merge import LanceMergeInsertBuilder
     from lancedb.table import LanceTable
 
-    from unheard.index.building.builder import _Rejects
     from unheard.index.building.ledger import Ledger
+    from unheard.index.building.rejects import Rejects
 
     to_come = writes
 
@@ -122,8 +122,8 @@ def exit_after(writes: int, say: Callable[[str], object]) -> None:
     watch(LanceTable, "optimize")
     watch(Ledger, "__init__")
     watch(Ledger, "see")
-    watch(_Rejects, "add")
-    watch(_Rejects, "close")
+    watch(Rejects, "add")
+    watch(Rejects, "close")
 
 
 def build(sources: str, uri: str, options: dict[str, Any], embedder: Any) -> None:

@@ -83,7 +83,7 @@ def test_a_build_that_exits_after_any_write_goes_on(
     assert exits.count("Ledger.see") == 7
     assert exits.count("LanceMergeInsertBuilder.execute") >= 3
     assert exits.count("LanceTable.optimize") >= 2
-    assert {"_Rejects.add", "_Rejects.close"} <= set(exits)
+    assert {"Rejects.add", "Rejects.close"} <= set(exits)
 
 
 def test_a_rebuild_that_exits_after_any_write_goes_on(
@@ -122,7 +122,7 @@ def test_a_rebuild_that_exits_after_any_write_goes_on(
     assert exits.count("LanceMergeInsertBuilder.execute") >= 3  # what is new, changed, described otherwise
     assert exits.count("LanceTable.delete") == 2  # an item, and fingerprints
     assert exits.count("LanceTable.optimize") >= 2
-    assert "_Rejects.close" in exits
+    assert "Rejects.close" in exits
 
 
 # Killed at any moment
