@@ -108,10 +108,10 @@ def audit(
     display = Display(quiet=json_asked)
     if report is not None:
         with display.loading("the report"):
-            from unheard.auditing.report.report import check_place
-        check_place(report)
+            from unheard.auditing.report.report import check_path
+        check_path(report)
     with display.loading("the catalogue"):
-        from unheard.auditing.catalogue import sound_files
+        from unheard.auditing.sounds import sound_files
 
         files = sound_files(named) if named else []
     auditor, training_set = _assemble(recordings, index, model, embedder, device, display)
