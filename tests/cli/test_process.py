@@ -19,7 +19,9 @@ from unheard.generation import provenance
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_a_terminal_gets_a_bar_and_warnings_above_it_also_with_json(tiny_model_folder: Path, tmp_path: Path) -> None:
+def test_a_terminal_gets_a_bar_and_warnings_above_it_also_with_json(
+    tiny_model_folder: Path, tmp_path: Path
+) -> None:
     terminal, program_end = os.openpty()
     line = "generate --count 2 --batch 1 --guidance-scale 1 --json --model"
     arguments = [*line.split(), str(tiny_model_folder), "A bell"]
