@@ -17,6 +17,7 @@ from unheard.auditing import Auditor, Catalogue, as_bad_as, audit
 from unheard.auditing.calibration import default
 from unheard.auditing.evidence import EVIDENCES, AlteredCopies, Finding, register
 from unheard.auditing.features import PERIOD, Signal
+from unheard.errors import InputError
 
 
 class SameRhythm:
@@ -102,6 +103,8 @@ def test_a_kind_alone_and_a_calibration_of_ones_own(auditor: Auditor) -> None:
     )
     assert lenient.matches[0].score == severe.matches[0].score
     assert lenient.matches[0].expected_false_alarms < severe.matches[0].expected_false_alarms
+    with pytest.raises(InputError, match="evidence is empty"):
+        Auditor(auditor.catalogue, evidence=[])
 
 
 def test_a_reference_that_is_gone_is_no_match(folder: Path, tmp_path: Path) -> None:
