@@ -132,7 +132,8 @@ def embed(folder: Path, name: str | None) -> dict[str, Any]:
     import torch
 
     from unheard.index.building.decoding import Decoded, Job, decode
-    from unheard.index.building.sources import Recording, Sources
+    from unheard.index.building.recording import Recording
+    from unheard.index.building.sources import Sources
     from unheard.index.building.windows import Windows
 
     embedder = load(name)
@@ -156,9 +157,9 @@ def build(folder: Path, name: str | None, workers: int) -> dict[str, Any]:
     from unheard import index
 
     embedder = load(name)
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as out:
         began = time.perf_counter()
-        built = index.build(folder, Path(place) / "index", embedder=embedder, workers=workers)
+        built = index.build(folder, Path(out) / "index", embedder=embedder, workers=workers)
         return result(built.windows, time.perf_counter() - began)
 
 

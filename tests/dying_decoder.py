@@ -6,7 +6,7 @@ import os
 import signal
 
 from unheard.index.building.decoding import Decoded, Job, Unchanged, decode
-from unheard.index.building.sources import Reject
+from unheard.index.building.recording import Reject
 
 
 def die_of_killers(job: Job) -> Decoded | Unchanged | Reject:

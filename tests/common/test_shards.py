@@ -20,7 +20,8 @@ from unheard.common.shards import is_available, opened
 from unheard.embedders import load_embedder
 from unheard.errors import InputError
 from unheard.index import Index, build
-from unheard.index.building.sources import Recording, Sources
+from unheard.index.building.recording import Recording
+from unheard.index.building.sources import Sources
 
 
 @given(contents=st.lists(st.binary(max_size=2_000), min_size=1, max_size=5))

@@ -33,7 +33,8 @@ from unheard.errors import InputError
 from unheard.index.building import ray as on_ray
 from unheard.index.building.decoding import Decoded
 from unheard.index.building.ray import EmbeddedPart, Walked, _Embedder, _Joining, _parts, _Reader
-from unheard.index.building.sources import Recording, Sources
+from unheard.index.building.recording import Recording
+from unheard.index.building.sources import Sources
 from unheard.index.building.windows import Windows
 from unheard.index.store.embedder_record import EmbedderRecord
 from unheard.index.store.table import Store
@@ -136,7 +137,7 @@ def test_shards_are_read_side_by_side_and_of_two_ids_the_first_is_taken(
                     member.size = len(data)
                     shard.addfile(member, io.BytesIO(data))
     sources = [tmp_path / "a" / "train-{0..1}.tar", tmp_path / "b" / "train-0.tar"]
-    assert [len(part.places) for part in Sources(sources).parts()] == [2, 1]
+    assert [len(part.sources) for part in Sources(sources).parts()] == [2, 1]
     verbs.build(sources, tmp_path / "local", embedder=embedder, workers=0)
     built = verbs.build(sources, tmp_path / "ray", embedder=embedder, engine="ray")
     assert (built.added, built.rejected) == (12, 6)
@@ -149,13 +150,13 @@ def test_workers_killed_in_mid_run_lose_nothing(tmp_path: Path, embedder: Any) -
     sounds = write_sounds(tmp_path / "sounds", 320)
     killed: dict[str, int] = {}
 
-    def kill(built: verbs.Built, _: int | None) -> None:
+    def kill(done: int, *_: object) -> None:
         """At the first outcome, everything that works for the build."""
         for process in psutil.Process().children(recursive=True) if not killed else []:
             name = " ".join(process.cmdline())
             if "MapWorker" in name:
                 os.kill(process.pid, signal.SIGKILL)
-                killed[name] = built.done
+                killed[name] = done
 
     built = verbs.build(sounds, tmp_path / "ray", embedder=embedder, engine="ray", progress=kill)
     assert any(

@@ -1,4 +1,4 @@
-"""Fingerprints: which references a sound may come from, found among very many without listening to them.
+"""Fingerprints: which references a sound may come from, found among very many without reading them.
 
 A fingerprint is the magnitude of the two-dimensional Fourier transform of two seconds of features, which
 hardly changes when the passage begins a little later or is transposed (Bertin-Mahieux and Ellis 2012,
@@ -21,12 +21,12 @@ from torch.nn import functional as F
 from unheard.auditing.features import BANDS, FINE
 
 VERSION = 2
-"""Raised whenever features or fingerprints are computed in another way: kept ones are then made anew."""
+"""Raised whenever features or fingerprints are computed in another way: cached ones are then made again."""
 WINDOW, HOP = 80, 32
 """Frames of a fingerprint, and from one to the next: 2 s and 0.8 s."""
 SIZE = 64
 RATES, SPREADS = 16, 20
-"""Coefficients kept of the transform: modulations in time up to 7.5 Hz, and along the bands."""
+"""Coefficients taken of the transform: modulations in time up to 7.5 Hz, and along the bands."""
 EDGE = 12
 """Bands over which the features fade out at both ends, so that what is transposed out of sight fades."""
 COMPONENTS = Path(__file__).parent / "fingerprint.safetensors"
@@ -45,15 +45,15 @@ def modulations(features: Tensor, hop: int = HOP) -> Tensor:
     fade = torch.ones(BANDS)
     fade[:EDGE] = torch.arange(EDGE) / EDGE
     fade[-EDGE:] = fade[:EDGE].flip(0)
-    # the last window ends with the sound, so that no part of it is unheard
+    # the last window ends with the sound, so that no part of it is left out
     starts = list(range(0, len(features) - WINDOW + 1, hop))
     if starts[-1] + WINDOW + hop // 4 < len(features):
         starts.append(len(features) - WINDOW)
     windows = torch.stack([features[start : start + WINDOW] for start in starts]).permute(0, 2, 3, 1)
     tapered = windows * fade[:, None] * torch.hann_window(WINDOW)
     magnitudes = torch.fft.rfft2(tapered, s=(192, WINDOW)).abs()[..., :RATES]
-    kept = torch.cat([magnitudes[..., : SPREADS + 1, :], magnitudes[..., -SPREADS:, :]], dim=-2)
-    return kept.sqrt().flatten(1)
+    taken = torch.cat([magnitudes[..., : SPREADS + 1, :], magnitudes[..., -SPREADS:, :]], dim=-2)
+    return taken.sqrt().flatten(1)
 
 
 def fingerprints(features: Tensor, hop: int = HOP) -> Tensor:
@@ -100,4 +100,5 @@ def resemblance(queries: Tensor, prints: np.ndarray, begins: np.ndarray, ends: n
         best[:, part:beyond] = np.maximum.reduceat(cosines, edges, axis=1)[:, ::2]
         part = beyond
     usual = np.quantile(best, FAMILIAR, axis=1, keepdims=True) if len(begins) > 100 else 0.0
-    return np.square(np.maximum(best - 0.5 * usual, 0.0)).mean(axis=0)
+    mean: np.ndarray = np.square(np.maximum(best - 0.5 * usual, 0.0)).mean(axis=0)
+    return mean

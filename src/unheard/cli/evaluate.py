@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from unheard.cli import exits
-from unheard.cli.counting import Counting
-from unheard.cli.engines import engine_options
+from unheard.cli.options import engine_options
+from unheard.cli.progress import Display
 from unheard.errors import InputError
 
 
@@ -38,20 +38,7 @@ def evaluate(
       unheard evaluate --again results/quick 3
     """
     if again is not None:
-        if not again[1].isdigit():
-            raise InputError(f"row is {again[1]!r}: give a whole number from 0")
-        from unheard.evaluation.reproduce import reproduce
-
-        reproduction = reproduce(Path(again[0]), int(again[1]))
-        if reproduction.same:
-            click.echo("the same audio as recorded")
-            return 0
-        why = (
-            "; ".join(reproduction.differences)
-            or "nothing that is known of it differs; was the code another?"
-        )
-        click.echo(f"other audio than recorded: {why}")
-        return exits.ERROR
+        return _reproduce(*again)
     if experiment is None or out is None:
         raise click.UsageError("give an experiment file and --out FOLDER, or --again FOLDER ROW")
     if ray_address is not None and engine != "ray":
@@ -67,7 +54,8 @@ def evaluate(
             from unheard.evaluation.ray_engine import ray_engine
 
             on_ray = until_the_end.enter_context(ray_engine(asked, ray_address))
-        results = run.evaluate(asked, Path(out), Counting(), on_ray)
+        progress = until_the_end.enter_context(Display().counting("sounds"))
+        results = run.evaluate(asked, Path(out), progress, on_ray)
     table = results.table
     entries = summary.summarise(table, asked.baselines, results.held_out, asked.metrics)
     page = summary.write(entries, table, asked.baselines, asked.refused, results.references, Path(out))
@@ -86,3 +74,18 @@ def evaluate(
         )
         return exits.ERROR
     return 0
+
+
+def _reproduce(folder: str, row: str) -> int:
+    """Make a row of results again, and say whether it is the same audio."""
+    if not row.isdigit():
+        raise InputError(f"row is {row!r}: give a whole number from 0")
+    from unheard.evaluation.reproduce import reproduce
+
+    reproduction = reproduce(Path(folder), int(row))
+    if reproduction.same:
+        click.echo("the same audio as recorded")
+        return 0
+    unknown = "nothing that is known of it differs; was the code another?"
+    click.echo(f"other audio than recorded: {'; '.join(reproduction.differences) or unknown}")
+    return exits.ERROR

@@ -13,7 +13,8 @@ import torch
 from unheard import audio
 from unheard.common.files import sha256
 from unheard.errors import InputError
-from unheard.index.building.sources import Recording, Reject, Sources
+from unheard.index.building.recording import Recording, Reject
+from unheard.index.building.sources import Sources
 from unheard.index.searching.json_index import JSONIndex
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class NewSounds:
 
     Args:
         sounds: files, folders or patterns.
-        caption: of all of them, in place of what lies beside them; None to keep that.
+        caption: of all of them, instead of what lies beside them; None for what does.
         store: where they will go, or None for a new one.
     """
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import struct
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ import soundfile
 import soxr
 
 from unheard.errors import InputError
-from unheard.index.building.sources import OTHER_SOUNDS, Recording, Reject
+from unheard.index.building.recording import OTHER_SOUNDS, Recording, Reject
 
 BLOCK = 1 << 21
 """Samples of a recording that are decoded and resampled at a time, about 44 s at 48 kHz."""
@@ -231,7 +230,7 @@ def _is_truncated_wav(file: BinaryIO, size: int) -> bool:
     if header[:4] != b"RIFF" or header[8:] != b"WAVE":
         return False
     while len(chunk := file.read(8)) == 8:
-        length = struct.unpack("<I", chunk[4:])[0]
+        length = int.from_bytes(chunk[4:], "little")
         if chunk[:4] == b"data":
             return 0 < length < 0x7FFFF000 and file.tell() + length > size
         file.seek(length + length % 2, os.SEEK_CUR)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from unheard.index.building.notes import temporary_database
 from unheard.index.store.table import Store
 
 COLUMNS = ["id", "window", "content_sha256", "prompt", "seconds_start", "seconds_total", "further"]
@@ -30,7 +30,7 @@ def described(prompt: str | None, further: str | None) -> bytes:
 
 
 def further_json(further: Mapping[str, Any]) -> str | None:
-    """Further columns as the store keeps them."""
+    """Further columns as the store has them."""
     return json.dumps(dict(further), ensure_ascii=False, default=str) if further else None
 
 
@@ -38,7 +38,7 @@ class Ledger:
     """The items that a store held when a build began, and the ids that the build has come by since."""
 
     def __init__(self, store: Store) -> None:
-        self._database = _temporary_database()
+        self._database = temporary_database()
         self._database.execute(
             "CREATE TABLE known (id TEXT PRIMARY KEY, sha256 TEXT, start REAL, total REAL, described BLOB) "
             "WITHOUT ROWID"
@@ -80,35 +80,3 @@ class Ledger:
         found = self._database.execute("SELECT id FROM known EXCEPT SELECT id FROM seen")
         while rows := found.fetchmany(at_once):
             yield [identifier for (identifier,) in rows]
-
-
-class Notes:
-    """Texts by name, of which each is marked when it is taken."""
-
-    def __init__(self) -> None:
-        self._database = _temporary_database()
-        self._database.execute(
-            "CREATE TABLE notes (name TEXT PRIMARY KEY, text TEXT, taken INT) WITHOUT ROWID"
-        )
-
-    def write(self, name: str, text: str) -> None:
-        """Keep a text; the last one under a name counts."""
-        self._database.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, 0)", (name, text))
-
-    def take(self, name: str) -> str | None:
-        """The text under a name, which may be taken again."""
-        self._database.execute("UPDATE notes SET taken = 1 WHERE name = ?", (name,))
-        row = self._database.execute("SELECT text FROM notes WHERE name = ?", (name,)).fetchone()
-        return None if row is None else row[0]
-
-    @property
-    def untaken(self) -> int:
-        return int(self._database.execute("SELECT count(*) FROM notes WHERE taken = 0").fetchone()[0])
-
-
-def _temporary_database() -> sqlite3.Connection:
-    """SQLite's own temporary file: under an empty name it is on disk, and gone with the connection."""
-    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-    database.execute("PRAGMA journal_mode = OFF")
-    database.execute("PRAGMA synchronous = OFF")
-    return database

@@ -20,7 +20,7 @@ from unheard.audio import PEAK_FLOOR, SILENCE
 from unheard.index.building.decoding import Decoded
 from unheard.index.building.heap import HEAP
 from unheard.index.building.ledger import further_json
-from unheard.index.building.sources import Recording
+from unheard.index.building.recording import Recording
 from unheard.index.store.rows import schema
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from multiprocessing.connection import wait
 from typing import cast
 
 from unheard.index.building.decoding import Decoded, Job, Unchanged, decode
-from unheard.index.building.sources import Reject
+from unheard.index.building.recording import Reject
 
 Outcome = Decoded | Unchanged | Reject
 

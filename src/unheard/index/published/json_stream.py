@@ -19,7 +19,7 @@ from unheard.errors import IndexFileError
 LARGEST_MEMBER = 1 << 26
 """Characters that one member may have: a file in which one has more is no training set, but another JSON."""
 
-BLANKS = re.compile(r"[ \t\n\r]*")
+NO_BLANK = re.compile(r"[^ \t\n\r]")
 LONGEST_CUT = 16
 """No token is misread for a cut that is further away than this (`-1.5e`, `\\ud83d\\u`, `-Infini`)."""
 
@@ -94,9 +94,10 @@ class _Window:
     def peek(self) -> str:
         """The next character that is not blank; nothing at the end of the file."""
         while True:
-            self.position = BLANKS.match(self.text, self.position).end()  # type: ignore[union-attr]
-            if self.position < len(self.text):
-                return self.text[self.position]
+            if (found := NO_BLANK.search(self.text, self.position)) is not None:
+                self.position = found.start()
+                return found.group()
+            self.position = len(self.text)
             if self.at_end:
                 return ""
             self._read_on()
@@ -129,10 +130,10 @@ class _Window:
 
     def error(self, message: str, position: int | None = None) -> IndexFileError:
         """What is wrong with the JSON at this position of the text, and where in the file that is."""
-        line, column = self._place(self.position if position is None else position)
+        line, column = self._location(self.position if position is None else position)
         return IndexFileError(f"{self.source} is not JSON: {message} at line {line}, column {column}")
 
-    def _place(self, position: int) -> tuple[int, int]:
+    def _location(self, position: int) -> tuple[int, int]:
         """Line and column in the file of a position in the text."""
         newlines = self.text.count("\n", 0, position)
         if not newlines:
@@ -141,7 +142,7 @@ class _Window:
 
     def _read_on(self) -> None:
         """Drop what has been read, and at least double what has not, so that long values cost no square."""
-        self.line, self.column = self._place(self.position)
+        self.line, self.column = self._location(self.position)
         parts, self.position = [self.text[self.position :]], 0
         length = unread = len(parts[0])
         if unread > LARGEST_MEMBER:
@@ -155,7 +156,7 @@ class _Window:
             try:
                 parts.append(self.decoder.decode(block, final=self.at_end))
             except UnicodeDecodeError as error:
-                # The decoder counts from the bytes that it kept of a character that was cut.
+                # The decoder counts from the bytes that it holds of a character that was cut.
                 start = self.bytes + len(block) - len(error.object) + error.start
                 raise IndexFileError(f"{self.source} is not JSON: byte {start} is not UTF-8") from error
             self.bytes += len(block)
