@@ -157,9 +157,9 @@ def build(folder: Path, name: str | None, workers: int) -> dict[str, Any]:
     from unheard import index
 
     embedder = load(name)
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as out:
         began = time.perf_counter()
-        built = index.build(folder, Path(place) / "index", embedder=embedder, workers=workers)
+        built = index.build(folder, Path(out) / "index", embedder=embedder, workers=workers)
         return result(built.windows, time.perf_counter() - began)
 
 

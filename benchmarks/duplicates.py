@@ -56,8 +56,8 @@ def captions_with_copies(firsts: np.ndarray, generator: np.random.Generator) -> 
         if first == position:
             captions.append(" ".join(generator.choice(words, generator.integers(8, 20))))
         elif first % 2:
-            place = int(generator.integers(len(captions[first])))
-            captions.append(captions[first][:place] + "z" + captions[first][place + 1 :])
+            letter = int(generator.integers(len(captions[first])))
+            captions.append(captions[first][:letter] + "z" + captions[first][letter + 1 :])
         else:
             captions.append(captions[first].upper() + "!")
     return captions
@@ -102,8 +102,8 @@ def main() -> None:
 
     captions = captions_with_copies(firsts, generator)
     started = time.perf_counter()
-    texts, wording = np.unique([normalised(text) for text in captions], return_inverse=True)
-    linked = near_captions.single_linkage(texts.tolist(), CAPTION_THRESHOLD)[wording]
+    texts, caption = np.unique([normalised(text) for text in captions], return_inverse=True)
+    linked = near_captions.single_linkage(texts.tolist(), CAPTION_THRESHOLD)[caption]
     _, first, label = np.unique(linked, return_index=True, return_inverse=True)
     report("captions", first[label], firsts, time.perf_counter() - started)
 

@@ -1,11 +1,43 @@
-"""What is in a store, row by row."""
+"""Rows for a store, and what is in one, row by row."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
+from unheard.index.store.embedder_record import EmbedderRecord
 from unheard.index.store.rows import schema
 from unheard.index.store.table import Store
+
+DIMENSION = 6
+GUIDE = EmbedderRecord("guide", DIMENSION, sha256="a" * 64, sample_rate=16_000, window=1.0)
+
+
+def rows(windows: dict[str, int], seed: int = 0, **changes: Any) -> pa.Table:
+    """Items by id with their number of windows, of random unit embeddings."""
+    generator = np.random.default_rng(seed)
+    made = []
+    for identifier, count in windows.items():
+        for window in range(count):
+            vector = generator.standard_normal(DIMENSION)
+            row = {
+                "id": identifier,
+                "window": window,
+                "window_start": window / 2,
+                "window_end": window / 2 + 1,
+                "embedding": vector / np.linalg.norm(vector),
+                "prompt": f"caption of {identifier}",
+                "seconds_start": 0.0,
+                "seconds_total": count / 2 + 0.5,
+                "content_sha256": "0" * 64,
+                "source": f"/sounds/{identifier}",
+                "silent": False,
+                "further": None,
+            }
+            made.append({**row, **changes})
+    return pa.Table.from_pylist(made, schema=schema(DIMENSION))
 
 
 def content(store: Store) -> list[dict[str, Any]]:

@@ -63,7 +63,7 @@ def test_the_table_names_verdict_reference_and_reason(run: Callable[..., Result]
     assert "silent" in lines["silent.wav"]
     assert "cannot read out/torn.wav" in lines["torn.wav"]
     assert "4 sounds against 3 references of catalogue: 1 copy, 1 clear, 2 not judged" in result.stdout
-    assert "sounds judged: 4 of 4" in result.stderr
+    assert "judging: 4 of 4 sounds" in result.stderr
 
 
 def test_json_is_one_object_with_every_number(run: Callable[..., Result]) -> None:

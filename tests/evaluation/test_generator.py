@@ -15,10 +15,11 @@ from small_experiment import batch_ids
 
 from unheard.backbones.stable_audio.backbone import StableAudioBackbone
 from unheard.errors import ModelError
-from unheard.evaluation import generating, run
+from unheard.evaluation import identity, run
 from unheard.evaluation.batch import Batch
 from unheard.evaluation.experiment import Experiment
-from unheard.guidance import describe_guidance, read_guidance
+from unheard.evaluation.generator import Generator
+from unheard.guidance import GuidanceWarning, describe_guidance, read_guidance
 from unheard.guidance.detour.settings import Detour
 
 
@@ -77,7 +78,7 @@ def test_what_a_sound_depends_on_makes_another_part(file: Path) -> None:
 
 def test_a_setting_of_another_name_than_once_keeps_the_names_of_its_batches(file: Path) -> None:
     now = describe_guidance(Detour(prompt_weight=0.3))
-    earlier = generating.by_former_names(now)
+    earlier = identity.by_former_names(now)
     assert earlier == {
         "kind": "detour",
         "threshold": 0.3,
@@ -86,7 +87,7 @@ def test_a_setting_of_another_name_than_once_keeps_the_names_of_its_batches(file
         "candidates": 64,
     }
     assert read_guidance(earlier) == Detour(prompt_weight=0.3)
-    assert generating.by_former_names(None) is None
+    assert identity.by_former_names(None) is None
 
     def ids(guidance: str) -> list[str]:
         file.write_text(re.sub(r"guidance = \{.*?\}", f"guidance = {guidance}", text))
@@ -107,7 +108,7 @@ def test_what_an_index_knows_of_its_recordings_is_not_read_again(
         return batch_ids(indexless)
 
     with monkeypatch.context() as patch:
-        patch.setattr(generating, "sha256", lambda path: pytest.fail(f"{path} was read"))
+        patch.setattr(identity, "sha256", lambda path: pytest.fail(f"{path} was read"))
         known = ids(text)
     shutil.copytree(folder / "references", folder / "copies")
     assert ids(f'references = "copies"\n{text}') == known
@@ -117,14 +118,14 @@ def test_what_an_index_knows_of_its_recordings_is_not_read_again(
 
 
 def test_a_batch_that_fails_gives_its_other_sounds(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    generate = generating.Studio.generate
+    sounds = Generator.sounds
 
-    def failing(self: generating.Studio, batch: Batch) -> Any:
+    def failing(self: Generator, batch: Batch) -> Any:
         if any("bell" in prompt.text for prompt in batch.prompts):
             raise ModelError("not finite")
-        return generate(self, batch)
+        return sounds(self, batch)
 
-    monkeypatch.setattr(generating.Studio, "generate", failing)
+    monkeypatch.setattr(Generator, "sounds", failing)
     results = run.evaluate(Experiment.read(file), file.parent / "out")
     rows = results.table.to_pylist()
     assert [row["error"] for row in rows if "bell" in row["prompt"]] == ["not finite"] * 4
@@ -154,3 +155,11 @@ def test_a_batch_that_does_not_fit_into_memory_is_made_sound_by_sound(
     rows = run.evaluate(Experiment.read(file), file.parent / "none").table.to_pylist()
     assert all(row["audio"] is None for row in rows)
     assert all("out of memory: lower --duration (now 1 s)" in row["error"] for row in rows)
+
+
+def test_what_a_guidance_cannot_do_is_said_once(file: Path) -> None:
+    guidance = "[settings.c1]\nguidance = 'detour'\n"
+    file.write_text(re.sub(r"\[settings\.c1\]\n.*\n", guidance, file.read_text()))
+    with pytest.warns(GuidanceWarning, match="the recordings of 2 of 12 items") as told:
+        run.evaluate(Experiment.read(file), file.parent / "out")
+    assert len([each for each in told if issubclass(each.category, GuidanceWarning)]) == 1

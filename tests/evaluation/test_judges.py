@@ -72,7 +72,7 @@ def test_prompts_of_duplicates_know_their_recordings(file: Path, tiny_model_fold
         ]
         rows = [{"audio": f"{number}.flac", "error": None} for number in range(4)]
         flacs = {f"{number}.flac": path.read_bytes() for number, path in enumerate(recordings)}
-        judged = local.judges("none").hear(batch, Generated(rows, flacs, {}))
+        judged = local.judges("none").judge(batch, Generated(rows, flacs, {}))
         assert [row["verdict"] for row in judged] == ["copy"] * 4
         assert [row["replicated_target"] for row in judged] == [True, False, True, False]
         near = [row["judge_target_similarity"] for row in judged]
@@ -84,7 +84,7 @@ def test_recordings_of_other_names_are_judged_again(file: Path) -> None:
     def names() -> tuple[str, str]:
         local = LocalEngine(Experiment.read(file))
         batch = next(local.batches(["none"]))
-        return batch.id, local.judges("none").judgement(batch)
+        return batch.id, local.judges("none").judgement_id(batch)
 
     before = names()
     assert names() == before

@@ -15,7 +15,8 @@ from local_ray import local_ray
 from tiny_world import build_index
 
 from unheard.cli import main
-from unheard.evaluation import generating, judging
+from unheard.evaluation.generator import Generator
+from unheard.evaluation.judges import Judges
 
 pytest.importorskip("ray")
 
@@ -52,8 +53,8 @@ def test_the_rows_of_the_local_engine(
     def work(*of: object) -> None:
         raise AssertionError("this process generates or judges")
 
-    monkeypatch.setattr(generating.Studio, "make", work)
-    monkeypatch.setattr(judging.Jury, "hear", work)
+    monkeypatch.setattr(Generator, "generate", work)
+    monkeypatch.setattr(Judges, "judge", work)
     there = CliRunner().invoke(main, [*evaluate, str(on_ray), "--engine", "ray"])
     assert there.exit_code == 0, there.output
     clocks = ["seconds", "judging_seconds", "peak_memory"]

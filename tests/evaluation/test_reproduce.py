@@ -11,9 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from unheard.cli import main
-from unheard.evaluation import generating, reproduce, run
+from unheard.evaluation import reproduce, run
 from unheard.evaluation.batch import Batch
 from unheard.evaluation.experiment import Experiment
+from unheard.evaluation.generator import Generator
 
 
 def part_of(out: Path, row: int) -> Path:
@@ -58,14 +59,14 @@ def test_rows_are_made_again_whatever_another_run_has_begun(
     again = ["evaluate", "--again", str(out), "3"]
     rows, said = out / "generations.parquet", (out / "manifest.json").read_text()
 
-    def stopped(self: generating.Studio, batch: Batch) -> None:
+    def stopped(self: Generator, batch: Batch) -> None:
         raise KeyboardInterrupt
 
     file.write_text(
         file.read_text().replace("settings.c1", "settings.other").replace('"A bright bell", ', "")
     )
     with monkeypatch.context() as patch:
-        patch.setattr(generating.Studio, "make", stopped)
+        patch.setattr(Generator, "generate", stopped)
         with pytest.raises(KeyboardInterrupt):
             run.evaluate(Experiment.read(file), out)
     assert (out / "manifest.json").read_text() == said

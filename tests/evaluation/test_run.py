@@ -22,9 +22,11 @@ from tiny_world import build_tiny_clap
 
 from unheard.cli import main
 from unheard.errors import IndexFileError, ModelError
-from unheard.evaluation import generating, judging, run, summary
+from unheard.evaluation import run, summary
 from unheard.evaluation.batch import Batch
 from unheard.evaluation.experiment import Experiment
+from unheard.evaluation.generator import Generator
+from unheard.evaluation.judges import Judges
 from unheard.index import Index
 
 DIES_WRITING_ITS_THIRD_PART = """
@@ -67,7 +69,7 @@ def test_every_setting_has_the_same_prompts_and_seeds(finished: Any) -> None:
 
 
 def test_an_interrupted_run_goes_on(file: Path, finished: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    generate, judge, calls = generating.Studio.make, judging.Jury.hear, []
+    generate, judge, calls = Generator.generate, Judges.judge, []
 
     def interrupted(work: Any, name: str) -> Any:
         def working(self: Any, batch: Batch, *more: Any) -> Any:
@@ -79,8 +81,8 @@ def test_an_interrupted_run_goes_on(file: Path, finished: Any, monkeypatch: pyte
 
         return working
 
-    monkeypatch.setattr(generating.Studio, "make", interrupted(generate, "generated"))
-    monkeypatch.setattr(judging.Jury, "hear", interrupted(judge, "judged"))
+    monkeypatch.setattr(Generator, "generate", interrupted(generate, "generated"))
+    monkeypatch.setattr(Judges, "judge", interrupted(judge, "judged"))
     out, experiment = file.parent / "out", Experiment.read(file)
     assert CliRunner().invoke(main, ["evaluate", str(file), "--out", str(out)]).exit_code == 130
     assert calls == ["generated"] * 3  # two of four batches, and one stop
@@ -111,16 +113,16 @@ def test_what_failed_is_tried_again_and_nothing_else(
     file: Path, finished: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, experiment = file.parent / "out", Experiment.read(file)
-    generate, asked = generating.Studio.generate, []
+    sounds, asked = Generator.sounds, []
 
-    def failing(self: generating.Studio, batch: Batch) -> Any:
+    def failing(self: Generator, batch: Batch) -> Any:
         asked.append((batch.setting, batch.seeds))
         if batch.setting == "c1" and 6 in batch.seeds:
             raise ModelError("not finite")
-        return generate(self, batch)
+        return sounds(self, batch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(generating.Studio, "generate", failing)
+        patch.setattr(Generator, "sounds", failing)
         told = CliRunner().invoke(main, ["evaluate", str(file), "--out", str(out)])
         assert told.exit_code == 2
         assert "2 sounds failed" in told.output
@@ -141,10 +143,10 @@ def test_what_is_judged_again_is_not_generated_again(
 ) -> None:
     text, at_once = file.read_text(), measured(finished.out)
 
-    def make(self: generating.Studio, batch: Batch) -> Any:
+    def generate(self: Generator, batch: Batch) -> Any:
         raise AssertionError("generated again")
 
-    monkeypatch.setattr(generating.Studio, "make", make)
+    monkeypatch.setattr(Generator, "generate", generate)
     for judgement in (out / "judgements").iterdir():
         judgement.unlink()
     said = Said()

@@ -14,9 +14,10 @@ from small_experiment import PLAIN_SPACE, searching
 
 from unheard.cli import main
 from unheard.errors import ModelError
-from unheard.evaluation import columns, generating, tuning
+from unheard.evaluation import columns, tuning
 from unheard.evaluation.batch import Batch, Generated
 from unheard.evaluation.experiment import Experiment
+from unheard.evaluation.generator import Generator
 from unheard.evaluation.local_engine import LocalEngine
 
 pytest.importorskip("optuna")
@@ -71,15 +72,15 @@ def test_a_trial_that_was_interrupted_is_taken_up_with_its_values_and_its_batche
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file.write_text(searching(file.read_text().replace("batch = 2", "batch = 1"), PLAIN_SPACE))
-    make, begun = generating.Studio.make, []
+    generate, begun = Generator.generate, []
 
-    def stopping(self: generating.Studio, batch: Batch) -> Generated:
+    def stopping(self: Generator, batch: Batch) -> Generated:
         begun.append(batch.id)
         if len(begun) == 4:  # the second of the second trial's two
             raise KeyboardInterrupt
-        return make(self, batch)
+        return generate(self, batch)
 
-    monkeypatch.setattr(generating.Studio, "make", stopping)
+    monkeypatch.setattr(Generator, "generate", stopping)
     tune = ["tune", str(file), "--out", str(file.parent / "out"), "--trials", "2"]
     assert CliRunner().invoke(main, tune).exit_code == 130
     assert len({*begun}) == 4
@@ -95,14 +96,14 @@ def test_tuning_passes_over_settings_that_make_no_sound_but_not_over_all(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file.write_text(searching(file.read_text(), PLAIN_SPACE))
-    generate, fails = generating.Studio.generate, iter([True] * 6 + [False] + [True] * 99)
+    sounds, fails = Generator.sounds, iter([True] * 6 + [False] + [True] * 99)
 
-    def failing(self: generating.Studio, batch: Batch) -> Any:
+    def failing(self: Generator, batch: Batch) -> Any:
         if next(fails):
             raise ModelError("not finite")
-        return generate(self, batch)
+        return sounds(self, batch)
 
-    monkeypatch.setattr(generating.Studio, "generate", failing)
+    monkeypatch.setattr(Generator, "sounds", failing)
     tune = ["tune", str(file), "--out", str(file.parent / "out"), "--trials"]
     first = CliRunner().invoke(main, [*tune, "1"])  # a trial that fails tries its batch, then both sounds
     assert first.exit_code == 0, first.output

@@ -595,7 +595,7 @@ def test_from_a_folder_to_an_answer_on_the_command_line(
     assert "12 items" in info
     assert "guide (16 numbers, 16,000 Hz, windows of 1 s" in info
     assert json.loads(run("index", "info", "mine", "--json").stdout)["items"] == 12
-    assert run("index", "verify", "mine").stdout == "mine: sound\n"
+    assert run("index", "verify", "mine").stdout == "mine: no problems found\n"
 
     exported = run("index", "export", "mine", "--out", "mine.json")
     assert exported.exit_code == 0, exported.output

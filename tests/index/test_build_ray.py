@@ -150,13 +150,13 @@ def test_workers_killed_in_mid_run_lose_nothing(tmp_path: Path, embedder: Any) -
     sounds = write_sounds(tmp_path / "sounds", 320)
     killed: dict[str, int] = {}
 
-    def kill(built: verbs.Built, _: int | None) -> None:
+    def kill(done: int, *_: object) -> None:
         """At the first outcome, everything that works for the build."""
         for process in psutil.Process().children(recursive=True) if not killed else []:
             name = " ".join(process.cmdline())
             if "MapWorker" in name:
                 os.kill(process.pid, signal.SIGKILL)
-                killed[name] = built.done
+                killed[name] = done
 
     built = verbs.build(sounds, tmp_path / "ray", embedder=embedder, engine="ray", progress=kill)
     assert any(

@@ -5,11 +5,11 @@ Whatever audits (a generation that rejects copies, the command line, an experime
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from unheard.auditing.auditor import Auditor
 from unheard.auditing.references import References, fingerprints_folder, locate_catalogue
+from unheard.common.progress import Report
 from unheard.embedders import Embedder
 from unheard.index import Index
 
@@ -20,7 +20,7 @@ def auditor_for(
     own: Path | None,
     embedder: Embedder | None,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | None = None,
 ) -> Auditor:
     """The auditor against the first that there is: references, an index's recordings, or a model's own.
 

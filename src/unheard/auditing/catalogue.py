@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from unheard import audio
 from unheard.auditing import fingerprint
 from unheard.auditing.features import features
 from unheard.auditing.fingerprint_cache import FileOfPrints, Kept
+from unheard.common.progress import Report
 from unheard.errors import InputError
 
 Places = str | Path | Mapping[str, str | Path] | Iterable[str | Path]
@@ -91,7 +92,7 @@ class Catalogue:
         captions: Mapping[str, str] | None = None,
         name: str | None = None,
         kept: Kept | Path | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Report | None = None,
     ) -> Catalogue:
         """Files, or all sounds in a folder (any depth).
 
@@ -137,7 +138,7 @@ class Catalogue:
         model: Path,
         *,
         kept: Kept | Path | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Report | None = None,
     ) -> Catalogue:
         """The recordings that a model's folder brings (`memorised.json`, `memorised/`), with captions.
 

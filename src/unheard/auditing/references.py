@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from unheard.auditing.catalogue import Catalogue, by_id
 from unheard.auditing.fingerprint_cache import FileOfPrints, Kept, Place
 from unheard.common.files import cache_folder
+from unheard.common.progress import Report
 from unheard.common.shards import is_available
 from unheard.errors import InputError
 from unheard.index import Index
@@ -23,7 +24,7 @@ def locate_catalogue(
     own: Path | None,
     *,
     fingerprints: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | None = None,
 ) -> Catalogue:
     """The catalogue to audit against.
 

@@ -1,18 +1,17 @@
 """The command line: parses, calls the library, prints. Thin on purpose, and quick to start.
 
-    __init__   the program: its commands, how an error becomes one line and an exit code
-    generate   `unheard generate`
-    audit      `unheard audit`
-    evaluate   `unheard evaluate`
-    findings   what an audit found: table, CSV, JSON
-    counting   lines on what long work is at
-    engines    `--engine` and `--ray-address`
-    prompts    prompts from a text file
-    show       progress on stderr and what came out
-    exits      the exit codes
-    index      `unheard index` and its commands
-    tune       `unheard tune`
-    machine    `unheard doctor`, `unheard models`
+    __init__      the program: its commands, how an error becomes one line and an exit code
+    generate, audit, evaluate, tune, index, models, doctor
+                  one command each
+    options       options that commands share, and those made from the fields of settings
+    guidance      which guidance the options of `generate` ask for
+    preset        `--preset`
+    record        `--from`
+    prompts       prompts from a text file
+    progress      progress on standard error
+    output        what came out of `generate`, in words
+    audit_output  what an audit found: table, CSV, JSON
+    exits         the exit codes
 
 torch and the model libraries are imported inside the commands that need them, never up here.
 """
@@ -27,7 +26,7 @@ from typing import Any, NoReturn
 import click
 
 from unheard import __version__
-from unheard.cli import audit, evaluate, exits, generate, index, machine, tune
+from unheard.cli import audit, doctor, evaluate, exits, generate, index, models, tune
 from unheard.errors import RejectedError, UnheardError
 
 
@@ -75,8 +74,8 @@ def main() -> None:
 
 
 for command in (
-    generate.generate, audit.audit, evaluate.evaluate, tune.tune, index.index, machine.doctor,
-    machine.models,
+    generate.generate, audit.audit, evaluate.evaluate, tune.tune, index.index, doctor.doctor,
+    models.models,
 ):  # fmt: skip
     main.add_command(command)
 

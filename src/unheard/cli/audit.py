@@ -18,7 +18,7 @@ import click
 from unheard.auditing import BOUNDS, Audit, FileAudit, as_bad_as
 from unheard.cli import exits
 from unheard.cli.audit_output import as_json, by_prompt, show, write_csv
-from unheard.cli.output import Reporter
+from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
 from unheard.errors import InputError
 from unheard.generation.request import check_prompts
@@ -102,12 +102,12 @@ def audit(
     prompts = () if prompts_file is None else check_prompts(read_prompts(prompts_file))
     places = _expand(references)
     _check_file(table)
-    reporter = Reporter(quiet=json_asked)
+    display = Display(quiet=json_asked)
     if report is not None:
-        with reporter.loading("the report"):
+        with display.loading("the report"):
             from unheard.auditing.report.report import check_place
         check_place(report)
-    task = _prepare(paths, places, index, model, embedder, device, reporter)
+    task = _prepare(paths, places, index, model, embedder, device, display)
     if task.auditor.catalogue.left_out:
         left_out = task.auditor.catalogue.left_out
         first = next(iter(left_out.values()))
@@ -118,11 +118,11 @@ def audit(
         interrupted = False
         try:
             if paths:
-                _judge(task, found, reporter)
+                _judge(task, found, display)
             else:
                 folder = _sounds_folder(generation["output"], report, stack)
                 bound = fail_on or "copy"
-                _generate(task, prompts, generation, device, folder, bound, found, reporter)
+                _generate(task, prompts, generation, device, folder, bound, found, display)
         except KeyboardInterrupt:
             if not found.files:
                 raise
@@ -131,7 +131,7 @@ def audit(
         result = task.auditor.audit(files)
         if table is not None:
             write_csv(Path(table), result)
-        page = None if report is None else _write_report(result, counted, task, report, reporter)
+        page = None if report is None else _write_report(result, counted, task, report, display)
         if json_asked:
             click.echo(json.dumps(as_json(result, counted), indent=2, allow_nan=False))
         else:
@@ -170,10 +170,10 @@ def _prepare(
     model: str,
     embedder: str | None,
     device: str,
-    reporter: Reporter,
+    display: Display,
 ) -> _Task:
     """The sounds, the catalogue and its embeddings; whatever is wrong with them is found out here."""
-    with reporter.loading("the catalogue"):
+    with display.loading("the catalogue"):
         from unheard.auditing.assembly import auditor_for
         from unheard.auditing.catalogue import sound_files
         from unheard.backbones import resolve_device
@@ -197,17 +197,17 @@ def _prepare(
     own = defaults.references if place in (None, defaults.index) else None
     # One folder alone gives ids that are file names in it, as those of an index are.
     named = references[0] if len(references) == 1 else references or None
-    with reporter.count("references read", None) as done:
-        auditor = auditor_for(named, index, own, ears, progress=done)
+    with display.counting("references", "reading") as progress:
+        auditor = auditor_for(named, index, own, ears, progress=progress)
     return _Task(files, auditor, model, "auto" if index_path is None else index, embedder)
 
 
-def _judge(task: _Task, found: _Found, reporter: Reporter) -> None:
+def _judge(task: _Task, found: _Found, display: Display) -> None:
     """Judge the files one after another."""
-    with reporter.count("sounds judged", len(task.paths)) as done:
+    with display.counting("sounds", "judging") as progress:
         for path in task.paths:
             found.files.append(task.auditor.judge(path))
-            done(len(found.files))
+            progress(len(found.files), len(task.paths))
 
 
 def _generate(
@@ -218,7 +218,7 @@ def _generate(
     folder: Path | None,
     bound: str,
     found: _Found,
-    reporter: Reporter,
+    display: Display,
 ) -> None:
     """Generate, judge and count."""
     from unheard.generation.model import load
@@ -227,7 +227,7 @@ def _generate(
     seeds = 4 if generation["seeds"] is None else generation["seeds"]
     if seeds < 1:
         raise InputError(f"seeds is {seeds}: give at least 1")
-    with reporter.loading(task.model):
+    with display.loading(task.model):
         model: Model = load(task.model, device=device, dtype=generation["dtype"], embedder=task.embedder)
         request = model.request(
             [prompt for prompt in dict.fromkeys(prompts) for _ in range(seeds)],
@@ -247,7 +247,7 @@ def _generate(
         return judged
 
     try:
-        with reporter.progress() as progress:
+        with display.generating() as progress:
             replication(
                 model,
                 request,
@@ -261,11 +261,11 @@ def _generate(
     finally:
         found.counted = count(model.name, request, task.auditor.audit(found.files), bound)
     total = len(found.counted.prompts)
-    with reporter.count("prompts measured", total) as done:
+    with display.counting("prompts", "measuring") as report:
 
         def measured(so_far: Replication) -> None:
             found.counted = so_far
-            done(sum(each.risk is not None for each in so_far.prompts))
+            report(sum(each.risk is not None for each in so_far.prompts), total)
 
         with_risk(found.counted, model, request, progress=measured)
 
@@ -312,10 +312,10 @@ def _check_file(path: str | None) -> None:
 
 
 def _write_report(
-    result: Audit, counted: Replication | None, task: _Task, place: str, reporter: Reporter
+    result: Audit, counted: Replication | None, task: _Task, place: str, display: Display
 ) -> Path:
     from unheard.auditing.report.report import write_report
 
     prompts = None if counted is None else by_prompt(counted)
-    with reporter.count("findings drawn", None) as done:
-        return write_report(result, task.auditor.catalogue, place, by_prompt=prompts, progress=done)
+    with display.counting("findings", "drawing") as progress:
+        return write_report(result, task.auditor.catalogue, place, by_prompt=prompts, progress=progress)

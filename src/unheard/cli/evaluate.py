@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from unheard.cli import exits
-from unheard.cli.counting import Counting
-from unheard.cli.engines import engine_options
+from unheard.cli.options import engine_options
+from unheard.cli.progress import Display
 from unheard.errors import InputError
 
 
@@ -67,7 +67,8 @@ def evaluate(
             from unheard.evaluation.ray_engine import ray_engine
 
             on_ray = until_the_end.enter_context(ray_engine(asked, ray_address))
-        results = run.evaluate(asked, Path(out), Counting(), on_ray)
+        progress = until_the_end.enter_context(Display().counting("sounds"))
+        results = run.evaluate(asked, Path(out), progress, on_ray)
     table = results.table
     entries = summary.summarise(table, asked.baselines, results.held_out, asked.metrics)
     page = summary.write(entries, table, asked.baselines, asked.refused, results.references, Path(out))

@@ -1,14 +1,13 @@
-"""`unheard tune`: a search over settings to a front, and presets for `unheard generate`."""
+"""`unheard tune`: a search over settings to a Pareto front, and presets for `unheard generate`."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from unheard.cli.counting import Counting
+from unheard.cli.progress import Display, Pace
 from unheard.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +16,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("experiment")
-@click.option("--out", metavar="FOLDER", required=True, help="Where trials and presets go; they are kept.")
+@click.option(
+    "--out",
+    metavar="FOLDER",
+    required=True,
+    help="Where trials and presets are written; those that lie there count.",
+)
 @click.option("--trials", type=int, default=60, metavar="N", show_default=True, help="Finished ones in all.")
 def tune(experiment: str, out: str, trials: int) -> None:
     """Search settings that replay least, obey best and cost least, as an EXPERIMENT file (TOML) says.
@@ -40,17 +44,15 @@ def tune(experiment: str, out: str, trials: int) -> None:
     from unheard.evaluation import pareto, tuning
     from unheard.generation.defaults import read_defaults
 
-    began, before = time.monotonic(), [-1]
-    folder, defaults = Path(out), read_defaults(fetch(asked.models[0]))
+    pace, folder, defaults = Pace(), Path(out), read_defaults(fetch(asked.models[0]))
 
-    def show(finished: list[Trial], last: Trial) -> None:
-        pareto.write(finished, defaults, folder)
-        done = len(finished)
-        before[0] = done - 1 if before[0] < 0 else before[0]
-        left = (time.monotonic() - began) / (done - before[0]) * (trials - done) / 60
-        click.echo(f"trial {done:,} of {trials:,}: {_values(last)}, {left:.0f} min left", err=True)
+    def write(so_far: list[Trial], last: Trial) -> None:
+        pareto.write(so_far, defaults, folder)
+        pace.begins(len(so_far), trials)
+        click.echo(f"trial {len(so_far):,} of {trials:,}: {_values(last)}{pace}", err=True)
 
-    finished = tuning.tune(asked, trials, folder, show, Counting())
+    with Display().counting("sounds") as progress:
+        finished = tuning.tune(asked, trials, folder, write, progress)
     presets = pareto.write(finished, defaults, folder)
     try:
         pareto.draw(finished, folder / "front.png")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from unheard.common.checks import require_at_least_zero, require_number, require_one_of, require_whole
 from unheard.errors import InputError
 
-SAMPLERS = ("dpmpp_3m_sde", "dpmpp_2m_sde", "dpmpp_2m", "euler")
+SamplerName = Literal["dpmpp_3m_sde", "dpmpp_2m_sde", "dpmpp_2m", "euler"]
+SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
 
 
 @dataclass(frozen=True)
@@ -17,17 +19,18 @@ class Sampling:
     The defaults are those published for Stable Audio Open 1.0.
 
     Attributes:
-        sampler: one of `SAMPLERS`.
-        num_inference_steps: calls of the denoiser, at least 1.
-        sigma_min: the last noise level before 0; above 0.
-        sigma_max: the noise level of the start; above `sigma_min`.
-        guidance_scale: scale of classifier-free guidance, at least 0; 1 is the conditional prediction itself.
+        sampler: solver of the denoising equation, a stochastic one (`sde`) or another.
+        num_inference_steps: denoising steps, at least 1.
+        sigma_min: last noise level before 0; above 0.
+        sigma_max: first noise level; above `sigma_min`.
+        guidance_scale: how closely to follow the prompt: scale of classifier-free guidance, at least 0; 1 is
+            the conditional prediction itself.
 
     Raises:
         InputError: a value outside these ranges.
     """
 
-    sampler: str = "dpmpp_3m_sde"
+    sampler: SamplerName = "dpmpp_3m_sde"
     num_inference_steps: int = 100
     sigma_min: float = 0.3
     sigma_max: float = 500.0

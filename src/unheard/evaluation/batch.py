@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -54,8 +52,3 @@ class Generated:
     rows: list[Row]
     sounds: dict[str, bytes]
     origin: dict[str, Any]
-
-
-def digest(asked: Any) -> str:
-    """SHA-256 of values as JSON has them, whatever the order of keys."""
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from unheard.auditing.catalogue import sound_files
+from unheard.common.progress import Report
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.evaluation.recording_embeddings import hear
 from unheard.index import Index
+from unheard.index.store.table import Store
+from unheard.index.store.uri import is_local
 
 LIMIT = 5_000
 """The most that are taken: a set of drawn items is told from another with as few, and costs no square."""
 
 
-def embed(source: str, judge: Embedder, progress: Callable[[int, int], None] | None = None) -> np.ndarray:
+def embed(source: str, judge: Embedder, progress: Report | None = None) -> np.ndarray:
     """Embeddings [sounds, dimension] of a folder of recordings, or of an index that the judge made.
 
     Of more than `LIMIT` as many are drawn, always the same ones. `progress` is that of `hearing.hear`.
@@ -43,8 +45,9 @@ def embed(source: str, judge: Embedder, progress: Callable[[int, int], None] | N
 
 
 def _is_index(source: str) -> bool:
-    """An index is a JSON file, an object store's URI, or a folder with tables of LanceDB in it."""
-    return "://" in source or Path(source).suffix == ".json" or any(Path(source).glob("*.lance"))
+    """An index is a JSON file, an object store's URI, or a folder with a store in it."""
+    path = Path(source)
+    return not is_local(source) or path.suffix == ".json" or (path.is_dir() and Store.exists(path))
 
 
 def _drawn(items: int) -> np.ndarray:

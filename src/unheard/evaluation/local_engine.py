@@ -17,8 +17,8 @@ from unheard.embedders import Embedder, load_embedder
 from unheard.evaluation import held_out
 from unheard.evaluation.batch import Batch, Generated, Row
 from unheard.evaluation.experiment import Experiment
-from unheard.evaluation.generating import Studio, training_set
-from unheard.evaluation.judging import Jury
+from unheard.evaluation.generator import Generator, open_index
+from unheard.evaluation.judges import Judges
 from unheard.evaluation.metrics import OF_SETS
 from unheard.generation import provenance
 
@@ -36,13 +36,13 @@ class LocalEngine:
 
     def __init__(self, experiment: Experiment, progress: Report | None = None) -> None:
         self.experiment, self._progress = experiment, progress
-        index = training_set(experiment)
-        self._generators = {name: Studio.of(experiment, name, index) for name in experiment.models}
+        index = open_index(experiment)
+        self._generators = {name: Generator.of(experiment, name, index) for name in experiment.models}
         self.judge_embedder = self._load_judge()
         self._judges = {
-            name: Jury(
-                generator.model, generator.index, self.judge_embedder, experiment.references,
-                experiment.bound, self._embedding("references"),
+            name: Judges(
+                generator.model, generator.training_set, self.judge_embedder, experiment.bound,
+                self._embedding("references"),
             )
             for name, generator in self._generators.items()
         }  # fmt: skip
@@ -58,7 +58,7 @@ class LocalEngine:
         device = self._generators[first].model.backbone.device
         return None if judge is None else load_embedder(judge, device=device)
 
-    def _embedding(self, what: str) -> Callable[[int, int], None] | None:
+    def _embedding(self, what: str) -> Report | None:
         return None if self._progress is None else partial(self._progress, note=f"embedding {what}")
 
     # --- settings and batches -----------------------------------------------------------------------------
@@ -72,11 +72,11 @@ class LocalEngine:
         """The name of a setting's model."""
         return self._models[setting]
 
-    def generator(self, setting: str) -> Studio:
+    def generator(self, setting: str) -> Generator:
         """What makes the sounds of a setting."""
         return self._generators[self._models[setting]]
 
-    def judges(self, setting: str) -> Jury:
+    def judges(self, setting: str) -> Judges:
         """Who judges the sounds of a setting."""
         return self._judges[self._models[setting]]
 
@@ -95,13 +95,13 @@ class LocalEngine:
 
     def generate(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Generated]]:
         for batch in batches:
-            yield batch, self.generator(batch.setting).make(batch)
+            yield batch, self.generator(batch.setting).generate(batch)
 
     def judge(
         self, batches: Sequence[Batch], generated: Callable[[Batch], Generated]
     ) -> Iterator[tuple[Batch, list[Row]]]:
         for batch in batches:
-            yield batch, self.judges(batch.setting).hear(batch, generated(batch))
+            yield batch, self.judges(batch.setting).judge(batch, generated(batch))
 
     def held_out(self) -> np.ndarray | None:
         """Embeddings of the held-out sounds by the judge; None where they are not asked for, or no judge."""

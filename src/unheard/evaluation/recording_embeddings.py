@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save
 
 from unheard import audio
 from unheard.common.files import cache_folder, sha256, write_whole
+from unheard.common.progress import Report
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 
@@ -20,9 +21,7 @@ SAVE_EVERY = 500
 
 
 @torch.no_grad()
-def hear(
-    recordings: Sequence[Path], judge: Embedder, progress: Callable[[int, int], None] | None = None
-) -> np.ndarray:
+def hear(recordings: Sequence[Path], judge: Embedder, progress: Report | None = None) -> np.ndarray:
     """Embeddings [recordings, dimension] of sound files.
 
     Args:

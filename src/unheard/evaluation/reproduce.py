@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 from unheard.errors import InputError
 from unheard.evaluation import columns
 from unheard.evaluation.experiment import Experiment
-from unheard.evaluation.generating import Studio, audio_hash, training_set
+from unheard.evaluation.generator import Generator, audio_hash, open_index
+from unheard.evaluation.identity import by_present_names
 from unheard.evaluation.results_folder import ResultsFolder
 from unheard.generation import provenance
-from unheard.guidance import FORMER_NAMES
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ def reproduce(out: Path, row: int) -> Reproduction:
     experiment = Experiment.from_json(json.loads(stored))
     known = {prompt.text: prompt for prompt in experiment.prompts}
     setting = experiment.settings[wanted["setting"]]
-    generator = Studio.of(experiment, setting["model"], training_set(experiment))
+    generator = Generator.of(experiment, setting["model"], open_index(experiment))
     generator.add(wanted["setting"], setting)
     together = [known[text] for text in wanted["batch_prompts"]]
     batch = generator.batch(wanted["setting"], together, wanted["batch_seeds"])
-    sound = generator.generate(batch)[wanted["position"]]
+    sound = generator.sounds(batch)[wanted["position"]]
     differences = compare(then, generator.origin(wanted["setting"]))
     return Reproduction(wanted["audio_sha256"], audio_hash(sound), differences)
 
@@ -77,20 +77,14 @@ def compare(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         found.append("the code that makes sounds is another")
     if then["recordings"] != now["recordings"]:
         found.append("the recordings that the guidance compares with have other contents")
-    for part in ("sampling", "guidance"):
-        was, is_now = (_by_present_names(origin[part] or {}) for origin in (then, now))
+    for part, named in (("sampling", dict), ("guidance", by_present_names)):
+        was, is_now = (named(origin[part] or {}) for origin in (then, now))
         found += [
             f"{part}.{key} was {was.get(key)}, is {is_now.get(key)}"
             for key in {**was, **is_now}
             if was.get(key) != is_now.get(key)
         ]
     return found
-
-
-def _by_present_names(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a guidance by the names that they have now; others as they are."""
-    present = FORMER_NAMES.get(settings.get("kind", ""), {})
-    return {present.get(name, name): value for name, value in settings.items()}
 
 
 def _record(origin: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def run_settings(
     """
     batches = list(local.batches(settings))
     different = _different(batches)
-    judgements = {batch.id: local.judges(batch.setting).judgement(batch) for batch in batches}
+    judgements = {batch.id: local.judges(batch.setting).judgement_id(batch) for batch in batches}
     working = engine or local
 
     def is_judged(batch: Batch) -> bool:

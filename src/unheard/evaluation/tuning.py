@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from unheard.common.progress import Report
 from unheard.errors import InputError
-from unheard.evaluation.batch import digest
 from unheard.evaluation.experiment import Experiment
+from unheard.evaluation.identity import digest
 from unheard.evaluation.local_engine import LocalEngine
 from unheard.evaluation.results_folder import ResultsFolder
 from unheard.evaluation.run import run_settings

@@ -20,6 +20,7 @@ from unheard.auditing.auditor import Auditor
 from unheard.auditing.references import References
 from unheard.backbones import hub, load_backbone
 from unheard.backbones.base import Backbone
+from unheard.common.progress import Report
 from unheard.diffusion.samplers import SAMPLERS, BrownianTreeNoise, initial_noise, polyexponential_sigmas
 from unheard.embedders import Embedder, load_embedder
 from unheard.errors import InputError, ModelError, RejectedError
@@ -324,7 +325,7 @@ class Model:
         index: Index | str | Path,
         *,
         references: References | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Report | None = None,
     ) -> Encoded:
         """Encode the recordings of a training set once, so that no sound under a detour waits for it.
 

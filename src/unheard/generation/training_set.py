@@ -44,6 +44,7 @@ class TrainingSet:
     ) -> None:
         self.index, self.references, self.own = index, references, own
         self.brought = brought if own else None
+        self._warned: list[Guidance] = []
 
     @classmethod
     def open(
@@ -92,7 +93,7 @@ class TrainingSet:
         return {} if self.index is None else locate_recordings(self.references, self.index, self.brought)
 
     def check(self, guidance: Guidance | None, model: str) -> None:
-        """Whether a guidance can do with it; warnings say what it cannot do.
+        """Whether a guidance can do with it; warnings say what it cannot do, the first time that it is asked.
 
         Raises:
             InputError: the guidance needs an index, and there is none.
@@ -106,6 +107,9 @@ class TrainingSet:
                     "give one (--index PATH, index=...) or go without (--no-guidance, guidance=None)"
                 )
             return
+        if guidance in self._warned:
+            return
+        self._warned.append(guidance)
         missing = len(self.index.uncaptioned)
         if missing and guidance.without_captions:
             warnings.warn(

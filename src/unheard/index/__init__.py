@@ -1,9 +1,9 @@
-"""The training set as the guidance asks it: which item is nearest, and what is its caption.
+"""The training set as the guidance needs it: which item is nearest, and what is its caption.
 
 commands    what one does with an index, each a function
 searching   `Index`: exact in memory, approximate on disk; `JSONIndex` also adds and removes
 store       the training set on disk: a table, one row a window; verified; with the audit's fingerprints
-building    from recordings to a store, in a way that can be stopped at any moment
+building    from recordings to a store; it can be stopped at any moment, and run again
 published   the JSON format, streamed: reading, writing, what is wrong in a file
 clustering  what repeats in a training set
 """
@@ -58,7 +58,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import an export when it is first asked for: a worker that decodes needs no torch and no store."""
+    """Import an export when it is first used: a worker that decodes needs no torch and no store."""
     if name not in __all__:
         raise AttributeError(f"module 'unheard.index' has no attribute {name!r}")
     return getattr(import_module(f"unheard.index.{_HOMES.get(name, 'commands')}"), name)

@@ -6,11 +6,12 @@ Without an embedder the bundled guide is taken, so that all of it runs offline.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from unheard.common.progress import Report
 from unheard.errors import IndexFileError, InputError
 from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD
 from unheard.index.searching.index import Index, Item
@@ -68,7 +69,7 @@ def build(
     strict: bool = False,
     prune: bool = False,
     ann: bool = False,
-    progress: Callable[[Built, int | None], None] | None = None,
+    progress: Report | None = None,
 ) -> Built:
     """Embed recordings into an index on disk; run again, it embeds what is new or changed.
 
@@ -89,7 +90,8 @@ def build(
         IndexFileError: the index is damaged, or was made by another embedder.
         ModelError: the embedder cannot be loaded.
     """
-    from unheard.index.building.builder import build_store, local_engine
+    from unheard.index.building.builder import build_store
+    from unheard.index.building.engine import local_engine
     from unheard.index.building.sources import Sources
 
     if engine not in ("local", "ray"):
@@ -123,7 +125,7 @@ def add(
     caption: str | None = None,
     embedder: str | Path | Embedder | None = None,
     device: str = "auto",
-    progress: Callable[[Built, int | None], None] | None = None,
+    progress: Report | None = None,
 ) -> Built:
     """Embed sounds into an index on disk, made if it is not there.
 
@@ -133,7 +135,7 @@ def add(
     Args:
         uri: a folder, or an object store's URI.
         sounds: files, folders or patterns, as for `build`.
-        caption: of all these sounds, in place of what lies beside them.
+        caption: of all these sounds, instead of what lies beside them.
         embedder, device, progress: as for `build`.
 
     Raises:
@@ -142,7 +144,8 @@ def add(
         ModelError: the embedder cannot be loaded.
     """
     from unheard.index.building.additions import NewSounds
-    from unheard.index.building.builder import build_store, local_engine
+    from unheard.index.building.builder import build_store
+    from unheard.index.building.engine import local_engine
 
     store = Store.open(uri) if Store.exists(uri) else None
     found = NewSounds(sounds, caption, store)
@@ -281,23 +284,44 @@ def import_json(
     uri: str | Path,
     *,
     embedder_name: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | None = None,
 ) -> Imported:
     """Read a file in the published format into an index on disk, which is made if it is not there.
 
-    Args, errors: see `unheard.index.published.exchange.import_json`.
+    An import that was stopped can be run again: entries that are there already, with the same content, are
+    passed over. Where an entry is malformed the import ends; those before it stay.
+
+    Args:
+        path: the JSON file, of any size.
+        uri: folder or object store's URI.
+        embedder_name: who made the embeddings, where the file does not say.
+        progress: called with bytes read and the file's size.
+
+    Raises:
+        IndexFileError: the file is malformed (names the id), an id occurs twice or is in the
+            index with another content, or the embeddings are of another embedder than the index.
+        InputError: nothing can be written.
     """
     from unheard.index.published import exchange
 
     return exchange.import_json(path, uri, embedder_name=embedder_name, progress=progress)
 
 
-def export_json(
-    uri: str | Path, path: str | Path, *, progress: Callable[[int, int], None] | None = None
-) -> Exported:
+def export_json(uri: str | Path, path: str | Path, *, progress: Report | None = None) -> Exported:
     """Write an index on disk as a file in the published format, wholly or not at all.
 
-    Args, errors: see `unheard.index.published.exchange.export_json`.
+    Numbers are written with the digits of float64, as the published files have them: exactly the float32 of
+    the index. A recording of several windows is written with the mean of their directions at unit length, as
+    `embed_audio` gives it; silent windows do not count in it.
+
+    Args:
+        uri: folder or object store's URI.
+        path: the file to write.
+        progress: called with rows read and their number.
+
+    Raises:
+        IndexFileError: the index cannot be read.
+        InputError: the file cannot be written, or there is nothing to write.
     """
     from unheard.index.published import exchange
 
@@ -311,11 +335,24 @@ def duplicates(
     caption_threshold: float = CAPTION_THRESHOLD,
     minimum_size: int = 2,
     device: str | torch.device = "cpu",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | None = None,
 ) -> Duplicates:
-    """Clusters of near-identical sounds and captions of an index, on disk or in a JSON file.
+    """The clusters of near-identical items of an index, on disk or in a JSON file.
 
-    Args, errors: see `unheard.index.clustering.clusters.find_duplicates`.
+    Silent windows are left out. Long recordings count by their windows: recordings that share a passage make
+    a cluster, whatever else is in them. Memory is twice that of the embeddings.
+
+    Args:
+        uri: a folder, an object store's URI or a JSON file.
+        sound_threshold: cosine from which two sounds are near-identical, above 0, to 1.
+        caption_threshold: likeness from which two captions are; 1 for the same words.
+        minimum_size: items that a cluster has at least.
+        device: where sounds are compared.
+        progress: called with the windows that have been compared with all, and how many there are.
+
+    Raises:
+        InputError: a threshold or the size is out of range.
+        IndexFileError: the index cannot be read.
     """
     from unheard.index.clustering.clusters import find_duplicates
 

@@ -31,6 +31,7 @@ from unheard import audio
 from unheard.auditing.report import pictures
 from unheard.auditing.results import VERDICTS, Audit, Evidence, FileAudit, Match, as_bad_as
 from unheard.common.files import replacing
+from unheard.common.progress import Report
 from unheard.errors import InputError
 
 PAGE = Path(__file__).parent / "page"
@@ -57,7 +58,7 @@ def write_report(
     *,
     read: Read = audio.read,
     by_prompt: Mapping[str, Any] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | None = None,
 ) -> Path:
     """Write the report of an audit.
 
@@ -142,7 +143,7 @@ def _shown(file: FileAudit) -> list[Match]:
 
 
 def _contents(
-    found: Iterable[_Found], references: References, read: Read, progress: Callable[[int, int], None] | None
+    found: Iterable[_Found], references: References, read: Read, progress: Report | None
 ) -> Iterator[str]:
     """Every finding as JSON that may stand inside a script, in the order given."""
     found = list(found)

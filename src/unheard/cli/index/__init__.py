@@ -1,10 +1,10 @@
 """`unheard index`: the training set's memory, from recordings to a search.
 
-grow      build, add, remove
-ask       info, search, verify, duplicates
+write     build, add, remove
+read      info, search, verify, duplicates
 exchange  import, export, ann
 latents   latents
-show      progress, and words for what came out
+output    words for what came of it
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def index() -> None:
     """Work on an index: embeddings, captions and timings of a training set.
 
     An index is a folder, or lies in an object store (s3://bucket/index). Most commands also take a JSON file
-    in the published format. Without --embedder, the guide that comes with unheard embeds.
+    in the published format. Without --embedder, the embedder that comes with unheard is taken.
 
     \b
     Examples:

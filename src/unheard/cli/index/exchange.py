@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from unheard.cli.index.output import advancing
+from unheard.cli.progress import Display
 
 
 @click.command("import")
@@ -25,10 +25,8 @@ def import_(file: str, uri: str, name: str | None, ann: bool, as_json: bool) -> 
     """
     from unheard import index
 
-    with advancing("reading", "bytes", as_json) as update:
-        imported = index.import_json(
-            file, uri, embedder_name=name, progress=lambda done, total: update(done, total, "")
-        )
+    with Display(quiet=as_json).counting("bytes", "reading") as progress:
+        imported = index.import_json(file, uri, embedder_name=name, progress=progress)
     if ann:
         _build_approximate(uri)
     if as_json:
@@ -39,10 +37,10 @@ def import_(file: str, uri: str, name: str | None, ann: bool, as_json: bool) -> 
 
 
 @click.command()
-@click.argument("place", metavar="INDEX")
+@click.argument("uri", metavar="INDEX")
 @click.option("--out", "path", required=True, metavar="FILE", help="JSON file to write or replace.")
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
-def export(place: str, path: str, as_json: bool) -> None:
+def export(uri: str, path: str, as_json: bool) -> None:
     """Write INDEX as a JSON file in the published format: one embedding an item.
 
     A recording of several windows is written with their mean direction; silent ones are left out.
@@ -53,8 +51,8 @@ def export(place: str, path: str, as_json: bool) -> None:
     """
     from unheard import index
 
-    with advancing("writing", "rows", as_json) as update:
-        exported = index.export_json(place, path, progress=lambda done, total: update(done, total, ""))
+    with Display(quiet=as_json).counting("rows", "writing") as progress:
+        exported = index.export_json(uri, path, progress=progress)
     if as_json:
         click.echo(json.dumps({"file": path, **asdict(exported)}, indent=2, ensure_ascii=False))
         return
@@ -70,15 +68,15 @@ def export(place: str, path: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("place", metavar="INDEX")
-def ann(place: str) -> None:
+@click.argument("uri", metavar="INDEX")
+def ann(uri: str) -> None:
     """Build, or build again, the approximate index of INDEX: for more windows than are compared exactly.
 
     \b
     Example:
       unheard index ann my-index
     """
-    _build_approximate(place)
+    _build_approximate(uri)
 
 
 def _build_approximate(uri: str) -> None:

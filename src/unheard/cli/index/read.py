@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unheard.cli.index.output import advancing
-from unheard.cli.index.write import embedder_options
+from unheard.cli.options import embedder_options
+from unheard.cli.progress import Display
+from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD
 
 if TYPE_CHECKING:
     from unheard.index import Info, Item
 
 
 @click.command()
-@click.argument("place", metavar="INDEX")
+@click.argument("uri", metavar="INDEX")
 @click.option("--json", "as_json", is_flag=True, help="Print it as one JSON object.")
-def info(place: str, as_json: bool) -> None:
+def info(uri: str, as_json: bool) -> None:
     """Say what is in INDEX, and which embedder made it.
 
     \b
@@ -29,21 +30,21 @@ def info(place: str, as_json: bool) -> None:
     """
     from unheard import index
 
-    found = index.info(place)
+    found = index.info(uri)
     click.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False) if as_json else _describe(found))
 
 
 @click.command()
-@click.argument("place", metavar="INDEX")
-@click.option("--audio", metavar="FILE", help="What is near to this sound?")
-@click.option("--text", metavar="TEXT", help="What is near to these words?")
+@click.argument("uri", metavar="INDEX")
+@click.option("--audio", metavar="FILE", help="Search by this sound.")
+@click.option("--text", metavar="TEXT", help="Search by these words.")
 @click.option(
     "-k", "count", type=click.IntRange(min=1), default=10, show_default=True, help="How many items."
 )
 @embedder_options
 @click.option("--json", "as_json", is_flag=True, help="Print them as one JSON object.")
 def search(
-    place: str,
+    uri: str,
     audio: str | None,
     text: str | None,
     count: int,
@@ -51,7 +52,7 @@ def search(
     device: str,
     as_json: bool,
 ) -> None:
-    """List the items of INDEX nearest to a sound or to a text, with the place in a long recording.
+    """List the items of INDEX nearest to a sound or to a text, with the seconds in a long recording.
 
     \b
     Examples:
@@ -61,19 +62,19 @@ def search(
     """
     from unheard import index
 
-    found = index.search(place, audio=audio, text=text, k=count, embedder=embedder, device=device)
+    found = index.search(uri, audio=audio, text=text, k=count, embedder=embedder, device=device)
     if as_json:
         items = [{**asdict(item), "similarity": similarity} for item, similarity in found]
-        click.echo(json.dumps({"index": place, "nearest": items}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({"index": uri, "nearest": items}, indent=2, ensure_ascii=False))
         return
     for item, similarity in found:
         click.echo(f"{similarity:6.3f}  {item.id}{_where(item)}{_quoted(item.prompt)}")
 
 
 @click.command()
-@click.argument("place", metavar="INDEX")
+@click.argument("uri", metavar="INDEX")
 @click.option("--json", "as_json", is_flag=True, help="Print it as one JSON object.")
-def verify(place: str, as_json: bool) -> None:
+def verify(uri: str, as_json: bool) -> None:
     """Read all of INDEX and say what is wrong with it; exit code 1 if anything is.
 
     Every row is compared with the checksum that was written with it; ids that occur twice, missing windows
@@ -85,33 +86,41 @@ def verify(place: str, as_json: bool) -> None:
     """
     from unheard import index
 
-    problems = index.verify(place)
+    problems = index.verify(uri)
     if as_json:
-        click.echo(json.dumps({"index": place, "problems": problems}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({"index": uri, "problems": problems}, indent=2, ensure_ascii=False))
     else:
         for problem in problems:
             click.echo(problem)
-        click.echo(f"{place}: {f'{len(problems):,} problems' if problems else 'sound'}")
+        click.echo(f"{uri}: {f'{len(problems):,} problems' if problems else 'no problems found'}")
     sys.exit(bool(problems))
 
 
 @click.command()
-@click.argument("place", metavar="INDEX")
+@click.argument("uri", metavar="INDEX")
 @click.option(
     "--out", "path", metavar="FILE", help="Write the clusters there, as a prompt list for evaluation."
 )
-@click.option("--sound-threshold", type=float, help="Cosine from which two sounds are near-identical.")
 @click.option(
-    "--caption-threshold", type=float, help="Likeness from which two captions are, 1 for the same words."
+    "--sound-threshold",
+    default=SOUND_THRESHOLD,
+    show_default=True,
+    help="Cosine from which two sounds are near-identical.",
+)
+@click.option(
+    "--caption-threshold",
+    default=CAPTION_THRESHOLD,
+    show_default=True,
+    help="Likeness from which two captions are, 1 for the same words.",
 )
 @click.option(
     "--minimum-size", type=int, default=2, show_default=True, help="Items that a cluster has at least."
 )
 def duplicates(
-    place: str,
+    uri: str,
     path: str | None,
-    sound_threshold: float | None,
-    caption_threshold: float | None,
+    sound_threshold: float,
+    caption_threshold: float,
     minimum_size: int,
 ) -> None:
     """Find clusters of near-identical sounds and of near-identical captions: what models memorise.
@@ -123,14 +132,13 @@ def duplicates(
     """
     from unheard import index
 
-    given = {"sound_threshold": sound_threshold, "caption_threshold": caption_threshold}
-    options = {name: value for name, value in given.items() if value is not None}
-    with advancing("comparing", "windows") as update:
+    with Display().counting("windows", "comparing") as progress:
         found = index.duplicates(
-            place,
+            uri,
+            sound_threshold=sound_threshold,
+            caption_threshold=caption_threshold,
             minimum_size=minimum_size,
-            progress=lambda done, total: update(done, total, ""),
-            **options,
+            progress=progress,
         )
     if path is not None:
         found.save(path)

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
-from unheard.cli.engines import engine_options
-from unheard.cli.index.output import building, describe
-
-
-def embedder_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--embedder` and `--device`."""
-    device = click.option(
-        "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."
-    )
-    embedder = click.option(
-        "--embedder",
-        metavar="NAME",
-        help="Folder or hub id of a CLAP.  [default: the guide of the bundled model]",
-    )
-    return embedder(device(command))
+from unheard.cli.index.output import describe
+from unheard.cli.options import device_option, embedder_options, engine_options
+from unheard.cli.progress import Display
 
 
 @click.command()
@@ -68,7 +55,7 @@ def build(
     """
     from unheard import index
 
-    with building(quiet=as_json) as progress:
+    with Display(quiet=as_json).counting("recordings", "embedding") as progress:
         built = index.build(
             sources,
             uri,
@@ -87,15 +74,15 @@ def build(
 
 
 @click.command()
-@click.argument("place", metavar="INDEX")
+@click.argument("uri", metavar="INDEX")
 @click.argument("sounds", nargs=-1, required=True)
 @click.option("--caption", required=True, metavar="TEXT", help="What these sounds are.")
 @click.option("--model", default="tiny", show_default=True, help="Take the embedder that this model brings.")
 @click.option("--embedder", metavar="NAME", help="Folder or hub id of a CLAP.  [default: the model's]")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
+@device_option()
 @click.option("--json", "as_json", is_flag=True, help="Print what was added as one JSON object.")
 def add(
-    place: str,
+    uri: str,
     sounds: tuple[str, ...],
     caption: str,
     model: str,
@@ -122,27 +109,27 @@ def add(
     from unheard.index.store.uri import is_store
 
     name = read_defaults(fetch(model)).embedder if embedder is None else embedder
-    hearing = load_embedder(name, device=resolve_device(device))
-    if is_store(place):
-        with building(quiet=as_json) as progress:
-            built = index.add(place, sounds, caption=caption, embedder=hearing, progress=progress)
+    loaded = load_embedder(name, device=resolve_device(device))
+    if is_store(uri):
+        with Display(quiet=as_json).counting("recordings", "embedding") as progress:
+            built = index.add(uri, sounds, caption=caption, embedder=loaded, progress=progress)
         click.echo(json.dumps(asdict(built), indent=2, ensure_ascii=False) if as_json else describe(built))
         return
-    added = index.add_sounds(place, [Path(sound) for sound in sounds], caption, hearing)
+    added = index.add_sounds(uri, [Path(sound) for sound in sounds], caption, loaded)
     for reason in added.unreadable.values():
         warnings.warn(f"left out: {reason}", stacklevel=1)
     if as_json:
         unreadable = {str(path): reason for path, reason in added.unreadable.items()}
-        result = {"index": place, "items": len(added.index), "added": added.ids, "unreadable": unreadable}
+        result = {"index": uri, "items": len(added.index), "added": added.ids, "unreadable": unreadable}
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
     else:
-        click.echo(f"{place}: added {len(added.ids)}, holds {len(added.index)}")
+        click.echo(f"{uri}: added {len(added.ids)}, holds {len(added.index)}")
 
 
 @click.command()
-@click.argument("place", metavar="INDEX")
+@click.argument("uri", metavar="INDEX")
 @click.argument("ids", nargs=-1, required=True)
-def remove(place: str, ids: tuple[str, ...]) -> None:
+def remove(uri: str, ids: tuple[str, ...]) -> None:
     """Remove the items with these IDS from INDEX.
 
     \b
@@ -152,5 +139,5 @@ def remove(place: str, ids: tuple[str, ...]) -> None:
     """
     from unheard import index
 
-    removed = index.remove(place, ids)
-    click.echo(f"{place}: {removed:,} of {len(set(ids)):,} removed")
+    removed = index.remove(uri, ids)
+    click.echo(f"{uri}: {removed:,} of {len(set(ids)):,} removed")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 from unheard.common.checks import require_at_least_zero, require_one_of, require_rising
 from unheard.guidance.base import NEAREST, THRESHOLD_STEP, WEIGHT_STEP
 
-DISSIMILARITY_SPACES = ("denoised", "noise")
+DissimilaritySpace = Literal["denoised", "noise"]
+DISSIMILARITY_SPACES: tuple[DissimilaritySpace, ...] = get_args(DissimilaritySpace)
 
 
 @dataclass(frozen=True)
@@ -16,15 +17,14 @@ class AMG:
     """Weights and thresholds of anti-memorization guidance (Messina et al. 2025, arXiv 2509.14934).
 
     Attributes:
-        c1: weight of despecification, at least 0; 0 turns the term off.
-        c2: weight of caption deduplication, at least 0; 0 turns the term off and saves the neighbour's
-            prediction.
-        c3: weight of dissimilarity, at least 0; 0 turns the term off and saves the gradient.
-        lambda_min: similarity above which the guidance acts when all is noise (sigma to infinity); a cosine.
-        lambda_max: the same when there is no noise left (sigma 0); not below `lambda_min`, and equal to it
-            for a constant threshold.
-        dissimilarity_space: "denoised" as the published code weighs the gradient, "noise" as the paper writes
-            it (see `unheard.guidance.amg.equations.dissimilarity_weight`).
+        c1: weight of despecification, at least 0; 0 turns it off.
+        c2: weight of caption deduplication, at least 0; 0 turns it off and saves the neighbour's prediction.
+        c3: weight of dissimilarity, at least 0; 0 turns it off and saves the gradient.
+        lambda_min: cosine to the nearest training item above which the guidance acts when all is noise.
+        lambda_max: that cosine when no noise is left; not below `lambda_min`, and equal to it for a constant
+            threshold.
+        dissimilarity_space: how the gradient of `c3` is weighed: "denoised" as in the published code, "noise"
+            as in the paper (see `unheard.guidance.amg.equations.dissimilarity_weight`).
 
     Raises:
         InputError: a weight below 0, a value that is not a finite number, `lambda_min` above `lambda_max`, or
@@ -40,7 +40,7 @@ class AMG:
     c3: float = 100.0
     lambda_min: float = 0.7
     lambda_max: float = 0.8
-    dissimilarity_space: str = "denoised"
+    dissimilarity_space: DissimilaritySpace = "denoised"
 
     def __post_init__(self) -> None:
         for name in ("c1", "c2", "c3"):

@@ -16,10 +16,10 @@ class AttractionBasin:
     Jain et al., CVPR 2025 (arXiv 2411.16738); see `unheard.guidance.attraction_basin.denoiser`.
 
     Attributes:
-        early_scale: guidance scale until the transition; 0 for none, below 0 for opposite guidance.
-        dynamic: whether the transition is the first local minimum of the norm of the difference between the
-            conditional and the unconditional prediction; otherwise only `latest` decides.
-        latest: noise level sigma at which the transition comes at the latest; at least 0.
+        early_scale: guidance scale until the basin is left; 0 for none, below 0 for opposite guidance.
+        dynamic: whether the basin is left at the first local minimum of the prompt's pull, the norm of the
+            difference between both predictions; otherwise only `latest` decides.
+        latest: noise level sigma at which the basin is left at the latest; at least 0.
 
     Raises:
         InputError: `early_scale` above 1, `latest` below 0, or a value that is not a finite number.

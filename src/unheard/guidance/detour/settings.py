@@ -20,12 +20,12 @@ class Detour:
     No gradient, no decoding in the loop; see `unheard.guidance.detour.denoiser`.
 
     Attributes:
-        threshold: above which the caption is left, 0 to 1: by how much more the latents correlate with one
-            recording than is common, see `unheard.guidance.detour.gates.LatentGate`.
-        pull: above which it is left where no recordings are available, at least 0: how far the prompt pulls
-            the latents in high noise, see `unheard.guidance.detour.gates.PullGate`.
-        prompt_weight: largest weight of the prompt's conditioning that is blended with the other caption's,
-            in tenths, 0 to 0.9.
+        threshold: excess correlation with one recording above which the prompt's caption is left, 0 to 1, see
+            `unheard.guidance.detour.gates.LatentGate`.
+        pull: the prompt's pull in high noise above which its caption is left where no recordings are
+            available, at least 0, see `unheard.guidance.detour.gates.PullGate`.
+        prompt_weight: largest weight of the prompt in the blend with the fallback caption, 0 to 0.9, in
+            tenths.
         candidates: training items that a sound is compared with, at least 1.
 
     Raises:

@@ -18,11 +18,10 @@ class PromptAdjustment:
     Wen et al., ICLR 2024 (arXiv 2407.21720); see `unheard.guidance.prompt_adjustment.denoiser`.
 
     Attributes:
-        target: magnitude of the difference between conditional and unconditional prediction that is left
-            alone, see `unheard.diffusion.prediction.pull`; above 0, and as large as ordinary
-            prompts of the model have it.
-        rate: how far an update moves every number of the embedding, above 0.
-        updates: how many there are at most, at least 1.
+        target: pull of the prompt that is left alone, above 0 and as large as ordinary prompts of the model
+            have it, see `unheard.diffusion.prediction.pull`.
+        rate: how far one update moves every number of the prompt's embedding, above 0.
+        updates: updates of the prompt's embedding at the most, at least 1.
 
     Raises:
         InputError: a value outside these ranges.

@@ -22,10 +22,10 @@ class Volumetric:
     See `unheard.guidance.volumetric.denoiser`, which has the formula.
 
     Attributes:
-        weight: of the gradient, at least 0; in the measure of AMG's `c3`.
-        neighbours: items that span the volume, at least 1.
-        lambda_min: similarity to the nearest item above which the guidance acts when all is noise.
-        lambda_max: the same when there is no noise left; not below `lambda_min`.
+        weight: weight of the repulsion's gradient, at least 0; in the measure of AMG's `c3`.
+        neighbours: nearest training items that span the volume, at least 1.
+        lambda_min: cosine to the nearest training item above which the guidance acts when all is noise.
+        lambda_max: that cosine when no noise is left; not below `lambda_min`.
         pass_band: share of the gradient's frequencies along time that is kept, above 0 to 1.
 
     Raises:

@@ -1,1 +1,1 @@
-"""From recordings to a store, in a way that can be stopped at any moment."""
+"""From recordings to a store: it can be stopped at any moment, and run again."""

@@ -106,7 +106,7 @@ class NewSounds:
 
     Args:
         sounds: files, folders or patterns.
-        caption: of all of them, in place of what lies beside them; None to keep that.
+        caption: of all of them, instead of what lies beside them; None for what does.
         store: where they will go, or None for a new one.
     """
 

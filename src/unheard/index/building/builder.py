@@ -1,4 +1,4 @@
-"""Building an index: recordings of any number into a store, in a way that can be stopped at any moment.
+"""Building an index: recordings of any number into a store. It can be stopped at any moment.
 
     sources -> decoding in worker processes -> windows embedded in full batches -> commits of whole items
 
@@ -8,28 +8,24 @@ same bytes, and embeds what is new or changed.
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from itertools import takewhile
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TextIO
 
 import numpy as np
 
+from unheard.common.progress import Report
 from unheard.embedders import Embedder
 from unheard.errors import IndexFileError, InputError, UnheardError
-from unheard.index.building.decoding import Decoded, Job, Unchanged
+from unheard.index.building.decoding import Unchanged
+from unheard.index.building.engine import Engine, Outcome, Recordings, local_engine
 from unheard.index.building.ledger import Known, Ledger, described, further_json
 from unheard.index.building.recording import Recording, Reject
-from unheard.index.building.windows import Embedded, Windows, rows
-from unheard.index.building.workers import decode_all
+from unheard.index.building.rejects import Rejects, rejects_path
+from unheard.index.building.windows import Embedded, rows
 from unheard.index.store.embedder_record import EmbedderRecord
 from unheard.index.store.repair import step_back
 from unheard.index.store.table import Store
@@ -39,17 +35,6 @@ SECONDS_A_COMMIT = 60.0
 WRITES_BETWEEN_COMPACTIONS = 100
 STEPS_BACK = 8
 """Commits at most that a crash may have torn: each is on disk before the next begins."""
-
-
-class Recordings(Protocol):
-    """What is built from, as `Sources` is."""
-
-    def __iter__(self) -> Iterator[Recording | Reject]: ...
-
-    def count(self) -> int | None: ...
-
-    @property
-    def unused_captions(self) -> int: ...
 
 
 @dataclass
@@ -90,106 +75,11 @@ class Built:
         """Recordings dealt with."""
         return self.added + self.changed + self.redescribed + self.unchanged + self.rejected
 
-
-@dataclass
-class _Rejects:
-    """The list of what is left out, a JSON object a line, written as the build comes by it."""
-
-    path: str
-    count: int = 0
-    first: Reject | None = None
-    _file: TextIO | None = field(default=None, repr=False)
-
-    def add(self, reject: Reject) -> None:
-        if self._file is None:
-            try:
-                self._file = open(self.path, "w", encoding="utf-8")  # noqa: SIM115
-            except OSError as error:
-                raise InputError(f"cannot write the list of rejects {self.path}: {error.strerror}") from error
-        line = {"source": reject.source, "reason": reject.reason}
-        self._file.write(
-            json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
-        )
-        self._file.flush()
-        self.count, self.first = self.count + 1, self.first or reject
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-        elif os.path.exists(self.path):
-            os.unlink(self.path)  # of an earlier run, whose causes are gone
-
-
-def rejects_path(uri: str) -> str:
-    """Where a build lists what it leaves out: in the index's folder, or here for one in an object store."""
-    if "://" in uri:
-        return f"{uri.rstrip('/').rpartition('/')[2]}.rejects.jsonl"
-    return os.path.join(uri, "rejects.jsonl")
-
-
-Outcome = Embedded | Unchanged | Reject
-"""What comes of a recording."""
-
-
-class Engine(Protocol):
-    """What decodes and embeds: `local_engine`, or many machines (`unheard.index.building.ray`)."""
-
-    def __call__(
-        self, sources: Recordings, store: Store, ledger: Ledger, go_on: Callable[[], bool]
-    ) -> Generator[Outcome]:
-        """One outcome for each recording, in any order.
-
-        Args:
-            sources: what to build from.
-            store: what the index holds.
-            ledger: the same by id; is told of every id that is come by.
-            go_on: whether to begin further recordings; what is under way is finished in any case.
-        """
-
-
-def local_engine(embedder: Embedder, workers: int | None = None) -> Engine:
-    """Decoding in worker processes, embedding in this one, in the order of the sources.
-
-    Args:
-        embedder: embeds what was decoded.
-        workers: processes that decode; None for one a core, 0 for none beside this one.
-    """
-
-    def outcomes(
-        sources: Recordings, store: Store, ledger: Ledger, go_on: Callable[[], bool]
-    ) -> Generator[Outcome]:
-        windows = Windows(embedder)
-        with tempfile.TemporaryDirectory(prefix="unheard-") as scratch:
-            jobs = to_decode(sources, ledger, embedder.sample_rate, scratch)
-            for outcome in decode_all(takewhile(lambda _: go_on(), jobs), _workers(workers)):
-                if isinstance(outcome, Decoded):
-                    yield from windows.add(outcome)
-                else:
-                    yield outcome
-            yield from windows.flush()
-
-    return outcomes
-
-
-def to_decode(
-    sources: Iterable[Recording | Reject], ledger: Ledger, sample_rate: int, scratch: str
-) -> Iterator[Job | Reject]:
-    """The jobs of recordings; of two with one id, the first is taken.
-
-    Args:
-        sources: what to build from.
-        ledger: what the store held when the build began.
-        sample_rate: of the embedder.
-        scratch: folder for long recordings under way.
-    """
-    for found in sources:
-        if isinstance(found, Reject):
-            yield found
-        elif not ledger.see(found.id):
-            yield Reject(found.source, f"the id {found.id!r} came before; give ids in a manifest", found.id)
-        else:
-            known = ledger.known(found.id)
-            yield Job(found, sample_rate, None if known is None else known.content_sha256, scratch)
+    @property
+    def so_far(self) -> str:
+        """What a display of progress notes beside the number of recordings."""
+        left_out = f", {self.rejected:,} left out" if self.rejected else ""
+        return f"{self.seconds:,.0f} s of sound embedded{left_out}"
 
 
 def build_store(
@@ -200,7 +90,7 @@ def build_store(
     *,
     strict: bool = False,
     prune: bool = False,
-    progress: Callable[[Built, int | None], None] | None = None,
+    progress: Report | None = None,
 ) -> Built:
     """Embed recordings into a store, which is made if it is not there.
 
@@ -211,8 +101,8 @@ def build_store(
         engine: what decodes and embeds; None for `local_engine`.
         strict: stop at the first recording that cannot be read, with what was under way saved.
         prune: remove items that the sources no longer name.
-        progress: called after each recording with the build so far and the number of recordings, None as
-            long as it is not known.
+        progress: called after each recording with how many are done, and how many there are, None as long as
+            that is not known.
 
     Raises:
         InputError: nothing can be written, or (`strict`) something cannot be read.
@@ -228,7 +118,7 @@ def build_store(
         for outcome in outcomes:
             commits.take(outcome)
             if progress is not None:
-                progress(commits.built, total.number)
+                progress(commits.built.done, total.number, commits.built.so_far)
         commits.write()
     except BaseException:
         with suppress(UnheardError):
@@ -257,7 +147,7 @@ class Commits:
 
     def __init__(self, store: Store, ledger: Ledger) -> None:
         self.store, self.ledger = store, ledger
-        self.rejects = _Rejects(rejects_path(store.uri))
+        self.rejects = Rejects(rejects_path(store.uri))
         self.built = Built(store.uri)
         self._new: list[Embedded] = []
         self._changed: list[Embedded] = []
@@ -383,11 +273,3 @@ def _opened(uri: str | Path, embedder: Embedder) -> tuple[Store, Ledger]:
             store.embedder.check(record, store.uri)
             return store, ledger
     raise IndexFileError(f"{uri} is damaged beyond its last {STEPS_BACK} commits; build it anew elsewhere")
-
-
-def _workers(asked: int | None) -> int:
-    if asked is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if asked < 0:
-        raise InputError(f"workers must be 0 or more, not {asked}")
-    return asked

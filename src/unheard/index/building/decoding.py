@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import struct
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -231,7 +230,7 @@ def _is_truncated_wav(file: BinaryIO, size: int) -> bool:
     if header[:4] != b"RIFF" or header[8:] != b"WAVE":
         return False
     while len(chunk := file.read(8)) == 8:
-        length = struct.unpack("<I", chunk[4:])[0]
+        length = int.from_bytes(chunk[4:], "little")
         if chunk[:4] == b"data":
             return 0 < length < 0x7FFFF000 and file.tell() + length > size
         file.seek(length + length % 2, os.SEEK_CUR)

@@ -30,7 +30,7 @@ def described(prompt: str | None, further: str | None) -> bytes:
 
 
 def further_json(further: Mapping[str, Any]) -> str | None:
-    """Further columns as the store keeps them."""
+    """Further columns as the store has them."""
     return json.dumps(dict(further), ensure_ascii=False, default=str) if further else None
 
 

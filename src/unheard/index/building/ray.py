@@ -25,8 +25,8 @@ import torch
 from unheard.common.ray import cluster, ray_module, work_in
 from unheard.embedders import Embedder
 from unheard.errors import UnheardError
-from unheard.index.building.builder import Engine, Outcome, Recordings, to_decode
 from unheard.index.building.decoding import HELD_SAMPLES, Decoded, Job
+from unheard.index.building.engine import Engine, Outcome, Recordings, to_decode
 from unheard.index.building.ledger import Ledger
 from unheard.index.building.recording import Reject
 from unheard.index.building.sources import Sources
@@ -140,7 +140,7 @@ def _pipeline(ray: ModuleType, sources: Sources, store: Store, embedder: Embedde
     parts = sources.parts()
     resources = ray.cluster_resources()
     processors, gpus = resources.get("CPU", 1.0), int(resources.get("GPU", 0))
-    share = min(1.0, processors / 2)  # of a processor: where there is one alone, it decodes and embeds
+    fraction = min(1.0, processors / 2)  # of a processor: where there is one alone, it decodes and embeds
     decoders = max(1, int(processors) - gpus if gpus else int(processors) // PROCESSORS_A_DECODER)
     embedders = gpus or max(1, int(processors) - decoders)
     readers = min(len(parts), max(1, decoders // DECODERS_A_READER))
@@ -167,14 +167,14 @@ def _pipeline(ray: ModuleType, sources: Sources, store: Store, embedder: Embedde
         rows = rows.map_batches(
             _Decoder,
             fn_constructor_args=(folder, _window_samples(embedder)),
-            num_cpus=share,
+            num_cpus=fraction,
             **pool(decoders),
         )
         travelling = ray.put(_on_processor(embedder))
         rows = rows.map_batches(
             _Embedder,
             fn_constructor_args=(travelling,),
-            num_cpus=share,
+            num_cpus=fraction,
             num_gpus=1 if gpus else None,
             **pool(embedders),
         )

@@ -5,13 +5,13 @@ threshold close to 1 that is what repetition looks like (a copy of a copy is a c
 and how far a chain reaches can be read from each member's similarity to the representative.
 
 The representative is the member with the smallest mean distance to its nearest neighbours, as the published
-protocol picks its prompts (Messina et al., arXiv 2509.14934): the densest place of the cluster.
+protocol picks its prompts (Messina et al., arXiv 2509.14934): the densest part of the cluster.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from unheard.common.files import replacing
+from unheard.common.progress import Report
 from unheard.errors import InputError
 from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD, near_captions, near_vectors
 from unheard.index.searching.captions import normalised
@@ -31,9 +32,7 @@ from unheard.index.store.uri import is_store
 NEIGHBOURS = 10
 """Nearest neighbours whose mean distance chooses the representative; all others in a smaller cluster."""
 MOST_COMPARED = 2000
-"""Wordings of a caption cluster that are compared to choose the representative: those of most items."""
-
-Progress = Callable[[int, int], None]
+"""Captions of a cluster that are compared to choose the representative: those of most items."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Cluster:
         ids: of all members, in the order of the index.
         similarities: of each to the representative: cosine of sounds, likeness of captions
             (`near_captions.likeness`).
-        places: seconds of each recording that are near-identical; None for captions and where not recorded.
+        windows: seconds of each recording that are near-identical; None for captions and where not recorded.
     """
 
     kind: Literal["sound", "caption"]
@@ -61,7 +60,7 @@ class Cluster:
     seconds_total: float
     ids: list[str]
     similarities: list[float]
-    places: list[tuple[float, float]] | None = None
+    windows: list[tuple[float, float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Duplicates:
         sha256: its checksum.
         items: how many it has that are not silent.
         uncaptioned: how many of them have no caption, so that only their sound can tell.
-        sound_threshold, caption_threshold, minimum_size: what was asked for.
+        sound_threshold, caption_threshold, minimum_size: of the clusters.
         clusters: those of sound, then those of captions, each from the largest.
     """
 
@@ -107,33 +106,17 @@ def find_duplicates(
     caption_threshold: float = CAPTION_THRESHOLD,
     minimum_size: int = 2,
     device: str | torch.device = "cpu",
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> Duplicates:
-    """The clusters of near-identical items of an index, on disk or in a JSON file.
-
-    Silent windows are left out. Long recordings count by their windows: recordings that share a passage make
-    a cluster, whatever else is in them. Memory is twice that of the embeddings.
-
-    Args:
-        uri: a folder, an object store's URI or a JSON file.
-        sound_threshold: cosine from which two sounds are near-identical, above 0, to 1.
-        caption_threshold: likeness from which two captions are; 1 for the same words.
-        minimum_size: items that a cluster has at least.
-        device: where sounds are compared.
-        progress: called with the windows that have been compared with all, and how many there are.
-
-    Raises:
-        InputError: a threshold or the size is out of range.
-        IndexFileError: the index cannot be read.
-    """
+    """See `unheard.index.duplicates`."""
     for name, threshold in (("sound", sound_threshold), ("caption", caption_threshold)):
         if not 0 < threshold <= 1:
             raise InputError(f"the {name} threshold must be above 0 and at most 1, not {threshold}")
     if minimum_size < 2:
         raise InputError(f"a cluster has 2 items or more: the minimum size cannot be {minimum_size}")
     index = _open(uri)
-    heard = sound_clusters(index, sound_threshold, minimum_size, device=device, progress=progress)
-    read = caption_clusters(index, caption_threshold, minimum_size)
+    of_sounds = sound_clusters(index, sound_threshold, minimum_size, device=device, progress=progress)
+    of_captions = caption_clusters(index, caption_threshold, minimum_size)
     firsts = _first_windows(index.ids)
     return Duplicates(
         index=str(uri),
@@ -143,7 +126,7 @@ def find_duplicates(
         sound_threshold=sound_threshold,
         caption_threshold=caption_threshold,
         minimum_size=minimum_size,
-        clusters=heard + read,
+        clusters=of_sounds + of_captions,
     )
 
 
@@ -153,7 +136,7 @@ def sound_clusters(
     minimum_size: int = 2,
     *,
     device: str | torch.device = "cpu",
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> list[Cluster]:
     """Clusters of items with near-identical windows, from the largest."""
     if not len(index):
@@ -174,10 +157,11 @@ def caption_clusters(
     items = [position for position in _first_windows(index.ids) if index.prompts[position].strip()]
     if not items:
         return []
-    texts, wording = np.unique([_wording(index.prompts[position]) for position in items], return_inverse=True)
-    labels = near_captions.single_linkage(texts.tolist(), threshold)[wording]
+    compared = [_compared(index.prompts[position]) for position in items]
+    texts, caption = np.unique(compared, return_inverse=True)
+    labels = near_captions.single_linkage(texts.tolist(), threshold)[caption]
     return _largest_first(
-        _caption_cluster(index, texts, wording[members], [items[member] for member in members])
+        _caption_cluster(index, texts, caption[members], [items[member] for member in members])
         for members in _groups(labels, minimum_size)
     )
 
@@ -192,7 +176,7 @@ def medoid(unit: np.ndarray, neighbours: int = NEIGHBOURS) -> int:
     exact = torch.from_numpy(unit).double()
     count = min(neighbours, len(exact) - 1)
     similarity = torch.cat(
-        [(few @ exact.T).topk(count + 1).values.sum(dim=1) for few in exact.split(1 << 10)]
+        [(few @ exact.T).topk(count + 1).values.sum(dim=1) for few in torch.split(exact, 1 << 10)]
     )
     # Each is its own nearest, at 1. Rounded, so that equal ones tie.
     return int((similarity - 1).div(count).mul(1e9).round().argmax())
@@ -201,25 +185,25 @@ def medoid(unit: np.ndarray, neighbours: int = NEIGHBOURS) -> int:
 def _sound_cluster(index: Index, unit: np.ndarray, members: np.ndarray) -> Cluster:
     chosen = medoid(unit[members])
     to_chosen = near_vectors.cosines(unit, members, np.full_like(members, members[chosen]))
-    places = None if index.windows is None else [index.windows[member] for member in members]
-    return _cluster("sound", index, members.tolist(), chosen, to_chosen, places)
+    windows = None if index.windows is None else [index.windows[member] for member in members]
+    return _cluster("sound", index, members.tolist(), chosen, to_chosen, windows)
 
 
-def _caption_cluster(index: Index, texts: np.ndarray, wording: np.ndarray, members: list[int]) -> Cluster:
-    """A cluster of items with these wordings, positions in `texts`."""
-    wordings, counts = np.unique(wording, return_counts=True)
+def _caption_cluster(index: Index, texts: np.ndarray, caption: np.ndarray, members: list[int]) -> Cluster:
+    """A cluster of items with these captions, positions in `texts`."""
+    captions, counts = np.unique(caption, return_counts=True)
     frequent = np.argsort(-counts, kind="stable")[:MOST_COMPARED]
-    wordings, counts = wordings[frequent], counts[frequent]
+    captions, counts = captions[frequent], counts[frequent]
     means = []
-    for number, one in enumerate(wordings):
-        distances = np.array([1 - near_captions.likeness(texts[one], texts[other]) for other in wordings])
+    for number, one in enumerate(captions):
+        distances = np.array([1 - near_captions.likeness(texts[one], texts[other]) for other in captions])
         others = counts.copy()
         others[number] -= 1
         nearest = np.argsort(distances, kind="stable")
         means.append(np.repeat(distances[nearest], others[nearest])[:NEIGHBOURS].mean())
-    best = wordings[int(np.argmin(np.round(means, 9)))]
-    to_best = np.array([near_captions.likeness(texts[best], texts[one]) for one in wording])
-    return _cluster("caption", index, members, int(np.argmax(wording == best)), to_best, None)
+    best = captions[int(np.argmin(np.round(means, 9)))]
+    to_best = np.array([near_captions.likeness(texts[best], texts[one]) for one in caption])
+    return _cluster("caption", index, members, int(np.argmax(caption == best)), to_best, None)
 
 
 def _cluster(
@@ -228,7 +212,7 @@ def _cluster(
     members: list[int],
     chosen: int,
     similarities: np.ndarray,
-    places: list[tuple[float, float]] | None,
+    windows: list[tuple[float, float]] | None,
 ) -> Cluster:
     representative = members[chosen]
     nearest = [representative, *(members[number] for number in np.argsort(-similarities, kind="stable"))]
@@ -241,7 +225,7 @@ def _cluster(
         seconds_total=index.seconds_total[representative],
         ids=[index.ids[member] for member in members],
         similarities=[round(similarity, 6) for similarity in similarities.tolist()],
-        places=places,
+        windows=windows,
     )
 
 
@@ -250,7 +234,7 @@ def _open(uri: str | Path) -> Index:
     return Index(read_exactly(Store.open(uri)), uri) if is_store(uri) else Index.open(uri)
 
 
-def _wording(caption: str) -> str:
+def _compared(caption: str) -> str:
     """What is compared; a caption without any letter or digit is compared as it stands."""
     return normalised(caption) or caption.strip()
 

@@ -13,7 +13,7 @@ leave few pairs to measure:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +21,8 @@ import torch
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
+
+from unheard.common.progress import Report
 
 COMPONENTS = 63
 """Of the sketch; the length of the rest is the 64th number."""
@@ -37,10 +39,7 @@ ROUNDING = 1e-9
 """By how much the cosine of equal vectors may fall short of 1."""
 MEASURED_AT_ONCE = 1 << 14
 PENDING = 1 << 12
-"""Pairs that are kept before they are merged into the labels."""
-
-Progress = Callable[[int, int], None]
-"""Called with how many of how many are done."""
+"""Pairs that are collected before they are merged into the labels."""
 
 
 def single_linkage(
@@ -48,7 +47,7 @@ def single_linkage(
     threshold: float,
     *,
     device: str | torch.device = "cpu",
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> np.ndarray:
     """Clusters: what a chain of pairs with a cosine of at least the threshold connects.
 
@@ -76,7 +75,8 @@ def cosines(vectors: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndar
     """Cosines of the pairs of rows at these positions, in float64."""
     one, other = vectors[left].astype(np.float64), vectors[right].astype(np.float64)
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    return np.einsum("nd,nd->n", one, other) / lengths
+    similarities: np.ndarray = np.einsum("nd,nd->n", one, other) / lengths
+    return similarities
 
 
 class Links:
@@ -118,7 +118,7 @@ class Links:
 
 
 def _candidates(
-    unit: np.ndarray, threshold: float, links: Links, device: torch.device, progress: Progress | None
+    unit: np.ndarray, threshold: float, links: Links, device: torch.device, progress: Report | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pairs of positions that hold all those at or above the threshold, and few others.
 
@@ -137,8 +137,8 @@ def _candidates(
     left, right = _left(sketches), _right(sketches)
     centres = _left(centres)
 
-    def labels(places: Tensor) -> Tensor:
-        return torch.from_numpy(links.labels[order[places].cpu().numpy()]).to(device)
+    def labels(positions: Tensor) -> Tensor:
+        return torch.from_numpy(links.labels[order[positions].cpu().numpy()]).to(device)
 
     for number, (first, end) in enumerate(pairwise(starts)):
         if first == end:
@@ -157,8 +157,8 @@ def _candidates(
                 if not len(rows):
                     continue
                 apart = labels(start + rows)[:, None] != labels(visitors[column : column + COLUMNS])
-                row, place = ((distances[rows] <= limit) & apart).nonzero().unbind(1)
-                one, other = start + rows[row], visitors[column + place]
+                row, guest = ((distances[rows] <= limit) & apart).nonzero().unbind(1)
+                one, other = start + rows[row], visitors[column + guest]
                 once = other > one
                 yield order[one[once]].cpu().numpy(), order[other[once]].cpu().numpy()
         if progress is not None:
@@ -191,7 +191,7 @@ def _centres(sketches: Tensor) -> Tensor:
 
 def _nearest(sketches: Tensor, centres: Tensor) -> Tensor:
     """For each sketch the nearest centre."""
-    return torch.cat([torch.cdist(some, centres).argmin(dim=1) for some in sketches.split(COLUMNS)])
+    return torch.cat([torch.cdist(some, centres).argmin(dim=1) for some in torch.split(sketches, COLUMNS)])
 
 
 def _sketches(unit: np.ndarray) -> np.ndarray:

@@ -1,15 +1,15 @@
 """Indexes on disk from and to the published JSON format, in memory that does not grow with them.
 
 The format has one embedding an item, so a recording of several windows leaves as their mean direction, and a
-silent one, which has none, does not leave. Everything else goes both ways: ids, the numbers to the last bit
-of float32, conditioning, and keys that are not ours.
+silent one, which has none, does not leave. Everything else goes in both directions: ids, the numbers to the
+last bit of float32, conditioning, and keys that are not ours.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unheard.common.files import replacing
+from unheard.common.progress import Report
 from unheard.errors import IndexFileError, InputError
 from unheard.index.published import json_file
 from unheard.index.published.json_file import Entry
@@ -33,9 +34,6 @@ COMMIT = 2048
 """Entries that are written at once."""
 AS_WRITTEN = "as_written"
 """Key of `further` for texts with half of a surrogate pair in them, which no store of UTF-8 holds."""
-
-Progress = Callable[[int, int], None]
-"""Called with how much of how much has been read: bytes of a file, rows of a store."""
 
 
 @dataclass(frozen=True)
@@ -56,24 +54,9 @@ class Exported:
 
 
 def import_json(
-    path: str | Path, uri: str | Path, *, embedder_name: str | None = None, progress: Progress | None = None
+    path: str | Path, uri: str | Path, *, embedder_name: str | None = None, progress: Report | None = None
 ) -> Imported:
-    """Read a file in the published format into an index on disk, which is made if it is not there.
-
-    An import that was stopped can be run again: entries that are there already, with the same content, are
-    passed over. Where an entry is malformed the import ends; those before it stay.
-
-    Args:
-        path: the JSON file, of any size.
-        uri: folder or object store's URI.
-        embedder_name: who made the embeddings, where the file does not say.
-        progress: called with bytes read and the file's size.
-
-    Raises:
-        IndexFileError: the file is malformed (names the id and the place), an id occurs twice or is in the
-            index with another content, or the embeddings are of another embedder than the index.
-        InputError: nothing can be written.
-    """
+    """See `unheard.index.import_json`."""
     path = Path(path)
     entries = json_file.stream(_counted(path, progress), str(path))
     batch = list(islice(entries, COMMIT))  # before anything is made: a wrong file leaves no trace
@@ -96,22 +79,8 @@ def import_json(
     return Imported(added, present)
 
 
-def export_json(uri: str | Path, path: str | Path, *, progress: Progress | None = None) -> Exported:
-    """Write an index on disk as a file in the published format, wholly or not at all.
-
-    Numbers are written with the digits of float64, as the published files have them: exactly the float32 of
-    the index. A recording of several windows is written with the mean of their directions at unit length, as
-    `embed_audio` gives it; silent windows do not count in it.
-
-    Args:
-        uri: folder or object store's URI.
-        path: the file to write.
-        progress: called with rows read and their number.
-
-    Raises:
-        IndexFileError: the index cannot be read.
-        InputError: the file cannot be written, or there is nothing to write.
-    """
+def export_json(uri: str | Path, path: str | Path, *, progress: Report | None = None) -> Exported:
+    """See `unheard.index.export_json`."""
     store = Store.open(uri)
     items = _Items(store, progress)
     entries = iter(items)
@@ -124,7 +93,7 @@ def export_json(uri: str | Path, path: str | Path, *, progress: Progress | None 
     return Exported(items.written, items.averaged, items.silent)
 
 
-def _counted(path: Path, progress: Progress | None) -> Iterator[bytes]:
+def _counted(path: Path, progress: Report | None) -> Iterator[bytes]:
     """The file's content in blocks, with progress."""
     read = 0
     for block in json_file.blocks(path):
@@ -156,12 +125,12 @@ def _rows(batch: list[tuple[str, Entry]], embedder: EmbedderRecord, source: str)
     vectors = np.empty((len(batch), embedder.dimension), dtype=np.float32)
     columns: dict[str, list[Any]] = {name: [] for name in schema(embedder.dimension).names}
     for row, (identifier, entry) in zip(vectors, batch, strict=True):
-        place = f"{source}: id {quoted(identifier)}"
+        where = f"{source}: id {quoted(identifier)}"
         if entry.get("embedder", embedder.name) != embedder.name:
             raise IndexFileError(
-                f"{place} was made by the embedder {quoted(entry['embedder'])}, but the index by {embedder}"
+                f"{where} was made by the embedder {quoted(entry['embedder'])}, but the index by {embedder}"
             )
-        row[:] = _single(entry["embedding"], place)
+        row[:] = _single(entry["embedding"], where)
         conditioning = entry["conditioning"]
         values = {
             "id": _utf8(identifier),
@@ -180,15 +149,15 @@ def _rows(batch: list[tuple[str, Entry]], embedder: EmbedderRecord, source: str)
     return pa.table(columns, schema=schema(embedder.dimension))
 
 
-def _single(embedding: np.ndarray, place: str) -> np.ndarray:
+def _single(embedding: np.ndarray, where: str) -> np.ndarray:
     """In float32; IndexFileError where that has no room for a number, or none is left."""
     with np.errstate(over="ignore", under="ignore"):
         single = embedding.astype(np.float32)
     if not np.isfinite(single).all():
         position = int(np.argmin(np.isfinite(single)))
-        raise IndexFileError(f"{place}: embedding[{position}] is {embedding[position]}, beyond float32")
+        raise IndexFileError(f"{where}: embedding[{position}] is {embedding[position]}, beyond float32")
     if not single.any():
-        raise IndexFileError(f"{place}: embedding is all zeros in float32, so it has no direction")
+        raise IndexFileError(f"{where}: embedding is all zeros in float32, so it has no direction")
     return single
 
 
@@ -198,7 +167,7 @@ def _utf8(text: str) -> str:
 
 
 def _further(identifier: str, entry: Entry) -> str | None:
-    """What the columns have no place for, as a JSON object; None if that is nothing."""
+    """What no column holds, as a JSON object; None if that is nothing."""
     further = {key: value for key, value in entry.items() if key not in ("embedding", "embedder")}
     conditioning = further.pop("conditioning")
     unknown = {
@@ -254,8 +223,8 @@ class _Hashes:
         self._sorted = np.insert(self._sorted, np.searchsorted(self._sorted, new), new)
 
     def __contains__(self, text: str) -> bool:
-        place = np.searchsorted(self._sorted, hash(text))
-        return bool(place < len(self._sorted) and self._sorted[place] == hash(text))
+        position = np.searchsorted(self._sorted, hash(text))
+        return bool(position < len(self._sorted) and self._sorted[position] == hash(text))
 
 
 class _Items:
@@ -265,7 +234,7 @@ class _Items:
         written, averaged, silent: so far, entries, those of several windows, and items left out.
     """
 
-    def __init__(self, store: Store, progress: Progress | None) -> None:
+    def __init__(self, store: Store, progress: Report | None) -> None:
         self.store = store
         self.progress = progress
         self.written = self.averaged = self.silent = 0
@@ -283,18 +252,18 @@ class _Items:
                 identifier = row["id"]
                 windows = [row | {"embedding": vector}]
                 if identifier in awaited:
-                    # Copied, or one window would keep its whole batch.
+                    # Copied, or one window would hold on to its whole batch.
                     collected[identifier].append(row | {"embedding": vector.copy()})
                     if len(collected[identifier]) < awaited[identifier]:
                         continue
                     windows = sorted(collected.pop(identifier), key=lambda window: int(window["window"]))
-                heard = [window for window in windows if not window["silent"]]
-                if not heard:
+                audible = [window for window in windows if not window["silent"]]
+                if not audible:
                     self.silent += 1
                     continue
                 self.written += 1
                 self.averaged += len(windows) > 1
-                yield self._entry(windows[0], _direction([window["embedding"] for window in heard]))
+                yield self._entry(windows[0], _direction([window["embedding"] for window in audible]))
             read += len(batch)
             if self.progress is not None:
                 self.progress(read, total)
@@ -333,4 +302,5 @@ def _direction(windows: list[np.ndarray]) -> np.ndarray:
         return windows[0]
     rows = np.stack(windows).astype(np.float64)
     mean = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).mean(axis=0)
-    return (mean / np.linalg.norm(mean)).astype(np.float32)
+    direction: np.ndarray = (mean / np.linalg.norm(mean)).astype(np.float32)
+    return direction

@@ -4,7 +4,7 @@
           "conditioning": {"prompt": text, "seconds_start": seconds, "seconds_total": seconds},
           "embedder": name}}
 
-"embedder" is ours and may be missing; keys that are not listed here are kept as they are.
+"embedder" is ours and may be missing; keys that are not listed here are written again as they were read.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def blocks(path: str | Path, size: int = 1 << 20) -> Iterator[bytes]:
 def stream(content: Iterable[bytes], source: str) -> Iterator[tuple[str, Entry]]:
     """The checked entries of a training-set file, one after the other, in memory that does not grow with it.
 
-    Only that ids are unique is left to the caller, who alone knows where they are kept.
+    Only that ids are unique is left to the caller, who alone knows which came before.
 
     Args:
         content: of the file, cut anywhere.
@@ -84,7 +84,7 @@ def stream(content: Iterable[bytes], source: str) -> Iterator[tuple[str, Entry]]
     alike = _Alike(source)
     for identifier, entry in json_stream.members(content, source, decoder):
         _check(entry, f"{source}: id {quoted(identifier)}")
-        if ambiguous:  # in a key that is not ours: kept as it is, it could not be
+        if ambiguous:  # in a key that is not ours: it could not be written as it was read
             raise IndexFileError(
                 f"{source}: id {quoted(identifier)}: {quoted(ambiguous[0].key)} occurs twice in one object"
             )
@@ -158,7 +158,7 @@ def check_alike(entries: dict[str, Entry], source: str) -> None:
 
 
 class _Alike:
-    """Whether entries are of one length and one embedder, asked entry by entry."""
+    """Whether entries are of one length and one embedder, told entry by entry."""
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -203,65 +203,65 @@ def _object(pairs: list[tuple[str, Any]], ambiguous: list[_AmbiguousObject]) -> 
     return made
 
 
-def _check(entry: Any, place: str) -> None:
-    """Check one entry and turn its embedding into an array."""
-    _check_object(entry, place, "the entry")
+def _check(entry: Any, where: str) -> None:
+    """Check one entry and turn its embedding into an array; `where` is how errors begin."""
+    _check_object(entry, where, "the entry")
     if "embedding" not in entry:
-        raise IndexFileError(f'{place}: "embedding" is missing')
-    entry["embedding"] = _checked_embedding(entry["embedding"], place)
+        raise IndexFileError(f'{where}: "embedding" is missing')
+    entry["embedding"] = _checked_embedding(entry["embedding"], where)
     if "conditioning" not in entry:
-        raise IndexFileError(f'{place}: "conditioning" is missing')
+        raise IndexFileError(f'{where}: "conditioning" is missing')
     conditioning = entry["conditioning"]
-    _check_object(conditioning, place, '"conditioning"')
+    _check_object(conditioning, where, '"conditioning"')
     if "prompt" not in conditioning:
-        raise IndexFileError(f'{place}: "prompt" is missing in "conditioning"')
+        raise IndexFileError(f'{where}: "prompt" is missing in "conditioning"')
     if not isinstance(conditioning["prompt"], str):
-        raise IndexFileError(f'{place}: "prompt" must be a text, not {kind(conditioning["prompt"])}')
+        raise IndexFileError(f'{where}: "prompt" must be a text, not {kind(conditioning["prompt"])}')
     for key in ("seconds_start", "seconds_total"):
         if key not in conditioning:
-            raise IndexFileError(f'{place}: "{key}" is missing in "conditioning"')
+            raise IndexFileError(f'{where}: "{key}" is missing in "conditioning"')
         seconds = conditioning[key]
         if not _is_number(seconds):
-            raise IndexFileError(f'{place}: "{key}" must be a number of seconds, not {kind(seconds)}')
+            raise IndexFileError(f'{where}: "{key}" must be a number of seconds, not {kind(seconds)}')
         if not 0 <= seconds <= sys.float_info.max:
             raise IndexFileError(
-                f'{place}: "{key}" must be a finite number of seconds, 0 or more, not {seconds}'
+                f'{where}: "{key}" must be a finite number of seconds, 0 or more, not {seconds}'
             )
     if "embedder" in entry and not isinstance(entry["embedder"], str):
-        raise IndexFileError(f'{place}: "embedder" must be a name, not {kind(entry["embedder"])}')
+        raise IndexFileError(f'{where}: "embedder" must be a name, not {kind(entry["embedder"])}')
 
 
-def _check_object(value: Any, place: str, what: str) -> None:
+def _check_object(value: Any, where: str, what: str) -> None:
     if not isinstance(value, dict):
-        raise IndexFileError(f"{place}: {what} must be an object, not {kind(value)}")
+        raise IndexFileError(f"{where}: {what} must be an object, not {kind(value)}")
     if isinstance(value, _AmbiguousObject):
-        raise IndexFileError(f"{place}: {quoted(value.key)} occurs twice in {what}")
+        raise IndexFileError(f"{where}: {quoted(value.key)} occurs twice in {what}")
 
 
-def _checked_embedding(embedding: Any, place: str) -> np.ndarray:
+def _checked_embedding(embedding: Any, where: str) -> np.ndarray:
     if isinstance(embedding, list):
         for position, number in enumerate(embedding):
             if not _is_number(number):
-                raise IndexFileError(f"{place}: embedding[{position}] must be a number, not {kind(number)}")
+                raise IndexFileError(f"{where}: embedding[{position}] must be a number, not {kind(number)}")
         try:
             embedding = np.array(embedding, dtype=np.float64)
         except OverflowError as error:
             raise IndexFileError(
-                f"{place}: embedding has a whole number beyond what a float holds"
+                f"{where}: embedding has a whole number beyond what a float holds"
             ) from error
     if not isinstance(embedding, np.ndarray):
-        raise IndexFileError(f'{place}: "embedding" must be a list of numbers, not {kind(embedding)}')
+        raise IndexFileError(f'{where}: "embedding" must be a list of numbers, not {kind(embedding)}')
     if not embedding.size:
-        raise IndexFileError(f'{place}: "embedding" is an empty list')
+        raise IndexFileError(f'{where}: "embedding" is an empty list')
     finite = np.isfinite(embedding)
     if not finite.all():
         position = int(np.argmin(finite))
         raise IndexFileError(
-            f"{place}: embedding[{position}] is {embedding[position]}; all numbers must be finite"
+            f"{where}: embedding[{position}] is {embedding[position]}; all numbers must be finite"
         )
     if not embedding.any():
         raise IndexFileError(
-            f"{place}: embedding is all zeros, so it has no direction; embed the sound again"
+            f"{where}: embedding is all zeros, so it has no direction; embed the sound again"
         )
     return embedding
 

@@ -129,10 +129,10 @@ class _Window:
 
     def error(self, message: str, position: int | None = None) -> IndexFileError:
         """What is wrong with the JSON at this position of the text, and where in the file that is."""
-        line, column = self._place(self.position if position is None else position)
+        line, column = self._location(self.position if position is None else position)
         return IndexFileError(f"{self.source} is not JSON: {message} at line {line}, column {column}")
 
-    def _place(self, position: int) -> tuple[int, int]:
+    def _location(self, position: int) -> tuple[int, int]:
         """Line and column in the file of a position in the text."""
         newlines = self.text.count("\n", 0, position)
         if not newlines:
@@ -141,7 +141,7 @@ class _Window:
 
     def _read_on(self) -> None:
         """Drop what has been read, and at least double what has not, so that long values cost no square."""
-        self.line, self.column = self._place(self.position)
+        self.line, self.column = self._location(self.position)
         parts, self.position = [self.text[self.position :]], 0
         length = unread = len(parts[0])
         if unread > LARGEST_MEMBER:
@@ -155,7 +155,7 @@ class _Window:
             try:
                 parts.append(self.decoder.decode(block, final=self.at_end))
             except UnicodeDecodeError as error:
-                # The decoder counts from the bytes that it kept of a character that was cut.
+                # The decoder counts from the bytes that it holds of a character that was cut.
                 start = self.bytes + len(block) - len(error.object) + error.start
                 raise IndexFileError(f"{self.source} is not JSON: byte {start} is not UTF-8") from error
             self.bytes += len(block)

@@ -35,7 +35,7 @@ SAMPLE = 500
 FEWEST = 1000
 """Windows below which cells would be nearly empty."""
 CANDIDATES = (32, 128, 512)
-"""How many may be measured again, for each query and beside those that it asks for: as few as suffice."""
+"""How many may be measured again, for each query and beside the k wanted: as few as suffice."""
 TRAINING = 64
 """Vectors for each cell from which its centre is learnt."""
 ROUNDING = 1e-6
@@ -51,7 +51,7 @@ class ApproximateRecord:
         kind: LanceDB's name of it.
         cells: into which the vectors are sorted.
         probes: cells that a query is compared with.
-        candidates: found in them by the short vectors and measured again, beside those asked for.
+        candidates: found in them by the short vectors and measured again, beside the k wanted.
         recall: share of a sample of items whose nearest other item was found (recall@1).
         sample: how many items that was.
         windows: in the index when it was built; those added later are all compared until it is built again.
@@ -101,7 +101,7 @@ def build_approximate(uri: str | Path) -> ApproximateRecord:
         )
     cells = math.isqrt(count)
     with explained(f"cannot build the approximate index of {store.uri}", InputError):
-        # RaBitQ packs eight numbers into a byte; embeddings of another length are kept in full.
+        # RaBitQ packs eight numbers into a byte; embeddings of another length are stored in full.
         kind = IvfFlat if store.embedder.dimension % 8 else IvfRq
         config = kind(distance_type="cosine", num_partitions=cells, sample_rate=TRAINING)
         store.table.create_index("embedding", config=config, replace=True)

@@ -19,7 +19,7 @@ from unheard.index.searching.index import Index
 class JSONIndex(Index):
     """An `Index` that is changed in memory and saved as a JSON file; a new one is empty.
 
-    Embeddings are kept as the file has them and need not be of unit length.
+    Embeddings stay as the file has them and need not be of unit length.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The embeddings of an index: what a search asks of them, and the exact search in memory."""
+"""The embeddings of an index: what a search needs of them, and the exact search in memory."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class Store:
         return int(self._commit(lambda: merge.execute(complete)).num_inserted_rows)
 
     def replace(self, rows: pa.Table) -> None:
-        """Put these items in the place of those with their ids, in one commit; new ids are added.
+        """Write these items over those with their ids, in one commit; new ids are added.
 
         Raises:
             InputError: as `append`.
@@ -186,7 +186,7 @@ class Store:
                 yield batch.select(list(columns))
 
     def take(self, positions: np.ndarray | Sequence[int], columns: Sequence[str]) -> pa.Table:
-        """The rows at these positions of `batches`' order, in the order asked for.
+        """The rows at these positions of `batches`' order, in the order given.
 
         Raises:
             IndexFileError: a part is missing or damaged.

@@ -21,6 +21,7 @@ from unheard.index.building.heap import Heap
 BLOCK, BLOCKS = 100_000, 800
 """Smaller than what glibc maps by itself, and 80 MB together."""
 
+
 needs_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can trim its heap")
 
 

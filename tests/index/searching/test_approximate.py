@@ -59,9 +59,9 @@ def rows(embeddings: np.ndarray, first: int = 0) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("approximate") / "store"
-    store = Store.create(folder, EmbedderRecord("guide", DIMENSION))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    uri = tmp_path_factory.mktemp("approximate") / "store"
+    store = Store.create(uri, EmbedderRecord("guide", DIMENSION))
     embeddings = vectors(COUNT, 1)
     embeddings[COPIES] = embeddings[7]
     embeddings[SILENT] = 0
@@ -69,26 +69,32 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store.append(rows(embeddings[:1000]))
     assert record(store) is None
     assert not is_built(store)
-    build_approximate(folder)
-    return folder
+    build_approximate(uri)
+    return uri
 
 
-def test_its_recall_is_measured_and_kept_with_it(place: Path) -> None:
-    kept = record(Store.open(place))
-    assert kept is not None
-    assert (kept.cells, kept.windows) == (50, COUNT)
-    assert kept.probes <= kept.cells
-    assert TARGET_RECALL <= kept.recall <= 1
-    # Measured anew, by another way: each item's nearest other among all.
-    exact, approximate = Index(read_exactly(Store.open(place))), Index(read_approximately(Store.open(place)))
+def both(folder: Path) -> tuple[Index, Index]:
+    """The exact index and the approximate one."""
+    store = Store.open(folder)
+    return Index(read_exactly(store)), Index(read_approximately(store))
+
+
+def test_its_recall_is_measured_and_recorded(folder: Path) -> None:
+    measured = record(Store.open(folder))
+    assert measured is not None
+    assert (measured.cells, measured.windows) == (50, COUNT)
+    assert measured.probes <= measured.cells
+    assert TARGET_RECALL <= measured.recall <= 1
+    # Measured anew, by other means: each item's nearest other among all.
+    exact, approximate = both(folder)
     sample = torch.arange(0, len(exact), 7)
     best = exact.search(exact.vectors(sample), 2)[0]
     found = approximate.search(exact.vectors(sample), 2)[0]
     assert ((found - best).abs() < 1e-6).all(dim=1).float().mean() >= TARGET_RECALL - 0.02
 
 
-def test_what_it_finds_is_measured_as_the_exact_index_does(place: Path) -> None:
-    exact, approximate = Index(read_exactly(Store.open(place))), Index(read_approximately(Store.open(place)))
+def test_what_it_finds_is_measured_as_the_exact_index_does(folder: Path) -> None:
+    exact, approximate = both(folder)
     assert approximate.ids == exact.ids
     assert len(approximate) == COUNT - 1
     queries = torch.from_numpy(vectors(40, 2))
@@ -106,8 +112,8 @@ def test_what_it_finds_is_measured_as_the_exact_index_does(place: Path) -> None:
     assert approximate.nearest(queries[0].float(), 2)[0][0] == exact.item(int(positions[0, 0]))
 
 
-def test_of_equally_near_the_first_and_silence_never(place: Path) -> None:
-    index = Index(read_approximately(Store.open(place)))
+def test_of_equally_near_the_first_and_silence_never(folder: Path) -> None:
+    index = Index(read_approximately(Store.open(folder)))
     copied = torch.from_numpy(vectors(COUNT, 1)[7])[None]
     similarities, positions = index.search(copied.float(), 4)
     assert [index.ids[position] for position in positions[0]] == ["000007", "000030", "000031", "000400"]
@@ -118,8 +124,8 @@ def test_of_equally_near_the_first_and_silence_never(place: Path) -> None:
     assert sorted(everyone[0].tolist()) == list(range(len(index)))
 
 
-def test_queries_without_a_direction_and_wrong_ones(place: Path) -> None:
-    index = Index(read_approximately(Store.open(place)))
+def test_queries_without_a_direction_and_wrong_ones(folder: Path) -> None:
+    index = Index(read_approximately(Store.open(folder)))
     queries = torch.from_numpy(vectors(3, 4))
     queries[1, 0], queries[2] = torch.nan, 0
     similarities, positions = index.search(queries, 2)
@@ -131,11 +137,11 @@ def test_queries_without_a_direction_and_wrong_ones(place: Path) -> None:
             index.search(wrong, k)
 
 
-def test_what_is_added_and_removed_later_is_seen(place: Path, tmp_path: Path) -> None:
+def test_what_is_added_and_removed_later_is_seen(folder: Path, tmp_path: Path) -> None:
     store = Store.create(tmp_path / "store", EmbedderRecord("guide", DIMENSION))
     embeddings = vectors(1200, 5)
     store.append(rows(embeddings))
-    kept = build_approximate(store.uri)
+    measured = build_approximate(store.uri)
     store = Store.open(store.uri)
     store.remove(["000100"])
     new = vectors(2, 6)
@@ -149,20 +155,20 @@ def test_what_is_added_and_removed_later_is_seen(place: Path, tmp_path: Path) ->
         assert found[2] != "000100"
         assert found[3] == "000101"
         assert similarities[2] < 1 - 1e-4
-        assert record(store) == kept
+        assert record(store) == measured
         store.optimize()
     assert "000100" not in index.ids
 
 
 def test_it_answers_beyond_the_limit_and_is_named_where_it_is_not_built(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def chosen(uri: str | Path) -> type:
         return type(read_store(Store.open(uri)).vectors)
 
-    assert chosen(place) is ExactVectors
+    assert chosen(folder) is ExactVectors
     monkeypatch.setattr(stored, "EXACT_LIMIT", 100)
-    assert chosen(place) is ApproximateVectors
+    assert chosen(folder) is ApproximateVectors
     store = Store.create(tmp_path / "store", EmbedderRecord("guide", DIMENSION))
     store.append(rows(vectors(200, 7)))
     with pytest.warns(UserWarning, match="build an approximate index") as warned:
@@ -176,7 +182,7 @@ def test_it_answers_beyond_the_limit_and_is_named_where_it_is_not_built(
         Index(read_approximately(Store.open(store.uri)))
 
 
-def test_its_record_is_plain_numbers(place: Path) -> None:
-    kept = record(Store.open(place))
-    assert kept is not None
-    assert set(asdict(kept)) == {"kind", "cells", "probes", "candidates", "recall", "sample", "windows"}
+def test_its_record_is_plain_numbers(folder: Path) -> None:
+    measured = record(Store.open(folder))
+    assert measured is not None
+    assert set(asdict(measured)) == {"kind", "cells", "probes", "candidates", "recall", "sample", "windows"}

@@ -1,4 +1,4 @@
-"""`unheard doctor` and `unheard models`: what this machine has, and what can be loaded."""
+"""`unheard doctor`: what this machine has and lacks."""
 
 from __future__ import annotations
 
@@ -33,28 +33,3 @@ def doctor(as_json: bool) -> None:
             if finding.mend is not None:
                 click.echo(f"       mend: {finding.mend}")
     sys.exit(any(finding.state == "lacks" and finding.needed_by == EVERY_MODEL for finding in findings))
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the models as one JSON object.")
-def models(as_json: bool) -> None:
-    """List the models that are known to work, and what each needs.
-
-    A folder in the layout of diffusers' StableAudioPipeline can be loaded as well.
-
-    \b
-    Examples:
-      unheard models
-      unheard generate "A bell" --model tiny
-    """
-    from unheard.backbones.hub import KNOWN_MODELS, find_local
-
-    rows = [{**asdict(known), "here": find_local(known.name) is not None} for known in KNOWN_MODELS]
-    if as_json:
-        click.echo(json.dumps({"models": rows}, indent=2))
-        return
-    for row in rows:
-        click.echo(f"{row['name']}  {'(on this machine)' if row['here'] else '(not downloaded)'}")
-        click.echo(f"  {row['summary']}")
-        click.echo(f"  licence: {row['licence']}{'' if row['url'] is None else ', ' + row['url']}")
-        click.echo(f"  needs: {row['needs']}")

@@ -1,0 +1,33 @@
+"""`unheard models`: the models that are known to work."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the models as one JSON object.")
+def models(as_json: bool) -> None:
+    """List the models that are known to work, and what each needs.
+
+    A folder in the layout of diffusers' StableAudioPipeline can be loaded as well.
+
+    \b
+    Examples:
+      unheard models
+      unheard generate "A bell" --model tiny
+    """
+    from unheard.backbones.hub import KNOWN_MODELS, find_local
+
+    rows = [{**asdict(known), "here": find_local(known.name) is not None} for known in KNOWN_MODELS]
+    if as_json:
+        click.echo(json.dumps({"models": rows}, indent=2))
+        return
+    for row in rows:
+        click.echo(f"{row['name']}  {'(on this machine)' if row['here'] else '(not downloaded)'}")
+        click.echo(f"  {row['summary']}")
+        click.echo(f"  licence: {row['licence']}{'' if row['url'] is None else ', ' + row['url']}")
+        click.echo(f"  needs: {row['needs']}")

@@ -1,0 +1,139 @@
+"""Options that several commands share, options made from the fields of settings, and help under headings.
+
+A field of `Sampling` or of a kind of guidance is an option of the field's name and type; its help is what the
+docstring of the settings says of it under `Attributes:`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from functools import partial
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+Option = Callable[..., Decorator]
+"""What `click.option` is."""
+
+OF_MODEL = "  [default: the model's]"
+"""Ends the help of an option whose default travels with the model."""
+DTYPES = ("float32", "float16", "bfloat16")
+
+
+class UnderHeading(click.Option):
+    """An option that a `CommandWithHeadings` lists under a heading."""
+
+    def __init__(self, *names: Any, heading: str, **options: Any) -> None:
+        super().__init__(*names, **options)
+        self.heading = heading
+
+
+class CommandWithHeadings(click.Command):
+    """A command whose help lists options under headings, in the order in which these first come."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        listed: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)) is not None:
+                listed.setdefault(getattr(parameter, "heading", "Help"), []).append(record)
+        for heading, records in listed.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def under(heading: str) -> Option:
+    """`click.option` for a `CommandWithHeadings`."""
+    return partial(click.option, cls=UnderHeading, heading=heading)
+
+
+def setting_options(option: Option, kinds: Mapping[str, type[Any]]) -> Decorator:
+    """An option for each field of some kinds of settings; kinds that share a field's name share its option.
+
+    Args:
+        option: `click.option`, or one under a heading.
+        kinds: dataclasses of numbers, flags and words, by what the help is to call them: "[amg] Weight of
+            ..."; "" for nothing.
+    """
+    of_kinds: dict[str, list[str]] = {}
+    made: dict[str, Callable[[str], Decorator]] = {}
+    for kind, settings in kinds.items():
+        types, texts = get_type_hints(settings), attributes(settings)
+        for field in fields(settings):
+            of_kinds.setdefault(field.name, []).append(kind)
+            made.setdefault(
+                field.name, partial(_setting_option, option, field.name, types[field.name], texts[field.name])
+            )
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name in reversed(made):
+            command = made[name](", ".join(filter(None, of_kinds[name])))(command)
+        return command
+
+    return decorate
+
+
+def _setting_option(option: Option, name: str, kind: Any, text: str, of: str) -> Decorator:
+    spelt = f"--{name.replace('_', '-')}"
+    about = f"{f'[{of}] ' if of else ''}{text[:1].upper()}{text[1:]}{OF_MODEL}"
+    if kind is bool:
+        return option(f"{spelt}/--no-{spelt[2:]}", default=None, help=about)
+    chosen = click.Choice(get_args(kind)) if get_origin(kind) is Literal else kind
+    return option(spelt, type=chosen, help=about)
+
+
+def attributes(settings: type[Any]) -> dict[str, str]:
+    """What the docstring of settings says of each of their fields, without what it refers to in the code.
+
+    Raises:
+        KeyError: it leaves a field out.
+    """
+    _, _, section = (inspect.getdoc(settings) or "").partition("Attributes:\n")
+    found = dict(_entries(section.partition("\n\n")[0]))
+    return {field.name: found[field.name] for field in fields(settings)}
+
+
+def _entries(section: str) -> Iterator[tuple[str, str]]:
+    for names, text in re.findall(r"^ {4}(\w[\w, ]*): (.*(?:\n {5,}.*)*)", section, re.MULTILINE):
+        without_references = re.sub(r",? \(?see `[^`]*`\)?", "", " ".join(text.split()))
+        for name in names.split(", "):
+            yield name, without_references.replace("`", "")
+
+
+def device_option(option: Option = click.option) -> Decorator:
+    """`--device`."""
+    return option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
+
+
+def embedder_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--embedder` and `--device` of a command that embeds."""
+    embedder = click.option(
+        "--embedder",
+        metavar="NAME",
+        help="Folder or hub id of a CLAP.  [default: the guide of the bundled model]",
+    )
+    return embedder(device_option()(command))
+
+
+def engine_options(does: str) -> Decorator:
+    """`--engine` and `--ray-address`; `does` says what the engine does, such as "decodes and embeds"."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        engine = click.option(
+            "--engine",
+            type=click.Choice(["local", "ray"]),
+            default="local",
+            show_default=True,
+            help=f"What {does}: this machine, or a Ray cluster.",
+        )
+        address = click.option(
+            "--ray-address",
+            metavar="ADDRESS",
+            help="Join this cluster.  [default: start Ray on this machine]",
+        )
+        return engine(address(command))
+
+    return decorate

@@ -1,0 +1,187 @@
+"""What judges say of the sounds of an experiment, as they are handed out: of the FLAC files, read back."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+from collections.abc import Sequence
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from unheard import __version__, auditing
+from unheard.auditing import as_bad_as
+from unheard.auditing.assembly import auditor_for
+from unheard.auditing.catalogue import Catalogue
+from unheard.auditing.references import recordings_of
+from unheard.common.files import sha256
+from unheard.common.progress import Report
+from unheard.embedders import Embedder
+from unheard.evaluation.batch import Batch, Generated, Row
+from unheard.evaluation.identity import digest
+from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
+from unheard.evaluation.prompts import Prompt
+from unheard.evaluation.recording_embeddings import hear
+from unheard.generation.model import Model
+from unheard.generation.training_set import TrainingSet
+from unheard.index import Index
+
+
+class Judges:
+    """The audit, the judge and the guide's embedder, over the sounds of one model.
+
+    Args:
+        model: whose embedder, the guide, is asked as well.
+        training_set: its own, which audit and guide search.
+        judge: an embedder that no guidance uses; None for none.
+        bound: the verdict that counts as replication, with those worse.
+        progress: called while the judge embeds the references, see `recording_embeddings.hear`.
+
+    Raises:
+        InputError: there are no references.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        training_set: TrainingSet,
+        judge: Embedder | None,
+        bound: str,
+        progress: Report | None = None,
+    ) -> None:
+        self.model, self.index, self.judge_embedder, self.bound = model, training_set.index, judge, bound
+        self._progress = progress
+        embedder = None if self.index is None else model.embedder
+        self.auditor = auditor_for(training_set.references, self.index, training_set.brought, embedder)
+        self._own = cache(self._recordings_of)
+
+    # --- what a judgement depends on ----------------------------------------------------------------------
+
+    def identity(self) -> dict[str, Any]:
+        """What every judgement depends on besides the sound."""
+        return {
+            "judge": getattr(self.judge_embedder, "sha256", None),
+            "references": _references_hash(self.auditor.catalogue),
+            "audit": _audit_hash(),
+            "bound": self.bound,
+            "unheard": __version__,
+        }
+
+    def judgement_id(self, batch: Batch) -> str:
+        """Tells the judgement on a batch from all others, on others and by others."""
+        return f"{batch.id}-{digest([self._digest, [prompt.targets for prompt in batch.prompts]])[:8]}"
+
+    @cached_property
+    def _digest(self) -> str:
+        return digest(self.identity())
+
+    # --- the judgement ------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def judge(self, batch: Batch, generated: Generated) -> list[Row]:
+        """A row for each sound of a batch, see `columns.JUDGED`; an empty one where it failed."""
+        made = [position for position, row in enumerate(generated.rows) if row["error"] is None]
+        rows: list[Row] = [{} for _ in generated.rows]
+        if not made:
+            return rows
+        began = time.perf_counter()
+        sounds = [_read(generated.sounds[generated.rows[position]["audio"]]) for position in made]
+        said = self._say([batch.prompts[position] for position in made], sounds)
+        seconds = (time.perf_counter() - began) / len(made)
+        for position, row in zip(made, said, strict=True):
+            rows[position] = row | {"judging_seconds": seconds}
+        return rows
+
+    def _say(self, prompts: Sequence[Prompt], sounds: Sequence[tuple[Tensor, int]]) -> list[Row]:
+        """What all judges say of sounds, each a waveform [channels, time] with its rate."""
+        rate = sounds[0][1]
+        waveforms = torch.stack([waveform for waveform, _ in sounds]).to(self.model.backbone.device)
+        rows = [self._audited(sound, prompt.targets) for sound, prompt in zip(sounds, prompts, strict=True)]
+        if self.index is not None:
+            embeddings = self.model.embedder.embed_audio(waveforms, rate)
+            for position, prompt in enumerate(prompts):
+                rows[position] |= self._by_guide(
+                    self.index, embeddings[position : position + 1], prompt.targets
+                )
+        if self.judge_embedder is not None:
+            vectors = self.judge_embedder.embed_audio(waveforms, rate).cpu().numpy()
+            texts = self.judge_embedder.embed_text([prompt.text for prompt in prompts]).cpu().numpy()
+            for row, vector, text, prompt in zip(rows, vectors, texts, prompts, strict=True):
+                row |= self._by_judge(vector, text, prompt.targets)
+        return rows
+
+    def _audited(self, sound: tuple[Tensor, int], targets: tuple[str, ...]) -> Row:
+        audit = self.auditor.judge(sound)
+        judged = audit.verdict != "not judged"
+        own = self._own(targets)
+        ours = [match.verdict for match in audit.matches if match.reference in own]
+        return {
+            "verdict": audit.verdict,
+            "score": audit.score if judged else None,
+            "replays": audit.matches[0].reference if audit.matches else None,
+            "replicated": as_bad_as(audit.verdict, self.bound) if judged else None,
+            "replicated_target": any(as_bad_as(verdict, self.bound) for verdict in ours)
+            if judged and targets
+            else None,
+        }
+
+    def _by_guide(self, index: Index, embedding: Tensor, targets: tuple[str, ...]) -> Row:
+        own = [position for position, item in enumerate(index.ids) if item in targets] if targets else []
+        items = index.vectors(torch.tensor(own, dtype=torch.long)).cpu().numpy()
+        nearest, _ = index.search(embedding, 1)
+        return _similarities("guide", embedding[0].cpu().numpy(), items, float(nearest[0, 0]))
+
+    def _by_judge(self, sound: np.ndarray, text: np.ndarray, targets: tuple[str, ...]) -> Row:
+        own = [self.auditor.catalogue.number(reference) for reference in self._own(targets)]
+        nearest = float(to_nearest(sound[None], self._references)[0][0])
+        return {
+            "clap_score": float(sound @ text),
+            "embedding": sound.tolist(),
+            **_similarities("judge", sound, self._references[own], nearest),
+        }
+
+    @cached_property
+    def _references(self) -> np.ndarray:
+        """Embeddings of the audit's references by the judge, [references, dimension]."""
+        if self.judge_embedder is None:
+            return np.empty((0, 1))
+        return hear(self.auditor.catalogue.paths, self.judge_embedder, self._progress)
+
+    def _recordings_of(self, targets: tuple[str, ...]) -> tuple[str, ...]:
+        """The references that are a prompt's items."""
+        return tuple(recordings_of(targets, self.auditor.catalogue.ids).values())
+
+
+def _references_hash(catalogue: Catalogue) -> str:
+    """A hash of what is compared with: sounds, and ids, by which a prompt's own are found."""
+    found = hashlib.sha256(catalogue.prints.tobytes())
+    found.update(json.dumps(catalogue.ids).encode())
+    return found.hexdigest()
+
+
+def _audit_hash() -> str:
+    """A hash of the audit's code and calibration, which a verdict depends on; its report does not count."""
+    folder = Path(auditing.__file__).parent
+    apart = {folder / "report", *folder.rglob("__pycache__")}
+    files = (path for path in folder.rglob("*") if path.is_file() and not apart & {*path.parents})
+    return sha256(*sorted(files))
+
+
+def _read(flac: bytes) -> tuple[Tensor, int]:
+    samples, rate = soundfile.read(io.BytesIO(flac), dtype="float32", always_2d=True)
+    return torch.from_numpy(np.ascontiguousarray(samples.T)), int(rate)
+
+
+def _similarities(embedder: str, sound: np.ndarray, targets: np.ndarray, nearest: float) -> dict[str, Any]:
+    target = to_nearest(sound[None], targets)[0]
+    values = (float(target[0]), nearest, float(replication_similarity(target, np.array([nearest]))[0]))
+    names = ("target", "nearest", "replication")
+    pairs = zip(names, values, strict=True)
+    return {f"{embedder}_{name}_similarity": None if np.isnan(v) else v for name, v in pairs}

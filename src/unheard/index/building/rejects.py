@@ -1,0 +1,48 @@
+"""The list of what a build leaves out, with the reasons."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from unheard.errors import InputError
+from unheard.index.building.recording import Reject
+from unheard.index.store.uri import is_local
+
+
+@dataclass
+class Rejects:
+    """The list of what is left out, a JSON object a line, written as the build comes by it."""
+
+    path: str
+    count: int = 0
+    first: Reject | None = None
+    _file: TextIO | None = field(default=None, repr=False)
+
+    def add(self, reject: Reject) -> None:
+        if self._file is None:
+            try:
+                self._file = open(self.path, "w", encoding="utf-8")  # noqa: SIM115
+            except OSError as error:
+                raise InputError(f"cannot write the list of rejects {self.path}: {error.strerror}") from error
+        line = {"source": reject.source, "reason": reject.reason}
+        self._file.write(
+            json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
+        )
+        self._file.flush()
+        self.count, self.first = self.count + 1, self.first or reject
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        elif os.path.exists(self.path):
+            os.unlink(self.path)  # of an earlier run, whose causes are gone
+
+
+def rejects_path(uri: str) -> str:
+    """Where a build lists what it leaves out: in the index's folder, or here for one in an object store."""
+    if not is_local(uri):
+        return f"{uri.rstrip('/').rpartition('/')[2]}.rejects.jsonl"
+    return os.path.join(uri, "rejects.jsonl")

@@ -1,0 +1,53 @@
+"""`unheard index` beside `unheard generate`; the index itself is tested in tests/index."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import Result
+from command_line import refused
+
+
+def test_add_to_an_index_and_generate_with_it(
+    run: Callable[..., Result], generate: Callable[..., Result], tiny_model_folder: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("a.wav", "b.flac"):
+        soundfile.write(name, rng.uniform(-0.5, 0.5, 22_050), 22_050)
+    Path("broken.wav").write_text("no sound")
+    add = ("index", "add", "mine.json", "a.wav", "b.flac", "broken.wav", "--caption", "Noise", "--model")
+    result = run(*add, tiny_model_folder)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "mine.json: added 2, holds 2\n"
+    assert "unheard: warning: left out: cannot read broken.wav" in result.stderr
+    result = run(
+        "index", "add", "mine.json", "a.wav", "--caption", "Noise", "--model", tiny_model_folder, "--json"
+    )
+    assert json.loads(result.stdout) == {
+        "index": "mine.json",
+        "items": 3,
+        "added": ["a-2.wav"],
+        "unreadable": {},
+    }
+    assert "Noise" in generate("A bell", "--index", "mine.json").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("index", "add", "mine.json", "--caption", "x"), "Missing argument 'SOUNDS"),
+        (("index", "add", "mine.json", "a.wav"), "Missing option '--caption'"),
+        (("index", "add", "mine.json", "a.wav", "--caption", "x", "--device", "tpu"), "unknown device"),
+        (("index", "erase"), "No such command 'erase'"),
+        (("nonsense",), "No such command 'nonsense'"),
+    ],
+)
+def test_other_commands_refuse_in_one_line(
+    run: Callable[..., Result], arguments: tuple, message: str
+) -> None:
+    refused(run(*arguments), message)

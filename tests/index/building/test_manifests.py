@@ -1,0 +1,133 @@
+"""Tables of recordings and of captions, in every format alike; a bad row is named."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from small_sources import found, write_folder
+
+from unheard.errors import InputError
+from unheard.index.building.recording import Recording, Reject
+from unheard.index.building.sources import Sources
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_folder(tmp_path / "sounds")
+
+
+ROWS: list[dict[str, Any]] = [
+    {
+        "path": "b.wav",
+        "id": "7",
+        "prompt": 'a "bell", ü',
+        "seconds_start": 1.5,
+        "seconds_total": 30,
+        "licence": "CC0",
+    },
+    {
+        "path": "drums/ü.ogg",
+        "id": None,
+        "prompt": None,
+        "seconds_start": None,
+        "seconds_total": None,
+        "licence": None,
+    },
+]
+
+
+def as_csv(path: Path) -> None:
+    with open(path, "w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, ROWS[0])
+        writer.writeheader()
+        writer.writerows(ROWS)
+
+
+def as_lines(path: Path) -> None:
+    path.write_text("\n\n".join(json.dumps(row) for row in ROWS) + "\n", encoding="utf-8")
+
+
+def as_parquet(path: Path) -> None:
+    pyarrow.parquet.write_table(pa.Table.from_pylist(ROWS), path)
+
+
+FORMATS: list[tuple[str, Callable[[Path], None]]] = [
+    ("csv", as_csv), ("jsonl", as_lines), ("parquet", as_parquet),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("ending", "write"), FORMATS)
+def test_a_manifest_says_all_there_is_to_say(
+    folder: Path, ending: str, write: Callable[[Path], None]
+) -> None:
+    manifest = folder / f"list.{ending}"
+    write(manifest)
+    first, second = found(manifest)
+    assert first == Recording("7", str(folder / "b.wav"), None, 'a "bell", ü', 1.5, 30.0, {"licence": "CC0"})
+    assert second == Recording("drums/ü.ogg", str(folder / "drums/ü.ogg"))
+    assert Sources(manifest).count() == 2
+
+
+@pytest.mark.parametrize(("ending", "write"), FORMATS)
+def test_captions_join_a_folder_by_path(folder: Path, ending: str, write: Callable[[Path], None]) -> None:
+    write(folder / f"captions.{ending}")
+    sources = Sources(folder, folder / f"captions.{ending}")
+    recordings = {one.id: one for one in sources if isinstance(one, Recording)}
+    assert set(recordings) == {"7", "a.FLAC", "drums/ü.ogg", "drums/loud/kick.mp3"}
+    assert recordings["7"].prompt == 'a "bell", ü'  # over the sidecar's
+    assert recordings["7"].further == {"licence": "CC0"}
+    assert sources.unused_captions == 0
+
+
+def test_captions_may_name_paths_from_where_they_lie(folder: Path) -> None:
+    captions = folder.parent / "captions.csv"
+    captions.write_text("file_name,text\nsounds/b.wav,one\n./sounds/a.FLAC,two\nsounds/gone.wav,three\n")
+    sources = Sources(folder, captions)
+    said = {one.id: one.prompt for one in sources if isinstance(one, Recording)}
+    assert (said["b.wav"], said["a.FLAC"]) == ("one", "two")
+    assert sources.unused_captions == 1
+
+
+def test_a_bad_row_is_named_and_the_others_go_on(folder: Path) -> None:
+    manifest = folder / "list.csv"
+    manifest.write_text("path,seconds_total,prompt\nb.wav,soon,x\n,1,y\na.FLAC,3,z,beyond\n")
+    rejects, (good,) = (
+        [one for one in Sources(manifest) if isinstance(one, Reject)],
+        [one for one in Sources(manifest) if isinstance(one, Recording)],
+    )
+    assert [one.source for one in rejects] == [f"{manifest}, row 1", f"{manifest}, row 2"]
+    assert "'soon'" in rejects[0].reason
+    assert "no path" in rejects[1].reason
+    assert (good.id, good.prompt, good.further) == ("a.FLAC", "z", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("list.csv", b"path\n\xff\xff", "not UTF-8"),
+        ("list.jsonl", b'{"path": "a"}\n{"path": \n', "not JSON"),
+        ("list.parquet", b"PAR1 no", "cannot read .*list.parquet"),
+        ("list.csv", b'path\n"a', "cannot read .*list.csv"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read_is_an_error(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message) as raised:
+        list(Sources(tmp_path / name))
+    assert "\n" not in str(raised.value)
+
+
+def test_captions_have_to_be_a_manifest(folder: Path) -> None:
+    (folder / "captions.csv").write_text("prompt\nx\n")
+    for name, message in [("b.txt", "CSV, JSON Lines or Parquet"), ("captions.csv", "row 1 names no sound")]:
+        with pytest.raises(InputError, match=message):
+            Sources(folder, folder / name)
