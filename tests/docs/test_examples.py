@@ -12,6 +12,7 @@ from typing import Any
 import click
 import pytest
 import yaml
+from command_line import commands
 from pages import LIVING, PAGES, README, ROOT, blocks
 
 import unheard
@@ -29,22 +30,15 @@ def shown_commands(path: Path) -> list[str]:
     return [line.strip() for line in re.findall(r"^(?:\$ |.*&& )?(unheard [^#\n]*)", text, re.MULTILINE)]
 
 
-def all_commands(group: click.Group = main, name: str = "unheard") -> Iterator[tuple[str, click.Command]]:
-    for word, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from all_commands(command, f"{name} {word}")
-        else:
-            yield f"{name} {word}", command
-
-
 def parse(line: str) -> dict[str, Any]:
     """What the command line makes of a shown command, up to files, which need not be there."""
     _, *words = shlex.split(line)
     command: click.Command = main
+    context = click.Context(command, **command.context_settings)
     while isinstance(command, click.Group):
         name, *words = words
         command = command.commands[name]
-    context = click.Context(command)
+        context = click.Context(command, parent=context, **command.context_settings)
     values, rest, _ = command.make_parser(context).parse_args(words)
     assert not rest, line
     for parameter in command.params:
@@ -71,8 +65,8 @@ def test_shown_commands_can_be_typed(path: Path) -> None:
 
 def test_the_readme_shows_every_command() -> None:
     shown = shown_commands(README)
-    for name, _ in all_commands():
-        assert any(line.startswith(f"{name} ") or line == name for line in shown), name
+    for name, command in commands():
+        assert isinstance(command, click.Group) or any(f"{line} ".startswith(f"{name} ") for line in shown)
 
 
 @pytest.mark.parametrize("path", LIVING, ids=lambda path: path.name)
@@ -89,6 +83,16 @@ def test_named_parts_of_the_package_are_there(path: Path) -> None:
                 thing = import_module(".".join(["unheard", *parts[:depth]]))
 
 
+@pytest.mark.parametrize("path", LIVING, ids=lambda path: path.name)
+def test_named_files_are_there(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for name in re.findall(r"(?<![\w/])(?:benchmarks|experiments|lab|src|tests)/[\w./-]*\w", text):
+        assert (ROOT / name).exists(), name
+    for name in re.findall(r"\bpython -m ((?:benchmarks|lab)[\w.]*)", text):
+        module = ROOT / name.replace(".", "/")
+        assert module.is_dir() or module.with_suffix(".py").is_file(), name
+
+
 def test_the_readme_cites_what_the_citation_file_has() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     shown = " ".join(README.read_text(encoding="utf-8").split())
@@ -97,6 +101,5 @@ def test_the_readme_cites_what_the_citation_file_has() -> None:
     for value in (paper["title"], " and ".join(authors), paper["year"], paper["url"]):
         assert f"= {{{value}}}" in shown
     authors = [f"{{{author['name']}}}" for author in citation["authors"]]
-    for value in (citation["title"], " and ".join(authors), unheard.__version__, citation["license"]):
+    for value in (citation["title"], " and ".join(authors), citation["license"]):
         assert f"= {{{value}}}" in shown
-    assert str(citation["version"]) == unheard.__version__
