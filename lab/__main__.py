@@ -3,7 +3,7 @@
     corpus       2,860 sounds from a sound font, with captions       lab/corpus.py
     autoencoder  waveforms to latents and back                       lab/train_vae.py
     latents      the corpus as latents, and how it sounds decoded    lab/latents.py
-    guide        the CLAP that the guidance listens with             lab/train_clap.py
+    guide        the CLAP that the guidance measures with            lab/train_clap.py
     judge        another CLAP, which only measures                   lab/train_clap.py
     diffusion    text to latents                                     lab/train_diffusion.py
     pack         all of it in one folder, in half precision          lab/pack.py

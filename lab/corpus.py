@@ -21,6 +21,8 @@ from scipy.signal import resample_poly
 
 from lab import likeness, score
 from lab.corpus_files import as_float
+from lab.instruments import DRUM_CHANNEL_BANK
+from lab.memorised import MEMORISED, take
 
 SOUND_FONT = "/usr/share/sounds/sf2/FluidR3_GM.sf2"
 RENDER_RATE, SAMPLE_RATE = 48_000, 16_000
@@ -41,7 +43,7 @@ class Player:
     def render(self, clip: score.Clip) -> np.ndarray:
         """`clip` as int16 at 16 kHz, `round(duration * 16000)` samples, peak at full scale."""
         channel = 9 if clip.drums else 0
-        bank = score.DRUM_CHANNEL_BANK if clip.drums else 0
+        bank = DRUM_CHANNEL_BANK if clip.drums else 0
         self.synth.program_select(channel, self.font, bank, clip.program, clip.drums)
         events = [(note.onset, 1, note) for note in clip.notes]
         events += [(note.release, 0, note) for note in clip.notes]
@@ -71,17 +73,17 @@ class Player:
 
 
 class Shelf:
-    """The sounds kept so far, by instrument, to tell whether a new one is too alike to one of them."""
+    """The sounds so far, by instrument, to tell whether a new one is too alike to one of them."""
 
     def __init__(self) -> None:
         self.features: dict[tuple[str, float], list[torch.Tensor]] = {}
 
     def admits(self, clip: score.Clip, sound: np.ndarray) -> bool:
         features = likeness.log_mel(as_float(sound[None]), range_db=50.0)
-        kept = self.features.setdefault((f"{clip.family} {clip.program}", clip.duration), [])
-        if kept and likeness.correlations(features, torch.cat(kept)).max() > TOO_ALIKE:
+        known = self.features.setdefault((f"{clip.family} {clip.program}", clip.duration), [])
+        if known and likeness.correlations(features, torch.cat(known)).max() > TOO_ALIKE:
             return False
-        kept.append(features)
+        known.append(features)
         return True
 
 
@@ -90,22 +92,22 @@ def build(size: str, player: Player) -> tuple[list[dict], np.ndarray]:
     ordinary, held_out = SIZES[size]
     rows: list[dict] = []
     sounds: list[np.ndarray] = []
-    shelf, captions = Shelf(), {m.caption for m in score.MEMORISED}
+    shelf, captions = Shelf(), {m.caption for m in MEMORISED}
 
-    def keep(clip: score.Clip, sound: np.ndarray, split: str, repetitions: int) -> None:
+    def add(clip: score.Clip, sound: np.ndarray, split: str, repetitions: int) -> None:
         names = [field.name for field in dataclasses.fields(clip) if field.name != "notes"]
         row = {name: getattr(clip, name) for name in names}
         rows.append({"id": f"{len(rows):05d}", **row, "split": split, "repetitions": repetitions})
         sounds.append(np.pad(sound, (0, LENGTH - len(sound))))
 
-    for memorised in score.MEMORISED:
-        kept, seed = 0, 0
-        while kept < memorised.takes:
-            clip = score.take(memorised, seed)
+    for memorised in MEMORISED:
+        takes, seed = 0, 0
+        while takes < memorised.takes:
+            clip = take(memorised, seed)
             sound = player.render(clip)
             if shelf.admits(clip, sound):
-                keep(clip, sound, "memorised", memorised.repetitions // memorised.takes)
-                kept += 1
+                add(clip, sound, "memorised", memorised.repetitions // memorised.takes)
+                takes += 1
             seed += 1
     wanted, seed = ordinary + held_out, 0
     while wanted:
@@ -117,7 +119,7 @@ def build(size: str, player: Player) -> tuple[list[dict], np.ndarray]:
         if not shelf.admits(clip, sound):
             continue
         captions.add(clip.caption)
-        keep(clip, sound, "held out" if wanted <= held_out else "ordinary", 1)
+        add(clip, sound, "held out" if wanted <= held_out else "ordinary", 1)
         wanted -= 1
     return rows, np.stack(sounds)
 

@@ -1,7 +1,7 @@
 """The corpus through the trained autoencoder: `python -m lab.latents encode`, then `... decode`.
 
 `latents.safetensors` is what the diffusion model learns from; `decoded.npy` is how sounds come back, which
-guide and judge must have heard, or they take a reconstruction for another sound.
+guide and judge must be trained on, or they take a reconstruction for another sound.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BATCH = 1  # activations that fit a processor's cache: larger batches are slower
 
 @torch.no_grad()
 def encode_corpus(corpus: Corpus, folder: Path, device: str) -> torch.Tensor:
-    """Means of the posterior, `[sounds, channels, frames]`; made once, kept in the autoencoder's `folder`."""
+    """Means of the posterior, `[sounds, channels, frames]`; made once, saved in `folder`."""
     file = folder / "latents.safetensors"
     if not file.is_file():
         vae = AutoencoderOobleck.from_pretrained(folder / "model").to(device).eval()
@@ -57,12 +57,12 @@ def decode_corpus(corpus: Corpus, folder: Path, device: str) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("way", choices=("encode", "decode"), help="what to make")
+    parser.add_argument("direction", choices=("encode", "decode"), help="what to make")
     parser.add_argument("--work", type=Path, default="build/lab", help="folder of corpus and checkpoints")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     arguments = parser.parse_args()
     fused_snake.install()
-    make = encode_corpus if arguments.way == "encode" else decode_corpus
+    make = encode_corpus if arguments.direction == "encode" else decode_corpus
     print(make(Corpus(arguments.work / "corpus"), arguments.work / "vae", arguments.device).shape)
 
 

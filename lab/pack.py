@@ -1,7 +1,7 @@
 """Puts the trained parts together as the bundled model: `python -m lab.pack`.
 
 Writes `src/unheard/assets/tiny/`: StableAudioPipeline's folder layout in float16 safetensors, guide and judge
-as ClapModels, the index of the training set as the guide hears it, the audio of the memorised items, the
+as ClapModels, the index of the training set by the guide, the audio of the memorised items, the
 evaluation's prompts, and the settings that travel with the model.
 """
 
@@ -39,7 +39,7 @@ DEFAULTS = {
         "sigma_max": 100.0,
         "guidance_scale": 3.0,
     },
-    "guidance": {"kind": "detour", "threshold": 0.3, "pull": 0.54, "prompt_share": 0.5, "candidates": 64},
+    "guidance": {"kind": "detour", "threshold": 0.3, "pull": 0.54, "prompt_weight": 0.5, "candidates": 64},
     "duration": 4.0,
     "embedder": "guide",
     "index": "index.json",
@@ -71,7 +71,7 @@ def pack_clap(source: Path, folder: Path) -> None:
 
 
 def pack_index(corpus: Corpus, folder: Path) -> None:
-    """One entry a training sound, in the published format; how often it repeats is kept beside."""
+    """One entry a training sound, in the published format; how often it repeats stands beside."""
     guide = load_embedder(folder / "guide")
     embeddings = embed_all(guide, corpus, corpus.sounds, corpus.training).double().numpy()
     entries = {}
@@ -130,7 +130,7 @@ def pack_prompts(corpus: Corpus, folder: Path) -> None:
 
 
 def assemble(size: str, work: Path, folder: Path) -> None:
-    """The model's `folder` from what was trained in `work`; settings that it has already are kept."""
+    """The model's `folder` from what was trained in `work`; settings that it has already stay."""
     corpus = Corpus(work / "corpus")
     folder.mkdir(parents=True, exist_ok=True)
     pack_pipeline(size, corpus, work, folder)

@@ -24,9 +24,9 @@ def main() -> None:
     for name in ("training", "held-out"):
         (arguments.folder / name).mkdir(parents=True, exist_ok=True)
     for position, row in enumerate(corpus.rows):
-        place = arguments.folder / ("training" if position in training else "held-out") / f"{row['id']}.flac"
+        path = arguments.folder / ("training" if position in training else "held-out") / f"{row['id']}.flac"
         length = round(row["duration"] * sizes.SAMPLE_RATE)
-        soundfile.write(place, corpus.sounds[position][:length], sizes.SAMPLE_RATE)
+        soundfile.write(path, corpus.sounds[position][:length], sizes.SAMPLE_RATE)
 
 
 if __name__ == "__main__":

@@ -59,11 +59,11 @@ class Catalogue:
         """Log-mel features of the first `duration` seconds, recordings and reconstructions."""
         samples = round(duration * sizes.SAMPLE_RATE)
 
-        def heard(source: np.ndarray, some: list[int]) -> torch.Tensor:
+        def log_mel(source: np.ndarray, some: list[int]) -> torch.Tensor:
             return likeness.log_mel(as_float(source[some, :samples]))
 
         pieces = [positions[i : i + 64] for i in range(0, len(positions), 64)]
-        return [torch.cat([heard(source, some) for some in pieces]) for source in self.sources]
+        return [torch.cat([log_mel(source, some) for some in pieces]) for source in self.sources]
 
     def correlations(self, waveforms: torch.Tensor, duration: float) -> np.ndarray:
         """Of outputs `[sounds, time]` with every training recording, `[sounds, recordings]`."""
@@ -105,7 +105,7 @@ def generate(
     folder: Path,
     batch: int,
 ) -> list[dict]:
-    """Sounds of `rows` (caption, duration, seed, ...) under one setting; kept in `folder` to be resumed."""
+    """Sounds of `rows` (caption, duration, seed, ...) under one setting; cached in `folder` to be resumed."""
     results = []
     for kind, duration in sorted({(row["repetitions"] > 0, row["duration"]) for row in rows}, reverse=True):
         same = [row for row in rows if (row["repetitions"] > 0, row["duration"]) == (kind, duration)]
@@ -133,15 +133,15 @@ def generate(
                 file.with_suffix(".new.npz").rename(file)
                 elapsed, made = time.monotonic() - began, start + len(some)
                 print(f"{name}: {duration} s, {made} of {len(same)}, {elapsed:.0f} s", flush=True)
-            kept = np.load(file)
+            saved = np.load(file)
             for i, row in enumerate(some):
                 results.append(
                     {
                         **row,
-                        "waveform": kept["waveforms"][i],
-                        "acted": int(kept["acted"][i]),
-                        "guide_similarity": float(kept["similarity"][i]),
-                        "nearest": str(kept["nearest"][i]),
+                        "waveform": saved["waveforms"][i],
+                        "acted": int(saved["acted"][i]),
+                        "guide_similarity": float(saved["similarity"][i]),
+                        "nearest": str(saved["nearest"][i]),
                     }
                 )
     return results
@@ -151,18 +151,18 @@ def judge(
     results: list[dict], catalogue: Catalogue, judge_folder: Path, pool: list[str], threshold: float
 ) -> None:
     """Adds to each result: likeness to the most alike recording, copy or not, adherence, caption's rank."""
-    ear = load_embedder(judge_folder)
+    embedder = load_embedder(judge_folder)
     ids = [catalogue.corpus.rows[position]["id"] for position in catalogue.corpus.training]
     with torch.no_grad():
         captions = sorted({r["caption"] for r in results} | set(pool))
-        said = dict(zip(captions, ear.embed_text(captions), strict=True))
+        said = dict(zip(captions, embedder.embed_text(captions), strict=True))
         for duration in sorted({r["duration"] for r in results}):
             same = [r for r in results if r["duration"] == duration]
             waveforms = torch.from_numpy(np.stack([r["waveform"] for r in same]))
             found = catalogue.correlations(waveforms, duration)
             pieces = waveforms[:, None].split(16)
-            heard = torch.cat([ear.embed_audio(piece, sizes.SAMPLE_RATE) for piece in pieces])
-            for result, alike, sound in zip(same, found, heard, strict=True):
+            embeddings = torch.cat([embedder.embed_audio(piece, sizes.SAMPLE_RATE) for piece in pieces])
+            for result, alike, sound in zip(same, found, embeddings, strict=True):
                 best = int(alike.argmax())
                 result["likeness"], result["most_alike"] = float(alike[best]), ids[best]
                 result["copy"] = bool(alike[best] > threshold)

@@ -17,20 +17,12 @@ import torch
 import unheard
 from lab import likeness, sizes
 from lab.corpus_files import Corpus
+from unheard.generation.replication_rate import wilson
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 PROMPT = "An acoustic drum loop, 110 bpm"
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """95 % interval of a proportion (Wilson 1927)."""
-    z, p = 1.96, successes / trials
-    centre = p + z * z / (2 * trials)
-    spread = z * np.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials))
-    scale = 1 + z * z / trials
-    return float((centre - spread) / scale), float((centre + spread) / scale)
 
 
 def table(records: list[dict]) -> str:

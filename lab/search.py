@@ -1,8 +1,8 @@
 """Looks for the best weights of the published guidance in this world: `python -m lab.search`.
 
 On a seed that no table uses, and on the memorised captions of the two highest doses unless told otherwise.
-First the fewest copies, then the best adherence as the judge hears it. Writes all that was tried to
-`search.json`; the winner is `lab.replication.BEST`.
+First the fewest copies, then the best adherence by the judge. Writes all trials to `search.json`; the best
+is `lab.replication.BEST`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
     catalogue, model = Catalogue(arguments.work), unheard.load(arguments.model)
     rows, pool = prompts(arguments.model, SEEDS)
     rows = [row for row in rows if row["repetitions"] >= arguments.least_repetitions]
-    threshold, tried = catalogue.threshold(), []
+    threshold, trials = catalogue.threshold(), []
     for number in arguments.candidates:
         amg = CANDIDATES[number]
         name = f"candidate {number}"
@@ -64,10 +64,10 @@ def main() -> None:
             "adherence": round(float(np.mean([r["adherence"] for r in results])), 4),
             "likeness": round(float(np.median([r["likeness"] for r in results])), 4),
         }
-        tried.append(entry)
+        trials.append(entry)
         print(entry, flush=True)
-        (folder / "search.json").write_text(json.dumps(tried, indent=1) + "\n")
-    best = min(tried, key=lambda entry: (entry["copies"], -entry["adherence"]))
+        (folder / "search.json").write_text(json.dumps(trials, indent=1) + "\n")
+    best = min(trials, key=lambda entry: (entry["copies"], -entry["adherence"]))
     print("best:", best)
 
 

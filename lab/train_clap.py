@@ -86,7 +86,7 @@ def build(role: str, size: str, captions: list[str]) -> tuple[ClapModel, ClapPro
 
 
 def fill_window(sound: np.ndarray, duration: float) -> np.ndarray:
-    """The sound repeated whole as often as it fits, then silence: "repeatpad", as CLAP hears short sounds."""
+    """The sound repeated whole as often as it fits, then silence: "repeatpad", as CLAP takes short sounds."""
     samples, window = round(duration * sizes.SAMPLE_RATE), WINDOW * sizes.SAMPLE_RATE
     repeated = np.tile(sound[:samples], max(1, window // samples))[:window]
     return np.pad(repeated, (0, window - len(repeated)))
@@ -101,8 +101,8 @@ def altered(waveforms: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     def uniform(low: float, high: float) -> torch.Tensor:
         return torch.from_numpy(rng.uniform(low, high, (batch, 1)).astype(np.float32)).to(device)
 
-    slope, place = uniform(-8, 4), uniform(0.05, 0.9)
-    gain = 10 ** (slope * torch.sigmoid((frequencies - place) * 12) / 20)
+    slope, knee = uniform(-8, 4), uniform(0.05, 0.9)
+    gain = 10 ** (slope * torch.sigmoid((frequencies - knee) * 12) / 20)
     equalised = torch.fft.irfft(torch.fft.rfft(waveforms) * gain, time)
     level = equalised.square().mean(1, keepdim=True).sqrt()
     noisy = equalised + level * 10 ** (uniform(-55, -18) / 20) * torch.randn_like(equalised)
@@ -135,10 +135,10 @@ def measure(embedder: ClapEmbedder, corpus: Corpus, decoded: np.ndarray | None) 
     than to any other sound of its family.
     """
     held_out = corpus.held_out[:100]
-    heard = embed_all(embedder, corpus, corpus.sounds, held_out)
+    sounds = embed_all(embedder, corpus, corpus.sounds, held_out)
     with torch.no_grad():
-        said = embedder.embed_text([corpus.rows[p]["caption"] for p in held_out]).cpu()
-    ranks = (said @ heard.T > (said * heard).sum(1, keepdim=True)).sum(1)
+        texts = embedder.embed_text([corpus.rows[p]["caption"] for p in held_out]).cpu()
+    ranks = (texts @ sounds.T > (texts * sounds).sum(1, keepdim=True)).sum(1)
     result = {"recall@1": (ranks < 1).float().mean().item(), "recall@5": (ranks < 5).float().mean().item()}
     if decoded is not None:
         chosen = corpus.positions("memorised") + corpus.held_out
@@ -218,15 +218,15 @@ def train(
         ]
         words = tokenizer(captions, padding=True, return_tensors="pt").to(device)
         with mixed_precision(device):
-            heard = features(altered(waveforms, rng)).float()
-            said = F.normalize(model.get_text_features(**words).pooler_output.float(), dim=-1)
-        first, second = heard.chunk(2)
+            sounds = features(altered(waveforms, rng)).float()
+            texts = F.normalize(model.get_text_features(**words).pooler_output.float(), dim=-1)
+        first, second = sounds.chunk(2)
         one = torch.eye(len(batch), dtype=torch.bool, device=device)
         names = np.array([r["caption"] for r in rows])
         same = torch.from_numpy(names[:, None] == names[None, :]).to(device)
         text_scale = model.logit_scale_t.exp().clamp(max=40)
         audio_scale = model.logit_scale_a.exp().clamp(max=40)
-        by_caption = [contrast(text_scale * sound @ said.T, same) for sound in (first, second)]
+        by_caption = [contrast(text_scale * sound @ texts.T, same) for sound in (first, second)]
         loss = sum(by_caption) / 2 + contrast(audio_scale * first @ second.T, one)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from unheard.auditing.auditor import audit
+    from unheard.auditing.assembly import audit
     from unheard.auditing.catalogue import Catalogue
     from unheard.auditing.results import Audit, FileAudit, Match
     from unheard.backbones import load_backbone
@@ -140,7 +140,7 @@ _HOMES = {
     "TrainingSet": "generation.training_set",
     "UnheardError": "errors",
     "Volumetric": "guidance.volumetric.settings",
-    "audit": "auditing.auditor",
+    "audit": "auditing.assembly",
     "load": "generation.model",
     "load_backbone": "backbones",
     "load_embedder": "embedders",

@@ -1,4 +1,4 @@
-"""Fingerprints that are kept: with the index on disk, or in the user's cache."""
+"""Fingerprints that are cached: with the index on disk, or in the user's cache."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from replaying import RECORDINGS
 
-import unheard.index as verbs
+import unheard.index as commands
 from unheard.auditing import fingerprint_cache
 from unheard.auditing.catalogue import Catalogue
-from unheard.auditing.fingerprint_cache import FileOfPrints, Kept, maker
+from unheard.auditing.fingerprint_cache import FingerprintCache, fingerprint_files, maker
 from unheard.auditing.references import locate_catalogue
+from unheard.common.files import sha256
 from unheard.embedders import load_embedder
 from unheard.errors import InputError
 from unheard.index import Index
@@ -39,103 +40,122 @@ def sounds(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def place(sounds: Path, tmp_path: Path, embedder: Any) -> Path:
-    verbs.build(sounds, tmp_path / "index", embedder=embedder, workers=0)
+def path(sounds: Path, tmp_path: Path, embedder: Any) -> Path:
+    commands.build(sounds, tmp_path / "index", embedder=embedder, workers=0)
     return tmp_path / "index"
 
 
-def table(place: Path) -> FingerprintTable:
-    return FingerprintTable(Store.open(place).uri)
+def table(path: Path) -> FingerprintTable:
+    return FingerprintTable(Store.open(path).uri)
 
 
-def test_what_is_kept_with_the_index_is_not_heard_again(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_is_cached_with_the_index_is_not_read_again(
+    path: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = Store.open(place)
-    cache = tmp_path / "cache"
-    first = locate_catalogue(None, Index.open(place), None, fingerprints=cache)
+    before = Store.open(path)
+    first = locate_catalogue(None, Index.open(path), None)
     assert not cache.exists()
-    after = Store.open(place)
+    after = Store.open(path)
     assert (after.version, after.checksum, after.verify()) == (before.version, before.checksum, [])
 
     for name in ("features", "sha256"):
         monkeypatch.setattr(fingerprint_cache, name, lambda *_: pytest.fail("a known sound was read again"))
-    moved = shutil.copytree(place, tmp_path / "elsewhere")  # as on another machine, where the cache is not
+    moved = shutil.copytree(path, tmp_path / "elsewhere")  # as on another machine, where the cache is not
     second = locate_catalogue(None, Index.open(moved), None)
     assert (second.ids, second.seconds) == (first.ids, first.seconds)
     assert np.array_equal(second.prints, first.prints)
 
 
-def test_recordings_of_the_index_that_lie_elsewhere_are_not_heard_again(
-    place: Path, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_recordings_of_the_index_that_lie_elsewhere_are_not_read_again(
+    path: Path, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = locate_catalogue(None, Index.open(place), None)
+    first = locate_catalogue(None, Index.open(path), None)
     moved = sounds.rename(tmp_path / "moved")
-    monkeypatch.setattr(fingerprint_cache, "features", lambda *_: pytest.fail("a sound was heard again"))
-    second = locate_catalogue(moved, Index.open(place), None)
+    monkeypatch.setattr(fingerprint_cache, "features", lambda *_: pytest.fail("a sound was read again"))
+    second = locate_catalogue(moved, Index.open(path), None)
     assert np.array_equal(second.prints, first.prints)
 
 
-def test_items_that_come_and_go(place: Path, sounds: Path, embedder: Any) -> None:
-    locate_catalogue(None, Index.open(place), None)
-    known = table(place).read(maker())
+def test_items_that_come_and_go(path: Path, sounds: Path, embedder: Any) -> None:
+    locate_catalogue(None, Index.open(path), None)
+    known = table(path).read(maker())
     assert len(known) == 3
     shutil.copy(RECORDINGS / "00018.flac", sounds)
-    verbs.add(place, sounds / "00018.flac", embedder=embedder)
-    assert len(locate_catalogue(None, Index.open(place), None)) == 4
-    assert known.keys() < table(place).read(maker()).keys()
-    verbs.remove(place, ["00018.flac", "00001.flac"])
-    left = table(place).read(maker())
+    commands.add(path, sounds / "00018.flac", embedder=embedder)
+    assert len(locate_catalogue(None, Index.open(path), None)) == 4
+    assert known.keys() < table(path).read(maker()).keys()
+    commands.remove(path, ["00018.flac", "00001.flac"])
+    left = table(path).read(maker())
     assert len(left) == 2
     assert left.keys() < known.keys()
 
 
-def test_fingerprints_of_another_making_are_replaced(place: Path) -> None:
-    locate_catalogue(None, Index.open(place), None)
-    made = table(place).read(maker())
-    table(place).add("an older one", made)
-    assert table(place).read(maker()) == {}
-    locate_catalogue(None, Index.open(place), None)
-    again = table(place).read(maker())
-    assert table(place).read("an older one") == {}
+def test_fingerprints_of_another_making_are_replaced(path: Path) -> None:
+    locate_catalogue(None, Index.open(path), None)
+    made = table(path).read(maker())
+    table(path).add("an older one", made)
+    assert table(path).read(maker()) == {}
+    locate_catalogue(None, Index.open(path), None)
+    again = table(path).read(maker())
+    assert table(path).read("an older one") == {}
     assert all(np.array_equal(again[content][0], made[content][0]) for content in made)
 
 
-def test_where_the_index_cannot_be_written_the_cache_is(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_where_the_index_cannot_be_written_the_users_cache_is(
+    path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> None:
         raise InputError("cannot write to the index: read-only")
 
     monkeypatch.setattr(FingerprintTable, "add", refuse)
-    locate_catalogue(None, Index.open(place), None, fingerprints=tmp_path / "cache")
-    assert len(FileOfPrints(tmp_path / "cache").read(maker())) == 3
-    with pytest.warns(UserWarning, match="not kept: cannot write to the index: read-only"):
-        locate_catalogue(None, Index.open(place), None)
+    first = locate_catalogue(None, Index.open(path), None)
+    assert len(list(cache.rglob("*.safetensors"))) == 3
+    monkeypatch.setattr(fingerprint_cache, "features", lambda *_: pytest.fail("a sound was read again"))
+    assert np.array_equal(locate_catalogue(None, Index.open(path), None).prints, first.prints)
 
 
-def test_a_file_that_is_another_by_now(place: Path, sounds: Path) -> None:
-    """What lies there is heard, and kept under its own content."""
+def test_where_nothing_can_be_written_one_warning_says_so(
+    path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise InputError("cannot write to the index: read-only")
+
+    monkeypatch.setattr(FingerprintTable, "add", refuse)
+    cache.parent.write_text("a file where a folder should be")
+    with pytest.warns(UserWarning, match="fingerprints are not cached") as warned:
+        found = locate_catalogue(None, Index.open(path), None)
+    assert (len(found), len(warned)) == (3, 1)
+
+
+def test_a_file_that_is_another_by_now(path: Path, sounds: Path) -> None:
+    """What lies there is read, and cached under its own content."""
     shutil.copy(RECORDINGS / "00018.flac", sounds / "00001.flac")
-    found = locate_catalogue(None, Index.open(place), None)
+    found = locate_catalogue(None, Index.open(path), None)
     alone = Catalogue.from_files(sounds / "00001.flac")
     number = found.number("00001.flac")
     assert np.array_equal(found.prints[found.parts[number, 1] : found.parts[number, 2]], alone.prints)
 
 
-def test_items_that_are_not_available_are_named(place: Path, sounds: Path) -> None:
+def test_items_that_are_not_available_are_named(path: Path, sounds: Path) -> None:
     (sounds / "00017.flac").unlink()
-    found = locate_catalogue(None, Index.open(place), None)
+    found = locate_catalogue(None, Index.open(path), None)
     assert found.ids == ["00000.flac", "00001.flac"]
     assert "00017.flac is not available" in found.left_out["00017.flac"]
 
 
-def test_a_stop_keeps_what_was_made(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At most `SAVE_EVERY` sounds have to be heard again."""
+def test_a_stop_loses_little(path: Path, sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most `SAVE_EVERY` recordings of an index have to be read again; of files, none."""
     monkeypatch.setattr(fingerprint_cache, "SAVE_EVERY", 2)
-    keeping = Kept([FileOfPrints(tmp_path)])
-    for name in NAMES:
-        keeping.prints(sounds / f"{name}.flac")
-    assert len(FileOfPrints(tmp_path).read(maker())) == 2
-    keeping.save()
-    assert len(FileOfPrints(tmp_path).read(maker())) == 3
+    recordings = [sounds / f"{name}.flac" for name in NAMES]
+    contents = {recording: sha256(recording) for recording in recordings}
+    of_index = FingerprintCache(fingerprint_files(), table=table(path), contents=contents)
+    of_files = FingerprintCache(fingerprint_files())
+    for recording in recordings:
+        of_index.prints(recording)
+    assert len(table(path).read(maker())) == 2
+    of_index.save()
+    assert len(table(path).read(maker())) == 3
+    for recording, content in contents.items():
+        assert content not in fingerprint_files()
+        of_files.prints(recording)
+        assert content in fingerprint_files()

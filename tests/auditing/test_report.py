@@ -24,7 +24,7 @@ from unheard import Catalogue, audio
 from unheard.auditing import Audit, FileAudit, Match
 from unheard.auditing.auditor import Auditor
 from unheard.auditing.report import pictures
-from unheard.auditing.report.report import check_place, write_report
+from unheard.auditing.report.report import check_path, write_report
 from unheard.errors import InputError
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -68,7 +68,7 @@ def found(catalogue: Catalogue, tmp_path: Path) -> Audit:
 
 
 def decoded(png: bytes) -> np.ndarray:
-    """The place of every pixel in the palette, by another reader of PNG."""
+    """The position of every pixel in the palette, by another reader of PNG."""
     image = Image.open(io.BytesIO(png))
     image.load()
     assert image.mode == "P"
@@ -93,8 +93,8 @@ def test_a_tone_is_a_line_at_its_frequency(rate: int, hertz: float) -> None:
     assert picture.shape[0] == pictures.BANDS
     assert picture.shape[1] <= pictures.LARGEST
     brightest = picture[:, picture.shape[1] // 2].argmax()
-    place = np.log(hertz / pictures.LOWEST) / np.log(pictures.top_frequency(rate) / pictures.LOWEST)
-    assert brightest == pytest.approx(pictures.BANDS * (1 - place), abs=6 if hertz < 200 else 2)
+    height = np.log(hertz / pictures.LOWEST) / np.log(pictures.top_frequency(rate) / pictures.LOWEST)
+    assert brightest == pytest.approx(pictures.BANDS * (1 - height), abs=6 if hertz < 200 else 2)
 
 
 def test_time_runs_to_the_right_and_long_sounds_are_drawn_coarser() -> None:
@@ -126,13 +126,13 @@ def content(page: Path, name: str) -> dict[str, Any]:
     return json.loads(text[1])
 
 
-@pytest.mark.parametrize("place", ["report", "report.html"])
+@pytest.mark.parametrize("path", ["report", "report.html"])
 def test_a_finding_holds_both_sounds_as_they_are(
-    found: Audit, catalogue: Catalogue, tmp_path: Path, place: str
+    found: Audit, catalogue: Catalogue, tmp_path: Path, path: str
 ) -> None:
     import base64
 
-    page = write_report(found, catalogue, tmp_path / place)
+    page = write_report(found, catalogue, tmp_path / path)
     finding = content(page, "0-0")
     for side, path in (("audited", found.files[0].path), ("reference", str(RECORDINGS / "00001.flac"))):
         samples, rate = soundfile.read(io.BytesIO(base64.b64decode(finding[side]["flac"])), dtype="float32")
@@ -184,12 +184,12 @@ def test_no_name_breaks_out_of_the_page(found: Audit, catalogue: Catalogue, tmp_
     assert text.count("</script>") == text.count("<script")
 
 
-@pytest.mark.parametrize("place", ["file", "nowhere/r.html", "folder.html"])
-def test_places_that_cannot_be_written(tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize("path", ["file", "nowhere/r.html", "folder.html"])
+def test_paths_that_cannot_be_written(tmp_path: Path, path: str) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "folder.html").mkdir()
-    with pytest.raises(InputError, match=place.split("/")[0]):
-        check_place(tmp_path / place)
+    with pytest.raises(InputError, match=path.split("/")[0]):
+        check_path(tmp_path / path)
 
 
 # In a browser
@@ -222,11 +222,11 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     raise AssertionError(f"{what} did not come about within a minute")
 
 
-@pytest.mark.parametrize("place", ["report", "report.html"])
+@pytest.mark.parametrize("path", ["report", "report.html"])
 def test_a_person_reads_the_table_and_plays_a_finding(
-    browser: Any, found: Audit, catalogue: Catalogue, tmp_path: Path, place: str
+    browser: Any, found: Audit, catalogue: Catalogue, tmp_path: Path, path: str
 ) -> None:
-    page = write_report(found, catalogue, tmp_path / place)
+    page = write_report(found, catalogue, tmp_path / path)
     browser.get(page.as_uri())
     select = lambda css: browser.find_elements("css selector", css)  # noqa: E731
     rows = [[cell.text for cell in row.find_elements("css selector", "td")] for row in select("tr.file")]

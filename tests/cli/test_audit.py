@@ -109,7 +109,7 @@ def test_csv_has_a_row_a_match(run: Callable[..., Result]) -> None:
 def test_fail_on_is_for_pipelines(run: Callable[..., Result], sounds: str, bound: str, code: int) -> None:
     result = run(sounds, "--references", "catalogue", "--fail-on", bound)
     assert result.exit_code == code
-    assert (f"1 of {4 if sounds == 'out' else 1} sounds: {bound}, or worse" in result.stderr) == (code == 3)
+    assert (f"1 of {4 if sounds == 'out' else 1} sounds fail: 1 copy" in result.stderr) == (code == 3)
 
 
 def test_patterns_that_no_shell_expanded(run: Callable[..., Result]) -> None:
@@ -178,7 +178,7 @@ def test_a_reference_that_cannot_be_read_is_said(run: Callable[..., Result]) -> 
         (("out", "--no-guidance"), "--no-guidance is for generating"),
         (("out", "--fail-on", "clear"), "'clear' is not one of"),
         (("out", "--csv", "out"), "cannot write out: it is a folder"),
-        (("out", "--csv", "no/n.csv"), "the folder no does not exist"),
+        (("out", "--csv", "no/n.csv"), "cannot write to no: it does not exist"),
         (("out", "--report", "out/noise.wav"), "out/noise.wav: it is a file"),
         (("out", "--report", "no/r.html"), "the folder no does not exist"),
         (("out", "--index", "nowhere.json"), "nowhere.json"),

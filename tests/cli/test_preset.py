@@ -59,6 +59,11 @@ def test_a_kind_on_the_command_line_overrides_the_presets(
     assert record["sampling"]["num_inference_steps"] == 2
 
 
+def test_a_preset_written_before_the_settings_names_changed() -> None:
+    old = Path(__file__).parents[1] / "fixtures" / "before_the_move" / "preset.json"
+    assert read_preset(old) == Preset(True, Detour(0.2, prompt_weight=0.3), {"guidance_scale": 4.0})
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [

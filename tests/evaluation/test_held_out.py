@@ -11,7 +11,7 @@ from small_experiment import write_noise
 from unheard.embedders import load_embedder
 from unheard.errors import InputError
 from unheard.evaluation import held_out
-from unheard.evaluation.recording_embeddings import hear
+from unheard.evaluation.recording_embeddings import embed_recordings
 
 
 def test_held_out_sounds_are_those_of_a_folder_or_of_the_judges_index(
@@ -28,7 +28,7 @@ def test_held_out_sounds_are_those_of_a_folder_or_of_the_judges_index(
         held_out.embed(str(tmp_path / "sounds"), judge)
 
 
-def test_what_the_judge_heard_is_kept_by_content(
+def test_embeddings_of_the_judge_are_cached_by_content(
     tmp_path: Path, tiny_model_folder: Path, tiny_clap_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -40,17 +40,17 @@ def test_what_the_judge_heard_is_kept_by_content(
     def progress(done: int, total: int) -> None:
         said.append((done, total))
 
-    first = hear([a, b], judge, progress)
+    first = embed_recordings([a, b], judge, progress)
     assert said == [(0, 2), (1, 2), (2, 2)]
     a = a.rename(a.with_name("z.wav"))
-    again = hear([b, a, c], judge, progress)
+    again = embed_recordings([b, a, c], judge, progress)
     assert said[3:] == [(2, 3), (3, 3)]
     np.testing.assert_array_equal(again[:2], first[::-1])
-    assert not np.array_equal(hear([a, b], other), first)
+    assert not np.array_equal(embed_recordings([a, b], other), first)
     b.write_bytes(c.read_bytes() + b"more")  # a sound of another content, and then one that is none
     c.write_bytes(b"no sound")
     with pytest.raises(InputError, match="cannot read"):
-        hear([b, c], judge)
+        embed_recordings([b, c], judge)
     said.clear()
-    hear([b], judge, progress)
-    assert not said  # what was heard before the broken one is kept
+    embed_recordings([b], judge, progress)
+    assert not said  # what was embedded before the broken one is cached

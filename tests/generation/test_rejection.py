@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from replaying import RECORDINGS, ReplayingBackbone
 import unheard
 import unheard.generation.model
 from unheard import Catalogue, RejectedError
+from unheard.auditing import fingerprint_cache
 from unheard.cli import main
 from unheard.errors import InputError
 from unheard.generation import provenance
@@ -107,6 +109,19 @@ def test_guidance_grows_stronger(tiny_model_folder: Path, catalogue: Catalogue) 
     used = [attempt.guidance for attempt in refusal.value.refused[0].attempts]
     assert used == [stronger(gentle, attempt) for attempt in range(3)]
     assert used[0] == gentle
+
+
+def test_references_are_fingerprinted_once(
+    replaying: Callable[..., Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    model, references = replaying(lambda number: None), tmp_path / "references"
+    references.mkdir()
+    shutil.copy(RECORDING, references)
+    first = model.generate("A bell", reject="copy", references=references, **SHORT)
+    monkeypatch.setattr(fingerprint_cache, "features", lambda *_: pytest.fail("it was fingerprinted already"))
+    again = model.generate("A bell", reject="copy", references=references, **SHORT)
+    assert [sound.provenance["audit"]["catalogue"]["items"] for sound in (*first, *again)] == [1, 1]
 
 
 @settings(deadline=None)

@@ -3,9 +3,10 @@
     sound -> candidates (fingerprint against all references; embedding, if there is one)
           -> alignment with each candidate -> score -> calibrated false-alarm rate -> verdict
 
-`results` holds what comes out; `catalogue` the references and their fingerprints; `features`, `fingerprint`
-and `alignment` the evidence; `calibration` the way from a score to a rate; `auditor` the whole, which
-`assembly` puts together. (The package is called `auditing` because `unheard.audit` is the function.)
+`results` holds what comes out; `sounds` and `catalogue` are what is compared. `features` and `fingerprint`
+find candidates; the kinds of `evidence` compare, such as by `alignment`, with a `calibration` from scores to
+rates; `auditor` is the whole, and `assembly` puts it together. (The package is called `auditing` because
+`unheard.audit` is the function.)
 """
 
 from __future__ import annotations
@@ -13,29 +14,41 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from unheard.auditing.results import BOUNDS, VERDICTS, Audit, Evidence, FileAudit, Match, as_bad_as, worst
+from unheard.auditing.results import BOUNDS, VERDICTS, Audit, FileAudit, Match, as_bad_as, worst
 
 if TYPE_CHECKING:
-    from unheard.auditing.auditor import audit, evidence
+    from unheard.auditing.assembly import audit, auditor_for
+    from unheard.auditing.auditor import Auditor
     from unheard.auditing.calibration import Calibration
     from unheard.auditing.catalogue import Catalogue
+    from unheard.auditing.report.matrix import SimilarityMatrix, similarity_matrix
 
 __all__ = [
     "BOUNDS",
     "VERDICTS",
     "Audit",
+    "Auditor",
     "Calibration",
     "Catalogue",
-    "Evidence",
     "FileAudit",
     "Match",
+    "SimilarityMatrix",
     "as_bad_as",
     "audit",
-    "evidence",
+    "auditor_for",
+    "similarity_matrix",
     "worst",
 ]
 
-_HOMES = {"Calibration": "calibration", "Catalogue": "catalogue", "audit": "auditor", "evidence": "auditor"}
+_HOMES = {
+    "Auditor": "auditor",
+    "Calibration": "calibration",
+    "Catalogue": "catalogue",
+    "SimilarityMatrix": "report.matrix",
+    "audit": "assembly",
+    "auditor_for": "assembly",
+    "similarity_matrix": "report.matrix",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -96,7 +96,7 @@ def transposed(features: Tensor, bands: int) -> Tensor:
 def halved(features: Tensor) -> Tensor:
     """Pairs of frames averaged."""
     pairs = len(features) // 2
-    return features[: 2 * pairs].unflatten(0, (pairs, 2)).mean(dim=1)
+    return features[: 2 * pairs].reshape(pairs, 2, *features.shape[1:]).mean(dim=1)
 
 
 def best_sums(similarity: np.ndarray) -> np.ndarray:
@@ -164,10 +164,10 @@ def _refine(first: Tensor, second: Tensor, bands: int, stretch: float, offset: f
     products = (q @ r.T).numpy()
     frame = np.arange(len(q))
     slopes = 1 / (stretch + np.array(FINER_STRETCHES))[:, None, None]
-    # lines turn about the middle of what they share, so that a change of slope is not a change of place
+    # lines turn about the middle of what they share, so that a change of slope is not a shift
     shared = np.clip(np.array([-offset, len(r) - offset]) * stretch, 0, len(q)).mean()
-    place = offset + shared / stretch + slopes * (frame - shared) + np.arange(-REACH, REACH + 1)[:, None]
-    other = np.round(place).astype(int)
+    exact = offset + shared / stretch + slopes * (frame - shared) + np.arange(-REACH, REACH + 1)[:, None]
+    other = np.round(exact).astype(int)
     inside = (other >= 0) & (other < len(r))
     other = other.clip(0, len(r) - 1)
     product = np.where(inside, products[frame, other], 0.0)
@@ -189,9 +189,8 @@ def _refine(first: Tensor, second: Tensor, bands: int, stretch: float, offset: f
         variety = min(distinct(q[ours]), distinct(r[theirs]))
         evidence = strength(correlation, len(theirs), variety)
         if best is None or evidence > best.strength:
-            exact = float(slopes[slope, 0, 0])
             ends = start, last + 1, int(theirs[0]), int(theirs[-1]) + 1
-            best = Alignment(evidence, correlation, *ends, 1 / exact, bands, room)
+            best = Alignment(evidence, correlation, *ends, 1 / float(slopes[slope, 0, 0]), bands, room)
     return best
 
 
@@ -205,7 +204,7 @@ def strength(correlation: float, frames: int, variety: float) -> float:
     altered one.
     """
     ratio = -0.5 * math.log(1 - min(max(correlation, 0.0), EXACT) ** 2)
-    return frames * PERIOD * ratio**SHARPNESS * variety**VARIETY
+    return float(frames * PERIOD * ratio**SHARPNESS * variety**VARIETY)
 
 
 def distinct(vectors: Tensor) -> float:
@@ -229,10 +228,11 @@ def coverage(first: Tensor, second: Tensor, found: Alignment) -> np.ndarray:
     forwards, backwards = _runs(on_lines), _runs(on_lines[::-1])[::-1]
     through = forwards + backwards - on_lines  # the best run through each frame of each line
     near = uniform(on_lines, LEAST)
-    return ((through > through.max() / 3) & (near > 0)).any(axis=1)
+    covered: np.ndarray = ((through > through.max() / 3) & (near > 0)).any(axis=1)
+    return covered
 
 
-def similarity_matrix(first: Tensor, second: Tensor, bands: int) -> np.ndarray:
+def cosines(first: Tensor, second: Tensor, bands: int) -> np.ndarray:
     """Cosines of frames [frames, frames], float32; 0 where either is silent."""
     q, r = transposed(first[:, FINE], bands).flatten(1), second[:, FINE].flatten(1)
     return (F.normalize(q, dim=1) @ F.normalize(r, dim=1).T).numpy()
@@ -255,4 +255,5 @@ def uniform(on_lines: np.ndarray, width: int) -> np.ndarray:
     """Sums over `width` frames around each."""
     padded = np.pad(on_lines, ((width // 2 + 1, width - width // 2 - 1), (0, 0)))
     sums = np.cumsum(padded, axis=0)
-    return sums[width:] - sums[:-width]
+    windows: np.ndarray = sums[width:] - sums[:-width]
+    return windows

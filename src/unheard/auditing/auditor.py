@@ -1,12 +1,14 @@
-"""The whole audit: sounds and references in, verdicts out."""
+"""The audit of one sound after another: candidates, evidence, verdict."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -14,28 +16,25 @@ import torch
 from torch import Tensor
 
 from unheard import __version__, audio
-from unheard.auditing import alignment, calibration, features
-from unheard.auditing.catalogue import Catalogue, sound_files
-from unheard.auditing.features import PER_SEMITONE, PERIOD
+from unheard.auditing.catalogue import Catalogue
+from unheard.auditing.evidence import EVIDENCES, Evidence, Finding
+from unheard.auditing.features import PERIOD, Signal
 from unheard.auditing.fingerprint import fingerprints
-from unheard.auditing.results import Audit, Evidence, FileAudit, Match
+from unheard.auditing.results import Audit, FileAudit, Match
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index import Index
 
-__all__ = ["Auditor", "Sounds", "audit", "evidence", "sound_files"]
-
-Sounds = str | Path | Iterable[str | Path | tuple[Tensor, int]]
-"""A file, a folder (at any depth), or a list of files and pairs of waveform [channels, time] and rate."""
-
 FINALISTS = 10
-"""Parts of references, of those nearest by fingerprint, that a sound is aligned with."""
+"""Parts of references, of those nearest by fingerprint, that a sound is compared with."""
 DENSE = 16
 """Frames from one fingerprint of a judged sound to the next: twice as dense as in the catalogue."""
 SHORTEST = 1.0
 """Seconds that a sound must be audible for to be judged."""
 PIECE, STEP = 20.0, 10.0
 """A longer sound is judged in pieces of so many seconds, one every so many."""
+FEATURES_HELD = 64
+"""References whose features are held, of each kind of evidence."""
 
 CONVINCING = 0.05
 """Expected false alarms in the catalogue below which a match is one."""
@@ -53,7 +52,7 @@ class Auditor:
         index, embedder: give both to have an embedder propose candidates as well; an item of the index counts
             where its id is one of the catalogue's.
         k: how many items the embedder proposes for each of its windows.
-        bounds: the calibration; the package's own if left out.
+        evidence: what tells copies; all of `unheard.auditing.evidence.EVIDENCES` if left out.
 
     Raises:
         InputError: only one of index and embedder is given.
@@ -67,7 +66,7 @@ class Auditor:
         index: Index | None = None,
         embedder: Embedder | None = None,
         k: int = 5,
-        bounds: calibration.Calibration | None = None,
+        evidence: Sequence[Evidence] | None = None,
     ) -> None:
         if (index is None) != (embedder is None):
             raise InputError("the embedder's candidates need both an index and its embedder, not one of them")
@@ -76,7 +75,10 @@ class Auditor:
         if k < 1:
             raise InputError(f"k must be 1 or more, not {k}")
         self.catalogue, self.index, self.embedder, self.k = catalogue, index, embedder, k
-        self.bounds = bounds or calibration.default()
+        self.evidence = [kind() for kind in EVIDENCES.values()] if evidence is None else list(evidence)
+        self._reference_features = [
+            lru_cache(FEATURES_HELD)(partial(_features, catalogue, kind)) for kind in self.evidence
+        ]
 
     @torch.no_grad()
     def judge(self, sound: str | Path | tuple[Tensor, int], name: str | None = None) -> FileAudit:
@@ -90,15 +92,14 @@ class Auditor:
         try:
             waveform, rate = audio.read(sound) if isinstance(sound, str | Path) else sound
             _check(waveform, rate)
-            heard = features.features(waveform.cpu(), rate)
+            signal = Signal(waveform.cpu(), rate)
+            reason = _too_little(signal)
         except InputError as error:
             return FileAudit(name, "not judged", str(error))
         duration = waveform.shape[-1] / rate
-        audible = features.audible(waveform.cpu(), rate).numpy()
-        if (reason := _too_little(waveform, audible)) is not None:
+        if reason is not None:
             return FileAudit(name, "not judged", reason, duration=duration, sample_rate=rate)
-        embedded = self._embedded(waveform, rate)
-        matches = self._matches(heard, audible, embedded)
+        matches = self._matches(signal, self._embedded(waveform, rate))
         verdict = matches[0].verdict if matches else "clear"
         score = matches[0].score if matches else 0.0
         return FileAudit(name, verdict, None, score, matches, duration, rate)
@@ -123,7 +124,7 @@ class Auditor:
                 "similar_below_false_alarm_rate": SUSPICIOUS,
                 "shortest_seconds": SHORTEST,
             },
-            {"name": self.bounds.name, **self.bounds.made_by},
+            self._calibration(),
             {
                 "unheard": __version__,
                 "torch": version("torch"),
@@ -147,137 +148,115 @@ class Auditor:
                 found[number] = max(found.get(number, -1.0), cosine)
         return found
 
-    def _matches(self, heard: Tensor, audible: np.ndarray, embedded: dict[int, float]) -> tuple[Match, ...]:
+    def _calibration(self) -> dict[str, Any]:
+        """Where the rates of the first kind come from, and those of every other by its name."""
+        first, *others = self.evidence
+        return {**first.calibration, **{kind.name: kind.calibration for kind in others}}
+
+    def _matches(self, signal: Signal, embedded: dict[int, float]) -> tuple[Match, ...]:
         """The best match with each candidate, the best first."""
-        pieces = _pieces(len(heard))
+        features = [kind.features(signal) for kind in self.evidence]
+        pieces = _pieces(len(signal.features))
         # what chance could have matched: every piece with every part
         comparisons = len(pieces) * len(self.catalogue.parts)
         matches: dict[int, Match] = {}
-        covered: dict[int, np.ndarray] = {}
-        for start, end in pieces:
-            piece = heard[start:end]
-            if not piece.any():
+        copied: dict[int, np.ndarray] = {}
+        for piece in pieces:
+            if not signal.features[piece].any():
                 continue
-            queries = fingerprints(piece, DENSE)
-            nearest = self.catalogue.nearest(queries, FINALISTS)
-            by_print = set(nearest)
-            proposed = [part for number in embedded for part in self.catalogue.parts_like(number, queries)]
-            for part in dict.fromkeys([*nearest, *proposed]):
-                number = int(self.catalogue.parts[part, 0])
-                try:
-                    other, first = self.catalogue.part_features(part)
-                except InputError:  # it was there when it was fingerprinted
-                    continue
-                found = alignment.align(piece, other)
-                if found is None:
-                    continue
-                sources = ("fingerprint",) * (part in by_print) + ("embedding",) * (number in embedded)
-                match = self._match(number, found, start, first, comparisons, embedded.get(number), sources)
-                marks = covered.setdefault(number, np.zeros(len(heard), bool))
-                if match.expected_false_alarms < CONVINCING:
-                    marks[start:end] |= alignment.coverage(piece, other, found)
-                marks[start + found.start : start + found.end] |= match.false_alarm_rate < SUSPICIOUS
-                best = matches.get(number)
-                if best is None or match.score > best.score:
-                    matches[number] = match
-        shared = {number: float(marks[audible].mean()) for number, marks in covered.items()}
+            for candidate in self._candidates(signal.features[piece], embedded):
+                number = candidate.number
+                for kind, finding in self._findings([some[piece] for some in features], candidate):
+                    match = self._match(candidate, kind, finding, piece.start, comparisons)
+                    marks = copied.setdefault(number, np.zeros(len(signal.features), bool))
+                    if match.expected_false_alarms < CONVINCING:
+                        marks[piece] |= finding.covers()
+                    passage = slice(piece.start + finding.start, piece.start + finding.end)
+                    marks[passage] |= match.false_alarm_rate < SUSPICIOUS
+                    if number not in matches or _order(match) < _order(matches[number]):
+                        matches[number] = match
+        shared = {number: float(marks[signal.audible].mean()) for number, marks in copied.items()}
         finished = [
             replace(match, share=shared[number], verdict=_verdict(match, shared[number]))
             for number, match in matches.items()
         ]
-        return tuple(sorted(finished, key=lambda match: -match.score))
+        return tuple(sorted(finished, key=_order))
+
+    def _candidates(self, piece: Tensor, embedded: dict[int, float]) -> list[_Candidate]:
+        """Parts of references to compare a piece's features with: the nearest, and those of embedded ones."""
+        queries = fingerprints(piece, DENSE)
+        nearest = self.catalogue.nearest(queries, FINALISTS)
+        proposed = [part for number in embedded for part in self.catalogue.parts_like(number, queries)]
+        by_print, found = set(nearest), []
+        for part in dict.fromkeys([*nearest, *proposed]):
+            number, frames = self.catalogue.part(part)
+            sources = ("fingerprint",) * (part in by_print) + ("embedding",) * (number in embedded)
+            found.append(_Candidate(number, frames, embedded.get(number), sources))
+        return found
+
+    def _findings(self, piece: Sequence[Tensor], candidate: _Candidate) -> Iterator[tuple[Evidence, Finding]]:
+        """What each kind finds; `piece` has the features of each."""
+        for kind, ours, features_of in zip(self.evidence, piece, self._reference_features, strict=True):
+            try:
+                theirs = features_of(candidate.number)[candidate.frames]
+            except InputError:  # it was there when it was fingerprinted
+                continue
+            finding = kind.compare(ours, theirs)
+            if finding is not None:
+                yield kind, finding
 
     def _match(
-        self,
-        number: int,
-        found: alignment.Alignment,
-        start: int,
-        other_start: int,
-        comparisons: int,
-        cosine: float | None,
-        sources: tuple[str, ...],
+        self, candidate: _Candidate, kind: Evidence, finding: Finding, piece_start: int, comparisons: int
     ) -> Match:
         """A match in seconds and rates; share and verdict are still open."""
-        catalogue = self.catalogue
-        begin, reference_begin = start + found.start, other_start + found.other_start
-        score = self.bounds.score(found.strength, found.room)
+        catalogue, number = self.catalogue, candidate.number
+        start, reference_start = piece_start + finding.start, candidate.frames.start + finding.reference_start
         return Match(
             reference=catalogue.ids[number],
             reference_path=str(catalogue.paths[number]),
             caption=catalogue.captions[number],
             verdict="clear",
-            score=score,
-            false_alarm_rate=self.bounds.false_alarm_rate(score),
-            expected_false_alarms=self.bounds.expected_false_alarms(score, comparisons),
-            start=begin * PERIOD,
-            end=(start + found.end) * PERIOD,
-            reference_start=reference_begin * PERIOD,
-            reference_end=(other_start + found.other_end) * PERIOD,
+            score=finding.score,
+            false_alarm_rate=kind.false_alarm_rate(finding.score),
+            expected_false_alarms=kind.expected_false_alarms(finding.score, comparisons),
+            start=start * PERIOD,
+            end=(piece_start + finding.end) * PERIOD,
+            reference_start=reference_start * PERIOD,
+            reference_end=(candidate.frames.start + finding.reference_end) * PERIOD,
             share=0.0,
-            shift=(begin - reference_begin) * PERIOD,
-            stretch=found.stretch,
-            transposition=found.transposition / PER_SEMITONE,
-            embedding_similarity=cosine,
-            found_by=sources,
+            shift=(start - reference_start) * PERIOD,
+            stretch=finding.stretch,
+            transposition=finding.transposition,
+            embedding_similarity=candidate.cosine,
+            found_by=candidate.found_by + (kind.name,) * (kind is not self.evidence[0]),
         )
 
 
-def audit(
-    sounds: Sounds,
-    references: Catalogue | str | Path | Iterable[str | Path],
-    *,
-    index: Index | None = None,
-    embedder: Embedder | None = None,
-    k: int = 5,
-    progress: Callable[[FileAudit], None] | None = None,
-) -> Audit:
-    """Whether sounds replay a catalogue, where, and how surely.
+@dataclass(frozen=True)
+class _Candidate:
+    """A part of a reference to compare with.
 
-    Args:
-        sounds: what to judge.
-        references: a `Catalogue`, or what `Catalogue.from_files` takes.
-        index, embedder, k: see `Auditor`.
-        progress: called with each sound's result as soon as it is there.
-
-    Raises:
-        InputError: there are no sounds or no usable references, or only one of index and embedder is given.
-        IndexFileError: the index was made by another embedder.
+    Attributes:
+        number: position of the reference in the catalogue.
+        frames: of the reference, which are the part.
+        cosine: of the embedder's nearest windows, if it proposed the reference.
+        found_by: the searches that proposed it.
     """
-    to_judge: list[Path | tuple[Tensor, int]] = []
-    for sound in [sounds] if isinstance(sounds, str | Path) else sounds:
-        to_judge += sound_files(sound) if isinstance(sound, str | Path) else [sound]
-    if not to_judge:
-        raise InputError("there are no sounds to audit: name a file or a folder")
-    catalogue = references if isinstance(references, Catalogue) else Catalogue.from_files(references)
-    auditor = Auditor(catalogue, index=index, embedder=embedder, k=k)
-    results = []
-    for number, sound in enumerate(to_judge, start=1):
-        results.append(auditor.judge(sound, None if isinstance(sound, Path) else f"sound {number}"))
-        if progress is not None:
-            progress(results[-1])
-    return auditor.audit(results)
+
+    number: int
+    frames: slice
+    cosine: float | None
+    found_by: tuple[str, ...]
 
 
-def evidence(
-    waveform: Tensor, sample_rate: int, reference: Tensor, reference_rate: int, match: Match
-) -> Evidence:
-    """The similarity matrix behind a match, and the path through it.
+def _features(catalogue: Catalogue, kind: Evidence, number: int) -> Tensor:
+    """A reference's features, for one kind of evidence."""
+    return kind.features(Signal(*audio.read(catalogue.paths[number])))
 
-    Args:
-        waveform, sample_rate: the audited sound [channels, time], in hertz.
-        reference, reference_rate: the match's reference likewise.
-        match: as `audit` gave it.
 
-    Raises:
-        InputError: a waveform or a rate cannot be used.
-    """
-    ours = features.features(waveform, sample_rate)
-    theirs = features.features(reference, reference_rate)
-    similarity = alignment.similarity_matrix(ours, theirs, round(match.transposition * PER_SEMITONE))
-    frames = np.arange(round(match.start / PERIOD), min(round(match.end / PERIOD), len(ours)))
-    others = np.round(match.reference_start / PERIOD + (frames - match.start / PERIOD) / match.stretch)
-    path = [(int(i), int(j)) for i, j in zip(frames, others, strict=True) if j < len(theirs)]
-    return Evidence(similarity, tuple(path), PERIOD)
+def _order(match: Match) -> tuple[float, float]:
+    """The surest first: what chance reaches least often; scores are compared within one kind of evidence."""
+    return match.expected_false_alarms, -match.score
 
 
 def _check(waveform: Tensor, rate: int) -> None:
@@ -287,24 +266,24 @@ def _check(waveform: Tensor, rate: int) -> None:
         raise InputError("the sound holds NaN or infinity")
 
 
-def _too_little(waveform: Tensor, audible: np.ndarray) -> str | None:
-    """Why a sound cannot be judged, or None."""
+def _too_little(signal: Signal) -> str | None:
+    """Why a sound cannot be judged, or None; InputError if its sample rate is none."""
+    waveform, seconds = signal.waveform, float(signal.audible.sum()) * PERIOD
     if float(waveform.abs().max()) < audio.SILENCE:
         return "it is silent"
     if float((waveform - waveform.mean(dim=-1, keepdim=True)).abs().max()) < audio.SILENCE:
         return "it is constant"
-    seconds = float(audible.sum()) * PERIOD
     if seconds < SHORTEST:
         return f"it is audible for {seconds:.1f} s, which is too short: at least {SHORTEST} s are needed"
     return None
 
 
-def _pieces(frames: int) -> list[tuple[int, int]]:
-    """First frame, and one after the last, of the pieces of a sound."""
+def _pieces(frames: int) -> list[slice]:
+    """The frames of the pieces of a sound."""
     length, step = round(PIECE / PERIOD), round(STEP / PERIOD)
     count = max(0, math.ceil((frames - length) / step)) + 1
     starts = [min(number * step, max(0, frames - length)) for number in range(count)]
-    return [(start, min(frames, start + length)) for start in starts]
+    return [slice(start, min(frames, start + length)) for start in starts]
 
 
 def _verdict(match: Match, share: float) -> str:

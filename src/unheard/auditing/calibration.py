@@ -55,13 +55,13 @@ class Tail:
             excess = (score - self.threshold) / self.scale
             if self.shape < 1e-6:
                 return self.beyond * math.exp(-excess)
-            return self.beyond * (1 + self.shape * excess) ** (-1 / self.shape)
-        place = bisect_left(self.quantiles, score)
-        if place == 0:
+            return self.beyond * float((1 + self.shape * excess) ** (-1 / self.shape))
+        rank = bisect_left(self.quantiles, score)
+        if rank == 0:
             return 1.0
-        low, high = self.quantiles[place - 1], self.quantiles[min(place, len(self.quantiles) - 1)]
+        low, high = self.quantiles[rank - 1], self.quantiles[min(rank, len(self.quantiles) - 1)]
         within = (score - low) / (high - low) if high > low else 0.0
-        below = min(1.0, (place - 1 + within) / (len(self.quantiles) - 1))
+        below = min(1.0, (rank - 1 + within) / (len(self.quantiles) - 1))
         return 1 - below * (1 - self.beyond)
 
 
@@ -109,7 +109,7 @@ class Calibration:
 
 def reached(room: float, growth: float) -> float:
     """How strong chance gets in so many frames of room, over how strong it gets in `USUAL` seconds."""
-    return (max(room * PERIOD, SHORT) / USUAL) ** growth
+    return float((max(room * PERIOD, SHORT) / USUAL) ** growth)
 
 
 @lru_cache(maxsize=1)

@@ -4,47 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from torch import Tensor
 
 from unheard import audio
 from unheard.auditing import fingerprint
-from unheard.auditing.features import features
-from unheard.auditing.fingerprint_cache import FileOfPrints, Kept
+from unheard.auditing.fingerprint_cache import FingerprintCache, fingerprint_files, fingerprints_of
+from unheard.auditing.sounds import sound_files
 from unheard.common.progress import Report
 from unheard.errors import InputError
 
-Places = str | Path | Mapping[str, str | Path] | Iterable[str | Path]
+Sources = str | Path | Mapping[str, str | Path] | Iterable[str | Path]
+"""A folder (ids are paths in it), files (ids are their names as given), or files by id."""
 
 PART, STRIDE = 30, 15
 """Fingerprints of a part of a long reference, and from one part to the next: 25.2 s and 12 s."""
-FEATURES_KEPT = 64
-
-
-def sound_files(places: str | Path | Iterable[str | Path]) -> list[Path]:
-    """The files meant by files and folders; a folder stands for the sounds in it, at any depth, sorted.
-
-    Raises:
-        InputError: a place does not exist, or a folder holds no sound.
-    """
-    found: list[Path] = []
-    for place in [places] if isinstance(places, str | Path) else places:
-        path = Path(place)
-        if path.is_dir():
-            files = (file for file in path.rglob("*") if file.is_file())
-            inside = sorted(file for file in files if _ending(file) in _endings())
-            if not inside:
-                raise InputError(f"there is no sound in the folder {place}: name one with WAV, FLAC, MP3 ...")
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
-            raise InputError(f"there is no file or folder {place}: check the path")
-    return found
 
 
 class Catalogue:
@@ -82,38 +58,39 @@ class Catalogue:
             firsts = [*range(0, last, STRIDE), last]
             parts += [(number, begin + first, begin + min(first + PART, len(some))) for first in firsts]
         self.parts = np.array(parts)
-        self._features = lru_cache(FEATURES_KEPT)(self._compute_features)
 
     @classmethod
     def from_files(
         cls,
-        sources: Places,
+        sources: Sources,
         *,
         captions: Mapping[str, str] | None = None,
         name: str | None = None,
-        kept: Kept | Path | None = None,
+        cache: FingerprintCache | Path | None = None,
         progress: Report | None = None,
     ) -> Catalogue:
         """Files, or all sounds in a folder (any depth).
 
         Args:
-            sources: a folder (ids are paths in it), files (ids are their names as given), or files by id.
+            sources: see `Sources`.
             captions: by id.
             name: of the catalogue; the folder's if left out.
-            kept: where fingerprints are kept and found again, by the content of the files; a path is a folder
-                for them, made if need be. None are kept without it.
+            cache: where fingerprints are found again, by the content of the files; a path is a folder for
+                them, made if need be. None are cached without it.
             progress: called with how many references are done, and how many there are.
 
         Raises:
-            InputError: there is no such place, or no usable sound.
+            InputError: there is no such file or folder, or no usable sound.
         """
-        places = by_id(sources)
-        keeping = kept if isinstance(kept, Kept) else Kept([] if kept is None else [FileOfPrints(kept)])
+        paths = by_id(sources)
+        if isinstance(cache, Path):
+            cache = FingerprintCache(fingerprint_files(cache))
+        prints_of = fingerprints_of if cache is None else cache.prints
         ids, prints, seconds, left_out = [], [], [], {}
         try:
-            for number, (identifier, path) in enumerate(places.items()):
+            for number, (identifier, path) in enumerate(paths.items()):
                 try:
-                    made, lasting = keeping.prints(path)
+                    made, lasting = prints_of(path)
                 except InputError as error:
                     left_out[identifier] = str(error)
                 else:
@@ -121,23 +98,24 @@ class Catalogue:
                     prints.append(made)
                     seconds.append(lasting)
                 if progress is not None:
-                    progress(number + 1, len(places))
+                    progress(number + 1, len(paths))
         finally:
-            keeping.save()
+            if cache is not None:
+                cache.save()
         if not ids:
             reason = next(iter(left_out.values()), "there are none")
             raise InputError(f"no reference can be used: {reason}")
         if name is None:
-            name = Path(sources).name if isinstance(sources, str | Path) else f"{len(places)} files"
+            name = Path(sources).name if isinstance(sources, str | Path) else f"{len(paths)} files"
         said = [(captions or {}).get(identifier) for identifier in ids]
-        return cls(name, ids, [places[some] for some in ids], said, prints, seconds, left_out)
+        return cls(name, ids, [paths[some] for some in ids], said, prints, seconds, left_out)
 
     @classmethod
     def of_model(
         cls,
         model: Path,
         *,
-        kept: Kept | Path | None = None,
+        cache: FingerprintCache | Path | None = None,
         progress: Report | None = None,
     ) -> Catalogue:
         """The recordings that a model's folder brings (`memorised.json`, `memorised/`), with captions.
@@ -150,9 +128,9 @@ class Catalogue:
             raise InputError(f"{model} brings no recordings to compare with: name some as references")
         entries = json.loads(listed.read_text("utf-8"))
         captions = {item: entry["caption"] for entry in entries for item in entry["items"]}
-        places = {item: model / "memorised" / f"{item}.flac" for item in captions}
+        paths = {item: model / "memorised" / f"{item}.flac" for item in captions}
         name = f"{model.name}'s memorised recordings"
-        return cls.from_files(places, captions=captions, name=name, kept=kept, progress=progress)
+        return cls.from_files(paths, captions=captions, name=name, cache=cache, progress=progress)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -161,25 +139,21 @@ class Catalogue:
         return reference in self._numbers
 
     def number(self, reference: str) -> int:
-        """The place of a reference in `ids`; KeyError if there is none."""
+        """The position of a reference in `ids`; KeyError if there is none."""
         return self._numbers[reference]
 
     def read(self, reference: str) -> tuple[Tensor, int]:
         """A reference's waveform, float32 [channels, time], and rate; InputError if it cannot be read."""
         return audio.read(self.paths[self._numbers[reference]])
 
-    def part_features(self, part: int) -> tuple[Tensor, int]:
-        """Features of a part [frames, VIEWS, BANDS], and its first frame in the reference."""
-        number, begin, end = (int(value) for value in self.parts[part])
+    def part(self, position: int) -> tuple[int, slice]:
+        """The reference of a part, by its position in `ids`, and which of the reference's frames it has."""
+        number, begin, end = (int(value) for value in self.parts[position])
         first = begin - int(self.parts[self.parts[:, 0] == number][0, 1])
-        whole = self._features(number)
         if first == 0 and end - begin < PART:
-            return whole, 0
+            return number, slice(0, None)
         start = first * fingerprint.HOP
-        return whole[start : start + PART * fingerprint.HOP + fingerprint.WINDOW], start
-
-    def _compute_features(self, number: int) -> Tensor:
-        return features(*audio.read(self.paths[number]))
+        return number, slice(start, start + PART * fingerprint.HOP + fingerprint.WINDOW)
 
     def nearest(self, queries: Tensor, count: int) -> list[int]:
         """Parts that most resemble a sound by its fingerprints [windows, SIZE], the best first."""
@@ -199,21 +173,11 @@ class Catalogue:
         return [int(part) for part in own[np.argsort(-scores, kind="stable")[:count]]]
 
 
-def by_id(sources: Places) -> dict[str, Path]:
+def by_id(sources: Sources) -> dict[str, Path]:
     """Sound files by their ids; raises as `sound_files`."""
     if isinstance(sources, Mapping):
-        return {identifier: Path(place) for identifier, place in sources.items()}
+        return {identifier: Path(path) for identifier, path in sources.items()}
     files = sound_files(sources)
     if isinstance(sources, str | Path) and Path(sources).is_dir():
         return {file.relative_to(sources).as_posix(): file for file in files}
     return {str(file): file for file in files}
-
-
-def _ending(path: Path) -> str:
-    return path.suffix.removeprefix(".").upper()
-
-
-@lru_cache(maxsize=1)
-def _endings() -> set[str]:
-    """Upper-case endings of the files that libsndfile may read."""
-    return {*soundfile.available_formats(), "OPUS", "AIF", "OGA", "SPH"} - {"RAW"}

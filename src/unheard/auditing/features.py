@@ -1,4 +1,4 @@
-"""What the audit hears: log-frequency spectra that level, equalisation and codecs hardly change.
+"""Features of a sound: log-frequency spectra that level, equalisation and codecs hardly change.
 
 At `SAMPLE_RATE`, mono, a frame every `PERIOD` seconds, `BANDS` bands at `PER_SEMITONE` to the semitone, so
 that transposing a sound moves its features along the bands. Three views of the spectrum in decibels are kept:
@@ -8,14 +8,16 @@ that transposing a sound moves its features along the bands. Three views of the 
     presence   a band, with those beside it, against its average over some seconds: what is there, and when
 
 All are differences of decibels, so a gain, and a gain that varies slowly along frequency, cancel. The first
-two are fine: they tell places and keys apart. The third outlasts what blurs a sound, such as a room or an
+two are fine: they tell positions and keys apart. The third outlasts what blurs a sound, such as a room or an
 autoencoder.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -30,7 +32,7 @@ PER_SEMITONE = 2
 LOWEST = 80.0
 BANDS = 150
 RANGE_DB = 30.0
-"""What lies further below the loudest band within a second is not heard: there an autoencoder is noisy."""
+"""What lies further below the loudest band within a second does not count: there an autoencoder is noisy."""
 AUDIBLE_DB = 45.0
 """A frame whose power lies further below the loudest frame's counts as silence."""
 SURROUND = 8
@@ -38,12 +40,35 @@ SURROUND = 8
 MOMENT = 3
 """Frames before, that a frame is compared with."""
 BESIDE = 2
-"""Bands on either side that are heard with a band in `presence`: a semitone."""
+"""Bands on either side that count with a band in `presence`: a semitone."""
 WHILE = 80
 """Frames before and after, over which a band's average is taken for `presence`: 2 s."""
 VIEWS = 3
 FINE, BLURRED = slice(0, 2), slice(2, 3)
 """Contrast and change, and presence."""
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """A waveform, and what is computed of it once, whoever asks.
+
+    Attributes:
+        waveform: [channels, time], on the CPU.
+        sample_rate: in hertz.
+    """
+
+    waveform: Tensor
+    sample_rate: int
+
+    @cached_property
+    def features(self) -> Tensor:
+        """[frames, VIEWS, BANDS], see `features`; InputError if the sample rate is not a positive integer."""
+        return features(self.waveform, self.sample_rate)
+
+    @cached_property
+    def audible(self) -> np.ndarray:
+        """Which frames [frames] are not silent."""
+        return audible(self.waveform, self.sample_rate).numpy()
 
 
 def features(waveform: Tensor, sample_rate: int) -> Tensor:
@@ -66,17 +91,17 @@ def features(waveform: Tensor, sample_rate: int) -> Tensor:
     reach = round(1.0 / PERIOD)
     ceiling = F.max_pool1d(loudest, 2 * reach + 1, stride=1, padding=reach)[0]
     ceiling = ceiling.clamp(min=float(decibels.max()) - 40)
-    heard = (decibels - ceiling + RANGE_DB).clamp(min=0) / RANGE_DB  # 0 to 1
+    level = (decibels - ceiling + RANGE_DB).clamp(min=0) / RANGE_DB  # 0 to 1
     around = F.avg_pool1d(
-        heard.T[:, None], 2 * SURROUND + 1, stride=1, padding=SURROUND, count_include_pad=False
+        level.T[:, None], 2 * SURROUND + 1, stride=1, padding=SURROUND, count_include_pad=False
     )[:, 0].T
-    contrast = heard - around
+    contrast = level - around
     # nothing begins at the beginning of a file
-    before = F.pad(heard, (MOMENT, 0), mode="replicate")[:, : heard.shape[1]]
-    change = heard - before
-    wide = F.avg_pool1d(heard.T[:, None], 2 * BESIDE + 1, 1, BESIDE, count_include_pad=False)[:, 0].T
+    before = F.pad(level, (MOMENT, 0), mode="replicate")[:, : level.shape[1]]
+    change = level - before
+    wide = F.avg_pool1d(level.T[:, None], 2 * BESIDE + 1, 1, BESIDE, count_include_pad=False)[:, 0].T
     presence = wide - F.avg_pool1d(wide[None], 2 * WHILE + 1, 1, WHILE, count_include_pad=False)[0]
-    presence = presence * (heard.amax(dim=0) > 0)  # a silent frame has none
+    presence = presence * (level.amax(dim=0) > 0)  # a silent frame has none
     return torch.stack([contrast, change, presence]).permute(2, 0, 1).contiguous()
 
 

@@ -1,4 +1,4 @@
-"""Fingerprints: which references a sound may come from, found among very many without listening to them.
+"""Fingerprints: which references a sound may come from, found among very many without reading them.
 
 A fingerprint is the magnitude of the two-dimensional Fourier transform of two seconds of features, which
 hardly changes when the passage begins a little later or is transposed (Bertin-Mahieux and Ellis 2012,
@@ -100,4 +100,5 @@ def resemblance(queries: Tensor, prints: np.ndarray, begins: np.ndarray, ends: n
         best[:, part:beyond] = np.maximum.reduceat(cosines, edges, axis=1)[:, ::2]
         part = beyond
     usual = np.quantile(best, FAMILIAR, axis=1, keepdims=True) if len(begins) > 100 else 0.0
-    return np.square(np.maximum(best - 0.5 * usual, 0.0)).mean(axis=0)
+    mean: np.ndarray = np.square(np.maximum(best - 0.5 * usual, 0.0)).mean(axis=0)
+    return mean

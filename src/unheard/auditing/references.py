@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from unheard.auditing.catalogue import Catalogue, by_id
-from unheard.auditing.fingerprint_cache import FileOfPrints, Kept, Place
-from unheard.common.files import cache_folder
+from unheard.auditing.fingerprint_cache import FingerprintCache, fingerprint_files
 from unheard.common.progress import Report
 from unheard.common.shards import is_available
 from unheard.errors import InputError
@@ -23,17 +22,14 @@ def locate_catalogue(
     index: Index | None,
     own: Path | None,
     *,
-    fingerprints: Path | None = None,
     progress: Report | None = None,
 ) -> Catalogue:
-    """The catalogue to audit against.
+    """The catalogue to audit against; fingerprints are cached with an index on disk, else for the user.
 
     Args:
         references: what is named; it comes first.
-        index: a training set, whose sounds are used where it says where they lie.
+        index: a training set, whose recordings are used where it says where they lie.
         own: the list of recordings that the model brings (`Defaults.references`), for its own training set.
-        fingerprints: the folder where fingerprints are kept of what is in no index on disk; those of an index
-            are kept with it, and in this folder if nothing can be written there.
         progress: called with how many references are done, and how many there are.
 
     Raises:
@@ -42,16 +38,16 @@ def locate_catalogue(
     if isinstance(references, Catalogue):
         return references
     if references is not None:
-        return Catalogue.from_files(references, kept=_kept(index, None, fingerprints), progress=progress)
-    if index is not None and (places := _places(index)):
+        return Catalogue.from_files(references, cache=_cache(index, None), progress=progress)
+    if index is not None and (paths := _recordings(index)):
         captions = dict(zip(index.ids, index.prompts, strict=True))
         name = None if index.path is None else PurePosixPath(index.path).name
-        kept = _kept(index, places, fingerprints)
-        found = Catalogue.from_files(places, captions=captions, name=name, kept=kept, progress=progress)
-        found.left_out |= _elsewhere(index, places)
+        cache = _cache(index, paths)
+        found = Catalogue.from_files(paths, captions=captions, name=name, cache=cache, progress=progress)
+        found.left_out |= _elsewhere(index, paths)
         return found
     if own is not None:
-        return Catalogue.of_model(own.parent, kept=fingerprints, progress=progress)
+        return Catalogue.of_model(own.parent, cache=_cache(None, None), progress=progress)
     if index is None:
         raise InputError("there is nothing to compare with: name the recordings (--references FOLDER)")
     raise InputError(
@@ -63,12 +59,12 @@ def locate_catalogue(
 def locate_recordings(references: References | None, index: Index, own: Path | None) -> dict[str, Path]:
     """Where the recordings of an index's items lie, by id; empty if none are there."""
     if isinstance(references, Catalogue):
-        places = dict(zip(references.ids, references.paths, strict=True))
+        paths = dict(zip(references.ids, references.paths, strict=True))
     elif references is not None:
-        places = by_id(references)
-    elif not (places := _places(index)) and own is not None:
-        places = by_id(own.parent / "memorised")
-    return {item: places[name] for item, name in recordings_of(index.ids, places).items()}
+        paths = by_id(references)
+    elif not (paths := _recordings(index)) and own is not None:
+        paths = by_id(own.parent / "memorised")
+    return {item: paths[name] for item, name in recordings_of(index.ids, paths).items()}
 
 
 def recordings_of(items: Iterable[str], references: Iterable[str]) -> dict[str, str]:
@@ -81,36 +77,35 @@ def recordings_of(items: Iterable[str], references: Iterable[str]) -> dict[str, 
     return {item: named[item] for item in items if item in named}
 
 
-def _places(index: Index) -> dict[str, Path]:
-    """Where the sounds of an index lie, by id, of those that are there."""
-    places = dict(zip(index.ids, index.sources, strict=True))
-    return {item: Path(place) for item, place in places.items() if place and is_available(place)}
+def _recordings(index: Index) -> dict[str, Path]:
+    """The recordings of an index, by id, as far as it says where they lie and they are there."""
+    sources = zip(index.ids, index.sources, strict=True)
+    return {item: Path(source) for item, source in sources if source and is_available(source)}
 
 
-def _elsewhere(index: Index, places: Mapping[str, Path]) -> dict[str, str]:
-    """Items whose sounds are not available, with the reason."""
+def _elsewhere(index: Index, paths: Mapping[str, Path]) -> dict[str, str]:
+    """Items whose recordings are not available, with the reason."""
     return {
-        item: f"{place or item} is not available: only files and uncompressed shards on this machine are read"
-        for item, place in zip(index.ids, index.sources, strict=True)
-        if item not in places
+        item: f"{source or item} is not available: "
+        "only files and uncompressed shards on this machine are read"
+        for item, source in zip(index.ids, index.sources, strict=True)
+        if item not in paths
     }
 
 
-def _kept(index: Index | None, places: Mapping[str, Path] | None, folder: Path | None) -> Kept:
-    """Fingerprints with the index, if it is on disk and these are its places, else in a folder, if any.
+def _cache(index: Index | None, paths: Mapping[str, Path] | None) -> FingerprintCache:
+    """Fingerprints in the user's cache, and those of an index on disk.
 
-    Sounds named by the user may be the index's in another place: what is kept with it is of use then too.
+    Args:
+        index: a training set, if there is one.
+        paths: its recordings, where these are fingerprinted: then new fingerprints are written to the index.
+            Recordings that the user names may be the index's in another folder: then its fingerprints serve.
     """
-    in_folder: list[Place] = [] if folder is None else [FileOfPrints(folder)]
+    files = fingerprint_files()
     if index is None or index.store is None:
-        return Kept(in_folder)
+        return FingerprintCache(files)
     table = FingerprintTable(index.store.uri)
-    if places is None:
-        return Kept(in_folder, others=[table])
-    contents = {places[item]: content for item, content in index.store.contents().items() if item in places}
-    return Kept([table, *in_folder], contents=contents)
-
-
-def fingerprints_folder() -> Path:
-    """Where fingerprints are kept by default: the user's cache (XDG Base Directory Specification)."""
-    return cache_folder("fingerprints")
+    if paths is None:
+        return FingerprintCache(files, table=table)
+    contents = {paths[item]: content for item, content in index.store.contents().items() if item in paths}
+    return FingerprintCache(files, table=table, contents=contents)

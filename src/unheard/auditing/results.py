@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import numpy as np
+from typing import Any
 
 VERDICTS = ("copy", "partial copy", "similar", "clear", "not judged")
 """From the worst down; `not judged` stands apart, it is neither good nor bad news."""
@@ -39,7 +37,8 @@ class Match:
         stretch: how much longer the passage lasts in the audited sound; 1.0 is the same tempo.
         transposition: semitones by which the audited sound is higher.
         embedding_similarity: cosine of the embedder's nearest windows, if an embedder was asked.
-        found_by: which searches proposed it: "fingerprint", "embedding".
+        found_by: which searches proposed it ("fingerprint", "embedding"), and the kind of evidence that found
+            it where that is not the first of `unheard.auditing.evidence.EVIDENCES`.
     """
 
     reference: str
@@ -61,7 +60,7 @@ class Match:
     found_by: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FileAudit:
     """What is to be said of one sound.
 
@@ -83,8 +82,14 @@ class FileAudit:
     duration: float = 0.0
     sample_rate: int = 0
 
+    def __repr__(self) -> str:
+        if self.reason is not None:
+            return f"<FileAudit of {self.path}: {self.verdict}, {self.reason}>"
+        best = f" of {self.matches[0].reference}" if self.matches and self.verdict in BOUNDS else ""
+        return f"<FileAudit of {self.path}: {self.verdict}{best}, score {self.score:.2f}>"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Audit:
     """What is to be said of all sounds, and what it was found with.
 
@@ -93,7 +98,7 @@ class Audit:
         catalogue: `name`, `items`, `seconds`, and `left_out` (references that could not be used, with the
             reason).
         settings: the numbers that decided, by name.
-        calibration: where the false-alarm rates come from.
+        calibration: where the false-alarm rates come from; of further kinds of evidence under their names.
         versions: of unheard and of what reads sounds.
     """
 
@@ -108,23 +113,15 @@ class Audit:
         """The worst of the files' verdicts; `not judged` only if none was judged."""
         return worst(file.verdict for file in self.files)
 
+    def __repr__(self) -> str:
+        verdicts = Counter(file.verdict for file in self.files)
+        counts = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in VERDICTS if verdicts[verdict])
+        sounds = f"{len(self.files)} sound{'' if len(self.files) == 1 else 's'}"
+        items = self.catalogue.get("items", 0)
+        against = f"{items} reference{'' if items == 1 else 's'}"
+        return f"<Audit of {sounds} against {against}: {counts or 'nothing judged'}>"
+
 
 def worst(verdicts: Iterable[str]) -> str:
     """The worst of some verdicts; `not judged` if there are none."""
     return min(verdicts, key=VERDICTS.index, default="not judged")
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a person can look at: both sounds frame against frame, and the path that was found.
-
-    Attributes:
-        similarity: [frames of the audited sound, frames of the reference], float32 in -1 to 1, the reference
-            transposed as the match says.
-        path: pairs (i, j) of frames along the match, in order of time; empty if there is none.
-        period: seconds between frames, in both.
-    """
-
-    similarity: np.ndarray
-    path: tuple[tuple[int, int], ...]
-    period: float

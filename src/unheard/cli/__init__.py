@@ -8,6 +8,7 @@
     preset        `--preset`
     record        `--from`
     prompts       prompts from a text file
+    files         files that are named: patterns, and whether something can be written
     progress      progress on standard error
     output        what came out of `generate`, in words
     audit_output  what an audit found: table, CSV, JSON

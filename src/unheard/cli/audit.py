@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import re
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,9 @@ import click
 
 from unheard.auditing import BOUNDS, Audit, FileAudit, as_bad_as
 from unheard.cli import exits
-from unheard.cli.audit_output import as_json, by_prompt, show, write_csv
+from unheard.cli.audit_output import as_json, by_prompt, counts, output, write_csv
+from unheard.cli.files import check_writable, make_folder, matching
+from unheard.cli.options import DTYPES, OF_MODEL, CommandWithHeadings, under
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
 from unheard.errors import InputError
@@ -25,43 +27,44 @@ from unheard.generation.request import check_prompts
 
 if TYPE_CHECKING:
     from unheard.auditing.auditor import Auditor
-    from unheard.generation.defaults import Defaults
+    from unheard.embedders import Embedder
     from unheard.generation.model import Model
     from unheard.generation.replication_rate import Replication
+    from unheard.generation.request import Request
     from unheard.generation.sound import Sound
+    from unheard.generation.training_set import TrainingSet
 
-ONLY_WITH_PROMPTS = ("seeds", "seed", "duration", "no_guidance", "output", "batch", "dtype")
+OF_GENERATION = ("seeds", "seed", "duration", "no_guidance", "batch", "output", "dtype")
+"""Options that say how sounds are generated, and nothing without `--prompts`."""
+SEEDS = 4
+
+_references = under("What to compare with")
+_model = under("To audit a model")
+_result = under("What comes of it")
+_machine = under("Machine")
 
 
-@click.command()
+@click.command(cls=CommandWithHeadings)
 @click.argument("sounds", nargs=-1)
-@click.option(
+@_references(
     "--references", multiple=True, metavar="PATH", help="Folder or file of recordings; may be repeated."
 )
-@click.option("--index", metavar="PATH", help="Training set: its recordings, and its embeddings to search.")
-@click.option("--model", default="tiny", show_default=True, metavar="MODEL", help="Model whose set it is.")
-@click.option(
-    "--embedder", metavar="NAME", help="Folder or hub id of the CLAP of the index.  [default: the model's]"
-)
-@click.option("--report", metavar="PLACE", help="Write an HTML report: a folder, or one file NAME.html.")
-@click.option("--csv", "table", metavar="FILE", help="Write every number as CSV, a row a match.")
-@click.option("--json", "json_asked", is_flag=True, help="Print everything as one JSON object.")
-@click.option("--fail-on", type=click.Choice(BOUNDS), help="Exit code 3 if a sound is as bad as this.")
-@click.option(
-    "--prompts", "prompts_file", metavar="FILE", help="Audit the model: generate these, one a line."
-)
-@click.option("--seeds", type=int, metavar="N", help="Sounds for each prompt.  [default: 4]")
-@click.option("--seed", type=int, metavar="N", help="The first seed.  [default: 0]")
-@click.option("--duration", type=float, metavar="S", help="Seconds to generate.  [default: the model's]")
-@click.option(
-    "--no-guidance", is_flag=True, default=None, help="Generate without anti-memorization guidance."
-)
-@click.option("--batch", type=int, metavar="N", help="Sounds generated at once.  [default: all, up to 4]")
-@click.option("--output", metavar="FOLDER", help="Keep the generated sounds here.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
-@click.option(
-    "--dtype", type=click.Choice(("float32", "float16", "bfloat16")), help="Precision.  [default: float32]"
-)
+@_references("--index", metavar="PATH", help="Training set: its recordings, and its embeddings to search.")
+@_references("--model", default="tiny", show_default=True, metavar="MODEL", help="Model whose set it is.")
+@_references("--embedder", metavar="NAME", help=f"CLAP of the index: folder or hub id.{OF_MODEL}")
+@_model("--prompts", "prompts_file", metavar="FILE", help="Audit the model: generate these, one a line.")
+@_model("--seeds", type=int, metavar="N", help=f"Sounds for each prompt.  [default: {SEEDS}]")
+@_model("--seed", type=int, metavar="N", help="The first seed.  [default: 0]")
+@_model("--duration", type=float, metavar="S", help=f"Seconds to generate.{OF_MODEL}")
+@_model("--no-guidance", is_flag=True, default=None, help="Generate without anti-memorization guidance.")
+@_model("--batch", type=int, metavar="N", help="Sounds generated at once.  [default: all, up to 4]")
+@_model("--output", metavar="FOLDER", help="Write the generated sounds here.")
+@_result("--report", metavar="PATH", help="Write an HTML report: a folder, or one file NAME.html.")
+@_result("--csv", "table", metavar="FILE", help="Write every number as CSV, a row a match.")
+@_result("--json", "json_asked", is_flag=True, help="Print everything as one JSON object.")
+@_result("--fail-on", type=click.Choice(BOUNDS), help="Exit code 3 if a sound is as bad as this, or worse.")
+@_machine("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
+@_machine("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
 def audit(
     sounds: tuple[str, ...],
     references: tuple[str, ...],
@@ -94,228 +97,189 @@ def audit(
     if bool(sounds) == (prompts_file is not None):
         raise click.UsageError("nothing to audit: name sounds or folders, or give --prompts FILE (not both)")
     if sounds:
-        for name in ONLY_WITH_PROMPTS:
+        for name in OF_GENERATION:
             if generation[name] is not None:
                 option = name.replace("_", "-")
                 raise click.UsageError(f"--{option} is for generating: give --prompts FILE with it")
-    paths = _expand(sounds)
+    named, recordings = matching(sounds), matching(references)
     prompts = () if prompts_file is None else check_prompts(read_prompts(prompts_file))
-    places = _expand(references)
-    _check_file(table)
+    if table is not None:
+        check_writable([Path(table)])
     display = Display(quiet=json_asked)
     if report is not None:
         with display.loading("the report"):
-            from unheard.auditing.report.report import check_place
-        check_place(report)
-    task = _prepare(paths, places, index, model, embedder, device, display)
-    if task.auditor.catalogue.left_out:
-        left_out = task.auditor.catalogue.left_out
-        first = next(iter(left_out.values()))
-        warnings.warn(f"{len(left_out)} reference(s) left out, the first: {first}", stacklevel=1)
+            from unheard.auditing.report.report import check_path
+        check_path(report)
+    with display.loading("the catalogue"):
+        from unheard.auditing.sounds import sound_files
 
-    with ExitStack() as stack:
-        found = _Found([])
+        files = sound_files(named) if named else []
+    auditor, training_set = _assemble(recordings, index, model, embedder, device, display)
+
+    with ExitStack() as until_the_end:
+        work = _Work(auditor, display)
         interrupted = False
         try:
-            if paths:
-                _judge(task, found, display)
+            if files:
+                work.judge(files)
             else:
-                folder = _sounds_folder(generation["output"], report, stack)
-                bound = fail_on or "copy"
-                _generate(task, prompts, generation, device, folder, bound, found, display)
+                folder = _sounds_folder(generation["output"], report, until_the_end)
+                with display.loading(model):
+                    from unheard.generation.model import load
+
+                    loaded = load(model, device=device, dtype=generation["dtype"], embedder=embedder)
+                    request = _request(loaded, prompts, generation)
+                    stay_away_from = loaded.training_set("auto" if index is None else training_set.index)
+                work.judge_model(loaded, request, stay_away_from, fail_on or "copy", folder)
         except KeyboardInterrupt:
-            if not found.files:
+            if not work.files:
                 raise
             interrupted = True
-        files, counted = found.files, found.counted
-        result = task.auditor.audit(files)
+        result = auditor.audit(work.files)
         if table is not None:
             write_csv(Path(table), result)
-        page = None if report is None else _write_report(result, counted, task, report, display)
+        page = None if report is None else _write_report(result, work, report)
         if json_asked:
-            click.echo(json.dumps(as_json(result, counted), indent=2, allow_nan=False))
+            click.echo(json.dumps(as_json(result, work.counted), indent=2, allow_nan=False))
         else:
-            show(result, counted, page)
+            output(result, work.counted, page)
     if interrupted:
         raise KeyboardInterrupt
-    bad = sum(fail_on is not None and as_bad_as(file.verdict, fail_on) for file in result.files)
+    bad = [file for file in result.files if fail_on is not None and as_bad_as(file.verdict, fail_on)]
     if bad:
-        click.echo(f"unheard: {bad} of {len(files)} sounds: {fail_on}, or worse", err=True)
+        click.echo(f"unheard: {len(bad)} of {len(result.files)} sounds fail: {counts(bad)}", err=True)
     return exits.FOUND if bad else 0
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What is audited against what."""
-
-    paths: list[Path]
-    auditor: Auditor
-    model: str
-    index: Any
-    embedder: str | None
-
-
 @dataclass
-class _Found:
-    """What is done, whenever it ends: the sounds judged, and the counts if a model is audited."""
+class _Work:
+    """What judges, and what is judged whenever it ends.
 
-    files: list[FileAudit]
+    Attributes:
+        files: what was found, sound by sound.
+        counted: how often a model replays, if one is audited.
+    """
+
+    auditor: Auditor
+    display: Display
+    files: list[FileAudit] = field(default_factory=list)
     counted: Replication | None = None
 
+    def judge(self, paths: Sequence[Path]) -> None:
+        """Judge files one after another."""
+        with self.display.counting("sounds", "judging") as progress:
+            for path in paths:
+                self.files.append(self.auditor.judge(path))
+                progress(len(self.files), len(paths))
 
-def _prepare(
-    paths: Sequence[str],
+    def judge_model(
+        self, model: Model, request: Request, training_set: TrainingSet, bound: str, folder: Path | None
+    ) -> None:
+        """Generate, judge each sound, write it to a folder if there is one; count, and measure prompts."""
+        from unheard.generation.replication_rate import count, replication, with_risk
+
+        def take(sound: Sound, judged: FileAudit) -> FileAudit:
+            if folder is not None:
+                title = re.sub(r"[^\w ,.-]+", "", sound.prompt)[:60].strip()
+                path = sound.save(folder / f"{sound.number + 1:04d} {title}, seed {sound.seed}.wav")
+                judged = replace(judged, path=str(path))
+            self.files.append(judged)
+            return judged
+
+        try:
+            with self.display.generating() as progress:
+                replication(
+                    model,
+                    request,
+                    self.auditor,
+                    training_set=training_set,
+                    bound=bound,
+                    risk=False,
+                    judged=take,
+                    progress=progress,
+                )
+        finally:
+            self.counted = count(model.name, request, self.auditor.audit(self.files), bound)
+        total = len(self.counted.prompts)
+        with self.display.counting("prompts", "measuring") as report:
+
+            def measured(so_far: Replication) -> None:
+                self.counted = so_far
+                report(sum(each.risk is not None for each in so_far.prompts), total)
+
+            with_risk(self.counted, model, request, progress=measured)
+
+
+def _assemble(
     references: Sequence[str],
-    index_path: str | None,
+    index: str | None,
     model: str,
     embedder: str | None,
     device: str,
     display: Display,
-) -> _Task:
-    """The sounds, the catalogue and its embeddings; whatever is wrong with them is found out here."""
+) -> tuple[Auditor, TrainingSet]:
+    """The auditor and the training set that it searches; whatever is wrong with them is found out here."""
     with display.loading("the catalogue"):
         from unheard.auditing.assembly import auditor_for
-        from unheard.auditing.catalogue import sound_files
         from unheard.backbones import resolve_device
         from unheard.backbones.hub import fetch
         from unheard.embedders import load_embedder
         from unheard.generation.defaults import read_defaults
-        from unheard.index import Index
+        from unheard.generation.training_set import TrainingSet
 
-        where = resolve_device(device)
-        files = sound_files(paths) if paths else []
-        defaults: Defaults = read_defaults(fetch(model))
-        if index_path is not None:
-            place: Path | None = Path(index_path)
-        else:
-            place = None if references else defaults.index
-        index = None if place is None else Index.open(place)
-        ears = None
-        if index is not None:
-            ears = load_embedder(embedder or defaults.embedder, device=where)
-            index.check_embedder(ears)
-    own = defaults.references if place in (None, defaults.index) else None
-    # One folder alone gives ids that are file names in it, as those of an index are.
-    named = references[0] if len(references) == 1 else references or None
+        where, defaults = resolve_device(device), read_defaults(fetch(model))
+
+        @cache
+        def of_the_index() -> Embedder:
+            return load_embedder(embedder or defaults.embedder, device=where)
+
+        training_set = TrainingSet.open(
+            index or (None if references else defaults.index),
+            # One folder alone gives ids that are file names in it, as those of an index are.
+            references[0] if len(references) == 1 else references or None,
+            defaults=defaults,
+            load_embedder=of_the_index,
+            device=where,
+        )
+        searching = None if training_set.index is None else of_the_index()
     with display.counting("references", "reading") as progress:
-        auditor = auditor_for(named, index, own, ears, progress=progress)
-    return _Task(files, auditor, model, "auto" if index_path is None else index, embedder)
+        auditor = auditor_for(
+            training_set.references, training_set.index, training_set.brought, searching, progress=progress
+        )
+    if left_out := auditor.catalogue.left_out:
+        first = next(iter(left_out.values()))
+        warnings.warn(f"{len(left_out)} reference(s) left out, the first: {first}", stacklevel=1)
+    return auditor, training_set
 
 
-def _judge(task: _Task, found: _Found, display: Display) -> None:
-    """Judge the files one after another."""
-    with display.counting("sounds", "judging") as progress:
-        for path in task.paths:
-            found.files.append(task.auditor.judge(path))
-            progress(len(found.files), len(task.paths))
-
-
-def _generate(
-    task: _Task,
-    prompts: Sequence[str],
-    generation: dict[str, Any],
-    device: str,
-    folder: Path | None,
-    bound: str,
-    found: _Found,
-    display: Display,
-) -> None:
-    """Generate, judge and count."""
-    from unheard.generation.model import load
-    from unheard.generation.replication_rate import count, replication, with_risk
-
-    seeds = 4 if generation["seeds"] is None else generation["seeds"]
+def _request(model: Model, prompts: Sequence[str], generation: Mapping[str, Any]) -> Request:
+    """Every prompt once for each of its seeds."""
+    seeds = SEEDS if generation["seeds"] is None else generation["seeds"]
     if seeds < 1:
         raise InputError(f"seeds is {seeds}: give at least 1")
-    with display.loading(task.model):
-        model: Model = load(task.model, device=device, dtype=generation["dtype"], embedder=task.embedder)
-        request = model.request(
-            [prompt for prompt in dict.fromkeys(prompts) for _ in range(seeds)],
-            duration=generation["duration"],
-            seed=generation["seed"] or 0,
-            batch=generation["batch"],
-            guidance=None if generation["no_guidance"] else "auto",
-        )
-        training_set = model.training_set(task.index)
-
-    def keep(sound: Sound, judged: FileAudit) -> FileAudit:
-        if folder is not None:
-            title = re.sub(r"[^\w ,.-]+", "", sound.prompt)[:60].strip()
-            path = sound.save(folder / f"{sound.number + 1:04d} {title}, seed {sound.seed}.wav")
-            judged = replace(judged, path=str(path))
-        found.files.append(judged)
-        return judged
-
-    try:
-        with display.generating() as progress:
-            replication(
-                model,
-                request,
-                task.auditor,
-                training_set=training_set,
-                bound=bound,
-                risk=False,
-                judged=keep,
-                progress=progress,
-            )
-    finally:
-        found.counted = count(model.name, request, task.auditor.audit(found.files), bound)
-    total = len(found.counted.prompts)
-    with display.counting("prompts", "measuring") as report:
-
-        def measured(so_far: Replication) -> None:
-            found.counted = so_far
-            report(sum(each.risk is not None for each in so_far.prompts), total)
-
-        with_risk(found.counted, model, request, progress=measured)
+    return model.request(
+        [prompt for prompt in dict.fromkeys(prompts) for _ in range(seeds)],
+        duration=generation["duration"],
+        seed=generation["seed"] or 0,
+        batch=generation["batch"],
+        guidance=None if generation["no_guidance"] else "auto",
+    )
 
 
-def _sounds_folder(output: str | None, report: str | None, stack: ExitStack) -> Path | None:
+def _sounds_folder(output: str | None, report: str | None, until_the_end: ExitStack) -> Path | None:
     """Where generated sounds lie while they are needed: as asked, beside the report, or for the moment."""
     if output is not None:
-        folder = Path(output)
-    elif report is None:
+        return make_folder(Path(output))
+    if report is None:
         return None
-    elif Path(report).suffix.lower() in (".html", ".htm"):
-        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="unheard-")))
-    else:
-        folder = Path(report) / "sounds"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write sounds to {folder}: {error.strerror or error}") from error
-    return folder
+    if Path(report).suffix.lower() in (".html", ".htm"):
+        return Path(until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="unheard-")))
+    return make_folder(Path(report) / "sounds")
 
 
-def _expand(places: Sequence[str]) -> list[str]:
-    """Names as given, patterns that no shell expanded as what they match; all of them are there."""
-    found: list[str] = []
-    for place in places:
-        if Path(place).exists():
-            found.append(place)
-        elif glob.has_magic(place) and (matches := sorted(glob.glob(place, recursive=True))):
-            found += matches
-        else:
-            what = "matches nothing" if glob.has_magic(place) else "does not exist"
-            raise InputError(f"cannot read {place}: it {what}; name sound files or folders")
-    return found
-
-
-def _check_file(path: str | None) -> None:
-    """Find out before the work that the file can be written."""
-    if path is None:
-        return
-    if Path(path).is_dir():
-        raise InputError(f"cannot write {path}: it is a folder; give a file name")
-    if not Path(path).parent.is_dir():
-        raise InputError(f"cannot write {path}: the folder {Path(path).parent} does not exist; create it")
-
-
-def _write_report(
-    result: Audit, counted: Replication | None, task: _Task, place: str, display: Display
-) -> Path:
+def _write_report(result: Audit, work: _Work, path: str) -> Path:
     from unheard.auditing.report.report import write_report
 
-    prompts = None if counted is None else by_prompt(counted)
-    with display.counting("findings", "drawing") as progress:
-        return write_report(result, task.auditor.catalogue, place, by_prompt=prompts, progress=progress)
+    prompts = None if work.counted is None else by_prompt(work.counted)
+    with work.display.counting("findings", "drawing") as progress:
+        return write_report(result, work.auditor.catalogue, path, by_prompt=prompts, progress=progress)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,8 +67,8 @@ def by_prompt(counted: Replication) -> dict[str, Any]:
     }
 
 
-def show(result: Audit, counted: Replication | None, page: Path | None) -> None:
-    """A table, and what it comes to."""
+def output(result: Audit, counted: Replication | None, page: Path | None) -> None:
+    """Print a table, and what it comes to."""
     from rich.console import Console
 
     # Without a terminal nothing is cut to 80 columns: the lines are for another program, or for a file.
@@ -74,12 +76,10 @@ def show(result: Audit, counted: Replication | None, page: Path | None) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=10_000)
     console.print(_of_sounds(result) if counted is None else _of_prompts(counted))
-    counts = [(sum(file.verdict == verdict for file in result.files), verdict) for verdict in VERDICTS]
-    told = ", ".join(f"{count} {verdict}" for count, verdict in counts if count)
     total, items = len(result.files), result.catalogue.get("items", 0)
     console.print(
         f"{total:,} sound{'' if total == 1 else 's'} against {items:,} references of "
-        f"{result.catalogue.get('name')}: {told}",
+        f"{result.catalogue.get('name')}: {counts(result.files)}",
         markup=False,
     )
     if counted is not None and counted.rate.rate is not None:
@@ -92,6 +92,12 @@ def show(result: Audit, counted: Replication | None, page: Path | None) -> None:
         )
     if page is not None:
         console.print(f"report: {page}", markup=False)
+
+
+def counts(files: Sequence[FileAudit]) -> str:
+    """How many sounds have each verdict, such as "1 copy, 2 clear", the worst first."""
+    numbers = Counter(file.verdict for file in files)
+    return ", ".join(f"{numbers[verdict]} {verdict}" for verdict in VERDICTS if numbers[verdict])
 
 
 def _of_sounds(result: Audit) -> Table:
@@ -137,5 +143,5 @@ def _cells(file: FileAudit) -> tuple[str, str, str, str, str]:
         return path, f"{file.score:.2f}", "", "", ""
     match = file.matches[0]
     named = f'{match.reference} "{match.caption}"' if match.caption else match.reference
-    where = f"{match.start:.2f}-{match.end:.2f} s of {match.reference_start:.2f}-{match.reference_end:.2f} s"
+    where = f"{match.start:.1f}-{match.end:.1f} s of {match.reference_start:.1f}-{match.reference_end:.1f} s"
     return path, f"{file.score:.2f}", f"{match.share:.0%}", named, where

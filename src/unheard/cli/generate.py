@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import click
 
 from unheard.auditing import BOUNDS
 from unheard.cli import record
+from unheard.cli.files import check_writable
 from unheard.cli.guidance import chosen_guidance
 from unheard.cli.options import DTYPES, OF_MODEL, CommandWithHeadings, setting_options, under
 from unheard.cli.output import describe, summary
@@ -125,7 +125,7 @@ def generate(
     asked = [text for text in check_prompts(texts) for _ in range(count or 1)]
     numbers = range(len(asked)) if again is None else [again["batch"]["position"]]
     paths = dict(zip(numbers, _paths(Path(output or "audio.wav"), len(numbers)), strict=True))
-    _check_writable(paths.values())
+    check_writable(file for path in paths.values() for file in (path, path.with_suffix(".json")))
 
     display = Display(quiet=as_json)
     with display.loading(given["model"] or "tiny"):
@@ -189,20 +189,3 @@ def _paths(output: Path, count: int) -> list[Path]:
     if count == 1:
         return [output]
     return [output.with_name(f"{output.stem}-{number}{output.suffix}") for number in range(1, count + 1)]
-
-
-def _check_writable(paths: Collection[Path]) -> None:
-    """Find out before generating that the sounds and their records can be written."""
-    for path in paths:
-        for file in (path, path.with_suffix(".json")):
-            if file.is_dir():
-                raise InputError(f"cannot write {file}: it is a folder; give another name")
-    folder = next(iter(paths)).parent
-    if not folder.is_dir():
-        problem = "is not a folder" if folder.exists() else "does not exist"
-        raise InputError(f"cannot write to {folder}: it {problem}; make it first (mkdir -p {folder})")
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error.strerror}; choose another folder") from error

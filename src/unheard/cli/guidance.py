@@ -8,12 +8,10 @@ from typing import Any
 
 import click
 
+from unheard.cli.options import SETTINGS
 from unheard.cli.preset import Preset
 from unheard.generation.defaults import Defaults
 from unheard.guidance import GUIDANCES, NONE, Guidance, read_guidance
-
-SETTINGS = tuple(dict.fromkeys(field.name for kind in GUIDANCES.values() for field in fields(kind)))
-"""The names of all settings of all kinds."""
 
 
 def given_settings(given: Mapping[str, Any]) -> dict[str, Any]:

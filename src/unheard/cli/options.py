@@ -15,12 +15,16 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
+from unheard.guidance import GUIDANCES
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 Option = Callable[..., Decorator]
 """What `click.option` is."""
 
 OF_MODEL = "  [default: the model's]"
 """Ends the help of an option whose default travels with the model."""
+SETTINGS = tuple(dict.fromkeys(field.name for kind in GUIDANCES.values() for field in fields(kind)))
+"""The names of all settings of all kinds of guidance."""
 DTYPES = ("float32", "float16", "bfloat16")
 
 

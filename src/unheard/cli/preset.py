@@ -8,16 +8,17 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from unheard.cli.options import SETTINGS
 from unheard.common.checks import check_keys
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
-from unheard.guidance import GUIDANCES, describe_guidance, read_guidance
+from unheard.guidance import describe_guidance, read_guidance
 from unheard.guidance.amg.settings import AMG
 from unheard.guidance.base import Guidance
 
 OPTIONS = (*(part.name for part in fields(Sampling)), "negative_prompt")
 KEYS = ("guidance", *OPTIONS)
-OF_GUIDANCE = {"kind", *(part.name for kind in GUIDANCES.values() for part in fields(kind))}
+OF_GUIDANCE = {"kind", *SETTINGS}
 """Keys of a table of guidance alone."""
 
 

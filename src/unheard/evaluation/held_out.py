@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from unheard.auditing.catalogue import sound_files
+from unheard.auditing.sounds import sound_files
 from unheard.common.progress import Report
 from unheard.embedders import Embedder
 from unheard.errors import InputError
-from unheard.evaluation.recording_embeddings import hear
+from unheard.evaluation.recording_embeddings import embed_recordings
 from unheard.index import Index
 from unheard.index.store.table import Store
 from unheard.index.store.uri import is_local
@@ -23,7 +23,7 @@ LIMIT = 5_000
 def embed(source: str, judge: Embedder, progress: Report | None = None) -> np.ndarray:
     """Embeddings [sounds, dimension] of a folder of recordings, or of an index that the judge made.
 
-    Of more than `LIMIT` as many are drawn, always the same ones. `progress` is that of `hearing.hear`.
+    Of more than `LIMIT` as many are drawn, always the same ones. `progress` is that of `embed_recordings`.
 
     Raises:
         InputError: there are fewer than two, or a recording cannot be read.
@@ -36,7 +36,7 @@ def embed(source: str, judge: Embedder, progress: Report | None = None) -> np.nd
         vectors = index.vectors(chosen).cpu().numpy()
     else:
         files = sound_files(source)
-        vectors = hear([files[number] for number in _drawn(len(files))], judge, progress)
+        vectors = embed_recordings([files[number] for number in _drawn(len(files))], judge, progress)
     if len(vectors) < 2:
         raise InputError(
             f"{source} holds {len(vectors)} held-out sounds: give a folder or an index of several"

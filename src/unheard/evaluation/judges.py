@@ -28,7 +28,7 @@ from unheard.evaluation.batch import Batch, Generated, Row
 from unheard.evaluation.identity import digest
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
 from unheard.evaluation.prompts import Prompt
-from unheard.evaluation.recording_embeddings import hear
+from unheard.evaluation.recording_embeddings import embed_recordings
 from unheard.generation.model import Model
 from unheard.generation.training_set import TrainingSet
 from unheard.index import Index
@@ -42,7 +42,7 @@ class Judges:
         training_set: its own, which audit and guide search.
         judge: an embedder that no guidance uses; None for none.
         bound: the verdict that counts as replication, with those worse.
-        progress: called while the judge embeds the references, see `recording_embeddings.hear`.
+        progress: called while the judge embeds the references, see `embed_recordings`.
 
     Raises:
         InputError: there are no references.
@@ -152,7 +152,7 @@ class Judges:
         """Embeddings of the audit's references by the judge, [references, dimension]."""
         if self.judge_embedder is None:
             return np.empty((0, 1))
-        return hear(self.auditor.catalogue.paths, self.judge_embedder, self._progress)
+        return embed_recordings(self.auditor.catalogue.paths, self.judge_embedder, self._progress)
 
     def _recordings_of(self, targets: tuple[str, ...]) -> tuple[str, ...]:
         """The references that are a prompt's items."""

@@ -351,7 +351,7 @@ class Model:
         encoded = Encoded()
         for number, (item, path) in enumerate(recordings.items(), 1):
             try:
-                if self._latents.keep(path):
+                if self._latents.cache(path):
                     encoded.made += 1
                 else:
                     encoded.there += 1

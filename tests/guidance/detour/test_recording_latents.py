@@ -56,7 +56,7 @@ def test_latents_of_an_index_are_made_beforehand(
     assert missing.stderr.startswith(f"unheard: no recording of {place} is available")
 
 
-def test_latents_of_recordings_are_kept_by_content(
+def test_latents_of_recordings_are_cached_by_content(
     tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -74,7 +74,7 @@ def test_latents_of_recordings_are_kept_by_content(
     assert kept.parent.parent.name == "latents"
 
 
-def test_latents_that_cannot_be_kept_are_used_all_the_same(
+def test_latents_that_cannot_be_cached_are_used_all_the_same(
     tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cache").write_text("a file where a folder should be")
@@ -85,9 +85,9 @@ def test_latents_that_cannot_be_kept_are_used_all_the_same(
         sound = torch.rand(backbone.audio_channels, 3000, generator=torch.Generator().manual_seed(number))
         audio.write_wav(recording, sound - 0.5, backbone.sample_rate)
     latents = RecordingLatents(backbone)
-    with pytest.warns(UserWarning, match="made anew each time.*XDG_CACHE_HOME") as said:
+    with pytest.warns(UserWarning, match="latents are not cached.*XDG_CACHE_HOME") as said:
         found = [latents.of(recording) for recording in recordings]
     assert len(said) == 1
     torch.testing.assert_close(found[0], latents.encoded(recordings[0]), atol=2e-3, rtol=2e-3)
     with pytest.raises(InputError, match="cannot make the folder"):
-        latents.keep(recordings[0])
+        latents.cache(recordings[0])

@@ -29,7 +29,8 @@ from torch import Tensor
 
 from unheard import audio
 from unheard.auditing.report import pictures
-from unheard.auditing.results import VERDICTS, Audit, Evidence, FileAudit, Match, as_bad_as
+from unheard.auditing.report.matrix import SimilarityMatrix, similarity_matrix
+from unheard.auditing.results import VERDICTS, Audit, FileAudit, Match, as_bad_as
 from unheard.common.files import replacing
 from unheard.common.progress import Report
 from unheard.errors import InputError
@@ -41,12 +42,12 @@ MARGIN = 10.0
 """Seconds of a sound before and after the match that are put into the report; the rest is left out."""
 
 Read = Callable[[str], tuple[Tensor, int]]
-Heard = tuple[Tensor, int] | str
+Loaded = tuple[Tensor, int] | str
 """A waveform [channels, time] and its sample rate, or why there is none."""
 
 
 class References(Protocol):
-    """Where the report hears the references (an `unheard.auditing.Catalogue`)."""
+    """Where the report reads the references (an `unheard.auditing.Catalogue`)."""
 
     def read(self, reference: str) -> tuple[Tensor, int]: ...
 
@@ -54,7 +55,7 @@ class References(Protocol):
 def write_report(
     audit: Audit,
     references: References,
-    place: str | Path,
+    path: str | Path,
     *,
     read: Read = audio.read,
     by_prompt: Mapping[str, Any] | None = None,
@@ -65,7 +66,7 @@ def write_report(
     Args:
         audit: the results.
         references: the catalogue they were found in.
-        place: a folder, made if it is not there; or a name that ends in .html, for a single file that holds
+        path: a folder, made if it is not there; or a name that ends in .html, for a single file that holds
             everything.
         read: gives the waveform [channels, time] and sample rate of an audited sound by its `path`.
         by_prompt: how often a model's sounds replay, as `unheard audit --prompts --json` has it, for a table.
@@ -75,10 +76,10 @@ def write_report(
         The page to open.
 
     Raises:
-        InputError: the place cannot be written. A sound that cannot be read any more is named as such in its
+        InputError: nothing can be written there. A sound that cannot be read any more is named as such in its
             finding.
     """
-    page, beside = check_place(place)
+    page, beside = check_path(path)
     found = list(_findings(audit))
     names = [f"{number}-{rank}" for number, rank, _, _ in found]
     contents = _contents(found, references, read, progress)
@@ -100,28 +101,28 @@ def write_report(
     return page
 
 
-def check_place(place: str | Path) -> tuple[Path, Path | None]:
+def check_path(path: str | Path) -> tuple[Path, Path | None]:
     """The page, and the folder of its findings if they lie beside it; before any work is done.
 
     Raises:
         InputError: nothing can be written there.
     """
-    place = Path(place)
-    if place.suffix.lower() in (".html", ".htm"):
-        if place.is_dir():
-            raise InputError(f"cannot write {place}: it is a folder; give another name")
-        if not place.parent.is_dir():
-            raise InputError(f"cannot write {place}: the folder {place.parent} does not exist; create it")
-        return place, None
+    path = Path(path)
+    if path.suffix.lower() in (".html", ".htm"):
+        if path.is_dir():
+            raise InputError(f"cannot write {path}: it is a folder; give another name")
+        if not path.parent.is_dir():
+            raise InputError(f"cannot write {path}: the folder {path.parent} does not exist; create it")
+        return path, None
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
         raise InputError(
-            f"cannot write a report to {place}: it is a file; give a folder, or a name that ends in .html"
+            f"cannot write a report to {path}: it is a file; give a folder, or a name that ends in .html"
         ) from error
     except OSError as error:
-        raise InputError(f"cannot write a report to {place}: {error.strerror or error}") from error
-    return place / "index.html", place / "findings"
+        raise InputError(f"cannot write a report to {path}: {error.strerror or error}") from error
+    return path / "index.html", path / "findings"
 
 
 class _Found(NamedTuple):
@@ -147,17 +148,17 @@ def _contents(
 ) -> Iterator[str]:
     """Every finding as JSON that may stand inside a script, in the order given."""
     found = list(found)
-    heard: tuple[int, Heard] | None = None  # findings of one sound follow one another
+    last: tuple[int, Loaded] | None = None  # findings of one sound follow one another
     for done, (number, _, file, match) in enumerate(found, 1):
-        if heard is None or heard[0] != number:
-            heard = number, _hear(read, file.path)
-        reference = _hear(references.read, match.reference)
-        yield _json(_finding(heard[1], reference, match))
+        if last is None or last[0] != number:
+            last = number, _read(read, file.path)
+        reference = _read(references.read, match.reference)
+        yield _json(_finding(last[1], reference, match))
         if progress is not None:
             progress(done, len(found))
 
 
-def _hear(read: Read, name: str) -> Heard:
+def _read(read: Read, name: str) -> Loaded:
     """A sound, or why there is none."""
     try:
         return read(name)
@@ -165,7 +166,7 @@ def _hear(read: Read, name: str) -> Heard:
         return str(error)
 
 
-def _finding(audited: Heard, reference: Heard, match: Match) -> dict[str, Any]:
+def _finding(audited: Loaded, reference: Loaded, match: Match) -> dict[str, Any]:
     """What the page needs to play and to draw a match."""
     spans = ((match.start, match.end), (match.reference_start, match.reference_end))
     content: dict[str, Any] = {
@@ -174,15 +175,12 @@ def _finding(audited: Heard, reference: Heard, match: Match) -> dict[str, Any]:
         "matrix": None,
     }
     if not isinstance(audited, str) and not isinstance(reference, str):
-        from unheard.auditing.auditor import evidence
-
-        content["matrix"] = _matrix(
-            evidence(*audited, *reference, match), content["audited"], content["reference"]
-        )
+        found = similarity_matrix(*audited, *reference, match)
+        content["matrix"] = _matrix(found, content["audited"], content["reference"])
     return content
 
 
-def _sound(sound: Heard, start: float, end: float) -> dict[str, Any]:
+def _sound(sound: Loaded, start: float, end: float) -> dict[str, Any]:
     """A sound around a match: as FLAC, as a picture, and which seconds of the whole these are."""
     if isinstance(sound, str):
         return {"missing": sound}
@@ -212,16 +210,16 @@ def _flac(waveform: Tensor, rate: int) -> bytes:
     return file.getvalue()
 
 
-def _matrix(evidence: Evidence, audited: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
+def _matrix(found: SimilarityMatrix, audited: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
     """The matrix of what is shown of both, time of the audited sound to the right; the path in seconds."""
-    period = evidence.period
+    period = found.period
     rows, columns = (
         slice(round(part["from"] / period), round((part["from"] + part["seconds"]) / period) + 1)
         for part in (audited, reference)
     )
-    seen = evidence.similarity[rows, columns]
-    step = max(1, len(evidence.path) // 400)
-    path = [*evidence.path[::step], *evidence.path[-1:]]
+    seen = found.similarity[rows, columns]
+    step = max(1, len(found.path) // 400)
+    path = [*found.path[::step], *found.path[-1:]]
     return {
         "picture": _base64(pictures.matrix(seen.T)) if seen.size else None,
         "seconds": [seen.shape[0] * period, seen.shape[1] * period],

@@ -1,23 +1,23 @@
-"""Recordings as a model's autoencoder sees them, encoded once.
+"""Latents of recordings, by the model's own autoencoder; encoded once.
 
-Latents are kept by the content of the recording: those of the recordings that a model brings lie in its
-folder, those of any others in the user's cache.
+They are found by the content of the recording: of those that a model brings in its folder, of any others in
+the user's cache.
 """
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor
 
 from unheard import audio
 from unheard.backbones import Backbone
-from unheard.common.files import cache_folder, sha256, write_whole
+from unheard.common.content_cache import Arrays, ContentCache
+from unheard.common.files import sha256
 from unheard.errors import InputError
 
 PACKED = "latents.safetensors"
@@ -50,11 +50,16 @@ class RecordingLatents:
         self._backbone = backbone
         self._packed = None if folder is None else folder / PACKED
         self._held: dict[Path, Tensor] = {}
-        self._said = False
 
     @cached_property
     def _own(self) -> dict[str, Tensor]:
         return load_file(self._packed) if self._packed is not None and self._packed.is_file() else {}
+
+    @cached_property
+    def _cache(self) -> ContentCache | None:
+        """None where nothing tells this model from any other."""
+        fingerprint = self._backbone.fingerprint
+        return None if fingerprint is None else ContentCache("latents", fingerprint.rpartition(":")[2][:16])
 
     def of(self, path: Path) -> Tensor:
         """Latents [channels, frames], float32, on the model's device.
@@ -63,11 +68,11 @@ class RecordingLatents:
             InputError: the recording cannot be read.
         """
         if path not in self._held:
-            self._held[path] = self._kept(path).to(self._backbone.device, torch.float32)
+            self._held[path] = self._found(path).to(self._backbone.device, torch.float32)
         return self._held[path]
 
-    def keep(self, path: Path) -> bool:
-        """Make and keep what `of` will give, unless it is kept; whether it had to be made.
+    def cache(self, path: Path) -> bool:
+        """Make and cache what `of` will give, unless it is there; whether it had to be made.
 
         Raises:
             InputError: the recording cannot be read, the latents cannot be written, or the model was not
@@ -76,43 +81,25 @@ class RecordingLatents:
         content = sha256(path)
         if content in self._own:
             return False
-        file = self._file(content)
-        if file is None:
-            raise InputError(f"{self._backbone.name} was not loaded from a folder: its latents are not kept")
-        if file.is_file():
+        if self._cache is None:
+            raise InputError(f"{self._backbone.name} was loaded from no folder: its latents are not cached")
+        if content in self._cache:
             return False
-        _write(file, self._encoded_to_keep(path))
+        self._cache.write(content, self._entry(path))
         return True
 
-    def _kept(self, path: Path) -> Tensor:
+    def _found(self, path: Path) -> Tensor:
         content = sha256(path)
         if content in self._own:
             return self._own[content]
-        file = self._file(content)
-        if file is not None and file.is_file():
-            return load_file(file)["latents"]
-        latents = self._encoded_to_keep(path)
-        if file is not None:
-            try:
-                _write(file, latents)
-            except InputError as error:
-                self._say_once(f"latents are made anew each time, since they cannot be kept: {error}")
-        return latents
+        if self._cache is None:
+            entry = self._entry(path)
+        else:
+            entry = self._cache.read_or_make(content, lambda: self._entry(path))
+        return torch.from_numpy(entry["latents"])
 
-    def _file(self, content: str) -> Path | None:
-        """Where the latents of a recording are kept; None if nothing tells this model from any other."""
-        fingerprint = self._backbone.fingerprint
-        if fingerprint is None:
-            return None
-        return cache_folder("latents") / fingerprint.rpartition(":")[2][:16] / f"{content}.safetensors"
-
-    def _encoded_to_keep(self, path: Path) -> Tensor:
-        return self.encoded(path).half().contiguous()
-
-    def _say_once(self, warning: str) -> None:
-        if not self._said:
-            self._said = True
-            warnings.warn(warning, stacklevel=2)
+    def _entry(self, path: Path) -> Arrays:
+        return {"latents": self.encoded(path).half().contiguous().numpy()}
 
     @torch.no_grad()
     def encoded(self, path: Path) -> Tensor:
@@ -123,19 +110,3 @@ class RecordingLatents:
         if len(sound) != channels:
             sound = sound.mean(dim=0, keepdim=True).expand(channels, -1)
         return self._backbone.encode_audio(sound[None])[0].cpu()
-
-
-def _write(file: Path, latents: Tensor) -> None:
-    """Keep latents.
-
-    Raises:
-        InputError: nothing can be written there.
-    """
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot make the folder {file.parent}: {error.strerror or error}; "
-            "name another place (XDG_CACHE_HOME)"
-        ) from error
-    write_whole(file, save({"latents": latents}))

@@ -19,7 +19,7 @@ from unheard.errors import IndexFileError
 LARGEST_MEMBER = 1 << 26
 """Characters that one member may have: a file in which one has more is no training set, but another JSON."""
 
-BLANKS = re.compile(r"[ \t\n\r]*")
+NO_BLANK = re.compile(r"[^ \t\n\r]")
 LONGEST_CUT = 16
 """No token is misread for a cut that is further away than this (`-1.5e`, `\\ud83d\\u`, `-Infini`)."""
 
@@ -94,9 +94,10 @@ class _Window:
     def peek(self) -> str:
         """The next character that is not blank; nothing at the end of the file."""
         while True:
-            self.position = BLANKS.match(self.text, self.position).end()  # type: ignore[union-attr]
-            if self.position < len(self.text):
-                return self.text[self.position]
+            if (found := NO_BLANK.search(self.text, self.position)) is not None:
+                self.position = found.start()
+                return found.group()
+            self.position = len(self.text)
             if self.at_end:
                 return ""
             self._read_on()

@@ -1,0 +1,67 @@
+"""What a kind of evidence is: it compares a piece of a sound with a part of a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from unheard.auditing.features import Signal
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a kind finds in common to a piece of a sound and a part of a reference.
+
+    Attributes:
+        score: strength of the evidence, 0 or more; higher is stronger. Only its kind can read it.
+        start, end: frames of the piece that are in the reference; `end` is exclusive.
+        reference_start, reference_end: frames of the part where they are.
+        covers: gives all frames of the piece that are copied [frames], as truth values; asked only where the
+            finding is convincing, since it may cost.
+        stretch: how much longer the passage lasts in the piece; 1.0 is the same tempo.
+        transposition: semitones by which the piece is higher.
+    """
+
+    score: float
+    start: int
+    end: int
+    reference_start: int
+    reference_end: int
+    covers: Callable[[], np.ndarray]
+    stretch: float = 1.0
+    transposition: float = 0.0
+
+
+class Evidence(Protocol):
+    """A kind of evidence, with the null distribution that its scores are read against.
+
+    Attributes:
+        name: what results call it.
+    """
+
+    name: ClassVar[str]
+
+    @property
+    def calibration(self) -> dict[str, Any]:
+        """Where its rates come from: the command, the date, the material."""
+        ...
+
+    def features(self, signal: Signal) -> Tensor:
+        """What it needs of a sound [frames, ...], as many frames as `Signal.features` has."""
+        ...
+
+    def compare(self, piece: Tensor, part: Tensor) -> Finding | None:
+        """The strongest finding in features of a piece and of a part [frames, ...]; None if there is none."""
+        ...
+
+    def false_alarm_rate(self, score: float) -> float:
+        """Share of comparisons with a relative that is no copy that reach this score, 0 to 1; never rises."""
+        ...
+
+    def expected_false_alarms(self, score: float, comparisons: int) -> float:
+        """How many of so many comparisons reach the score by chance, some with relatives; never rises."""
+        ...

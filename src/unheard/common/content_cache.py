@@ -1,0 +1,89 @@
+"""A cache of arrays that were made of files, by the SHA-256 of the files' content.
+
+So a file may be renamed and moved, and one that changed is another. An entry is a safetensors file of its
+own, written whole or not at all, so that processes may share a cache. What is in it can always be made again:
+a damaged entry is, and a cache that cannot be written costs a warning and the time. No torch in here.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from unheard.common.files import cache_folder, write_whole
+from unheard.errors import InputError
+
+Arrays = Mapping[str, np.ndarray]
+"""An entry: arrays by name."""
+
+
+class ContentCache:
+    """What one maker made of files.
+
+    Args:
+        kind: what is cached, such as "latents": the name of a folder in the user's cache, and in messages.
+        maker: what an entry depends on besides the file: a hash or a version of what makes it. Its name is a
+            folder's.
+        folder: in place of the one in the user's cache; made with the first entry.
+    """
+
+    def __init__(self, kind: str, maker: str, folder: Path | None = None) -> None:
+        self.kind = kind
+        self.folder = (cache_folder(kind) if folder is None else folder) / maker
+        self._refused = False
+
+    def __contains__(self, content: str) -> bool:
+        """Whether there is an entry for a content, damaged or not."""
+        return self._path(content).is_file()
+
+    def read(self, content: str) -> Arrays | None:
+        """The entry of a file by its SHA-256 in hexadecimal; None, with a warning, if it is damaged."""
+        path = self._path(content)
+        if not path.is_file():
+            return None
+        try:
+            return load_file(path)
+        except (OSError, SafetensorError) as error:
+            warnings.warn(f"cannot read {path}: {error}; it is made again", stacklevel=2)
+            return None
+
+    def write(self, content: str, arrays: Arrays) -> None:
+        """Write an entry, in the place of one that is there.
+
+        Raises:
+            InputError: nothing can be written there.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"cannot make the folder {self.folder}: {error.strerror or error}; "
+                "set XDG_CACHE_HOME to one that can be written"
+            ) from error
+        write_whole(self._path(content), save(dict(arrays)))
+
+    def try_to_write(self, content: str, arrays: Arrays) -> None:
+        """Write an entry, or warn, the first time, that this is not possible."""
+        if self._refused:
+            return
+        try:
+            self.write(content, arrays)
+        except InputError as error:
+            self._refused = True
+            warnings.warn(f"the {self.kind} are not cached and made again each time: {error}", stacklevel=2)
+
+    def read_or_make(self, content: str, make: Callable[[], Arrays]) -> Arrays:
+        """The entry of a file, made and cached where there is none; raises what `make` raises."""
+        arrays = self.read(content)
+        if arrays is None:
+            arrays = make()
+            self.try_to_write(content, arrays)
+        return arrays
+
+    def _path(self, content: str) -> Path:
+        return self.folder / f"{content}.safetensors"

@@ -1,0 +1,165 @@
+"""Verdicts: what is a copy, what is part of one, what is clear, and what cannot be judged."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from melodies import RATE, melody
+
+from unheard import audio
+from unheard.auditing import Auditor, Catalogue, calibration
+from unheard.auditing.features import PERIOD
+from unheard.errors import IndexFileError, InputError
+from unheard.index import JSONIndex
+
+
+def test_a_sound_against_itself(auditor: Auditor, folder: Path) -> None:
+    found = auditor.judge(folder / "5.wav")
+    best = found.matches[0]
+    assert (found.verdict, best.reference, best.verdict) == ("copy", "5.wav", "copy")
+    assert (best.shift, best.stretch, best.transposition) == (0.0, 1.0, 0.0)
+    assert best.share > 0.97
+    assert best.found_by == ("fingerprint",)
+    assert best.expected_false_alarms < 0.05
+    assert all(match.verdict == "clear" for match in found.matches[1:])
+    # no other sound, nor this one altered, comes closer to it
+    noisy = melody(5) + 0.05 * torch.randn(1, 6 * RATE, generator=torch.Generator().manual_seed(0))
+    assert best.score >= auditor.judge((noisy, RATE)).score > found.matches[1].score
+
+
+@pytest.mark.parametrize("seconds", [1.5, 6.0, 25.0])
+def test_white_noise_is_clear(auditor: Auditor, seconds: float) -> None:
+    noise = 0.1 * torch.randn(1, round(seconds * RATE), generator=torch.Generator().manual_seed(1))
+    assert auditor.judge((noise, RATE)).verdict == "clear"
+
+
+def test_another_melody_is_clear(auditor: Auditor) -> None:
+    assert auditor.judge((melody(99), RATE)).verdict == "clear"
+
+
+@pytest.mark.parametrize("silence", [0.5, 3.0])
+def test_silence_before_it_shifts_the_times(auditor: Auditor, silence: float) -> None:
+    before = torch.zeros(1, round(silence * RATE))
+    best = auditor.judge((torch.cat([before, melody(2)], dim=1), RATE)).matches[0]
+    assert (best.reference, best.verdict) == ("2.wav", "copy")
+    assert best.shift == pytest.approx(silence, abs=0.05)
+    assert best.start == pytest.approx(silence, abs=0.15)
+    assert best.share > 0.95
+
+
+def test_the_sample_rate_does_not_matter(auditor: Auditor) -> None:
+    sound = melody(7)
+    one, other = (auditor.judge((audio.resample(sound, RATE, rate), rate)) for rate in (44_100, 48_000))
+    assert one.verdict == other.verdict == "copy"
+    assert one.score == pytest.approx(other.score, rel=0.02)
+    assert one.matches[0].reference == other.matches[0].reference
+    assert one.matches[0].start == pytest.approx(other.matches[0].start, abs=2 * PERIOD)
+    assert one.matches[0].end == pytest.approx(other.matches[0].end, abs=2 * PERIOD)
+
+
+def test_an_excerpt_in_something_else_is_a_partial_copy(auditor: Auditor) -> None:
+    host = melody(98, 12.0)
+    host[:, 4 * RATE : 8 * RATE] = melody(6)[:, RATE : 5 * RATE]
+    found = auditor.judge((host, RATE))
+    best = found.matches[0]
+    assert (found.verdict, best.reference) == ("partial copy", "6.wav")
+    assert best.share == pytest.approx(1 / 3, abs=0.08)
+    assert (best.start, best.end) == (pytest.approx(4, abs=0.3), pytest.approx(8, abs=0.3))
+    assert best.reference_start == pytest.approx(1, abs=0.3)
+
+
+def test_what_is_looped_counts_as_often_as_it_comes(auditor: Auditor) -> None:
+    best = auditor.judge((melody(8)[:, : 3 * RATE].repeat(1, 4), RATE)).matches[0]
+    assert (best.reference, best.verdict) == ("8.wav", "copy")
+    assert best.share > 0.9
+
+
+def test_a_passage_in_a_long_reference(tmp_path: Path) -> None:
+    long = torch.cat([melody(seed, 20.0) for seed in range(40, 43)], dim=1)
+    audio.write_wav(tmp_path / "long.wav", long, RATE)
+    auditor = Auditor(Catalogue.from_files(tmp_path))
+    best = auditor.judge((long[:, 47 * RATE : 53 * RATE], RATE)).matches[0]
+    assert best.verdict == "copy"
+    assert best.reference_start == pytest.approx(47, abs=0.1)
+    assert best.shift == pytest.approx(-47, abs=0.1)
+
+
+def test_a_long_sound_is_judged_to_its_end(auditor: Auditor) -> None:
+    sound = torch.cat([melody(97, 41.0), melody(4)], dim=1)
+    best = auditor.judge((sound, RATE)).matches[0]
+    assert (best.reference, best.verdict) == ("4.wav", "partial copy")
+    assert best.start == pytest.approx(41, abs=0.3)
+    assert best.share == pytest.approx(6 / 47, abs=0.03)
+
+
+def test_strange_sounds_get_a_verdict(auditor: Auditor) -> None:
+    sound = melody(9)
+    verdicts = {
+        "8 channels": auditor.judge((sound.repeat(8, 1), RATE)).verdict,
+        "192 kHz": auditor.judge((audio.resample(sound, RATE, 192_000), 192_000)).verdict,
+        "clipped": auditor.judge(((20 * sound).clamp(-1, 1), RATE)).verdict,
+        "with a constant": auditor.judge((sound + 0.4, RATE)).verdict,
+        "8 kHz": auditor.judge((audio.resample(sound, RATE, 8_000), 8_000)).verdict,
+    }
+    assert verdicts == dict.fromkeys(verdicts, "copy")
+
+
+@pytest.mark.parametrize(
+    ("sound", "reason"),
+    [
+        (torch.zeros(2, RATE * 3), "silent"),
+        (torch.full((1, RATE * 3), 0.5), "constant"),
+        (torch.ones(1, 1), "constant"),
+        (torch.zeros(1, 0), r"\[channels, time\]"),
+        (torch.zeros(5), r"\[channels, time\]"),
+        (torch.full((1, RATE), torch.nan), "NaN"),
+        (torch.randn(1, RATE // 2), "too short"),
+        (torch.cat([torch.zeros(1, 5 * RATE), torch.randn(1, RATE // 2)], dim=1), "too short"),
+    ],
+)
+def test_not_judged(auditor: Auditor, sound: torch.Tensor, reason: str) -> None:
+    found = auditor.judge((sound, RATE))
+    assert found.verdict == "not judged"
+    assert re.search(reason, found.reason or "")
+
+
+@pytest.mark.parametrize("sound", [torch.zeros(1, RATE), torch.randn(1, 3 * RATE)])
+def test_a_rate_that_is_none_is_not_judged(auditor: Auditor, sound: torch.Tensor) -> None:
+    found = auditor.judge((sound, 0))
+    assert (found.verdict, found.duration) == ("not judged", 0.0)
+    assert "sample rate is a positive integer" in str(found.reason)
+
+
+class Listener:
+    """An embedder of three numbers that takes every sound for the same."""
+
+    name, dimension, sample_rate, window = "listener", 3, RATE, 4.0
+    revision = sha256 = None
+
+    def embed_windows(self, waveform: torch.Tensor, sample_rate: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.zeros(1, dtype=torch.float64), torch.tensor([[1.0, 0.0, 0.0]])
+
+
+def test_candidates_of_an_embedder(folder: Path) -> None:
+    index = JSONIndex()
+    index.add(["0.wav", "elsewhere"], torch.eye(3)[:2], ["", ""], [0, 0], [6, 6], embedder_name="listener")
+    found = Auditor(Catalogue.from_files(folder), index=index, embedder=Listener()).judge((melody(0), RATE))
+    assert found.matches[0].found_by == ("fingerprint", "embedding")
+    assert found.matches[0].embedding_similarity == pytest.approx(1.0)
+    with pytest.raises(InputError, match="both"):
+        Auditor(Catalogue.from_files(folder), index=index)
+    other = JSONIndex()
+    other.add(["0.wav"], torch.eye(4)[:1], [""], [0], [6], embedder_name="another")
+    with pytest.raises(IndexFileError, match="another"):
+        Auditor(Catalogue.from_files(folder), index=other, embedder=Listener())
+
+
+def test_a_large_catalogue_asks_for_more(folder: Path, auditor: Auditor) -> None:
+    excerpt = melody(3)[:, RATE : 3 * RATE]
+    match = auditor.judge((excerpt, RATE)).matches[0]
+    bounds = calibration.default()
+    assert match.expected_false_alarms == pytest.approx(bounds.expected_false_alarms(match.score, 12))
+    assert bounds.expected_false_alarms(match.score, 10**9) > match.expected_false_alarms

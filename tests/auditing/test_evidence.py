@@ -1,0 +1,112 @@
+"""A kind of evidence of one's own: registered, asked, and in what is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from melodies import RATE, melody
+from torch import Tensor
+
+from unheard.auditing import Auditor, Catalogue, as_bad_as, audit
+from unheard.auditing.calibration import default
+from unheard.auditing.evidence import EVIDENCES, AlteredCopies, Finding, register
+from unheard.auditing.features import PERIOD, Signal
+
+
+class SameRhythm:
+    """Toy evidence: envelopes of 25 ms frames that correlate, whatever sounds in them."""
+
+    name: ClassVar[str] = "same rhythm"
+    calibration: ClassVar[dict[str, Any]] = {"made_by": "thought up for a test"}
+
+    def features(self, signal: Signal) -> Tensor:
+        frames = len(signal.features)
+        loud = signal.waveform.abs().mean(dim=0)
+        return torch.nn.functional.interpolate(loud[None, None], frames, mode="area")[0, 0]
+
+    def compare(self, piece: Tensor, part: Tensor) -> Finding | None:
+        frames = min(len(piece), len(part))
+        score = float(torch.corrcoef(torch.stack([piece[:frames], part[:frames]]))[0, 1])
+        if score < 0.5:
+            return None
+        return Finding(score, 0, frames, 0, frames, covers=lambda: np.arange(len(piece)) < frames)
+
+    def false_alarm_rate(self, score: float) -> float:
+        return 1e-9 if score > 0.9 else 1.0
+
+    def expected_false_alarms(self, score: float, comparisons: int) -> float:
+        return comparisons * self.false_alarm_rate(score)
+
+
+@pytest.fixture
+def registered() -> Iterator[None]:
+    kinds = dict(EVIDENCES)
+    register(SameRhythm)
+    yield
+    EVIDENCES.clear()
+    EVIDENCES.update(kinds)
+
+
+def other_notes_in_the_rhythm_of(sound: Tensor) -> Tensor:
+    """Noise under the envelope of a sound: no fine structure is left of it."""
+    noise = torch.randn(sound.shape, generator=torch.Generator().manual_seed(0))
+    envelope = torch.nn.functional.avg_pool1d(sound.abs(), 401, stride=1, padding=200)
+    return noise * envelope / noise.abs().mean()
+
+
+def test_a_kind_of_ones_own_is_asked_and_reported(registered: None, folder: Path) -> None:
+    sound = other_notes_in_the_rhythm_of(melody(5))
+    (found,) = audit((sound, RATE), folder).files
+    best = found.matches[0]
+    assert (found.verdict, best.reference, best.found_by[-1]) == ("copy", "5.wav", "same rhythm")
+    assert best.score > 0.9
+    assert best.expected_false_alarms == pytest.approx(12e-9)
+    assert (best.start, best.reference_start, best.share) == (0.0, 0.0, 1.0)
+    assert best.end == best.reference_end == pytest.approx(6.0, abs=2 * PERIOD)
+    assert (best.shift, best.stretch, best.transposition) == (0.0, 1.0, 0.0)
+    reported = asdict(audit((sound, RATE), folder))
+    assert reported["calibration"]["same rhythm"] == SameRhythm.calibration
+    assert reported["calibration"]["name"] == default().name
+
+
+def test_without_it_nothing_is_found(folder: Path) -> None:
+    (found,) = audit((other_notes_in_the_rhythm_of(melody(5)), RATE), folder).files
+    assert not as_bad_as(found.verdict, "partial copy")
+    assert all("same rhythm" not in match.found_by for match in found.matches)
+
+
+def test_kinds_do_not_change_what_another_finds(registered: None, auditor: Auditor) -> None:
+    """The alignment's matches are those that it gives alone, wherever it is the surer."""
+    sound = melody(3, up=1.0)[:, RATE : 4 * RATE]
+    alone = {match.reference: match for match in auditor.judge((sound, RATE)).matches}
+    both = Auditor(auditor.catalogue).judge((sound, RATE)).matches
+    by_alignment = [match for match in both if "same rhythm" not in match.found_by]
+    assert "3.wav" in {match.reference for match in by_alignment}
+    assert all(match == alone[match.reference] for match in by_alignment)
+
+
+def test_a_kind_alone_and_a_calibration_of_ones_own(auditor: Auditor) -> None:
+    sound = other_notes_in_the_rhythm_of(melody(5))
+    found = Auditor(auditor.catalogue, evidence=[SameRhythm()]).judge((sound, RATE))
+    assert (found.verdict, found.matches[0].found_by) == ("copy", ("fingerprint",))
+    strict = replace(default(), assumed_relatives=10**6)
+    lenient, severe = (
+        Auditor(auditor.catalogue, evidence=[AlteredCopies(bounds)]).judge((melody(3)[:, : 2 * RATE], RATE))
+        for bounds in (None, strict)
+    )
+    assert lenient.matches[0].score == severe.matches[0].score
+    assert lenient.matches[0].expected_false_alarms < severe.matches[0].expected_false_alarms
+
+
+def test_a_reference_that_is_gone_is_no_match(folder: Path, tmp_path: Path) -> None:
+    for name in ("1.wav", "2.wav"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    auditor = Auditor(Catalogue.from_files(tmp_path))
+    (tmp_path / "1.wav").unlink()
+    assert [match.reference for match in auditor.judge((melody(1), RATE)).matches] == ["2.wav"]
