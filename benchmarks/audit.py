@@ -125,7 +125,7 @@ def copies(
 
 
 def scored(row: dict[str, Any]) -> dict[str, Any]:
-    """With the audit's score, as the calibration at hand reads it."""
+    """With the audit's score, as the given calibration reads it."""
     return row | {"audit": calibration.default().score(row["matched"], row["room"])}
 
 

@@ -11,8 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from small_experiment import measured
 
-from unheard.evaluation import run
+from unheard.evaluation import code_version, run
 from unheard.evaluation.experiment import Experiment
+
+
+def test_every_source_that_is_hashed_is_there() -> None:
+    package = Path(code_version.__file__).parents[1]
+    assert [name for name in code_version.SOURCES if not (package / name).exists()] == []
 
 
 def test_sounds_of_several_versions_are_told_of(

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_experiment import write_noise
+from tiny_world import build_tiny_clap
 
 from unheard.embedders import load_embedder
-from unheard.errors import InputError
+from unheard.errors import IndexFileError, InputError
 from unheard.evaluation import held_out
 from unheard.evaluation.recording_embeddings import embed_recordings
 
@@ -26,6 +27,14 @@ def test_held_out_sounds_are_those_of_a_folder_or_of_the_judges_index(
     (tmp_path / "sounds" / "a.wav").unlink()
     with pytest.raises(InputError, match="holds 1 held-out"):
         held_out.embed(str(tmp_path / "sounds"), judge)
+
+
+def test_held_out_sounds_are_those_of_an_index_that_was_built(indexless: Path) -> None:
+    folder = indexless.parent
+    judge = load_embedder(folder / "embedder")
+    assert held_out.embed(str(folder / "training-set"), judge).shape == (2, 16)
+    with pytest.raises(IndexFileError, match="was made by"):
+        held_out.embed(str(folder / "training-set"), load_embedder(build_tiny_clap(folder / "other", seed=7)))
 
 
 def test_embeddings_of_the_judge_are_cached_by_content(

@@ -1,6 +1,6 @@
 """Which code and versions made sounds: what tells whether those of one table can be compared.
 
-It is kept with each part and does not change a batch's name: a comment in the code shall not cost hours of
+It is stored with each part and does not change a batch's name: a comment in the code shall not cost hours of
 sounds. Where a table holds sounds of several versions, a warning says so.
 """
 

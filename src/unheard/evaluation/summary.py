@@ -108,8 +108,8 @@ def _of_sets(
         pairs = _pairs(rows, of[baseline], "embedding")
         # Distances are dear, and mostly nothing is left out.
         left, right = (
-            distances[side] if len(kept) == len(of[side]) else measure(kept)
-            for side, kept in zip((name, baseline), pairs, strict=True)
+            distances[side] if len(paired) == len(of[side]) else measure(paired)
+            for side, paired in zip((name, baseline), pairs, strict=True)
         )
         for metric in metrics:
             yield _entry(name, metric, distances[name][metric].interval, left[metric].less(right[metric]))
@@ -128,8 +128,8 @@ def _pairs(ours: Rows, theirs: Rows, metric: str) -> tuple[Rows, Rows]:
         {(row["prompt"], row["seed"]) for row in side if row[column] is not None} for side in (ours, theirs)
     ]
     both = measured[0] & measured[1]
-    kept = [[row for row in side if (row["prompt"], row["seed"]) in both] for side in (ours, theirs)]
-    return kept[0], kept[1]
+    paired = [[row for row in side if (row["prompt"], row["seed"]) in both] for side in (ours, theirs)]
+    return paired[0], paired[1]
 
 
 @dataclass(frozen=True)
