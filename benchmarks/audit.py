@@ -59,8 +59,8 @@ CONTENDERS = ("audit", "chromaprint", "clap", "log-mel")
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What the contenders keep of a sound."""
+class Measured:
+    """What the contenders compute of a sound."""
 
     features: torch.Tensor
     chromaprint: np.ndarray
@@ -73,8 +73,8 @@ def guide() -> Any:
     return load_embedder(ASSETS / "tiny" / "guide")
 
 
-def hear(sound: np.ndarray) -> Heard:
-    """A sound [time] at `SAMPLE_RATE` as each contender hears it."""
+def measure(sound: np.ndarray) -> Measured:
+    """What each contender computes of a sound [time] at `SAMPLE_RATE`."""
     import chromaprint
 
     waveform = torch.from_numpy(sound)[None]
@@ -85,7 +85,7 @@ def hear(sound: np.ndarray) -> Heard:
     printer.feed((sound.clip(-1, 1) * 32767).astype("<i2").tobytes())
     integers, _ = chromaprint.decode_fingerprint(printer.finish())
     with torch.no_grad():
-        return Heard(
+        return Measured(
             features(waveform, SAMPLE_RATE),
             np.array(integers, np.int64).astype(np.uint32),
             guide().embed_windows(waveform, SAMPLE_RATE)[1],
@@ -93,7 +93,7 @@ def hear(sound: np.ndarray) -> Heard:
         )
 
 
-def compare(query: Heard, origin: Heard) -> dict[str, float]:
+def compare(query: Measured, origin: Measured) -> dict[str, float]:
     """A pair as each contender has it; higher is more of a copy (of the audit, once it is read: `scored`)."""
     found = alignment.align(query.features, origin.features)
     agreement = 1 - np.bitwise_count(query.chromaprint[:, None] ^ origin.chromaprint) / 32
@@ -125,12 +125,12 @@ def copies(
 
 
 def scored(row: dict[str, Any]) -> dict[str, Any]:
-    """With the audit's score, as the calibration at hand reads it."""
+    """With the audit's score, as the calibration in the package reads it."""
     return row | {"audit": calibration.default().score(row["matched"], row["room"])}
 
 
-def kept_trials(number: int) -> list[dict[str, Any]]:
-    """The pairs of one origin, read where they are kept from an earlier run."""
+def cached_trials(number: int) -> list[dict[str, Any]]:
+    """The pairs of one origin, read where an earlier run has written them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which prints what is done
     if (parts := _shared["parts"]) is None:
         return trials(number)
@@ -142,7 +142,7 @@ def kept_trials(number: int) -> list[dict[str, Any]]:
 
 def trials(number: int) -> list[dict[str, Any]]:
     """All pairs with the copies of one origin."""
-    specimens, origins = _shared["specimens"], _shared["heard"]
+    specimens, origins = _shared["specimens"], _shared["measured"]
     own, rng = specimens[number], np.random.default_rng(number)
     strangers = [i for i, some in enumerate(specimens) if some.family != own.family]
     hosts = [specimens[i] for i in strangers[::2]]  # a host is never the stranger that a copy meets
@@ -150,7 +150,7 @@ def trials(number: int) -> list[dict[str, Any]]:
     family = [i for i, some in enumerate(specimens) if some.family == own.family and i != number]
     rows = []
     for (alteration, strength), sound in copies(own, hosts, rng).items():
-        query = hear(sound)
+        query = measure(sound)
         resembling = fingerprint.resemblance(
             fingerprint.fingerprints(query.features, DENSE), *_shared["prints"]
         )
@@ -171,11 +171,11 @@ def prepare(wheel: Path | None, families: int, clips: int, parts: Path | None) -
     specimens = list(rendered("benchmark", families, 3, SECONDS))
     if wheel is not None:
         specimens += list(pieces(from_wheel(wheel, (".opus",)), SECONDS, 1))[:clips]
-    heard = [hear(some.sound) for some in specimens]
-    rows = [fingerprint.fingerprints(some.features).half().numpy() for some in heard]
+    measured = [measure(some.sound) for some in specimens]
+    rows = [fingerprint.fingerprints(some.features).half().numpy() for some in measured]
     ends = np.cumsum([len(some) for some in rows])
     begins = ends - [len(some) for some in rows]
-    _shared.update(specimens=specimens, heard=heard, prints=(np.concatenate(rows), begins, ends))
+    _shared.update(specimens=specimens, measured=measured, prints=(np.concatenate(rows), begins, ends))
     _shared.update(parts=parts, material=f"{families} families, {clips if wheel else 0} clips")
     if parts is not None:
         parts.mkdir(parents=True, exist_ok=True)
@@ -243,7 +243,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     with multiprocessing.get_context("fork").Pool(arguments.workers) as pool:
         try:
-            for done, some in enumerate(pool.imap_unordered(kept_trials, chosen), start=1):
+            for done, some in enumerate(pool.imap_unordered(cached_trials, chosen), start=1):
                 rows += map(scored, some)
                 print(f"{done} of {len(chosen)} origins, {time.time() - started:.0f} s", flush=True)
         except KeyboardInterrupt:

@@ -59,19 +59,19 @@ def main() -> None:
     rng = np.random.default_rng(0)
     prints = rng.standard_normal((arguments.references * len(own), fingerprint.SIZE), np.float32)
     prints = (prints / np.linalg.norm(prints, axis=1, keepdims=True)).astype(np.float16)
-    place = arguments.references // 3
+    copied = arguments.references // 3
     begins = np.arange(arguments.references) * len(own)
-    prints[begins[place] : begins[place] + len(own)] = own
+    prints[begins[copied] : begins[copied] + len(own)] = own
 
     louder = 10 ** (3 / 20) * sound
-    heard = features(louder, SAMPLE_RATE)
-    queries = fingerprint.fingerprints(heard, DENSE)
+    ours = features(louder, SAMPLE_RATE)
+    queries = fingerprint.fingerprints(ours, DENSE)
     found = fingerprint.resemblance(queries, prints, begins, begins + len(own))
     others = [features(phrase(arguments.seconds, seed), SAMPLE_RATE) for seed in range(2, 2 + FINALISTS)]
     steps = {
         "features and fingerprints": lambda: fingerprint.fingerprints(features(louder, SAMPLE_RATE), DENSE),
         "search": lambda: fingerprint.resemblance(queries, prints, begins, begins + len(own)),
-        f"alignment with {FINALISTS}": lambda: [alignment.align(heard, other) for other in others],
+        f"alignment with {FINALISTS}": lambda: [alignment.align(ours, other) for other in others],
     }
     print(f"{arguments.references:,} references of {arguments.seconds:g} s, {len(prints):,} fingerprints")
     print(f"{prints.nbytes / 2**20:.0f} MiB; {platform.machine()}, {arguments.threads} thread(s)")
@@ -82,7 +82,7 @@ def main() -> None:
         total += seconds
         print(f"{name:28s}{seconds[0]:8.2f} s{seconds[1]:10.2f} s")
     print(f"{'together':28s}{total[0]:8.2f} s{total[1]:10.2f} s")
-    print(f"the copied reference is number {int((found > found[place]).sum()) + 1}")
+    print(f"the copied reference is number {int((found > found[copied]).sum()) + 1}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python benchmarks/candidates.py --items 500000
 
 The bundled model's training set with distractors around its items: each distractor's embedding is at a cosine
-of .8 to .97 to an item's, and its caption is the item's with a word more. All count as at hand. Every caption
+of .8 to .97 to an item's, and its caption is the item's with a word more. All count as available. A caption
 heard 48 times or more is asked for as it is, and in other words ("something like ...", which no caption of
 the set is); its first prediction is decoded and embedded as in a generation. Only predictions that are a
 recording of the caption, which the gate would open for, have to find it.
@@ -71,12 +71,12 @@ def main() -> None:
     began = time.perf_counter()
     index.captions.positions("")
     print(f"{len(index):,} items; captions put in order once: {time.perf_counter() - began:.1f} s")
-    for what, wording in (("as it is", "{}"), ("in other words", "something like {}")):
+    for what, template in (("as it is", "{}"), ("in other words", "something like {}")):
         replays = found = 0
         seconds = []
         for entry in memorised:
             items = set(entry["items"])
-            prompt = wording.format(entry["caption"])
+            prompt = template.format(entry["caption"])
             prediction, among, took = look(model, index, prompt, arguments.candidates)
             seconds.append(took)
             own = [latents.of(path) for path in folder.iterdir() if path.stem in items]

@@ -88,11 +88,11 @@ def regenerate(sound: np.ndarray, rng: np.random.Generator, deviation: float) ->
     """
     vae = autoencoder()
     rate = vae.config.sampling_rate
-    heard = torch.from_numpy(at_rate(peak_one(sound), SAMPLE_RATE, rate))
-    padded = torch.nn.functional.pad(heard, (0, -len(heard) % vae.hop_length))
+    resampled = torch.from_numpy(at_rate(peak_one(sound), SAMPLE_RATE, rate))
+    padded = torch.nn.functional.pad(resampled, (0, -len(resampled) % vae.hop_length))
     latents = vae.encode(padded[None, None]).latent_dist.mean
     noise = torch.from_numpy(rng.standard_normal(latents.shape, dtype=np.float32))
-    replayed = vae.decode(latents + deviation * latents.std() * noise).sample[0, 0, : len(heard)]
+    replayed = vae.decode(latents + deviation * latents.std() * noise).sample[0, 0, : len(resampled)]
     return peak_one(np.resize(at_rate(replayed.numpy(), rate, SAMPLE_RATE), len(sound)))
 
 

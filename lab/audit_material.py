@@ -81,8 +81,8 @@ def written_alike(one: score.Clip, other: score.Clip) -> bool:
     step = 15.0 / one.tempo  # a sixteenth
     ours, theirs = ({(round(n.onset / step), n.key) for n in clip.notes} for clip in (one, other))
     length, width = round(one.duration / step), round(PASSAGE / step)
-    places = np.arange(length + 1)
-    lasting = places - places[:-1, None]  # [first, end)
+    edges = np.arange(length + 1)
+    lasting = edges - edges[:-1, None]  # [first, end)
     least = np.where(lasting >= 2 * width, 2, 3)
     for up in range(-2, 3) if not one.drums else (0,):
         for shift in range(width - length, length - width + 1):

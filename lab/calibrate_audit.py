@@ -72,12 +72,12 @@ def _call(some: Any) -> Any:
     return _spread(some)
 
 
-def heard(sound: np.ndarray) -> torch.Tensor:
+def features_of(sound: np.ndarray) -> torch.Tensor:
     return features(torch.from_numpy(sound)[None], SAMPLE_RATE)
 
 
 def components(sounds: list[torch.Tensor]) -> None:
-    """Works out the fingerprints' components and puts them in their place."""
+    """Works out the fingerprints' components and puts them where the package has them."""
     samples = torch.cat([fingerprint.modulations(sound) for sound in sounds])
     mean, directions = fingerprint.principal_components(samples)
     save_file({"mean": mean.half(), "components": directions.half().contiguous()}, fingerprint.COMPONENTS)
@@ -113,7 +113,7 @@ def of_query(
     query = sounds[chosen]
     if rng.random() < 0.5:
         change = ALTERATIONS[rng.choice(list(ALTERATIONS))][rng.integers(3)]
-        query = heard(change(own.sound, rng))
+        query = features_of(change(own.sound, rng))
     if rng.random() < 0.5:
         query = cut(query, rng)
     related = [
@@ -192,7 +192,7 @@ def main() -> None:
     torch.set_num_threads(1)
 
     specimens = material(arguments.wheels, arguments.families, arguments.workers)
-    sounds = list(spread(heard, [some.sound for some in specimens], arguments.workers))
+    sounds = list(spread(features_of, [some.sound for some in specimens], arguments.workers))
     print(f"{len(sounds)} sounds", flush=True)
     if not arguments.keep_components:
         components(sounds)

@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md says of a guidance and of a backbone of one's own, done with a toy of each.
+"""What CONTRIBUTING.md says of a guidance, a backbone and an evidence, done with a toy of each.
 
 The page's code is read out of it and run: what stands there is what works.
 """
@@ -14,8 +14,11 @@ from types import ModuleType
 
 import pytest
 import torch
+from melodies import RATE, melody
 
 import unheard
+from unheard import audio
+from unheard.auditing.evidence import EVIDENCES
 from unheard.backbones import families
 from unheard.guidance import GUIDANCES, read_guidance
 
@@ -41,12 +44,12 @@ def code(title: str) -> ModuleType:
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
     """What a test registers is gone after it."""
-    kinds, pipelines = dict(GUIDANCES), dict(families.FAMILIES)
+    registries = GUIDANCES, families.FAMILIES, EVIDENCES
+    before = [dict(registry) for registry in registries]
     yield
-    GUIDANCES.clear()
-    GUIDANCES.update(kinds)
-    families.FAMILIES.clear()
-    families.FAMILIES.update(pipelines)
+    for registry, entries in zip(registries, before, strict=True):
+        registry.clear()
+        registry.update(entries)
 
 
 def test_a_guidance_of_ones_own(tiny_model_folder: Path) -> None:
@@ -90,6 +93,23 @@ def test_a_backbone_of_ones_own(tmp_path: Path) -> None:
     assert spectrum.argmax().item() * sound.sample_rate / sound.waveform.shape[1] == pytest.approx(440, abs=4)
     basin = model.generate("440", guidance="basin", index=None, duration=0.5, num_inference_steps=3)[0]
     assert basin.acted > 0
+
+
+def test_an_evidence_of_ones_own(tmp_path: Path) -> None:
+    """Noise in the rhythm of a recording: no other evidence finds it."""
+    (tmp_path / "references").mkdir()
+    for seed in range(3):
+        audio.write_wav(tmp_path / "references" / f"{seed}.wav", melody(seed), RATE)
+    noise = torch.randn(melody(1).shape, generator=torch.Generator().manual_seed(0))
+    sound = noise * torch.nn.functional.avg_pool1d(melody(1).abs(), 401, stride=1, padding=200)
+    (before,) = unheard.audit((sound, RATE), tmp_path / "references").files
+    assert before.verdict != "copy"
+    made = code("How to add an evidence")
+    found = unheard.audit((sound, RATE), tmp_path / "references")
+    assert found.verdict == "copy"
+    assert found.files[0].matches[0].reference == "1.wav"
+    assert found.files[0].matches[0].found_by[-1] == made.SameRhythm.name
+    assert found.calibration["same rhythm"] == made.SameRhythm.calibration
 
 
 def folder(path: Path) -> Path:

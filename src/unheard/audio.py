@@ -10,10 +10,10 @@ import struct
 from functools import lru_cache
 from pathlib import Path
 
-import julius
 import numpy as np
 import soundfile
 import torch
+from julius.resample import ResampleFrac
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -141,14 +141,15 @@ def resample(waveform: Tensor, old_rate: int, new_rate: int) -> Tensor:
     if new * old > LARGEST_KERNEL:
         return _interpolate(waveform, old, new, length)
     # `full`, then cut: julius works lengths out in float32, which is off by samples after some minutes.
-    return _resampler(old, new, waveform.device, waveform.dtype)(waveform, full=True)[..., :length]
+    resampled: Tensor = _resampler(old, new, waveform.device, waveform.dtype)(waveform, full=True)
+    return resampled[..., :length]
 
 
 @lru_cache(maxsize=16)
-def _resampler(old: int, new: int, device: torch.device, dtype: torch.dtype) -> julius.ResampleFrac:
+def _resampler(old: int, new: int, device: torch.device, dtype: torch.dtype) -> ResampleFrac:
     # Cached for later: a kernel made in inference mode could never be differentiated through.
     with torch.inference_mode(False):
-        return julius.ResampleFrac(old, new).to(device, dtype)
+        return ResampleFrac(old, new).to(device, dtype)
 
 
 def _interpolate(
@@ -159,7 +160,8 @@ def _interpolate(
     reach = math.ceil(zeros * old / cutoff)
     offsets = torch.arange(-reach, reach + 2)
     pieces = []
-    for outputs in torch.arange(length).split(1 << 16):  # the weights of 65,536 outputs at a time
+    for first in range(0, length, 1 << 16):  # the weights of 65,536 outputs at a time
+        outputs = torch.arange(first, min(first + (1 << 16), length))
         inputs = (outputs * old // new)[:, None] + offsets
         phase = (inputs.double() / old - outputs[:, None].double() / new) * cutoff
         phase = phase.clamp(-zeros, zeros)

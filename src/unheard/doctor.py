@@ -1,4 +1,4 @@
-"""What this machine has and what it lacks, for which model, with the command that mends it."""
+"""What this machine has and lacks, for which model or extra, with the command that mends it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,23 @@ TESTED = {
     "torchsde": "0.2.6",
     "julius": "0.2.8",
     "soundfile": "0.14.0",
+    "soxr": "1.1.0",
     "numpy": "2.4.6",
     "click": "8.5.1",
     "rich": "15.0.0",
+    "lancedb": "0.40.0",
+    "pyarrow": "26.0.1",
+    "braceexpand": "0.1.7",
+    "fsspec": "2026.9.0",
+    "scipy": "1.17.1",
+    "datasketch": "2.0.0",
 }
-"""The versions that this release was tested with, as in constraints.txt."""
+"""The dependencies, and the versions that this release was tested with, as in constraints.txt."""
+TESTED_EXTRAS = {
+    "ray": {"ray": "2.60.0"},
+    "evaluate": {"matplotlib": "3.11.2", "optuna": "5.0.0"},
+}
+"""The same of what an extra brings, by the extra's name."""
 
 OLDEST_PYTHON = (3, 11)
 EVERY_MODEL = "every model"
@@ -43,7 +55,7 @@ class Finding:
         state: "ok"; "note" if it differs from what was tested; "lacks" if something will fail.
         subject: what was looked at.
         found: what was found.
-        needed_by: the models that need it.
+        needed_by: the model, or the extra, that needs it.
         mend: the command that mends it, or None where there is nothing to mend.
     """
 
@@ -73,16 +85,28 @@ def _python() -> Finding:
 
 def _packages() -> Iterator[Finding]:
     for package, tested in TESTED.items():
-        mend = f'pip install "{package}=={tested}"'
-        try:
-            found = version(package)
-        except PackageNotFoundError:
-            yield Finding("lacks", package, "not installed", mend=mend)
-            continue
-        if found.split("+")[0] == tested:  # 2.13.0+cpu is 2.13.0 built for CPUs
-            yield Finding("ok", package, found)
-        else:
-            yield Finding("note", package, f"{found}, tested with {tested}", mend=mend)
+        found = _package(package, tested, EVERY_MODEL)
+        yield found or Finding("lacks", package, "not installed", mend=_install(package, tested))
+    for extra, packages in TESTED_EXTRAS.items():
+        needed_by, mend = f"unheard[{extra}]", f'pip install "unheard[{extra}]"'
+        for package, tested in packages.items():
+            found = _package(package, tested, needed_by)
+            yield found or Finding("note", package, "not installed", needed_by, mend)
+
+
+def _package(name: str, tested: str, needed_by: str) -> Finding | None:
+    """An installed package, and whether it has the version that was tested; None if it is not installed."""
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        return None
+    if found.split("+")[0] == tested:  # 2.13.0+cpu is 2.13.0 built for CPUs
+        return Finding("ok", name, found, needed_by)
+    return Finding("note", name, f"{found}, tested with {tested}", needed_by, _install(name, tested))
+
+
+def _install(package: str, version: str) -> str:
+    return f'pip install "{package}=={version}"'
 
 
 def _libraries() -> Iterator[Finding]:
@@ -136,7 +160,8 @@ def _hub_model(known: hub.KnownModel) -> Iterator[Finding]:
     except ImportError:  # which `_packages` has told
         return
 
-    yield _hub_embedder(DEFAULT_EMBEDDER, Path(HF_HUB_CACHE), known.name)
+    cache = Path(HF_HUB_CACHE)
+    yield _hub_embedder(DEFAULT_EMBEDDER, cache, known.name)
     if hub.find_local(known.name) is not None:
         yield Finding("ok", f"model {known.name}", "in the hub's cache", needed_by=known.name)
         return
@@ -147,7 +172,6 @@ def _hub_model(known: hub.KnownModel) -> Iterator[Finding]:
             yield Finding("lacks", "hub login", "no token", known.name, "hf auth login")
         else:
             yield Finding("ok", "hub login", "a token is stored", known.name)
-    cache = Path(HF_HUB_CACHE)
     existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
     free, needed = shutil.disk_usage(existing).free / 1e9, known.download_gb
     found = f"{free:.0f} GB free in {existing}, the download takes {needed:.1f} GB"

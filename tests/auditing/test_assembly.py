@@ -11,7 +11,7 @@ import torch
 from melodies import RATE, melody
 from replaying import RECORDINGS
 
-from unheard.auditing import Auditor, FileAudit, audit, auditor_for, fingerprint_cache
+from unheard.auditing import Auditor, audit, auditor_for, fingerprint_cache
 from unheard.errors import InputError
 
 
@@ -29,10 +29,12 @@ def test_damaged_files_are_not_judged(auditor: Auditor, folder: Path, tmp_path: 
 
 
 def test_progress_and_names(folder: Path, auditor: Auditor) -> None:
-    seen: list[FileAudit] = []
-    results = audit([folder / "1.wav", (melody(99), RATE)], auditor.catalogue, progress=seen.append)
-    assert list(results.files) == seen
-    assert [file.path for file in seen] == [str(folder / "1.wav"), "sound 2"]
+    seen: list[tuple[object, ...]] = []
+    results = audit(
+        [folder / "1.wav", (melody(99), RATE)], auditor.catalogue, progress=lambda *at: seen.append(at)
+    )
+    assert [file.path for file in results.files] == [str(folder / "1.wav"), "sound 2"]
+    assert seen == [(number, 2, file.verdict) for number, file in enumerate(results.files, 1)]
     assert results.catalogue["items"] == 12
     assert results.catalogue["seconds"] == pytest.approx(72)
     with pytest.raises(InputError, match="no sounds"):

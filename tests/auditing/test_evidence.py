@@ -17,22 +17,23 @@ from unheard.auditing import Auditor, Catalogue, as_bad_as, audit
 from unheard.auditing.calibration import default
 from unheard.auditing.evidence import EVIDENCES, AlteredCopies, Finding, register
 from unheard.auditing.features import PERIOD, Signal
+from unheard.errors import InputError
 
 
 class SameRhythm:
-    """Toy evidence: envelopes of 25 ms frames that correlate, whatever sounds in them."""
+    """Toy evidence: loudness over time that correlates, whatever is played."""
 
     name: ClassVar[str] = "same rhythm"
-    calibration: ClassVar[dict[str, Any]] = {"made_by": "thought up for a test"}
+    calibration: ClassVar[dict[str, Any]] = {"made_by": "nothing: a toy"}
 
     def features(self, signal: Signal) -> Tensor:
-        frames = len(signal.features)
-        loud = signal.waveform.abs().mean(dim=0)
-        return torch.nn.functional.interpolate(loud[None, None], frames, mode="area")[0, 0]
+        loud = signal.waveform.abs().mean(dim=0)[None, None]
+        return torch.nn.functional.interpolate(loud, len(signal.features), mode="area")[0, 0]
 
     def compare(self, piece: Tensor, part: Tensor) -> Finding | None:
         frames = min(len(piece), len(part))
-        score = float(torch.corrcoef(torch.stack([piece[:frames], part[:frames]]))[0, 1])
+        both = torch.stack([piece[:frames], part[:frames]])
+        score = float(torch.corrcoef(both).nan_to_num()[0, 1])
         if score < 0.5:
             return None
         return Finding(score, 0, frames, 0, frames, covers=lambda: np.arange(len(piece)) < frames)
@@ -102,6 +103,8 @@ def test_a_kind_alone_and_a_calibration_of_ones_own(auditor: Auditor) -> None:
     )
     assert lenient.matches[0].score == severe.matches[0].score
     assert lenient.matches[0].expected_false_alarms < severe.matches[0].expected_false_alarms
+    with pytest.raises(InputError, match="evidence is empty"):
+        Auditor(auditor.catalogue, evidence=[])
 
 
 def test_a_reference_that_is_gone_is_no_match(folder: Path, tmp_path: Path) -> None:

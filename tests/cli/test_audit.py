@@ -130,9 +130,9 @@ def test_without_references_the_model_brings_them(run: Callable[..., Result]) ->
 
 
 def test_an_index_in_json_names_no_sounds(run: Callable[..., Result], tiny_model_folder: Path) -> None:
-    place = tiny_model_folder / "index.json"
+    index = tiny_model_folder / "index.json"
     refused(
-        run("out", "--index", place, "--embedder", tiny_model_folder / "guide"),
+        run("out", "--index", index, "--embedder", tiny_model_folder / "guide"),
         "does not say where its sounds lie: name them",
     )
 

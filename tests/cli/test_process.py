@@ -19,9 +19,11 @@ from unheard.generation import provenance
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_a_terminal_gets_a_bar_also_with_json(tiny_model_folder: Path, tmp_path: Path) -> None:
+def test_a_terminal_gets_a_bar_and_warnings_above_it_also_with_json(
+    tiny_model_folder: Path, tmp_path: Path
+) -> None:
     terminal, program_end = os.openpty()
-    line = "generate --count 2 --batch 1 --json --model"
+    line = "generate --count 2 --batch 1 --guidance-scale 1 --json --model"
     arguments = [*line.split(), str(tiny_model_folder), "A bell"]
     process = start(arguments, tmp_path, stderr=program_end)
     os.close(program_end)
@@ -38,6 +40,7 @@ def test_a_terminal_gets_a_bar_also_with_json(tiny_model_folder: Path, tmp_path:
     assert "6 of 6 steps" in bar
     measured = r"cosine to the nearest training item -?\d\.\d{3}, threshold \d\.\d{3}, (guiding|quiet)"
     assert re.search(measured, bar)
+    assert "unheard: warning: a guidance scale of 1.0 leaves no room" in bar
 
 
 def test_ctrl_c_keeps_what_is_finished(tiny_model_folder: Path, tmp_path: Path) -> None:

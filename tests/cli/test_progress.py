@@ -26,13 +26,13 @@ class Clock:
 def test_a_pace_counts_from_what_was_there() -> None:
     clock = Clock()
     pace = Pace(clock)
-    assert pace.begins(40, 100)
+    assert pace.update(40, 100)
     assert str(pace) == ""  # nothing is known of how fast it goes
     clock.now += 10
-    assert not pace.begins(60, 100)
+    assert not pace.update(60, 100)
     assert str(pace) == ", 2 a second, 0:00:20 left"
     clock.now += 10
-    assert not pace.begins(100, 100)
+    assert not pace.update(100, 100)
     assert str(pace) == ", 3 a second"
 
 
@@ -48,20 +48,20 @@ def test_a_pace_counts_from_what_was_there() -> None:
 def test_a_pace_of_any_size(done: int, seconds: float, said: str) -> None:
     clock = Clock()
     pace = Pace(clock)
-    pace.begins(0, 60_000)
+    pace.update(0, 60_000)
     clock.now += seconds
-    pace.begins(done, 60_000)
+    pace.update(done, 60_000)
     assert str(pace) == said
 
 
 def test_a_pace_without_a_total_leaves_out_what_is_left() -> None:
     clock = Clock()
     pace = Pace(clock)
-    pace.begins(0, None)
+    pace.update(0, None)
     clock.now += 4
-    assert not pace.begins(8, None)
+    assert not pace.update(8, None)
     assert str(pace) == ", 2 a second"
-    assert not pace.begins(8, 12)  # the total became known: still the same work
+    assert not pace.update(8, 12)  # the total became known: still the same work
     assert str(pace) == ", 2 a second, 0:00:02 left"
 
 
@@ -69,10 +69,10 @@ def test_a_pace_without_a_total_leaves_out_what_is_left() -> None:
 def test_a_pace_begins_anew_with_another_part(done: int, total: int) -> None:
     clock = Clock()
     pace = Pace(clock)
-    pace.begins(0, 10)
+    pace.update(0, 10)
     clock.now += 1
-    pace.begins(8, 10)
-    assert pace.begins(done, total)
+    pace.update(8, 10)
+    assert pace.update(done, total)
     assert str(pace) == ""
 
 

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from fake_hub import COMMIT, FakeHub
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from transformers import AutoTokenizer, ClapConfig, ClapFeatureExtractor, ClapModel
 
-from unheard import embedders
-from unheard.embedders import clap
 from unheard.embedders.clap import ClapEmbedder, window_starts
 from unheard.embedders.mel import MelSpectrogram, pad_to_window
-from unheard.errors import InputError, ModelError
+from unheard.errors import InputError
 from unheard.index import Index, add_sounds
 
 CPU = torch.device("cpu")
@@ -45,11 +38,6 @@ def extractor(tiny_clap_folder: Path) -> ClapFeatureExtractor:
 @pytest.fixture(scope="module")
 def embedder(tiny_clap_folder: Path) -> ClapEmbedder:
     return ClapEmbedder.load(tiny_clap_folder)
-
-
-@pytest.fixture
-def copy_of_clap(tiny_clap_folder: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(tiny_clap_folder, tmp_path / "clap"))
 
 
 def with_settings(extractor: ClapFeatureExtractor, **changes: object) -> ClapFeatureExtractor:
@@ -291,163 +279,3 @@ def test_sounds_added_to_an_index_are_found_again(embedder: ClapEmbedder, tmp_pa
     [(item, similarity)] = index.nearest(embedder.embed_audio(noise(1, 2, 12_000, seed=1), 44_100)[0])
     assert item.id == "1.wav"
     assert similarity == pytest.approx(1, abs=1e-4)  # but for the 16 bits
-
-
-# Loading
-
-
-def test_a_folder_is_loaded_without_network(
-    tiny_clap_folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("asked the hub")
-
-    monkeypatch.setattr("huggingface_hub.file_download.hf_hub_download", refuse)
-    monkeypatch.setattr("socket.socket.connect", refuse)
-    embedder = embedders.load_embedder(tiny_clap_folder)
-    assert isinstance(embedder, ClapEmbedder)
-    assert (embedder.name, embedder.dimension, embedder.sample_rate, embedder.window) == (
-        "clap",
-        16,
-        16_000,
-        1.0,
-    )
-    weights = (tiny_clap_folder / "model.safetensors").read_bytes()
-    assert embedder.sha256 == hashlib.sha256(weights).hexdigest()
-    assert embedder.revision is None
-    assert capfd.readouterr().err == ""
-
-
-def test_a_folder_may_record_its_name(copy_of_clap: Path) -> None:
-    (copy_of_clap / "unheard.json").write_text('{"name": "our-guide"}')
-    assert embedders.load_embedder(str(copy_of_clap)).name == "our-guide"
-    for content, message in [
-        ("{", "not a JSON object"),
-        ("[]", "not a JSON object"),
-        ('{"name": 3}', "must be a text"),
-    ]:
-        (copy_of_clap / "unheard.json").write_text(content)
-        with pytest.raises(ModelError, match=message):
-            embedders.load_embedder(copy_of_clap)
-
-
-def without(name: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).unlink()
-
-
-def with_config(**changes: object) -> Callable[[Path], None]:
-    def change(folder: Path) -> None:
-        config = json.loads((folder / "config.json").read_text())
-        (folder / "config.json").write_text(json.dumps({**config, **changes}))
-
-    return change
-
-
-def as_pickle(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-
-
-def without_a_weight(folder: Path) -> None:
-    from safetensors.torch import load_file, save_file
-
-    weights = load_file(folder / "model.safetensors")
-    del weights["audio_projection.linear1.weight"]
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-
-
-def with_padding(padding: str) -> Callable[[Path], None]:
-    def change(folder: Path) -> None:
-        settings = json.loads((folder / "processor_config.json").read_text())
-        settings["feature_extractor"]["padding"] = padding
-        (folder / "processor_config.json").write_text(json.dumps(settings))
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (without("config.json"), "holds no CLAP: it has no config.json"),
-        (with_config(model_type="t5"), "holds no CLAP but a model of type 't5'"),
-        (lambda folder: (folder / "config.json").write_text("{"), r"config\.json cannot be read"),
-        (without("model.safetensors"), "holds no safetensors weights"),
-        (as_pickle, "holds no safetensors weights"),
-        (lambda folder: (folder / "model.safetensors").write_bytes(b"\0" * 100), "cannot load the CLAP in"),
-        (without_a_weight, r"lacks 1 of its weights \(audio_projection\.linear1\.weight"),
-        (with_config(projection_dim=17), "cannot load the CLAP in"),
-        (without("processor_config.json"), "cannot load the CLAP in"),
-        (without("tokenizer.json"), "holds no tokenizer"),
-        (with_padding("mirror"), "pads by 'mirror'; known are repeatpad, repeat, pad"),
-    ],
-)  # fmt: skip
-def test_a_folder_that_holds_no_whole_clap_is_refused(
-    copy_of_clap: Path, change: Callable[[Path], None], message: str
-) -> None:
-    change(copy_of_clap)
-    with pytest.raises(ModelError, match=message) as raised:
-        embedders.load_embedder(copy_of_clap)
-    assert "\n" not in str(raised.value)
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    hub = FakeHub()
-    hub.use(monkeypatch, tmp_path / "cache")
-    yield hub
-    hub.close()
-
-
-def test_the_hub_is_asked_once_and_its_id_is_the_name(hub: FakeHub, tiny_clap_folder: Path) -> None:
-    hub.repositories["owner/clap"] = tiny_clap_folder
-    embedder = ClapEmbedder.load("owner/clap")
-    assert (embedder.name, embedder.revision) == ("owner/clap", COMMIT)
-    hub.close()
-    assert ClapEmbedder.load("owner/clap").sha256 == embedder.sha256
-
-
-def test_what_the_hub_refuses_is_one_line_with_what_to_do(
-    hub: FakeHub, copy_of_clap: Path, tmp_path: Path
-) -> None:
-    hub.repositories["owner/gated"] = copy_of_clap
-    hub.gated.add("owner/gated")
-    hub.repositories["owner/pickled"] = Path(shutil.copytree(copy_of_clap, tmp_path / "pickled"))
-    as_pickle(tmp_path / "pickled")
-    for name, message in [
-        ("owner/gated", "owner/gated is gated: accept its licence at .* `hf auth login`"),
-        ("owner/missing", "no embedder 'owner/missing': .* check the spelling"),
-        ("owner/pickled", "owner/pickled on the Hugging Face hub has no safetensors weights"),
-        ("no/such/folder", "no embedder 'no/such/folder': it is neither a folder here nor an id"),
-        (tmp_path / "nothing here", "neither a folder here nor an id"),
-    ]:
-        with pytest.raises(ModelError, match=message) as raised:
-            embedders.load_embedder(name)
-        assert "\n" not in str(raised.value)
-    assert "pytorch_model.bin" not in hub.served
-
-
-@pytest.mark.parametrize("how", ["unplugged", "told to stay offline"])
-def test_without_network_the_message_says_so(hub: FakeHub, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
-    if how == "unplugged":
-        hub.close()
-    else:
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ModelError, match=r"cannot get laion/clap-htsat-unfused: .* go online") as raised:
-        embedders.load_embedder()
-    assert "\n" not in str(raised.value)
-
-
-def test_safetensors_are_taken_from_the_revision_that_has_them(
-    tiny_clap_folder: Path, copy_of_clap: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    as_pickle(copy_of_clap)
-    name = embedders.DEFAULT_EMBEDDER
-    folders = {None: copy_of_clap, clap.SAFETENSORS_REVISIONS[name]: tiny_clap_folder}
-    asked = []
-
-    def snapshot(repository: str, *, revision: str | None, allow_patterns: list[str]) -> str:
-        asked.append((repository, revision))
-        return str(folders[revision])
-
-    monkeypatch.setattr(clap, "snapshot_download", snapshot)
-    assert embedders.load_embedder().name == name
-    assert asked == [(name, None), (name, "refs/pr/3")]

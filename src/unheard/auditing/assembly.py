@@ -6,12 +6,11 @@ auditor from here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from unheard.auditing.auditor import Auditor
 from unheard.auditing.references import References, locate_catalogue
-from unheard.auditing.results import Audit, FileAudit
+from unheard.auditing.results import Audit
 from unheard.auditing.sounds import Sounds, read_sounds
 from unheard.common.progress import Report
 from unheard.embedders import Embedder
@@ -25,7 +24,7 @@ def audit(
     index: Index | None = None,
     embedder: Embedder | None = None,
     k: int = 5,
-    progress: Callable[[FileAudit], None] | None = None,
+    progress: Report | None = None,
 ) -> Audit:
     """Whether sounds replay a catalogue, where, and how surely.
 
@@ -34,7 +33,7 @@ def audit(
             and sample rate; one, or several in a list. An array is of floats, [channels, time] or [time].
         references: a `Catalogue`, a folder, a file, or several; see `auditor_for` for their fingerprints.
         index, embedder, k: see `Auditor`.
-        progress: called with each sound's result as soon as it is there.
+        progress: called with how many sounds are judged, how many there are, and the last one's verdict.
 
     Raises:
         InputError: there are no sounds or no usable references, something given is no sound, or only one of
@@ -47,7 +46,7 @@ def audit(
     for number, sound in enumerate(to_judge, start=1):
         results.append(auditor.judge(sound, None if isinstance(sound, Path) else f"sound {number}"))
         if progress is not None:
-            progress(results[-1])
+            progress(number, len(to_judge), results[-1].verdict)
     return auditor.audit(results)
 
 

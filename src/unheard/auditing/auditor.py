@@ -55,7 +55,7 @@ class Auditor:
         evidence: what tells copies; all of `unheard.auditing.evidence.EVIDENCES` if left out.
 
     Raises:
-        InputError: only one of index and embedder is given.
+        InputError: only one of index and embedder is given, or no evidence.
         IndexFileError: the index was made by another embedder.
     """
 
@@ -76,6 +76,8 @@ class Auditor:
             raise InputError(f"k must be 1 or more, not {k}")
         self.catalogue, self.index, self.embedder, self.k = catalogue, index, embedder, k
         self.evidence = [kind() for kind in EVIDENCES.values()] if evidence is None else list(evidence)
+        if not self.evidence:
+            raise InputError("evidence is empty: give at least one kind, or leave it out")
         self._reference_features = [
             lru_cache(FEATURES_HELD)(partial(_features, catalogue, kind)) for kind in self.evidence
         ]

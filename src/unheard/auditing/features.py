@@ -1,7 +1,7 @@
 """Features of a sound: log-frequency spectra that level, equalisation and codecs hardly change.
 
 At `SAMPLE_RATE`, mono, a frame every `PERIOD` seconds, `BANDS` bands at `PER_SEMITONE` to the semitone, so
-that transposing a sound moves its features along the bands. Three views of the spectrum in decibels are kept:
+that transposing a sound moves its features along the bands. It has three views, all in decibels:
 
     contrast   a band against the average of the bands around it: where the partials are
     change     a band against itself a moment before: what begins and ends there

@@ -21,12 +21,12 @@ from torch.nn import functional as F
 from unheard.auditing.features import BANDS, FINE
 
 VERSION = 2
-"""Raised whenever features or fingerprints are computed in another way: kept ones are then made anew."""
+"""Raised whenever features or fingerprints are computed in another way: cached ones are then made again."""
 WINDOW, HOP = 80, 32
 """Frames of a fingerprint, and from one to the next: 2 s and 0.8 s."""
 SIZE = 64
 RATES, SPREADS = 16, 20
-"""Coefficients kept of the transform: modulations in time up to 7.5 Hz, and along the bands."""
+"""Coefficients taken of the transform: modulations in time up to 7.5 Hz, and along the bands."""
 EDGE = 12
 """Bands over which the features fade out at both ends, so that what is transposed out of sight fades."""
 COMPONENTS = Path(__file__).parent / "fingerprint.safetensors"
@@ -45,15 +45,15 @@ def modulations(features: Tensor, hop: int = HOP) -> Tensor:
     fade = torch.ones(BANDS)
     fade[:EDGE] = torch.arange(EDGE) / EDGE
     fade[-EDGE:] = fade[:EDGE].flip(0)
-    # the last window ends with the sound, so that no part of it is unheard
+    # the last window ends with the sound, so that no part of it is left out
     starts = list(range(0, len(features) - WINDOW + 1, hop))
     if starts[-1] + WINDOW + hop // 4 < len(features):
         starts.append(len(features) - WINDOW)
     windows = torch.stack([features[start : start + WINDOW] for start in starts]).permute(0, 2, 3, 1)
     tapered = windows * fade[:, None] * torch.hann_window(WINDOW)
     magnitudes = torch.fft.rfft2(tapered, s=(192, WINDOW)).abs()[..., :RATES]
-    kept = torch.cat([magnitudes[..., : SPREADS + 1, :], magnitudes[..., -SPREADS:, :]], dim=-2)
-    return kept.sqrt().flatten(1)
+    taken = torch.cat([magnitudes[..., : SPREADS + 1, :], magnitudes[..., -SPREADS:, :]], dim=-2)
+    return taken.sqrt().flatten(1)
 
 
 def fingerprints(features: Tensor, hop: int = HOP) -> Tensor:

@@ -87,4 +87,5 @@ def _fail(message: str, code: int = exits.ERROR) -> NoReturn:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    click.echo(f"unheard: warning: {' '.join(str(message).split())}", err=True)
+    # Not with click.echo, which cannot write to what rich puts in the place of stderr while a bar is there.
+    print(f"unheard: warning: {' '.join(str(message).split())}", file=sys.stderr)

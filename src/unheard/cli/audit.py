@@ -176,7 +176,7 @@ class _Work:
         self, model: Model, request: Request, training_set: TrainingSet, bound: str, folder: Path | None
     ) -> None:
         """Generate, judge each sound, write it to a folder if there is one; count, and measure prompts."""
-        from unheard.generation.replication_rate import count, replication, with_risk
+        from unheard.generation.replication_rate import count, measuring_risk, replication
 
         def take(sound: Sound, judged: FileAudit) -> FileAudit:
             if folder is not None:
@@ -200,14 +200,10 @@ class _Work:
                 )
         finally:
             self.counted = count(model.name, request, self.auditor.audit(self.files), bound)
-        total = len(self.counted.prompts)
         with self.display.counting("prompts", "measuring") as report:
-
-            def measured(so_far: Replication) -> None:
+            for number, so_far in enumerate(measuring_risk(self.counted, model, request), start=1):
                 self.counted = so_far
-                report(sum(each.risk is not None for each in so_far.prompts), total)
-
-            with_risk(self.counted, model, request, progress=measured)
+                report(number, len(so_far.prompts))
 
 
 def _assemble(

@@ -38,20 +38,7 @@ def evaluate(
       unheard evaluate --again results/quick 3
     """
     if again is not None:
-        if not again[1].isdigit():
-            raise InputError(f"row is {again[1]!r}: give a whole number from 0")
-        from unheard.evaluation.reproduce import reproduce
-
-        reproduction = reproduce(Path(again[0]), int(again[1]))
-        if reproduction.same:
-            click.echo("the same audio as recorded")
-            return 0
-        why = (
-            "; ".join(reproduction.differences)
-            or "nothing that is known of it differs; was the code another?"
-        )
-        click.echo(f"other audio than recorded: {why}")
-        return exits.ERROR
+        return _reproduce(*again)
     if experiment is None or out is None:
         raise click.UsageError("give an experiment file and --out FOLDER, or --again FOLDER ROW")
     if ray_address is not None and engine != "ray":
@@ -87,3 +74,18 @@ def evaluate(
         )
         return exits.ERROR
     return 0
+
+
+def _reproduce(folder: str, row: str) -> int:
+    """Make a row of results again, and say whether it is the same audio."""
+    if not row.isdigit():
+        raise InputError(f"row is {row!r}: give a whole number from 0")
+    from unheard.evaluation.reproduce import reproduce
+
+    reproduction = reproduce(Path(folder), int(row))
+    if reproduction.same:
+        click.echo("the same audio as recorded")
+        return 0
+    unknown = "nothing that is known of it differs; was the code another?"
+    click.echo(f"other audio than recorded: {'; '.join(reproduction.differences) or unknown}")
+    return exits.ERROR

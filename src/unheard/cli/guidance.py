@@ -41,9 +41,9 @@ def chosen_guidance(
     settings, kind = given_settings(given), given["guidance"]
     if given["no_guidance"] or kind == NONE:
         if settings:
-            way = "--no-guidance" if given["no_guidance"] else f"--guidance {NONE}"
+            without = "--no-guidance" if given["no_guidance"] else f"--guidance {NONE}"
             raise click.UsageError(
-                f"{way} leaves nothing for {_option(next(iter(settings)))} to do: give one of the two"
+                f"{without} leaves nothing for {_option(next(iter(settings)))} to do: give one of the two"
             )
         return None
     if preset.has_guidance:

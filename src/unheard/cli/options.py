@@ -92,12 +92,11 @@ def _setting_option(option: Option, name: str, kind: Any, text: str, of: str) ->
 def attributes(settings: type[Any]) -> dict[str, str]:
     """What the docstring of settings says of each of their fields, without what it refers to in the code.
 
-    Raises:
-        KeyError: it leaves a field out.
+    Nothing of a field that it leaves out, and of none where Python was told to drop docstrings.
     """
     _, _, section = (inspect.getdoc(settings) or "").partition("Attributes:\n")
     found = dict(_entries(section.partition("\n\n")[0]))
-    return {field.name: found[field.name] for field in fields(settings)}
+    return {field.name: found.get(field.name, "") for field in fields(settings)}
 
 
 def _entries(section: str) -> Iterator[tuple[str, str]]:

@@ -23,8 +23,8 @@ SECONDS_BETWEEN_LINES = 10.0
 class Pace:
     """How fast work goes and how long it still takes, as words.
 
-    What was done when a part of the work was first heard of counts as there already. A part ends where less
-    is done than before, or where there is another total.
+    What the first report of a part of the work says is done was there before. A part ends where less is done
+    than before, or where there is another total.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -33,7 +33,7 @@ class Pace:
         self._total: int | None = None
         self._began: float | None = None
 
-    def begins(self, done: int, total: int | None) -> bool:
+    def update(self, done: int, total: int | None) -> bool:
         """Take what is done; whether that is the first of a part."""
         other_total = self._total is not None and total != self._total
         begins = self._began is None or done < self._done or other_total
@@ -122,7 +122,7 @@ def lines(clock: Callable[[], float] = time.monotonic) -> Show:
 
     def show(moment: Moment) -> None:
         nonlocal said
-        begins = pace.begins(moment.done, moment.total)
+        begins = pace.update(moment.done, moment.total)
         if begins or moment.done == moment.total or clock() - said >= SECONDS_BETWEEN_LINES:
             said = clock()
             note = f", {moment.note}" if moment.note else ""
@@ -146,7 +146,7 @@ def _bar() -> Iterator[Show]:
 
     def show(moment: Moment) -> None:
         nonlocal note
-        pace.begins(moment.done, moment.total)
+        pace.update(moment.done, moment.total)
         note = moment.note
         bars.update(
             task,

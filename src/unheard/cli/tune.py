@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,8 +49,9 @@ def tune(experiment: str, out: str, trials: int) -> None:
 
     def write(so_far: list[Trial], last: Trial) -> None:
         pareto.write(so_far, defaults, folder)
-        pace.begins(len(so_far), trials)
-        click.echo(f"trial {len(so_far):,} of {trials:,}: {_values(last)}{pace}", err=True)
+        pace.update(len(so_far), trials)
+        # Above the bar, where click.echo cannot write.
+        print(f"trial {len(so_far):,} of {trials:,}: {_values(last)}{pace}", file=sys.stderr)
 
     with Display().counting("sounds") as progress:
         finished = tuning.tune(asked, trials, folder, write, progress)
@@ -63,8 +65,8 @@ def tune(experiment: str, out: str, trials: int) -> None:
     )
     for each in best:
         click.echo(f"{folder / 'presets' / f'trial-{each.number}.json'}: {_values(each)}")
-    share = f"{len(presets)} of {len(finished)} trials are on the Pareto front"
-    click.echo(f"{share}; all are in {folder / 'trials.csv'}")
+    best_of_all = f"{len(presets)} of {len(finished)} trials are on the Pareto front"
+    click.echo(f"{best_of_all}; all are in {folder / 'trials.csv'}")
     if asked.refused:
         click.echo(f"unheard: warning: {len(asked.refused)} prompts cannot be generated", err=True)
 

@@ -9,7 +9,7 @@ predicted noise, averaged over steps and over starts. In the coordinates here, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -50,7 +50,6 @@ def prompt_pull(
     start: float = 0.0,
     seeds: Sequence[int] = (0,),
     steps: int = FIRST_STEPS,
-    progress: Callable[[PromptPull], None] | None = None,
 ) -> list[PromptPull]:
     """The norm of the difference between conditional and unconditional noise prediction, for each prompt.
 
@@ -63,7 +62,6 @@ def prompt_pull(
         duration, start: seconds that the model is told.
         seeds: of the starts; the measure is averaged over them.
         steps: how many of the first steps; all there are, if there are fewer.
-        progress: called with each prompt's result.
 
     Raises:
         InputError: no seed, or fewer than one step.
@@ -93,6 +91,4 @@ def prompt_pull(
         )
         means = torch.stack(norms).tolist()
         found.append(PromptPull(prompt, sum(means) / len(means), tuple(means)))
-        if progress is not None:
-            progress(found[-1])
     return found

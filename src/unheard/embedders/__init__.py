@@ -106,7 +106,8 @@ def load_embedder(
     """Load a CLAP from a folder that transformers wrote, or from the Hugging Face hub.
 
     A folder is loaded without any network; the hub is asked only for what is not in its cache. Only
-    safetensors files are read, nothing is ever unpickled.
+    safetensors files are read, nothing is ever unpickled. One that comes with the package is read when
+    something is first embedded.
 
     Args:
         name_or_folder: a folder, or an id on the hub.
@@ -117,6 +118,9 @@ def load_embedder(
     Raises:
         ModelError: it is missing, gated, out of reach, incomplete or not a CLAP; says what to do.
     """
-    from unheard.embedders.clap import ClapEmbedder  # transformers takes a second to import
+    from unheard.embedders.clap import BundledClap, ClapEmbedder
 
+    folder = Path(name_or_folder).resolve()
+    if folder.is_relative_to(ASSETS.resolve()) and folder.is_dir():
+        return BundledClap(folder, device=device, dtype=dtype)
     return ClapEmbedder.load(name_or_folder, device=device, dtype=dtype)

@@ -1,4 +1,7 @@
-"""CLAP (Wu et al. 2023, arXiv 2211.06687): `transformers.ClapModel`, differentiable from the waveform on."""
+"""CLAP (Wu et al. 2023, arXiv 2211.06687): `transformers.ClapModel`, differentiable from the waveform on.
+
+transformers' models take seconds to import, so they are imported when one is loaded.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +9,29 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HFValidationError,
-    HTTPError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel, PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
 
 from unheard.audio import peak_normalise, resample
 from unheard.common.files import sha256
 from unheard.embedders.mel import MelSpectrogram, check_padding, pad_to_window
 from unheard.errors import InputError, ModelError
+
+if TYPE_CHECKING:
+    from transformers import ClapFeatureExtractor, ClapModel, PreTrainedTokenizerBase
 
 SAFETENSORS_REVISIONS = {"laion/clap-htsat-unfused": "refs/pr/3", "laion/clap-htsat-fused": "refs/pr/3"}
 """Where models that have only a pickle on their main branch keep the same weights as safetensors."""
@@ -72,7 +75,7 @@ class ClapEmbedder:
         self.revision = revision
         self.dimension = int(model.config.projection_dim)
         self.sample_rate = int(extractor.sampling_rate)
-        self._window_samples = round(extractor.max_length_s * extractor.sampling_rate)
+        self._window_samples: int = round(extractor.max_length_s * extractor.sampling_rate)
         self._padding = check_padding(extractor.padding)
         self._extractor = extractor
         self._mel = MelSpectrogram(extractor, model.device)
@@ -91,6 +94,8 @@ class ClapEmbedder:
         dtype: torch.dtype | None = None,
     ) -> ClapEmbedder:
         """See `unheard.embedders.load_embedder`."""
+        from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
+
         if Path(name_or_folder).is_dir():
             folder = Path(name_or_folder).resolve()
             name, revision = _recorded_name(folder), None
@@ -133,7 +138,8 @@ class ClapEmbedder:
 
     @property
     def device(self) -> torch.device:
-        return self.model.device
+        device: torch.device = self.model.device
+        return device
 
     def to(self, device: str | torch.device) -> Self:
         """Run on this device from now on; returns the embedder itself."""
@@ -161,7 +167,7 @@ class ClapEmbedder:
         """
         _, windows = self._windows(waveform, sample_rate)
         count, batch, _ = windows.shape
-        embeddings = self._embed(windows.flatten(0, 1)).unflatten(0, (count, batch))
+        embeddings = self._embed(windows.flatten(0, 1)).view(count, batch, -1)
         return F.normalize(embeddings.mean(dim=0), dim=-1)
 
     def embed_windows(self, waveform: Tensor, sample_rate: int) -> tuple[Tensor, Tensor]:
@@ -241,7 +247,7 @@ class ClapEmbedder:
 
     def _embed(self, windows: Tensor) -> Tensor:
         """Windows [n, samples] to unit vectors [n, dimension]."""
-        return torch.cat([self._embed_few(few) for few in windows.split(WINDOWS_AT_ONCE)])
+        return torch.cat([self._embed_few(few) for few in torch.split(windows, WINDOWS_AT_ONCE)])
 
     def _embed_few(self, windows: Tensor) -> Tensor:
         features = self._mel(windows).to(self.model.dtype)[:, None]
@@ -265,6 +271,39 @@ def window_starts(length: int, window: int) -> list[int]:
 def _unit(embeddings: Tensor) -> Tensor:
     """Unit length, in float32 at least: in half precision, lengths would differ by thousandths."""
     return F.normalize(embeddings.to(torch.promote_types(embeddings.dtype, torch.float32)), dim=-1)
+
+
+class BundledClap(ClapEmbedder):
+    """A CLAP that comes with the package.
+
+    It is known to be whole, and so it is read only once something is embedded: then this object becomes what
+    `ClapEmbedder.load` gives. What an index records of an embedder it knows at once.
+
+    Args:
+        folder: the CLAP's.
+        device, dtype: see `unheard.embedders.load_embedder`.
+    """
+
+    def __init__(self, folder: Path, *, device: str | torch.device, dtype: torch.dtype | None) -> None:
+        config, processor = (
+            json.loads((folder / name).read_text(encoding="utf-8"))
+            for name in ("config.json", "processor_config.json")
+        )
+        extractor = processor["feature_extractor"]
+        self.name, self.revision = _recorded_name(folder), None
+        self.dimension, self.sample_rate = config["projection_dim"], extractor["sampling_rate"]
+        self._window_samples = round(extractor["max_length_s"] * self.sample_rate)
+        self._weights = tuple(_weight_files(folder))
+        self._read = partial(ClapEmbedder.load, folder, device=device, dtype=dtype)
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__") or "_read" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {attribute!r}")
+        # What is made in inference mode can never be differentiated through.
+        with torch.inference_mode(False):
+            self.__dict__ |= vars(self._read())
+        del self._read
+        return getattr(self, attribute)
 
 
 def _recorded_name(folder: Path) -> str:
@@ -317,7 +356,7 @@ def _snapshot(name: str, revision: str | None) -> Path | None:
             f"no embedder {name!r}: there is no such folder here, and no such public model on the Hugging "
             "Face hub; check the spelling, or log in with `hf auth login` if it is private"
         ) from error
-    except (OSError, HTTPError) as error:
+    except Exception as error:  # whatever else the hub's client lets through: its HTTP library, a full disk
         raise ModelError(
             f"cannot get {name}: it is no folder here, not wholly in the cache, and the Hugging Face hub "
             f"cannot be reached ({_reason(error)}); go online (unset HF_HUB_OFFLINE), or name a folder"
@@ -354,10 +393,12 @@ def _reason(error: BaseException) -> str:
 
 @contextmanager
 def _without_progress_bar() -> Iterator[None]:
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
     try:
         yield
     finally:
         if shown:
-            transformers_logging.enable_progress_bar()
+            logging.enable_progress_bar()

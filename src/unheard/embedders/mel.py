@@ -6,14 +6,16 @@ Equal to transformers' `ClapFeatureExtractor`, but in torch and differentiable.
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import ClapFeatureExtractor
 
 from unheard.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import ClapFeatureExtractor
 
 Padding = Literal["repeatpad", "repeat", "pad"]
 
@@ -84,7 +86,8 @@ def check_padding(padding: str) -> Padding:
     Raises:
         ModelError: there is no such mode.
     """
-    for mode in get_args(Padding):
+    modes: tuple[Padding, ...] = get_args(Padding)
+    for mode in modes:
         if padding == mode:
             return mode
-    raise ModelError(f"the feature extractor pads by {padding!r}; known are {', '.join(get_args(Padding))}")
+    raise ModelError(f"the feature extractor pads by {padding!r}; known are {', '.join(modes)}")

@@ -1,1 +1,12 @@
-"""From a request to sounds, with what it takes to make them again."""
+"""From a request to sounds, with what it takes to make them again.
+
+request           what is asked for: a plain value, checked before any work; no torch
+defaults          the settings that travel with a model; no torch
+training_set      index, recordings, and whose they are
+model             the whole story: load a model, generate sounds
+sound             what comes out: a waveform with its trace and its nearest training items
+provenance        the JSON beside a WAV, and the way back from it
+rejection         the closed loop: audit what was generated, and make copies again
+replication_rate  how often a model's sounds replay, with its interval
+out_of_memory     what to lower where a device's memory does not suffice
+"""

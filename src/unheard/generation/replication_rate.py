@@ -111,7 +111,7 @@ def replication(
         auditor: judges the sounds.
         training_set: see `Model.stream`.
         bound: the verdict that counts, with those worse.
-        risk: whether to measure each prompt's risk too, see `with_risk`.
+        risk: whether to measure each prompt's risk too, see `measuring_risk`.
         judged: called with every sound and what was found, as soon as it is there; gives back what to keep,
             such as the result with the name of the file that the sound was saved to.
         progress: see `Model.stream`.
@@ -126,7 +126,9 @@ def replication(
         found = auditor.judge((sound.waveform, sound.sample_rate), f"sound {sound.number + 1}")
         files.append(found if judged is None else judged(sound, found))
     counted = count(model.name, request, auditor.audit(files), bound)
-    return with_risk(counted, model, request) if risk else counted
+    if risk:
+        *_, counted = measuring_risk(counted, model, request)
+    return counted
 
 
 def count(model: str, request: Request, audit: Audit, bound: str = "copy") -> Replication:
@@ -148,16 +150,10 @@ def count(model: str, request: Request, audit: Audit, bound: str = "copy") -> Re
     )
 
 
-def with_risk(
-    found: Replication,
-    model: Model,
-    request: Request,
-    *,
-    progress: Callable[[Replication], None] | None = None,
-) -> Replication:
-    """The same, with each prompt's risk (`unheard.diffusion.prompt_pull`) at its seeds, under plain guidance.
+def measuring_risk(found: Replication, model: Model, request: Request) -> Iterator[Replication]:
+    """The same, with the risk (`unheard.diffusion.prompt_pull`) of one prompt more each time.
 
-    `progress` is called with what there is after each prompt.
+    It is measured at the prompt's seeds, under plain guidance.
     """
     prompts = list(found.prompts)
     for number, each in enumerate(prompts):
@@ -170,10 +166,7 @@ def with_risk(
             seeds=each.seeds,
         )
         prompts[number] = replace(each, risk=risk)
-        found = replace(found, prompts=tuple(prompts))
-        if progress is not None:
-            progress(found)
-    return found
+        yield (found := replace(found, prompts=tuple(prompts)))
 
 
 def _by_prompt(request: Request, files: Sequence[FileAudit], bound: str) -> Iterator[PromptReplication]:

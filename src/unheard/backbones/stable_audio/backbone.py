@@ -8,6 +8,7 @@ what they mean there.
 from __future__ import annotations
 
 import functools
+import json
 import math
 import textwrap
 import warnings
@@ -17,9 +18,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from diffusers import AutoencoderOobleck, CosineDPMSolverMultistepScheduler, StableAudioDiTModel
-from diffusers.models.embeddings import get_1d_rotary_pos_embed
-from diffusers.pipelines.stable_audio import StableAudioProjectionModel
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, T5EncoderModel
@@ -27,6 +25,12 @@ from transformers.utils import logging as transformers_logging
 
 from unheard.backbones.fingerprint import fingerprint
 from unheard.backbones.stable_audio.conditioning import StableAudioConditioning
+from unheard.backbones.stable_audio.library import (
+    AutoencoderOobleck,
+    StableAudioDiTModel,
+    StableAudioProjectionModel,
+    get_1d_rotary_pos_embed,
+)
 from unheard.backbones.stable_audio.oobleck import FrozenDecoder
 from unheard.errors import InputError, ModelError
 
@@ -116,7 +120,7 @@ class StableAudioBackbone:
                     "projection_model", StableAudioProjectionModel.from_pretrained, **weights
                 ).to(device),
                 transformer=load("transformer", StableAudioDiTModel.from_pretrained, **weights).to(device),
-                scheduler_config=load("scheduler", CosineDPMSolverMultistepScheduler.load_config),
+                scheduler_config=load("scheduler", _scheduler_config),
                 name=name or str(folder),
                 folder=folder,
             )
@@ -124,12 +128,14 @@ class StableAudioBackbone:
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.transformer.device
+        device: torch.device = self.transformer.device
+        return device
 
     @property
     def dtype(self) -> torch.dtype:
         """The format of the weights, in which denoising and decoding run."""
-        return self.transformer.dtype
+        dtype: torch.dtype = self.transformer.dtype
+        return dtype
 
     @functools.cached_property
     def _decoder(self) -> FrozenDecoder:
@@ -230,7 +236,7 @@ class StableAudioBackbone:
         """
         level = sigma.to(x)[:, None, None]
         scale = (1 + level**2).rsqrt()
-        v = self.transformer(
+        v: Tensor = self.transformer(
             (x * scale).to(self.dtype),
             torch.atan(sigma.to(x)) * (2 / math.pi),
             encoder_hidden_states=conditioning.cross_attention,
@@ -285,7 +291,8 @@ class StableAudioBackbone:
         mask = tokens.attention_mask.to(self.device)
         states = self.text_encoder(tokens.input_ids.to(self.device), attention_mask=mask).last_hidden_state
         text = self.projection_model(text_hidden_states=states.to(self.dtype)).text_hidden_states
-        return text * mask.unsqueeze(-1)
+        masked: Tensor = text * mask.unsqueeze(-1)
+        return masked
 
     def _encode_seconds(
         self, seconds_start: Sequence[float], seconds_total: Sequence[float]
@@ -323,6 +330,12 @@ class StableAudioBackbone:
             )
             self._rotary_embeddings[frames] = (cosines.to(self.device), sines.to(self.device))
         return self._rotary_embeddings[frames]
+
+
+def _scheduler_config(folder: Path) -> dict[str, Any]:
+    """Read, and not by its class: nothing else of the scheduler is used."""
+    config: dict[str, Any] = json.loads((folder / "scheduler_config.json").read_text(encoding="utf-8"))
+    return config
 
 
 def _check_parameterisation(scheduler_config: Mapping[str, Any], name: str) -> None:

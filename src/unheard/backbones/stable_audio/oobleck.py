@@ -13,14 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from diffusers.models.autoencoders.autoencoder_oobleck import (
-    OobleckDecoder,
-    OobleckResidualUnit,
-    Snake1d,
-)
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from unheard.backbones.stable_audio.library import OobleckDecoder, OobleckResidualUnit, Snake1d
 
 
 class FrozenDecoder:
@@ -59,7 +56,7 @@ class _Convolution:
         self.mirrored_padding = self.dilation * (self.weight.shape[-1] - 1) - self.padding
 
     def __call__(self, x: Tensor) -> Tensor:
-        return _Linear.apply(x, self)
+        return _linear(x, self)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv1d(x, self.weight, self.bias, 1, self.padding, self.dilation)
@@ -77,7 +74,7 @@ class _TransposedConvolution:
         self.stride, self.padding = module.stride[0], int(module.padding[0])
 
     def __call__(self, x: Tensor) -> Tensor:
-        return _Linear.apply(x, self)
+        return _linear(x, self)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv_transpose1d(x, self.weight, self.bias, self.stride, self.padding)
@@ -95,7 +92,7 @@ class _Snake:
         self.inverse_beta = (beta + 1e-9).reciprocal()  # as in diffusers
 
     def __call__(self, x: Tensor) -> Tensor:
-        return _SnakeFunction.apply(x, self.alpha, self.inverse_beta)
+        return _snake(x, self.alpha, self.inverse_beta)
 
 
 class _ResidualUnit:
@@ -135,6 +132,9 @@ class _Linear(torch.autograd.Function):
         return ctx.layer.backward(gradient), None
 
 
+_linear: Callable[[Tensor, _Convolution | _TransposedConvolution], Tensor] = _Linear.apply
+
+
 class _SnakeFunction(torch.autograd.Function):
     """Snake in one buffer each way; in place, since a large tensor's memory costs more than its sines."""
 
@@ -150,3 +150,6 @@ class _SnakeFunction(torch.autograd.Function):
         # d/dx sin^2(alpha x) / beta = alpha sin(2 alpha x) / beta
         slope = (2 * alpha * x).sin_().mul_(alpha * inverse_beta).add_(1)
         return slope.mul_(gradient), None, None
+
+
+_snake: Callable[[Tensor, Tensor, Tensor], Tensor] = _SnakeFunction.apply

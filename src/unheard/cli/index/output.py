@@ -22,7 +22,7 @@ def describe(built: Built) -> str:
             parts.append(f"{number:,} {word}")
     lines = [f"{built.uri}: {', '.join(parts)} ({built.windows:,} windows, {built.seconds:,.0f} s of sound)"]
     if built.silent:
-        lines.append(f"  {built.silent:,} are silent: kept and marked, found by no search")
+        lines.append(f"  {built.silent:,} are silent: marked, and found by no search")
     if built.uncaptioned:
         lines.append(f"  {built.uncaptioned:,} have no caption: caption deduplication does nothing near them")
     if built.unused_captions:

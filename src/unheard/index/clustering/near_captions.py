@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
-from datasketch import MinHash
 
 from unheard.index.clustering.near_vectors import Links
 
@@ -84,6 +83,8 @@ def _candidates(texts: Sequence[str], threshold: float) -> Iterator[tuple[np.nda
 
 def _signatures(texts: Sequence[str]) -> np.ndarray:
     """MinHash signatures, uint32 [count, PERMUTATIONS]; the same in every run."""
+    from datasketch import MinHash  # brings SciPy, which `likeness` alone needs not
+
     shingles = ([shingle.encode() for shingle in trigrams(text)] for text in texts)
     made = MinHash.generator(shingles, num_perm=PERMUTATIONS, seed=1, scheme="affine32", hashfunc=zlib.crc32)
     signatures = np.empty((len(texts), PERMUTATIONS), dtype=np.uint32)

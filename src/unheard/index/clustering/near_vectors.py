@@ -18,8 +18,6 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from unheard.common.progress import Report
@@ -108,6 +106,9 @@ class Links:
         return first[component]
 
     def _merge(self) -> None:
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
         if not self._pending:
             return
         left, right = (self.labels[np.concatenate(side)] for side in zip(*self._pending, strict=True))

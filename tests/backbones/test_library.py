@@ -1,0 +1,63 @@
+"""Importing past diffusers' packages leaves them as they are to whoever asks for the rest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+BEFORE = """
+import sys
+from unheard.backbones import load_backbone
+backbone = load_backbone("tiny", device="cpu")
+zoo = [name for name in sys.modules if name.startswith("diffusers.models.transformers.")]
+assert len(zoo) < 10, zoo
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import diffusers\n"
+        "assert isinstance(backbone.vae, diffusers.AutoencoderOobleck)\n"
+        "assert isinstance(backbone.transformer, diffusers.StableAudioDiTModel)\n"
+        "pipeline = diffusers.StableAudioPipeline.from_pretrained(backbone.folder)\n"
+        "assert type(pipeline.vae) is type(backbone.vae)\n"
+        "assert type(pipeline.projection_model) is type(backbone.projection_model)",
+        "from diffusers.models.autoencoders import AutoencoderKL, AutoencoderOobleck\n"
+        "from diffusers.models.autoencoders.vae import Decoder\n"
+        "assert type(backbone.vae) is AutoencoderOobleck\n"
+        "assert isinstance(AutoencoderKL().decoder, Decoder)",
+        "from diffusers.models.transformers import *\n"
+        "from diffusers.models.unets import UNet2DModel as one\n"
+        "from diffusers import UNet2DModel as other\n"
+        "assert type(backbone.transformer) is StableAudioDiTModel\n"
+        "assert one is other",
+        "import diffusers.models.transformers as package\n"
+        "assert 'FluxTransformer2DModel' in dir(package)\n"
+        "assert not hasattr(package, 'NoSuchModel')\n"
+        "from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel\n"
+        "assert package.FluxTransformer2DModel is FluxTransformer2DModel",
+        "import transformers\n"
+        "text_encoder = transformers.AutoModel.from_pretrained(backbone.folder / 'guide')\n"
+        "assert type(text_encoder) is transformers.ClapModel\n"
+        "assert isinstance(backbone.text_encoder, transformers.T5EncoderModel)",
+    ],
+    ids=["pipeline", "package", "star", "dir", "transformers"],
+)
+def test_the_libraries_work_as_ever_beside_a_loaded_model(code: str) -> None:
+    run = subprocess.run([sys.executable, "-c", BEFORE + code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_an_import_before_ours_is_left_alone() -> None:
+    code = (
+        "import diffusers.models.transformers as package\n"
+        "before = package.StableAudioDiTModel\n"
+        "from unheard.backbones.stable_audio.library import StableAudioDiTModel\n"
+        "assert StableAudioDiTModel is before\n"
+        "import sys, types\n"
+        "assert type(sys.modules['diffusers.models.transformers']) is types.ModuleType"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
