@@ -7,6 +7,7 @@ pairs that may be alike without comparing all; each such pair is then measured, 
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -18,8 +19,8 @@ from unheard.index.clustering.near_vectors import Links
 PERMUTATIONS = 128
 MISSED = 1e-3
 """Highest probability that a pair exactly at the threshold shares no band; those above are missed less."""
-SIGNATURE_ERROR = 0.1
-"""By how much the signatures' estimate of the likeness may be too low: four standard deviations at .9."""
+SIGNATURE_ERROR = 4.0
+"""By how many of its standard deviations the signatures' estimate of a likeness may be too low."""
 CHUNK = 1 << 16
 CROWD = 64
 """In a band that many captions share (text from one template) each meets so many, in alphabetical order."""
@@ -66,6 +67,7 @@ def _candidates(texts: Sequence[str], threshold: float) -> Iterator[tuple[np.nda
     alphabetical = np.array(sorted(range(len(texts)), key=texts.__getitem__))
     signatures = _signatures([texts[position] for position in alphabetical])
     width = _band_width(threshold)
+    least = threshold - SIGNATURE_ERROR * math.sqrt(threshold * (1 - threshold) / PERMUTATIONS)
     for first in range(0, PERMUTATIONS, width):
         band = np.ascontiguousarray(signatures[:, first : first + width]).view(f"V{4 * width}")[:, 0]
         _, key = np.unique(band, return_inverse=True)
@@ -77,7 +79,7 @@ def _candidates(texts: Sequence[str], threshold: float) -> Iterator[tuple[np.nda
                 break
             left, right = order[:-distance][same], order[distance:][same]
             estimate = _estimates(signatures, left, right)
-            likely = estimate >= threshold - SIGNATURE_ERROR
+            likely = estimate >= least
             yield alphabetical[left[likely]], alphabetical[right[likely]]
 
 
