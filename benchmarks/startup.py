@@ -41,7 +41,12 @@ def timed(part, function):
         finally:
             under_way.remove(part)
             spent[part] += time.process_time() - began - (sum(spent.values()) - before)
+            if part == "imports" and "unheard.generation.model" in sys.modules and not under_way:
+                watch(sys.modules["unheard.generation.model"])
     return run
+
+def watch(model):  # told of the module once it is imported
+    pass
 
 def leave(*_):
     print(json.dumps(spent), file=sys.stderr, flush=True)
@@ -53,23 +58,20 @@ importlib.import_module = timed("imports", importlib.import_module)
 """Processor seconds by part, without those of parts inside it."""
 
 GENERATE = f"""
-from unheard.diffusion import samplers
-from unheard.generation import model
-
-model.load = timed("loading", model.load)
-for part in ("request", "training_set", "stream"):
-    setattr(model.Model, part, timed("request", getattr(model.Model, part)))
-model.denoiser_for = timed("encoding", model.denoiser_for)
-for part in ("encode", "encode_unconditional"):
-    from unheard.backbones.stable_audio.backbone import StableAudioBackbone as backbone
-    setattr(backbone, part, timed("encoding", getattr(backbone, part)))
+def watch(model, watched=[]):
+    if watched:
+        return
+    watched.append(model)
+    model.load = timed("loading", model.load)
+    for part in ("request", "training_set", "stream"):
+        setattr(model.Model, part, timed("request", getattr(model.Model, part)))
+    model.denoiser_for = timed("encoding", model.denoiser_for)
+    model.SAMPLERS.update(dict.fromkeys(model.SAMPLERS, first_step))
 
 def first_step(denoiser, x, sigmas, *_):
     if {{first_step}}:
         timed("first step", denoiser)(x, sigmas[:1])
     leave()
-
-samplers.SAMPLERS.update(dict.fromkeys(samplers.SAMPLERS, first_step))
 
 from unheard.cli import main
 

@@ -27,6 +27,7 @@ from torch.nn import functional as F
 
 from unheard.audio import peak_normalise, resample
 from unheard.common.files import sha256
+from unheard.common.imports import importing
 from unheard.embedders.mel import MelSpectrogram, check_padding, pad_to_window
 from unheard.errors import InputError, ModelError
 
@@ -94,7 +95,8 @@ class ClapEmbedder:
         dtype: torch.dtype | None = None,
     ) -> ClapEmbedder:
         """See `unheard.embedders.load_embedder`."""
-        from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
+        with importing():
+            from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
 
         if Path(name_or_folder).is_dir():
             folder = Path(name_or_folder).resolve()

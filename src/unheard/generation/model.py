@@ -382,29 +382,12 @@ class Model:
         attempt: int,
     ) -> list[Sound]:
         backbone, sampling, steps = self.backbone, request.sampling, request.sampling.num_inference_steps
-        index, uses_recordings = training_set.index, _uses_recordings(request.guidance)
+        index = training_set.index
+        ids = None if index is None else index.ids
         clock = _Clock()
 
-        starts, totals = [request.start] * len(batch), [request.start + request.duration] * len(batch)
-        trajectory = Trajectory(
-            backbone=backbone,
-            load_embedder=lambda: self.embedder,
-            latents_of=self._latents.of,
-            prompts=batch.prompts,
-            conditional=backbone.encode(batch.prompts, starts, totals),
-            unconditional=backbone.encode_unconditional(
-                [request.negative_prompt] * len(batch), starts, totals
-            ),
-            guidance_scale=sampling.guidance_scale,
-            duration=request.duration,
-            start=request.start,
-            training_set=index,
-            recordings=training_set.recordings if uses_recordings else {},
-        )
-        denoiser = denoiser_for(request.guidance, trajectory)
+        denoiser = denoiser_for(request.guidance, self._trajectory(training_set, request, batch))
         clock.lap("conditioning")
-
-        ids = None if index is None else index.ids
 
         def report(step: int, sigma: float, denoised: Tensor) -> None:
             if progress is not None:
@@ -421,19 +404,13 @@ class Model:
         )
         clock.lap("sampling")
 
-        samples = round(request.duration * backbone.sample_rate)
-        waveforms = backbone.decode(latents)[..., :samples].float()
-        if not waveforms.isfinite().all():
-            raise ModelError(
-                f"{self.name} gave values that are not finite, in {backbone.dtype}: use float32; "
-                "if it is float32 already, a lower guidance scale"
-            )
+        waveforms = self._decode(latents, request.duration)
         clock.lap("decoding")
 
         nearest = self._nearest(waveforms, index)
         clock.lap("nearest items")
 
-        sources = {**self._describe(index), **training_set.describe(uses_recordings)}
+        sources = {**self._describe(index), **training_set.describe(_uses_recordings(request.guidance))}
         machine = provenance.machine(backbone.device, backbone.dtype)
         traces = [trace_of_each(step, len(batch), ids) for step in denoiser.trace]
         return [
@@ -449,6 +426,35 @@ class Model:
             )
             for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
         ]
+
+    def _trajectory(self, training_set: TrainingSet, request: Request, batch: Batch) -> Trajectory:
+        """What a guidance is given of a batch."""
+        starts, totals = [request.start] * len(batch), [request.start + request.duration] * len(batch)
+        nothing = [request.negative_prompt] * len(batch)
+        return Trajectory(
+            backbone=self.backbone,
+            load_embedder=lambda: self.embedder,
+            latents_of=self._latents.of,
+            prompts=batch.prompts,
+            conditional=self.backbone.encode(batch.prompts, starts, totals),
+            unconditional=self.backbone.encode_unconditional(nothing, starts, totals),
+            guidance_scale=request.sampling.guidance_scale,
+            duration=request.duration,
+            start=request.start,
+            training_set=training_set.index,
+            recordings=training_set.recordings if _uses_recordings(request.guidance) else {},
+        )
+
+    def _decode(self, latents: Tensor, duration: float) -> Tensor:
+        """The waveforms of finished latents, as long as asked for."""
+        samples = round(duration * self.backbone.sample_rate)
+        waveforms = self.backbone.decode(latents)[..., :samples].float()
+        if not waveforms.isfinite().all():
+            raise ModelError(
+                f"{self.name} gave values that are not finite, in {self.backbone.dtype}: use float32; "
+                "if it is float32 already, a lower guidance scale"
+            )
+        return waveforms
 
     def _auditor(self, training_set: TrainingSet) -> Auditor:
         """What judges sounds before they are handed out."""

@@ -20,16 +20,18 @@ from typing import Any, TypeVar
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, T5EncoderModel
-from transformers.utils import logging as transformers_logging
 
 from unheard.backbones.fingerprint import fingerprint
 from unheard.backbones.stable_audio.conditioning import StableAudioConditioning
 from unheard.backbones.stable_audio.library import (
     AutoencoderOobleck,
+    AutoTokenizer,
+    PreTrainedTokenizerBase,
     StableAudioDiTModel,
     StableAudioProjectionModel,
+    T5EncoderModel,
     get_1d_rotary_pos_embed,
+    transformers_logging,
 )
 from unheard.backbones.stable_audio.oobleck import FrozenDecoder
 from unheard.errors import InputError, ModelError

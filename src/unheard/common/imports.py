@@ -1,8 +1,11 @@
-"""Importing one module of a package without all the others that the package's `__init__` imports."""
+"""Importing large libraries for less: one module without its package's others, and no garbage collection."""
 
 from __future__ import annotations
 
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec, module_from_spec
 from threading import RLock
 from types import ModuleType
@@ -54,3 +57,15 @@ def defer(package: str) -> None:
     sys.modules[package] = module
     parent, _, name = package.rpartition(".")
     setattr(sys.modules[parent], name, module)
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Without garbage collection, which goes through all that is imported over and over and finds nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
