@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import (
+from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: of the hub client's HTTP library
     GatedRepoError,
     HFValidationError,
+    HTTPError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -358,7 +359,7 @@ def _snapshot(name: str, revision: str | None) -> Path | None:
             f"no embedder {name!r}: there is no such folder here, and no such public model on the Hugging "
             "Face hub; check the spelling, or log in with `hf auth login` if it is private"
         ) from error
-    except Exception as error:  # whatever else the hub's client lets through: its HTTP library, a full disk
+    except (OSError, HTTPError) as error:
         raise ModelError(
             f"cannot get {name}: it is no folder here, not wholly in the cache, and the Hugging Face hub "
             f"cannot be reached ({_reason(error)}); go online (unset HF_HUB_OFFLINE), or name a folder"
