@@ -1,13 +1,15 @@
-"""From a score to how often chance reaches it.
+"""From scores to how often chance reaches them, and from the scores of all kinds of evidence to one.
 
 Measured on pairs of sounds that share nothing (`python -m lab.calibrate_audit`), of two sorts: unrelated
 ones, and relatives, such as other phrases by the same instrument in the same key and tempo, or other takes of
-one loop pack. Up to a threshold the rate is the share of the pairs; beyond, where pairs run out, it is the
-generalised Pareto tail fitted to the excesses (Pickands 1975; Coles, An Introduction to Statistical Modeling
-of Extreme Values, 2001, ch. 4), with a shape above 0, so that a rate never falls to zero.
+one pack; and on copies of many kinds. Every kind of evidence has its null distribution. Up to a threshold the
+rate is the share of the pairs; beyond, where pairs run out, it is the generalised Pareto tail fitted to the
+excesses (Pickands 1975; Coles, An Introduction to Statistical Modeling of Extreme Values, 2001, ch. 4), with
+a shape above 0, so that a rate never falls to zero.
 
-In ten seconds chance has more room than in four, and what it reaches grows with them. So an alignment's
-strength is read against the seconds in which it was found, and that is the score.
+Each kind hears copies that the others miss, so their scores are joined: a logistic regression of copies
+against pairs that are none gives the likelihood ratio (Brümmer and du Preez 2006, "Application-independent
+evaluation of speaker detection"), whose own null distribution gives the rates that verdicts stand on.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import json
 import math
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +28,7 @@ from unheard.auditing.features import PERIOD
 FILE = Path(__file__).with_suffix(".json")
 
 USUAL = 10.0
-"""Seconds of a pair whose strength is its score."""
+"""Seconds of a pair whose alignment's strength is its score."""
 SHORT = 4.0
 """Seconds below which chance is not taken to reach less: what is so short holds few different events."""
 
@@ -66,20 +69,65 @@ class Tail:
 
 
 @dataclass(frozen=True)
+class Null:
+    """The scores of pairs that are no copies.
+
+    Attributes:
+        unrelated, relatives: the two sorts of pairs.
+    """
+
+    unrelated: Tail
+    relatives: Tail
+
+    def false_alarm_rate(self, score: float) -> float:
+        """Share of comparisons with a relative that is no copy that reach this score, 0 to 1."""
+        return max(self.relatives.rate(score), self.unrelated.rate(score))
+
+    def expected_false_alarms(self, score: float, comparisons: int, relatives: int) -> float:
+        """How many of so many comparisons would reach the score by chance, so many of them with relatives."""
+        related = min(comparisons, relatives)
+        return related * self.false_alarm_rate(score) + (comparisons - related) * self.unrelated.rate(score)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What one kind's score adds to the logarithm of the likelihood ratio: linear * u + square * u^2.
+
+    Attributes:
+        scale: `u` is log(1 + score / scale).
+        linear, square: 0 or more, so that a higher score never speaks against a copy.
+    """
+
+    scale: float
+    linear: float
+    square: float
+
+    def added(self, score: float) -> float:
+        """In decades, 0 or more."""
+        u = math.log1p(max(score, 0.0) / self.scale)
+        return self.linear * u + self.square * u * u
+
+
+@dataclass(frozen=True)
 class Calibration:
-    """The tails, and the bounds by which a verdict is given.
+    """The null distributions, and how scores are joined.
 
     Attributes:
         name: what it was measured on.
-        unrelated, relatives: the two sorts of pairs.
+        kinds: the null distribution of each kind's score, by the kind's name.
+        weights: of each kind in the likelihood ratio.
+        nothing: decades of the likelihood ratio where all scores are 0, below 0.
+        joint: the null distribution of the likelihood ratio.
         assumed_relatives: how many references of a catalogue are taken for relatives of any sound.
-        growth: power of the seconds with which the strengths of relatives grow.
+        growth: power of the seconds with which the strengths of relatives' alignments grow.
         made_by: command, date and material.
     """
 
     name: str
-    unrelated: Tail
-    relatives: Tail
+    kinds: dict[str, Null]
+    weights: dict[str, Weights]
+    nothing: float
+    joint: Null
     assumed_relatives: int
     growth: float
     made_by: dict[str, Any]
@@ -88,23 +136,40 @@ class Calibration:
     def load(cls, path: Path = FILE) -> Self:
         """Read a calibration that `lab.calibrate_audit` wrote."""
         stored = json.loads(path.read_text("utf-8"))
-        for sort in ("unrelated", "relatives"):
-            stored[sort] = Tail(**stored[sort])
-        return cls(**stored)
+        return cls(
+            **stored
+            | {
+                "kinds": {name: _null(null) for name, null in stored["kinds"].items()},
+                "weights": {name: Weights(**weights) for name, weights in stored["weights"].items()},
+                "joint": _null(stored["joint"]),
+            }
+        )
 
-    def score(self, strength: float, room: float) -> float:
+    def alignment_score(self, strength: float, room: float) -> float:
         """An alignment's strength, in frames of room for chance, as a score; higher is stronger evidence."""
         return strength / reached(room, self.growth)
 
-    def false_alarm_rate(self, score: float) -> float:
-        """Share of comparisons with a relative that is no copy that reach this score, 0 to 1."""
-        return max(self.relatives.rate(score), self.unrelated.rate(score))
+    def likelihood_ratio(self, scores: Mapping[str, float]) -> float:
+        """How much likelier these scores are of a copy than of another sound, in decades (log10).
 
-    def expected_false_alarms(self, score: float, comparisons: int) -> float:
-        """How many of this many comparisons would reach the score by chance, some of them with relatives."""
-        relatives = min(comparisons, self.assumed_relatives)
-        strangers = comparisons - relatives
-        return relatives * self.false_alarm_rate(score) + strangers * self.unrelated.rate(score)
+        Args:
+            scores: by kind; one that is missing, or found nothing, counts as 0.
+        """
+        return self.nothing + sum(
+            weights.added(scores.get(kind, 0.0)) for kind, weights in self.weights.items()
+        )
+
+    def false_alarm_rate(self, ratio: float) -> float:
+        """Share of comparisons with a relative that is no copy that reach this likelihood ratio, 0 to 1."""
+        return self.joint.false_alarm_rate(ratio)
+
+    def expected_false_alarms(self, ratio: float, comparisons: int) -> float:
+        """How many of this many comparisons would reach the likelihood ratio by chance."""
+        return self.joint.expected_false_alarms(ratio, comparisons, self.assumed_relatives)
+
+
+def _null(stored: dict[str, dict[str, Any]]) -> Null:
+    return Null(**{sort: Tail(**tail) for sort, tail in stored.items()})
 
 
 def reached(room: float, growth: float) -> float:

@@ -61,6 +61,11 @@ class Signal:
     sample_rate: int
 
     @cached_property
+    def mono(self) -> Tensor:
+        """The mean of the channels [time] at `SAMPLE_RATE`; InputError as `features`."""
+        return _mono(self.waveform, self.sample_rate)
+
+    @cached_property
     def features(self) -> Tensor:
         """[frames, VIEWS, BANDS], see `features`; InputError if the sample rate is not a positive integer."""
         return features(self.waveform, self.sample_rate)

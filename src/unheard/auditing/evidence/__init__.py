@@ -1,7 +1,10 @@
 """The kinds of evidence that the audit asks, one file a kind. This file is the registry.
 
-base            what a kind is
-altered_copies  copies that were shifted, transposed, stretched, equalised: by alignment
+base                what a kind is
+calibrated          one whose scores were calibrated with those of others
+altered_copies      copies that were shifted, transposed, stretched, equalised: by alignment
+regenerated_copies  copies that a model made anew: by coarse envelopes
+layered_copies      copies under other music, in a narrow band, in a room: by landmarks
 
 A kind of one's own is registered from outside with `register`.
 """
@@ -10,8 +13,10 @@ from __future__ import annotations
 
 from unheard.auditing.evidence.altered_copies import AlteredCopies
 from unheard.auditing.evidence.base import Evidence, Finding
+from unheard.auditing.evidence.layered_copies import LayeredCopies
+from unheard.auditing.evidence.regenerated_copies import RegeneratedCopies
 
-__all__ = ["EVIDENCES", "AlteredCopies", "Evidence", "Finding", "register"]
+__all__ = ["EVIDENCES", "AlteredCopies", "Evidence", "Finding", "LayeredCopies", "RegeneratedCopies", "register"]
 
 EVIDENCES: dict[str, type[Evidence]] = {}
 """The kinds by their names, in the order in which they are asked."""
@@ -22,4 +27,5 @@ def register(kind: type[Evidence]) -> None:
     EVIDENCES[kind.name] = kind
 
 
-register(AlteredCopies)
+for _kind in (AlteredCopies, RegeneratedCopies, LayeredCopies):
+    register(_kind)

@@ -1,0 +1,225 @@
+"""Whether the same happens at the same time in two sounds, whatever their fine structure: coarse envelopes.
+
+A model that replays a recording gives back its events, each at its time and in its part of the spectrum, but
+with other microstructure, on which an alignment of fine features is lost. So the level in `BANDS` mel bands is
+compared. Any two sounds that begin loud and fade are alike in that; therefore over what is compared, both the
+mean of each band and the mean of each frame are taken out, and what is left is asked how much it can say: a
+correlation counts by the number of independent values it was taken of (Bartlett 1935, "Some aspects of the
+time-correlation problem in regard to tests of significance"), and by the number of independent moments: one
+stroke is like another of its instrument, however exact the likeness.
+
+A replay begins where its recording begins, and is neither transposed nor stretched. So there it is looked for
+first; elsewhere chance has the choice of the place, and evidence counts less.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from scipy.ndimage import uniform_filter1d
+from torch import Tensor
+
+from unheard.auditing.alignment import best_sums
+from unheard.auditing.features import HOP, SAMPLE_RATE
+
+FFT = 1024
+BANDS = 40
+LOWEST, HIGHEST = 40.0, 7_600.0
+"""Hertz."""
+RANGES = (25.0, 50.0)
+"""Decibels below the loudest band of a passage: the first outlasts a noisy resynthesis, the second has decays."""
+REACH = 4
+"""Frames by which the beginnings may be off: 0.1 s."""
+LEAST = 12
+"""Frames of the shortest passage: 0.3 s."""
+BAR = 0.35
+"""Correlation above which a passage elsewhere counts."""
+WHILE = 80
+"""Frames before and after, over which a band's mean is taken in the search: 2 s."""
+DIAGONALS = 3
+"""Places elsewhere that are looked at closely."""
+ELSEWHERE = 0.2
+"""What evidence away from the beginning counts: chance reaches five times as much where it chooses the place."""
+HIGHEST_CORRELATION = 0.97
+"""A higher one says no more: a resynthesis hardly reaches it, and so do single strokes."""
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What two passages have in common.
+
+    Attributes:
+        strength: the evidence, 0 or more.
+        correlation: of their envelopes, both kinds of means taken out, -1 to 1; the mean over `RANGES`.
+        start, end: frames of the passage in the first sound; `end` is exclusive.
+        lag: frames by which it lies later in the second sound.
+    """
+
+    strength: float
+    correlation: float
+    start: int
+    end: int
+    lag: int
+
+
+def envelopes(mono: Tensor) -> Tensor:
+    """Sound [time] at `SAMPLE_RATE` to decibels [frames, BANDS], a frame every `HOP` samples."""
+    if len(mono) < FFT:
+        return torch.zeros(0, BANDS)
+    window = torch.hann_window(FFT)
+    spectrum = torch.stft(mono, FFT, HOP, window=window, pad_mode="constant", return_complex=True)
+    power = mel_bank() @ spectrum.abs().square()
+    return (10 * torch.log10(power.clamp(min=1e-12))).T.contiguous()
+
+
+@lru_cache(maxsize=1)
+def mel_bank() -> Tensor:
+    """Triangles [BANDS, FFT // 2 + 1] of unit sum, evenly spaced in mel."""
+    ends = [2595 * math.log10(1 + hertz / 700) for hertz in (LOWEST, HIGHEST)]
+    edges = 700 * (10 ** (torch.linspace(*ends, BANDS + 2) / 2595) - 1)
+    bins = torch.arange(FFT // 2 + 1) * SAMPLE_RATE / FFT
+    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    bank = torch.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)).clamp(min=0)
+    return bank / bank.sum(dim=1, keepdim=True).clamp(min=1e-6)
+
+
+def compare(first: np.ndarray, second: np.ndarray) -> Likeness | None:
+    """The strongest likeness of two sounds' envelopes, decibels [frames, BANDS]; None if nothing is alike."""
+    passages = [*_from_the_beginning(first, second), *_elsewhere(first, second)]
+    found = [
+        replace(likeness, strength=likeness.strength * weight)
+        for start, end, lag, weight in passages
+        if (likeness := _measure(first, second, start, end, lag)) is not None
+    ]
+    return max(found, key=lambda likeness: likeness.strength, default=None)
+
+
+def levels(decibels: np.ndarray, span: float) -> np.ndarray:
+    """Decibels [frames, BANDS] to 0 to 1: from `span` below the loudest to the loudest."""
+    lifted: np.ndarray = np.clip(decibels - decibels.max() + span, 0, None) / span
+    return lifted
+
+
+def centred(level: np.ndarray) -> np.ndarray:
+    """[frames, BANDS] without the mean of each band and of each frame."""
+    without: np.ndarray = level - level.mean(axis=0) - level.mean(axis=1, keepdims=True) + level.mean()
+    return without
+
+
+def independent_values(first: np.ndarray, second: np.ndarray) -> float:
+    """Of how many independent pairs of values a correlation of two fields [frames, bands] is taken.
+
+    Bartlett's formula along both axes: the number of pairs, over the sum of the products of both fields'
+    autocorrelations at all lags.
+    """
+    overlap = (_autocorrelation(first) * _autocorrelation(second)).sum()
+    return float(first.size / max(overlap, 1e-9))
+
+
+def independent_moments(field: np.ndarray) -> float:
+    """How many frames of a field [frames, bands] count, over how many one looks like its neighbours."""
+    frames = len(field)
+    energy = np.square(field).sum(axis=1)
+    spectrum = np.square(np.abs(np.fft.rfft(field, 2 * frames, axis=0))).sum(axis=1)
+    likeness = np.fft.irfft(spectrum, 2 * frames)[:frames]
+    decorrelation = 1 + 2 * float(np.square(likeness[1:] / likeness[0]).sum())
+    return float(energy.sum() ** 2 / np.square(energy).sum() / decorrelation)
+
+
+def strength(correlation: float, values: float, moments: float) -> float:
+    """The evidence of a correlation over so many independent values and moments, 0 or more.
+
+    A power of the log-likelihood ratio of correlated against independent Gaussians, with more weight on the
+    correlation than on the number of values, since sounds of one kind are never quite independent; and
+    nothing where there is a single moment.
+    """
+    ratio = -math.log(1 - min(max(correlation, 0.0), HIGHEST_CORRELATION) ** 2)
+    return float(values**0.75 * ratio**1.5 * max(0.0, 1 - 1 / moments) ** 2)
+
+
+def _measure(first: np.ndarray, second: np.ndarray, start: int, end: int, lag: int) -> Likeness | None:
+    """Likeness of the passage [start, end) with the one `lag` frames later in the second sound."""
+    ours, theirs = first[start:end], second[start + lag : end + lag]
+    strengths, correlations = [], []
+    for span in RANGES:
+        x, y = centred(levels(ours, span)), centred(levels(theirs, span))
+        power = math.sqrt(float(np.square(x).sum() * np.square(y).sum()))
+        correlation = float((x * y).sum()) / power if power > 0 else 0.0
+        correlations.append(correlation)
+        if correlation <= 0:
+            strengths.append(0.0)
+            continue
+        moments = math.sqrt(independent_moments(x) * independent_moments(y))
+        strengths.append(strength(correlation, independent_values(x, y), moments))
+    if not any(strengths):
+        return None
+    return Likeness(float(np.mean(strengths)), float(np.mean(correlations)), start, end, lag)
+
+
+def _from_the_beginning(
+    first: np.ndarray, second: np.ndarray
+) -> Iterator[tuple[int, int, int, float]]:
+    """All that both have in common if they begin together, silence apart: the lag of the best correlation."""
+    if not (len(first) and len(second)):
+        return
+    ours, theirs = (levels(sound, RANGES[0]) for sound in (first, second))
+    sounding = [np.flatnonzero(level.max(axis=1) > 0) for level in (ours, theirs)]
+    best, found = 0.0, None
+    begins = int(sounding[1][0] - sounding[0][0])
+    for lag in range(begins - REACH, begins + REACH + 1):
+        start = max(0, -lag, int(sounding[0][0]), int(sounding[1][0]) - lag)
+        end = min(len(first), len(second) - lag, int(sounding[0][-1]) + 1, int(sounding[1][-1]) + 1 - lag)
+        if end - start < LEAST:
+            continue
+        x, y = centred(ours[start:end]), centred(theirs[start + lag : end + lag])
+        power = math.sqrt(float(np.square(x).sum() * np.square(y).sum()))
+        correlation = float((x * y).sum()) / power if power > 0 else 0.0
+        if correlation > best:
+            best, found = correlation, (start, end, lag, 1.0)
+    if found is not None:
+        yield found
+
+
+def _elsewhere(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[int, int, int, float]]:
+    """The best passages at any lag, by a local alignment without gaps, as `unheard.auditing.alignment`'s."""
+    if min(len(first), len(second)) < LEAST:
+        return
+    x, y = (_local(levels(sound, RANGES[0])) for sound in (first, second))
+    energies = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1)
+    similarity = (x @ y.T - BAR / 2 * energies).astype(np.float32)
+    sums = best_sums(similarity)
+    lags: list[int] = []
+    for diagonal in np.argsort(-sums, kind="stable"):
+        lag = int(diagonal) - (len(x) - 1)
+        if sums[diagonal] <= 0 or len(lags) == DIAGONALS:
+            break
+        if all(abs(lag - other) > REACH for other in lags):
+            lags.append(lag)
+    for lag in lags:
+        first_frame, beyond = max(0, -lag), min(len(x), len(y) - lag)
+        frames = np.arange(first_frame, beyond)
+        total = np.cumsum(similarity[frames, frames + lag])
+        before = np.concatenate([[0], total[:-1]])
+        last = int((total - np.minimum.accumulate(before)).argmax())
+        start = int(before[: last + 1].argmin())
+        if last + 1 - start >= LEAST:
+            yield first_frame + start, first_frame + last + 1, lag, ELSEWHERE
+
+
+def _local(level: np.ndarray) -> np.ndarray:
+    """[frames, BANDS] without the mean of each frame, and of each band over some seconds."""
+    without = level - level.mean(axis=1, keepdims=True)
+    local: np.ndarray = without - uniform_filter1d(without, 2 * WHILE + 1, axis=0, mode="nearest")
+    return local
+
+
+def _autocorrelation(field: np.ndarray) -> np.ndarray:
+    """At all lags of both axes, cyclically ordered; 1 at lag 0."""
+    shape = 2 * field.shape[0], 2 * field.shape[1]
+    found: np.ndarray = np.fft.irfft2(np.square(np.abs(np.fft.rfft2(field, s=shape))), s=shape)
+    return found / found[0, 0]

@@ -1,0 +1,39 @@
+"""Copies under other music, behind a telephone, in a room: landmarks that are still there."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import ClassVar
+
+from torch import Tensor
+
+from unheard.auditing import landmarks
+from unheard.auditing.evidence.base import Finding
+from unheard.auditing.evidence.calibrated import Calibrated
+from unheard.auditing.features import Signal
+
+
+class LayeredCopies(Calibrated):
+    """Peaks of the spectrogram that agree, see `unheard.auditing.landmarks`."""
+
+    name: ClassVar[str] = "layered copies"
+
+    def features(self, signal: Signal) -> Tensor:
+        """Where the peaks are, truth values [frames, PER_FRAME, BINS]."""
+        return landmarks.peaks(signal.mono)
+
+    def compare(self, piece: Tensor, part: Tensor) -> Finding | None:
+        """The lag with the most landmarks in common; None if there is none."""
+        found = landmarks.compare(landmarks.landmarks(piece), landmarks.landmarks(part))
+        if found is None:
+            return None
+        start, last = (int(found.columns[at]) // landmarks.PER_FRAME for at in (0, -1))
+        lag = round(found.lag / landmarks.PER_FRAME)
+        return Finding(
+            score=found.strength,
+            start=start,
+            end=last + 1,
+            reference_start=max(0, start + lag),
+            reference_end=min(len(part), last + 1 + lag),
+            covers=partial(landmarks.covered, found, len(piece)),
+        )

@@ -1,0 +1,177 @@
+"""What remains of a recording under other music, behind a telephone, in a room: landmarks.
+
+A landmark is a pair of peaks of the spectrogram: two frequencies, and the time between them (Wang 2003, "An
+industrial-strength audio search algorithm"). Peaks outlast what is added to a sound, since something foreign
+hides some of them and moves none. Two sounds that share a passage share landmarks at one and the same lag. How
+many is that, of those that any two sounds of this density share by chance? The votes for a lag are compared
+with the mean over all lags, as a Poisson variable: so a held note, which agrees with itself at every lag, says
+little.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from unheard.auditing.features import HOP, SAMPLE_RATE
+
+FFT = 1024
+PER_FRAME = 2
+"""Columns of the spectrogram to a frame of the audit."""
+LOWEST_BIN = 6
+"""About 90 Hz: below it, a bin is wider than a tone."""
+BINS = FFT // 2 + 1 - LOWEST_BIN
+AROUND_TIME, AROUND_BINS = 4, 5
+"""Columns and bins on either side within which a peak is the highest."""
+RANGE = 70.0 / 20 * math.log(10)
+"""Nepers below the highest peak: 70 dB."""
+CROWD, WITHIN = 30, 40
+"""At most so many peaks in so many columns: half a second."""
+PARTNERS = 12
+"""Landmarks that begin at one peak, at most."""
+SOONEST, LATEST = 2, 56
+"""Columns from a peak to its partner: up to 0.7 s."""
+WIDEST = 100
+"""Bins from a peak to its partner: 1.6 kHz."""
+SLACK = (-1, 0, 1)
+"""Bins and columns by which a landmark may be off."""
+FEWEST = 0.1
+"""Votes that chance gives a lag, at least: so few coincidences are not counted precisely."""
+NEAR = 40
+"""Columns around a shared peak that count as shared: half a second."""
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """The landmarks of a sound, sorted by `keys`.
+
+    Attributes:
+        keys: [landmarks], both bins and the time between them in one number.
+        columns: [landmarks], when the first peak is.
+        length: columns of the sound.
+    """
+
+    keys: np.ndarray
+    columns: np.ndarray
+    length: int
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What two sounds share at one lag.
+
+    Attributes:
+        strength: surprise at so many votes, in nats a partner, 0 or more.
+        count, chance: votes for the lag, and what the mean over all lags leads one to expect.
+        columns: [shared], of the first sound, rising: where the shared landmarks begin.
+        lag: columns by which they lie later in the second sound.
+    """
+
+    strength: float
+    count: int
+    chance: float
+    columns: np.ndarray
+    lag: int
+
+
+def peaks(mono: Tensor) -> Tensor:
+    """Sound [time] at `SAMPLE_RATE` to truth values [frames, PER_FRAME, BINS]: where the peaks are."""
+    if len(mono) < FFT:
+        return torch.zeros(0, PER_FRAME, BINS, dtype=torch.bool)
+    window = torch.hann_window(FFT)
+    hop = HOP // PER_FRAME
+    spectrum = torch.stft(mono, FFT, hop, window=window, pad_mode="constant", return_complex=True)
+    level = spectrum.abs()[LOWEST_BIN:].clamp(min=1e-7).log()  # [bins, columns]
+    size, padding = (2 * AROUND_BINS + 1, 2 * AROUND_TIME + 1), (AROUND_BINS, AROUND_TIME)
+    highest = F.max_pool2d(level[None, None], size, 1, padding)[0, 0]
+    found = (level == highest) & (level > level.max() - RANGE)
+    for start in range(0, level.shape[1], WITHIN):
+        some = slice(start, start + WITHIN)
+        if int(found[:, some].sum()) > CROWD:
+            least = level[:, some][found[:, some]].topk(CROWD).values[-1]
+            found[:, some] &= level[:, some] >= least
+    frames = len(mono) // HOP + 1
+    columns = F.pad(found, (0, max(0, frames * PER_FRAME - found.shape[1])))[:, : frames * PER_FRAME]
+    return columns.T.reshape(frames, PER_FRAME, BINS).contiguous()
+
+
+def landmarks(found: Tensor) -> Landmarks:
+    """Peaks [frames, PER_FRAME, BINS] to landmarks."""
+    columns, bins = np.nonzero(found.flatten(0, 1).numpy())
+    length = len(found) * PER_FRAME
+    first: list[np.ndarray] = []
+    second: list[np.ndarray] = []
+    partners = np.zeros(len(columns), int)
+    anchors = np.arange(len(columns))
+    for step in range(1, len(columns)):
+        anchors = anchors[anchors + step < len(columns)]
+        later = columns[anchors + step] - columns[anchors]
+        near = (later <= LATEST) & (partners[anchors] < PARTNERS)
+        anchors, later = anchors[near], later[near]
+        if not len(anchors):
+            break
+        apart = np.abs(bins[anchors + step] - bins[anchors])
+        taken = anchors[(later >= SOONEST) & (apart <= WIDEST)]
+        partners[taken] += 1
+        first.append(taken)
+        second.append(taken + step)
+    if not first:
+        return Landmarks(np.zeros(0, int), np.zeros(0, int), length)
+    one, other = np.concatenate(first), np.concatenate(second)
+    keys = _key(bins[one], bins[other], columns[other] - columns[one])
+    order = np.argsort(keys, kind="stable")
+    return Landmarks(keys[order], columns[one][order], length)
+
+
+def compare(first: Landmarks, second: Landmarks) -> Votes | None:
+    """The lag for which most landmarks vote; None if they share none."""
+    ours, theirs = _shared(first, second)
+    if not len(ours):
+        return None
+    lags = theirs - ours
+    lowest = int(lags.min())
+    votes = np.convolve(np.bincount(lags - lowest), np.ones(len(SLACK)), mode="same")
+    best = int(votes.argmax())
+    count = int(votes[best])
+    chance = max(float(votes.sum()) / (first.length + second.length), FEWEST)
+    if count <= chance:
+        return None
+    surprise = count * math.log(count / chance) - (count - chance)
+    at = np.abs(lags - lowest - best) <= max(SLACK)
+    return Votes(surprise / PARTNERS, count, chance, np.sort(ours[at]), best + lowest)
+
+
+def covered(votes: Votes, frames: int) -> np.ndarray:
+    """Which frames [frames] of the first sound lie near several shared landmarks."""
+    marks = np.bincount(votes.columns, minlength=frames * PER_FRAME)[: frames * PER_FRAME]
+    around = np.convolve(marks, np.ones(2 * NEAR + 1), mode="same")
+    usual = np.median(around[marks > 0])
+    near: np.ndarray = (around > usual / 4).reshape(frames, PER_FRAME).any(axis=1)
+    return near
+
+
+def _shared(first: Landmarks, second: Landmarks) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of both sounds where a landmark of one is the other's, within the slack, [pairs] each."""
+    ours, theirs = [], []
+    for low in SLACK:
+        for high in SLACK:
+            for later in SLACK:
+                sought = first.keys + _key(low, high, later)
+                begin, end = (np.searchsorted(second.keys, sought, side) for side in ("left", "right"))
+                count = end - begin
+                each = np.repeat(np.arange(len(sought)), count)
+                within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+                ours.append(first.columns[each])
+                theirs.append(second.columns[np.repeat(begin, count) + within])
+    return np.concatenate(ours), np.concatenate(theirs)
+
+
+def _key(low: np.ndarray | int, high: np.ndarray | int, later: np.ndarray | int) -> np.ndarray:
+    """Two bins, and the columns between them, in one number; sums of keys are keys of sums."""
+    key: np.ndarray = (np.asarray(low) * 1024 + high) * 128 + later
+    return key
