@@ -1,11 +1,17 @@
-"""Calibrates the audit: `python -m lab.calibrate_audit --wheels FOLDER` (minutes on one core).
+"""Calibrates the audit: `python -m lab.calibrate_audit --real build/real` (an hour on one core).
 
-Writes what the package brings beside `unheard.auditing.calibration`: the components of the fingerprints, and
-how scores of sounds that are no copies are distributed. The material is rendered (`audit_material`, its world
-"calibration"; the benchmark has a world of its own), and, with `--wheels`, real music cut into pieces, from
-the wheels of arcade and pygame (`pip download --no-deps arcade pygame`). A sound meets the others of its
-family (relatives) and sounds of other families (unrelated), half of the time altered as a copy might be, and
-half of the time cut to `SHORT` seconds or more, from which follows how strengths grow with the seconds.
+Writes what the package brings beside `unheard.auditing.calibration`: how scores of sounds that are no copies
+are distributed, for each kind of evidence and for all joined, and the weights by which they are joined. With
+`--components` it also makes the fingerprints' components anew.
+
+The material: rendered families (`audit_material`, its world "calibration"; the benchmark has a world of its
+own), the calibration's side of real recordings (`python -m lab.real_sound`), and what the bundled model makes
+of ordinary captions, against training recordings of the same instrument (`--corpus`, from `lab.corpus`). Each
+query, half of the time altered or made anew, half of the time cut to half a second or more, meets relatives
+(other phrases of its family, other sounds of its pack) and strangers: those are no copies. And it meets its
+own recording after another alteration, under or inside other music one time in three: those are.
+
+Recordings that repeat one another, such as two takes of one piece, are never counted as no copies.
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ import json
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -28,28 +34,101 @@ from safetensors.torch import save_file
 from scipy.optimize import minimize
 from scipy.stats import genpareto
 
-from lab.alterations import ALTERATIONS, SAMPLE_RATE
-from lab.audit_material import Specimen, family, from_wheel, pieces
-from unheard.auditing import calibration, fingerprint
+from lab.alterations import ALTERATIONS, SAMPLE_RATE, Alteration, insert, passage, under
+from lab.audit_material import Specimen, family
+from lab.corpus_files import Corpus, as_float
+from lab.real_sound import specimens as real_specimens
+from lab.resyntheses import CALIBRATION
+from unheard import audio
+from unheard.auditing import calibration, envelopes, fingerprint, landmarks
 from unheard.auditing.alignment import Alignment, align
-from unheard.auditing.features import PERIOD, features
+from unheard.auditing.calibration import Null, Tail, Weights
+from unheard.auditing.evidence import AlteredCopies, LayeredCopies, RegeneratedCopies
+from unheard.auditing.features import Signal
 
 TAIL = 0.9
 """Share of the pairs below the threshold from which the tail is fitted."""
 ASSUMED_RELATIVES = 5
-"""References of any catalogue: a loop pack has so many takes."""
+"""References of any catalogue: a pack has so many takes."""
 NOTHING = Alignment(0.0, 0.0, 0, 0, 0, 0, 1.0, 0, 0.0)
+SHORTEST = 0.5
+"""Seconds that a query is cut to, at least."""
+STRANGERS, RELATIVES = 2, 3
+"""Sounds of either sort that a query meets, at most."""
+KINDS = (AlteredCopies.name, RegeneratedCopies.name, LayeredCopies.name)
+
+CHANGES: dict[str, tuple[Alteration, ...]] = ALTERATIONS | {
+    name: (change,) for name, change in CALIBRATION.items()
+}
 
 
-def material(wheels: Path | None, families: int, workers: int) -> list[Specimen]:
-    """Families of three phrases of 10 s, a third as many of 4 s, and pieces of real music."""
+@dataclass(frozen=True)
+class Heard:
+    """What the kinds of evidence need of a sound."""
+
+    features: torch.Tensor
+    envelopes: np.ndarray
+    landmarks: landmarks.Landmarks
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two sounds compared.
+
+    Attributes:
+        sort: "unrelated", "relative" or "copy".
+        change: what was done to the first.
+        seconds: of the first.
+        alignment: of both.
+        regenerated, layered: scores.
+    """
+
+    sort: str
+    change: str
+    seconds: float
+    alignment: Alignment
+    regenerated: float
+    layered: float
+
+
+def material(real: Path | None, corpus: Path | None, families: int, workers: int) -> list[Specimen]:
+    """Rendered families of three phrases of 10 s, a third as many of 4 s; real and generated sounds."""
     drawn = [(f"calibration {number}", 3, 10.0) for number in range(families)]
     drawn += [(f"calibration short {number}", 3, 4.0) for number in range(families // 3)]
     found = list(chain(*spread(_family, drawn, workers)))
-    for wheel in sorted(wheels.glob("*.whl")) if wheels else []:
-        if wheel.name.startswith(("arcade", "pygame")):
-            found += pieces(from_wheel(wheel, (".mp3", ".ogg")), 7.0, 16)
+    if real is not None:
+        found += real_specimens(real, "calibration")
+    if corpus is not None:
+        found += generated(Corpus(corpus))
     return found
+
+
+def generated(corpus: Corpus, captions: int = 40) -> Iterator[Specimen]:
+    """What the bundled model makes of ordinary captions, and two recordings of each one's instrument."""
+    from unheard.generation.model import load
+
+    model = load("tiny")
+    rows = [corpus.rows[position] for position in corpus.held_out[:captions]]
+    rng = np.random.default_rng(0)
+    for number, row in enumerate(rows):
+        name = f"generated {row['caption']}"
+        sound = model.generate(row["caption"], guidance=None, seed=number, duration=row["duration"])
+        yield Specimen(name, name, _mono(sound.waveform, sound.sample_rate), name, "generated")
+        alike = [
+            position
+            for position in corpus.training
+            if (corpus.rows[position]["family"], corpus.rows[position]["program"])
+            == (row["family"], row["program"])
+        ]
+        for position in rng.choice(alike, min(2, len(alike)), replace=False):
+            length = round(corpus.rows[position]["duration"] * 16_000)
+            recording = as_float(corpus.sounds[position][:length])[None]
+            about = f"{name}, recording {position}"
+            yield Specimen(about, name, _mono(recording, 16_000), about, "recording")
+
+
+def _mono(waveform: torch.Tensor, rate: int) -> np.ndarray:
+    return audio.resample(waveform.mean(dim=0), rate, SAMPLE_RATE).numpy()
 
 
 def _family(drawn: tuple[str, int, float]) -> list[Specimen]:
@@ -72,8 +151,14 @@ def _call(some: Any) -> Any:
     return _spread(some)
 
 
-def features_of(sound: np.ndarray) -> torch.Tensor:
-    return features(torch.from_numpy(sound)[None], SAMPLE_RATE)
+def heard(sound: np.ndarray) -> Heard:
+    """What is computed of a sound [time] at `SAMPLE_RATE` once, whomever it meets."""
+    signal_ = Signal(torch.from_numpy(np.ascontiguousarray(sound, np.float32))[None], SAMPLE_RATE)
+    return Heard(
+        signal_.features,
+        envelopes.envelopes(signal_.mono).numpy(),
+        landmarks.landmarks(landmarks.peaks(signal_.mono)),
+    )
 
 
 def components(sounds: list[torch.Tensor]) -> None:
@@ -84,57 +169,88 @@ def components(sounds: list[torch.Tensor]) -> None:
     fingerprint.COMPONENTS.chmod(0o644)
 
 
-def alignments(
-    specimens: list[Specimen], sounds: list[torch.Tensor], queries: int, workers: int
-) -> tuple[int, list[Alignment], list[Alignment]]:
-    """Alignments of pairs that are no copies: how many queries were done, unrelated ones, and relatives.
+def pairs(specimens: list[Specimen], sounds: list[Heard], queries: int, workers: int) -> list[list[Pair]]:
+    """The pairs of each query.
 
     What a query is altered like, and whom it meets, depends on its number alone, not on the workers.
     """
-    found = []
+    found: list[list[Pair]] = []
     try:
-        for pairs in spread(partial(of_query, specimens, sounds), range(queries), workers):
-            found.append(pairs)
+        for some in spread(partial(of_query, specimens, sounds), range(queries), workers):
+            found.append(some)
             if len(found) % 50 == 0:
                 print(f"{len(found)} of {queries} queries", flush=True)
     except KeyboardInterrupt:
         print(f"stopped: the calibration is that of --queries {len(found)}")
-    unrelated, relatives = zip(*found, strict=True)
-    return len(found), list(chain(*unrelated)), list(chain(*relatives))
+    return found
 
 
-def of_query(
-    specimens: list[Specimen], sounds: list[torch.Tensor], number: int
-) -> tuple[list[Alignment], list[Alignment]]:
-    """Of one query: with two unrelated sounds, and with its relatives."""
+def of_query(specimens: list[Specimen], sounds: list[Heard], number: int) -> list[Pair]:
+    """Of one query: with strangers and relatives, and, altered anew, with its own recording."""
     rng = np.random.default_rng(number)
     chosen = int(rng.integers(len(specimens)))
     own = specimens[chosen]
-    query = sounds[chosen]
+    found: list[Pair] = []
+
+    name, changed = "unaltered", own.sound
     if rng.random() < 0.5:
-        change = ALTERATIONS[rng.choice(list(ALTERATIONS))][rng.integers(3)]
-        query = features_of(change(own.sound, rng))
-    if rng.random() < 0.5:
-        query = cut(query, rng)
-    related = [
-        other
-        for other, some in enumerate(specimens)
-        if some.family == own.family and other != chosen and not own.family.startswith("recording")
-    ]
+        name, changed = change(own.sound, rng)
+    query, seconds = heard(cut(changed, rng)), 0.0
+    seconds = len(query.envelopes) * calibration.PERIOD
     strangers = [other for other, some in enumerate(specimens) if some.family != own.family]
-    unrelated, relatives = (
-        [align(query, sounds[other]) or NOTHING for other in others]
-        for others in (rng.choice(strangers, 2), related)
+    related = [
+        other for other, some in enumerate(specimens) if some.family == own.family and some.piece != own.piece
+    ]
+    for sort, others, most in (("unrelated", strangers, STRANGERS), ("relative", related, RELATIVES)):
+        for other in rng.choice(others, min(most, len(others)), replace=False) if others else ():
+            found.append(compare(sort, name, seconds, query, sounds[other]))
+
+    name, copy = change(own.sound, rng)
+    place = rng.random()
+    host = specimens[int(rng.choice(strangers))].sound
+    if place < 1 / 6:
+        decibels = float(rng.choice([0.0, -3.0, -6.0]))
+        name, copy = f"under other music, {decibels:.0f} dB", under(own.sound, rng, host, decibels)
+    elif place < 1 / 3:
+        host = np.resize(host, 2 * len(copy))
+        name, copy = f"half, {name}", insert(copy, rng, host, 0.5)
+    elif place < 1 / 2:
+        name, copy = f"passage, {name}", passage(copy, rng, 3.0)
+    heard_copy = heard(copy)
+    seconds = len(heard_copy.envelopes) * calibration.PERIOD
+    found.append(compare("copy", name, seconds, heard_copy, sounds[chosen]))
+    return found
+
+
+def change(sound: np.ndarray, rng: np.random.Generator) -> tuple[str, np.ndarray]:
+    """One of `CHANGES`, at one of its strengths."""
+    name = str(rng.choice(list(CHANGES)))
+    strengths = CHANGES[name]
+    return name, strengths[rng.integers(len(strengths))](sound, rng)
+
+
+def cut(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Half of the time a passage of `SHORTEST` seconds or more, its length spread evenly over the octaves."""
+    shortest = round(SHORTEST * SAMPLE_RATE)
+    if rng.random() < 0.5 or len(sound) <= shortest:
+        return sound
+    length = round(shortest * (len(sound) / shortest) ** rng.random())
+    start = rng.integers(0, len(sound) - length + 1)
+    return sound[start : start + length]
+
+
+def compare(sort: str, name: str, seconds: float, query: Heard, other: Heard) -> Pair:
+    """Both sounds by all kinds of evidence."""
+    likeness = envelopes.compare(query.envelopes, other.envelopes)
+    votes = landmarks.compare(query.landmarks, other.landmarks)
+    return Pair(
+        sort,
+        name,
+        seconds,
+        align(query.features, other.features) or NOTHING,
+        0.0 if likeness is None else likeness.strength,
+        0.0 if votes is None else votes.strength,
     )
-    return unrelated, relatives
-
-
-def cut(query: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """A passage of `SHORT` seconds or more; lengths are spread evenly over the octaves."""
-    shortest = round(calibration.SHORT / PERIOD)
-    length = min(len(query), round(shortest * (len(query) / shortest) ** rng.random()))
-    start = rng.integers(0, len(query) - length + 1)
-    return query[start : start + length]
 
 
 def growth(relatives: list[Alignment]) -> float:
@@ -154,7 +270,7 @@ def growth(relatives: list[Alignment]) -> float:
     return max(0.0, float(minimize(loss, start, method="Nelder-Mead").x[1]))
 
 
-def tail(values: list[float]) -> calibration.Tail:
+def tail(values: Sequence[float] | np.ndarray) -> Tail:
     """The distribution of some scores, its end as a generalised Pareto distribution.
 
     The shape is its own standard error at least, 1 / sqrt(excesses) near 0 (Smith 1987): some dozens of pairs
@@ -168,7 +284,7 @@ def tail(values: list[float]) -> calibration.Tail:
     if shape < least:
         shape, scale = least, float(excess.mean()) * (1 - least)  # of the same mean
     quantiles = np.quantile(ordered[ordered <= threshold], np.linspace(0, 1, 101))
-    return calibration.Tail(
+    return Tail(
         pairs=len(ordered),
         quantiles=tuple(np.round(quantiles, 4).tolist()),
         threshold=round(threshold, 4),
@@ -178,48 +294,119 @@ def tail(values: list[float]) -> calibration.Tail:
     )
 
 
+def null(scores: np.ndarray, sorts: np.ndarray) -> Null:
+    """The null distribution of one score of all pairs [pairs], with their sorts."""
+    return Null(tail(scores[sorts == "unrelated"]), tail(scores[sorts == "relative"]))
+
+
+def join(scores: np.ndarray, sorts: np.ndarray, scales: Sequence[float]) -> tuple[list[Weights], float]:
+    """Weights of each kind [kinds], and decades where nothing is found, from scores [pairs, kinds].
+
+    A logistic regression of copies against both sorts of other pairs, each sort of the same weight, on
+    u = log(1 + score / scale) and its square, with weights of 0 or more. A copy that no kind hears teaches
+    nothing about those that are heard, and holds the weights down: so only copies that some kind tells from
+    every tenth relative count.
+    """
+    u = np.log1p(scores / np.asarray(scales))
+    heard_of = (scores > np.asarray(scales)).any(axis=1)
+    used = (sorts != "copy") | heard_of
+    inputs, copy = np.concatenate([u, u * u], axis=1)[used], (sorts == "copy")[used]
+    weight = np.zeros(len(copy))
+    for sort, part in (("copy", 0.5), ("unrelated", 0.25), ("relative", 0.25)):
+        weight[sorts[used] == sort] = part / (sorts[used] == sort).sum()
+
+    def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
+        odds = inputs @ line[1:] + line[0]
+        signed = np.where(copy, odds, -odds)
+        slope = -weight * np.where(copy, 1, -1) / (1 + np.exp(np.clip(signed, -500, 500)))
+        ridge = 1e-4
+        total = float(weight @ np.logaddexp(0, -signed)) + ridge * float(line[1:] @ line[1:])
+        return total, np.concatenate([[slope.sum()], slope @ inputs + 2 * ridge * line[1:]])
+
+    kinds = scores.shape[1]
+    bounds = [(None, 0.0)] + [(0.0, None)] * (2 * kinds)
+    line = minimize(loss, np.zeros(1 + 2 * kinds), jac=True, method="L-BFGS-B", bounds=bounds).x / np.log(10)
+    weights = [
+        Weights(float(scale), round(float(line[1 + kind]), 4), round(float(line[1 + kinds + kind]), 4))
+        for kind, scale in enumerate(scales)
+    ]
+    return weights, round(float(line[0]), 4)
+
+
+def calibrate(found: list[list[Pair]], specimens: list[Specimen], command: str) -> calibration.Calibration:
+    """The calibration that pairs give."""
+    every = list(chain(*found))
+    sorts = np.array([pair.sort for pair in every])
+    grown = round(growth([pair.alignment for pair in every if pair.sort == "relative"]), 3)
+    scores = np.array(
+        [
+            (
+                pair.alignment.strength / calibration.reached(pair.alignment.room, grown),
+                pair.regenerated,
+                pair.layered,
+            )
+            for pair in every
+        ]
+    )
+    scales = [round(float(np.quantile(column[sorts == "relative"], TAIL)), 4) for column in scores.T]
+    weights, nothing = join(scores, sorts, scales)
+    ratios = nothing + sum(
+        np.array([some.added(score) for score in column])
+        for some, column in zip(weights, scores.T, strict=True)
+    )
+    kinds = {name: null(column, sorts) for name, column in zip(KINDS, scores.T, strict=True)}
+    made_by = {
+        "command": command,
+        "date": datetime.date.today().isoformat(),
+        "sounds": len(specimens),
+        "queries": len(found),
+        **{f"{sort}_pairs": int((sorts == sort).sum()) for sort in ("unrelated", "relative", "copy")},
+    }
+    return calibration.Calibration(
+        "real, rendered and generated sounds of 0.5 to 12 s",
+        kinds,
+        dict(zip(KINDS, weights, strict=True)),
+        nothing,
+        null(ratios, sorts),
+        ASSUMED_RELATIVES,
+        grown,
+        made_by,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--wheels", type=Path, help="folder with the wheels of arcade and pygame")
-    parser.add_argument("--families", type=int, default=40, help="rendered families of 10 s (default: 40)")
-    parser.add_argument("--queries", type=int, default=600, help="sounds compared (default: 600)")
+    parser.add_argument("--real", type=Path, help="folder of `python -m lab.real_sound`")
+    parser.add_argument("--corpus", type=Path, help="folder of `python -m lab.corpus`, for generated sounds")
+    parser.add_argument("--families", type=int, default=30, help="rendered families of 10 s (default: 30)")
+    parser.add_argument("--queries", type=int, default=1_000, help="sounds compared (default: 1,000)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
-    parser.add_argument("--keep-components", action="store_true", help="leave the fingerprints as they are")
+    parser.add_argument("--components", action="store_true", help="make the fingerprints' components anew")
+    parser.add_argument("--pairs", type=Path, help="file for every pair's numbers, as JSON")
     parser.add_argument("--out", type=Path, default=calibration.FILE, help="where the calibration goes")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 
-    specimens = material(arguments.wheels, arguments.families, arguments.workers)
-    sounds = list(spread(features_of, [some.sound for some in specimens], arguments.workers))
+    specimens = material(arguments.real, arguments.corpus, arguments.families, arguments.workers)
+    sounds = list(spread(heard, [some.sound for some in specimens], arguments.workers))
     print(f"{len(sounds)} sounds", flush=True)
-    if not arguments.keep_components:
-        components(sounds)
-    queries, unrelated, relatives = alignments(specimens, sounds, arguments.queries, arguments.workers)
-    grown = round(growth(relatives), 3)
-    made_by = {
-        "command": f"python -m lab.calibrate_audit --families {arguments.families}"
-        f" --queries {queries}" + (" --wheels FOLDER" if arguments.wheels else ""),
-        "date": datetime.date.today().isoformat(),
-        "sounds": len(specimens),
-        "unrelated_pairs": len(unrelated),
-        "relative_pairs": len(relatives),
-    }
-    tails = [
-        tail([some.strength / calibration.reached(some.room, grown) for some in pairs])
-        for pairs in (unrelated, relatives)
-    ]
-    found = calibration.Calibration(
-        "rendered and real music, 4 to 10 s", *tails, ASSUMED_RELATIVES, grown, made_by
-    )
-    arguments.out.write_text(json.dumps(asdict(found), indent=1) + "\n")
+    if arguments.components:
+        components([some.features for some in sounds])
+    found = pairs(specimens, sounds, arguments.queries, arguments.workers)
+    if arguments.pairs is not None:
+        arguments.pairs.write_text(json.dumps([asdict(pair) for pair in chain(*found)]))
+    command = f"python -m lab.calibrate_audit --families {arguments.families} --queries {len(found)}"
+    command += " --real FOLDER" * bool(arguments.real) + " --corpus FOLDER" * bool(arguments.corpus)
+    result = calibrate(found, specimens, command)
+    arguments.out.write_text(json.dumps(asdict(result), indent=1) + "\n")
     for rate in (1e-1, 1e-2, 1e-3, 1e-4):
         at = [
-            next((score for score in np.arange(0, 200, 0.05) if some.rate(score) < rate), np.inf)
-            for some in (found.unrelated, found.relatives)
+            next((ratio for ratio in np.arange(-10, 30, 0.05) if some.rate(ratio) < rate), np.inf)
+            for some in (result.joint.unrelated, result.joint.relatives)
         ]
-        print(f"one false alarm in {1 / rate:6.0f}: score {at[0]:6.2f} unrelated, {at[1]:6.2f} relatives")
+        print(f"one false alarm in {1 / rate:6.0f}: {at[0]:6.2f} decades unrelated, {at[1]:6.2f} relatives")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """The audit: whether a sound replays a catalogue, where, and how surely.
 
     sound -> candidates (fingerprint against all references; embedding, if there is one)
-          -> alignment with each candidate -> score -> calibrated false-alarm rate -> verdict
+          -> evidence of several kinds -> one likelihood ratio -> calibrated false-alarm rate -> verdict
 
 `results` holds what comes out; `sounds` and `catalogue` are what is compared. `features` and `fingerprint`
-find candidates; the kinds of `evidence` compare, such as by `alignment`, with a `calibration` from scores to
-rates; `auditor` is the whole, and `assembly` puts it together. (The package is called `auditing` because
+find candidates; the kinds of `evidence` compare (by `alignment`, by coarse `envelopes`, by `landmarks`), with
+a `calibration` from their scores to one and to rates; `verdict` says what that makes of a sound; `auditor` is
+the whole, and `assembly` puts it together. (The package is called `auditing` because
 `unheard.audit` is the function.)
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from unheard.auditing.results import BOUNDS, VERDICTS, Audit, FileAudit, Match, as_bad_as, worst
+from unheard.auditing.results import BOUNDS, UNTOLD, VERDICTS, Audit, FileAudit, Match, Part, as_bad_as, worst
 
 if TYPE_CHECKING:
     from unheard.auditing.assembly import audit, auditor_for
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BOUNDS",
+    "UNTOLD",
     "VERDICTS",
     "Audit",
     "Auditor",
@@ -32,6 +34,7 @@ __all__ = [
     "Catalogue",
     "FileAudit",
     "Match",
+    "Part",
     "SimilarityMatrix",
     "as_bad_as",
     "audit",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib.metadata import version
@@ -17,10 +17,11 @@ from torch import Tensor
 
 from unheard import __version__, audio
 from unheard.auditing.catalogue import Catalogue
-from unheard.auditing.evidence import EVIDENCES, Evidence, Finding
+from unheard.auditing.evidence import EVIDENCES, Evidence
+from unheard.auditing.evidence.joint import SUSPICIOUS, Group, Joint, Weighed
 from unheard.auditing.features import PERIOD, Signal
 from unheard.auditing.fingerprint import fingerprints
-from unheard.auditing.results import Audit, FileAudit, Match
+from unheard.auditing.results import BOUNDS, Audit, FileAudit, Match
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index import Index
@@ -29,7 +30,7 @@ FINALISTS = 10
 """Parts of references, of those nearest by fingerprint, that a sound is compared with."""
 DENSE = 16
 """Frames from one fingerprint of a judged sound to the next: twice as dense as in the catalogue."""
-SHORTEST = 1.0
+SHORTEST = 0.5
 """Seconds that a sound must be audible for to be judged."""
 PIECE, STEP = 20.0, 10.0
 """A longer sound is judged in pieces of so many seconds, one every so many."""
@@ -38,8 +39,6 @@ FEATURES_HELD = 64
 
 CONVINCING = 0.05
 """Expected false alarms in the catalogue below which a match is one."""
-SUSPICIOUS = 0.05
-"""False-alarm rate of a comparison below which sounds count as similar."""
 WHOLE = 0.5
 """Share of the audible time from which a copy is a copy and not a partial one."""
 
@@ -75,12 +74,11 @@ class Auditor:
         if k < 1:
             raise InputError(f"k must be 1 or more, not {k}")
         self.catalogue, self.index, self.embedder, self.k = catalogue, index, embedder, k
-        self.evidence = [kind() for kind in EVIDENCES.values()] if evidence is None else list(evidence)
-        if not self.evidence:
+        kinds = [kind() for kind in EVIDENCES.values()] if evidence is None else list(evidence)
+        if not kinds:
             raise InputError("evidence is empty: give at least one kind, or leave it out")
-        self._reference_features = [
-            lru_cache(FEATURES_HELD)(partial(_features, catalogue, kind)) for kind in self.evidence
-        ]
+        self.joint = Joint(kinds)
+        self._reference_features = lru_cache(FEATURES_HELD)(partial(_features, catalogue, self.joint))
 
     @torch.no_grad()
     def judge(self, sound: str | Path | tuple[Tensor, int], name: str | None = None) -> FileAudit:
@@ -101,10 +99,7 @@ class Auditor:
         duration = waveform.shape[-1] / rate
         if reason is not None:
             return FileAudit(name, "not judged", reason, duration=duration, sample_rate=rate)
-        matches = self._matches(signal, self._embedded(waveform, rate))
-        verdict = matches[0].verdict if matches else "clear"
-        score = matches[0].score if matches else 0.0
-        return FileAudit(name, verdict, None, score, matches, duration, rate)
+        return self._judged(name, signal, self._embedded(waveform, rate))
 
     def audit(self, files: Iterable[FileAudit]) -> Audit:
         """Results, with what they were found with."""
@@ -152,37 +147,87 @@ class Auditor:
 
     def _calibration(self) -> dict[str, Any]:
         """Where the rates of the first kind come from, and those of every other by its name."""
-        first, *others = self.evidence
-        return {**first.calibration, **{kind.name: kind.calibration for kind in others}}
+        first, *others = self.joint.kinds
+        return {
+            **first.calibration,
+            **{kind.name: kind.calibration for kind in others if kind.calibration != first.calibration},
+        }
 
-    def _matches(self, signal: Signal, embedded: dict[int, float]) -> tuple[Match, ...]:
-        """The best match with each candidate, the best first."""
-        features = [kind.features(signal) for kind in self.evidence]
+    def _judged(self, name: str, signal: Signal, embedded: dict[int, float]) -> FileAudit:
+        """The best match with each candidate, the best first, and what they come to."""
+        features = self.joint.features(signal)
         pieces = _pieces(len(signal.features))
         # what chance could have matched: every piece with every part
         comparisons = len(pieces) * len(self.catalogue.parts)
         matches: dict[int, Match] = {}
+        best: tuple[Weighed, _Candidate] | None = None
         copied: dict[int, np.ndarray] = {}
+        union = np.zeros(len(signal.features), bool)
         for piece in pieces:
             if not signal.features[piece].any():
                 continue
             for candidate in self._candidates(signal.features[piece], embedded):
                 number = candidate.number
-                for kind, finding in self._findings([some[piece] for some in features], candidate):
-                    match = self._match(candidate, kind, finding, piece.start, comparisons)
-                    marks = copied.setdefault(number, np.zeros(len(signal.features), bool))
+                for weighed in self._weigh([some[piece] for some in features], candidate):
+                    match = self._match(candidate, weighed, piece.start, comparisons)
+                    marks = copied.setdefault(number, np.zeros_like(union))
+                    finding = weighed.finding
                     if match.expected_false_alarms < CONVINCING:
-                        marks[piece] |= finding.covers()
+                        covered = weighed.covers()
+                        marks[piece] |= covered
+                        union[piece] |= covered
                     passage = slice(piece.start + finding.start, piece.start + finding.end)
                     marks[passage] |= match.false_alarm_rate < SUSPICIOUS
                     if number not in matches or _order(match) < _order(matches[number]):
+                        if all(_order(match) < _order(other) for other in matches.values()):
+                            best = weighed, candidate
                         matches[number] = match
-        shared = {number: float(marks[signal.audible].mean()) for number, marks in copied.items()}
-        finished = [
-            replace(match, share=shared[number], verdict=_verdict(match, shared[number]))
-            for number, match in matches.items()
-        ]
-        return tuple(sorted(finished, key=_order))
+        shares = {number: float(marks[signal.audible].mean()) for number, marks in copied.items()}
+        share = float(union[signal.audible].mean())
+        finished = sorted(
+            (
+                replace(match, share=shares[number], verdict=_verdict(match, shares[number]))
+                for number, match in matches.items()
+            ),
+            key=_order,
+        )
+        duration = signal.waveform.shape[-1] / signal.sample_rate
+        about = FileAudit(name, "clear", None, self.joint.nothing(), share, (), duration, signal.sample_rate)
+        if finished and finished[0].verdict in BOUNDS:
+            verdict = finished[0].verdict if finished[0].verdict == "similar" else _extent(share)
+            return replace(about, verdict=verdict, score=finished[0].score, matches=tuple(finished))
+        return self._cleared(about, features, pieces, comparisons, finished, best)
+
+    def _cleared(
+        self,
+        about: FileAudit,
+        features: Sequence[Tensor],
+        pieces: Sequence[slice],
+        comparisons: int,
+        matches: list[Match],
+        best: tuple[Weighed, _Candidate] | None,
+    ) -> FileAudit:
+        """What is to be said where nothing was found: whether a copy would have been.
+
+        An exact copy of the sound is the sound itself, and one of the reference that is most alike is that.
+        """
+        group = self.joint.groups[0] if best is None else best[0].group
+        needed = group.score_needed(comparisons, CONVINCING)
+        longest = max(pieces, key=lambda piece: float(features[0][piece].abs().sum()))
+        of_sound = self.joint.highest([some[longest] for some in features], group)
+        reason = _too_short("an exact copy of it", of_sound, needed)
+        possible = of_sound
+        if best is not None:
+            theirs = self._reference_features(best[1].number)
+            of_reference = self.joint.highest([some[best[1].frames] for some in theirs], group)
+            possible = min(-math.inf if some is None else some for some in (of_sound, of_reference))
+            copy = f"an exact copy of {matches[0].reference}, which is most alike,"
+            reason = reason or _too_short(copy, of_reference, needed)
+        verdict = "clear" if reason is None else "too short to tell"
+        if matches:
+            matches[0] = replace(matches[0], score_possible=possible, verdict=verdict)
+            about = replace(about, score=matches[0].score)
+        return replace(about, verdict=verdict, reason=reason, matches=tuple(matches))
 
     def _candidates(self, piece: Tensor, embedded: dict[int, float]) -> list[_Candidate]:
         """Parts of references to compare a piece's features with: the nearest, and those of embedded ones."""
@@ -196,31 +241,29 @@ class Auditor:
             found.append(_Candidate(number, frames, embedded.get(number), sources))
         return found
 
-    def _findings(self, piece: Sequence[Tensor], candidate: _Candidate) -> Iterator[tuple[Evidence, Finding]]:
-        """What each kind finds; `piece` has the features of each."""
-        for kind, ours, features_of in zip(self.evidence, piece, self._reference_features, strict=True):
-            try:
-                theirs = features_of(candidate.number)[candidate.frames]
-            except InputError:  # it was there when it was fingerprinted
-                continue
-            finding = kind.compare(ours, theirs)
-            if finding is not None:
-                yield kind, finding
+    def _weigh(self, piece: Sequence[Tensor], candidate: _Candidate) -> list[Weighed]:
+        """What the evidence says; `piece` has the features of each kind."""
+        try:
+            theirs = self._reference_features(candidate.number)
+        except InputError:  # it was there when it was fingerprinted
+            return []
+        return self.joint.weigh(piece, [some[candidate.frames] for some in theirs])
 
-    def _match(
-        self, candidate: _Candidate, kind: Evidence, finding: Finding, piece_start: int, comparisons: int
-    ) -> Match:
+    def _match(self, candidate: _Candidate, weighed: Weighed, piece_start: int, comparisons: int) -> Match:
         """A match in seconds and rates; share and verdict are still open."""
-        catalogue, number = self.catalogue, candidate.number
+        catalogue, number, finding = self.catalogue, candidate.number, weighed.finding
         start, reference_start = piece_start + finding.start, candidate.frames.start + finding.reference_start
         return Match(
             reference=catalogue.ids[number],
             reference_path=str(catalogue.paths[number]),
             caption=catalogue.captions[number],
             verdict="clear",
-            score=finding.score,
-            false_alarm_rate=kind.false_alarm_rate(finding.score),
-            expected_false_alarms=kind.expected_false_alarms(finding.score, comparisons),
+            score=weighed.score,
+            score_needed=self._score_needed(weighed.group, comparisons),
+            score_possible=None,
+            false_alarm_rate=weighed.false_alarm_rate,
+            expected_false_alarms=weighed.expected_false_alarms(comparisons),
+            evidence=weighed.parts,
             start=start * PERIOD,
             end=(piece_start + finding.end) * PERIOD,
             reference_start=reference_start * PERIOD,
@@ -230,8 +273,12 @@ class Auditor:
             stretch=finding.stretch,
             transposition=finding.transposition,
             embedding_similarity=candidate.cosine,
-            found_by=candidate.found_by + (kind.name,) * (kind is not self.evidence[0]),
+            found_by=(*candidate.found_by, weighed.parts[0].kind),
         )
+
+    @lru_cache(maxsize=8)  # noqa: B019 (as long as the auditor, whose it is)
+    def _score_needed(self, group: Group, comparisons: int) -> float:
+        return group.score_needed(comparisons, CONVINCING)
 
 
 @dataclass(frozen=True)
@@ -251,9 +298,9 @@ class _Candidate:
     found_by: tuple[str, ...]
 
 
-def _features(catalogue: Catalogue, kind: Evidence, number: int) -> Tensor:
-    """A reference's features, for one kind of evidence."""
-    return kind.features(Signal(*audio.read(catalogue.paths[number])))
+def _features(catalogue: Catalogue, joint: Joint, number: int) -> list[Tensor]:
+    """A reference's features, for every kind of evidence."""
+    return joint.features(Signal(*audio.read(catalogue.paths[number])))
 
 
 def _order(match: Match) -> tuple[float, float]:
@@ -290,5 +337,17 @@ def _pieces(frames: int) -> list[slice]:
 
 def _verdict(match: Match, share: float) -> str:
     if match.expected_false_alarms < CONVINCING:
-        return "copy" if share >= WHOLE else "partial copy"
+        return _extent(share)
     return "similar" if match.false_alarm_rate < SUSPICIOUS else "clear"
+
+
+def _extent(share: float) -> str:
+    return "copy" if share >= WHOLE else "partial copy"
+
+
+def _too_short(copy: str, possible: float | None, needed: float) -> str | None:
+    """Why a copy could not be told, or None if it could."""
+    if possible is not None and possible >= needed:
+        return None
+    reached = "nothing" if possible is None else f"{possible:.1f}"
+    return f"{copy} would score {reached}, and {needed:.1f} is needed in this catalogue"

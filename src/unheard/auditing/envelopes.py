@@ -1,8 +1,8 @@
 """Whether the same happens at the same time in two sounds, whatever their fine structure: coarse envelopes.
 
 A model that replays a recording gives back its events, each at its time and in its part of the spectrum, but
-with other microstructure, on which an alignment of fine features is lost. So the level in `BANDS` mel bands is
-compared. Any two sounds that begin loud and fade are alike in that; therefore over what is compared, both the
+with other microstructure, on which an alignment of fine features is lost. So the level in `BANDS` mel bands
+is compared. Any two sounds that begin loud and fade are alike in that; therefore over what is compared, both the
 mean of each band and the mean of each frame are taken out, and what is left is asked how much it can say: a
 correlation counts by the number of independent values it was taken of (Bartlett 1935, "Some aspects of the
 time-correlation problem in regard to tests of significance"), and by the number of independent moments: one
@@ -32,7 +32,7 @@ BANDS = 40
 LOWEST, HIGHEST = 40.0, 7_600.0
 """Hertz."""
 RANGES = (25.0, 50.0)
-"""Decibels below the loudest band of a passage: the first outlasts a noisy resynthesis, the second has decays."""
+"""Decibels below the loudest band of a passage: the first outlasts noise, the second has decays."""
 REACH = 4
 """Frames by which the beginnings may be off: 0.1 s."""
 LEAST = 12
@@ -44,7 +44,7 @@ WHILE = 80
 DIAGONALS = 3
 """Places elsewhere that are looked at closely."""
 ELSEWHERE = 0.2
-"""What evidence away from the beginning counts: chance reaches five times as much where it chooses the place."""
+"""What evidence away from the beginning counts: chance reaches five times as much where it may choose."""
 HIGHEST_CORRELATION = 0.97
 """A higher one says no more: a resynthesis hardly reaches it, and so do single strokes."""
 
@@ -81,7 +81,7 @@ def envelopes(mono: Tensor) -> Tensor:
 def mel_bank() -> Tensor:
     """Triangles [BANDS, FFT // 2 + 1] of unit sum, evenly spaced in mel."""
     ends = [2595 * math.log10(1 + hertz / 700) for hertz in (LOWEST, HIGHEST)]
-    edges = 700 * (10 ** (torch.linspace(*ends, BANDS + 2) / 2595) - 1)
+    edges = 700 * (10 ** (torch.linspace(ends[0], ends[1], BANDS + 2) / 2595) - 1)
     bins = torch.arange(FFT // 2 + 1) * SAMPLE_RATE / FFT
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     bank = torch.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)).clamp(min=0)
@@ -161,9 +161,7 @@ def _measure(first: np.ndarray, second: np.ndarray, start: int, end: int, lag: i
     return Likeness(float(np.mean(strengths)), float(np.mean(correlations)), start, end, lag)
 
 
-def _from_the_beginning(
-    first: np.ndarray, second: np.ndarray
-) -> Iterator[tuple[int, int, int, float]]:
+def _from_the_beginning(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[int, int, int, float]]:
     """All that both have in common if they begin together, silence apart: the lag of the best correlation."""
     if not (len(first) and len(second)):
         return
@@ -214,7 +212,8 @@ def _elsewhere(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[int, int
 def _local(level: np.ndarray) -> np.ndarray:
     """[frames, BANDS] without the mean of each frame, and of each band over some seconds."""
     without = level - level.mean(axis=1, keepdims=True)
-    local: np.ndarray = without - uniform_filter1d(without, 2 * WHILE + 1, axis=0, mode="nearest")
+    around: np.ndarray = uniform_filter1d(without, 2 * WHILE + 1, axis=0, mode="nearest")
+    local: np.ndarray = np.subtract(without, around)
     return local
 
 
@@ -222,4 +221,5 @@ def _autocorrelation(field: np.ndarray) -> np.ndarray:
     """At all lags of both axes, cyclically ordered; 1 at lag 0."""
     shape = 2 * field.shape[0], 2 * field.shape[1]
     found: np.ndarray = np.fft.irfft2(np.square(np.abs(np.fft.rfft2(field, s=shape))), s=shape)
-    return found / found[0, 0]
+    found /= found[0, 0]
+    return found

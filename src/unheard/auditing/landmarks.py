@@ -2,10 +2,10 @@
 
 A landmark is a pair of peaks of the spectrogram: two frequencies, and the time between them (Wang 2003, "An
 industrial-strength audio search algorithm"). Peaks outlast what is added to a sound, since something foreign
-hides some of them and moves none. Two sounds that share a passage share landmarks at one and the same lag. How
-many is that, of those that any two sounds of this density share by chance? The votes for a lag are compared
-with the mean over all lags, as a Poisson variable: so a held note, which agrees with itself at every lag, says
-little.
+hides some of them and moves none. Two sounds that share a passage share landmarks at one and the same lag.
+How many is that, of those that any two sounds of this density share by chance? The votes for a lag are
+compared with the mean over all lags, as a Poisson variable: so a held note, which agrees with itself at every
+lag, says little.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unheard.auditing.features import HOP, SAMPLE_RATE
+from unheard.auditing.features import HOP
 
 FFT = 1024
 PER_FRAME = 2

@@ -7,15 +7,32 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-VERDICTS = ("copy", "partial copy", "similar", "clear", "not judged")
-"""From the worst down; `not judged` stands apart, it is neither good nor bad news."""
+VERDICTS = ("copy", "partial copy", "similar", "clear", "too short to tell", "not judged")
+"""From the worst down; the last two stand apart, they are neither good nor bad news."""
 BOUNDS = VERDICTS[: VERDICTS.index("clear")]
 """Those that something can be as bad as."""
+UNTOLD = VERDICTS[VERDICTS.index("clear") + 1 :]
+"""Those that leave open whether something is a copy."""
 
 
 def as_bad_as(verdict: str, bound: str) -> bool:
-    """Whether a verdict is at least as bad as another; what was not judged is as bad as nothing."""
-    return verdict != "not judged" and VERDICTS.index(verdict) <= VERDICTS.index(bound)
+    """Whether a verdict is at least as bad as another; what could not be told is as bad as nothing."""
+    return verdict not in UNTOLD and VERDICTS.index(verdict) <= VERDICTS.index(bound)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one kind of evidence says of a match.
+
+    Attributes:
+        kind: its name in `unheard.auditing.evidence.EVIDENCES`.
+        score: in the kind's own units, 0 or more; higher is stronger.
+        false_alarm_rate: share of comparisons with a relative that is no copy that reach this score.
+    """
+
+    kind: str
+    score: float
+    false_alarm_rate: float
 
 
 @dataclass(frozen=True)
@@ -27,18 +44,23 @@ class Match:
         reference_path: the file it was read from, if there is one.
         caption: what the catalogue says of it.
         verdict: what this match alone would make of the sound.
-        score: strength of the evidence, 0 or more; higher is stronger. Read it through the two rates below.
+        score: decades (log10) by which all evidence together is likelier of a copy than of another sound; of
+            a kind that was calibrated apart, its own score. Read it through the two rates below.
+        score_needed: the score from which a match is a copy in this catalogue.
+        score_possible: what the sound against itself would score, and the reference against itself, the lower
+            of both: where that is below `score_needed`, a copy could not be told. None if that was not asked.
         false_alarm_rate: share of comparisons with a relative that is no copy that reach this score.
         expected_false_alarms: how many references of this catalogue would reach it by chance.
+        evidence: what each kind says, the one that places the match first.
         start, end: the matched part of the audited sound, in seconds.
         reference_start, reference_end: the matched part of the reference, in seconds.
-        share: how much of the audited sound's audible time is copied, 0 to 1.
+        share: how much of the audited sound's audible time is copied of this reference, 0 to 1.
         shift: seconds by which the copied passage begins later in the audited sound than in the reference.
         stretch: how much longer the passage lasts in the audited sound; 1.0 is the same tempo.
         transposition: semitones by which the audited sound is higher.
         embedding_similarity: cosine of the embedder's nearest windows, if an embedder was asked.
-        found_by: which searches proposed it ("fingerprint", "embedding"), and the kind of evidence that found
-            it where that is not the first of `unheard.auditing.evidence.EVIDENCES`.
+        found_by: which searches proposed it ("fingerprint", "embedding"), and the kind of evidence that
+            places it.
     """
 
     reference: str
@@ -46,8 +68,11 @@ class Match:
     caption: str | None
     verdict: str
     score: float
+    score_needed: float
+    score_possible: float | None
     false_alarm_rate: float
     expected_false_alarms: float
+    evidence: tuple[Part, ...]
     start: float
     end: float
     reference_start: float
@@ -67,8 +92,10 @@ class FileAudit:
     Attributes:
         path: its file, or a name such as "sound 3" for a waveform.
         verdict: one of `VERDICTS`.
-        reason: why it was not judged, else None.
-        score: of its best match; 0 without one.
+        reason: why it was not judged, or cannot be told; else None.
+        score: of its best match; without one, what no evidence at all scores, below 0; 0 if it was not
+            judged.
+        share: how much of its audible time is copied, of all references together, 0 to 1.
         matches: the best first; there may be several references of one recording.
         duration: seconds; 0 if it could not be read.
         sample_rate: in hertz; 0 if it could not be read.
@@ -78,12 +105,13 @@ class FileAudit:
     verdict: str
     reason: str | None = None
     score: float = 0.0
+    share: float = 0.0
     matches: tuple[Match, ...] = ()
     duration: float = 0.0
     sample_rate: int = 0
 
     def __repr__(self) -> str:
-        if self.reason is not None:
+        if self.verdict in UNTOLD:
             return f"<FileAudit of {self.path}: {self.verdict}, {self.reason}>"
         best = f" of {self.matches[0].reference}" if self.matches and self.verdict in BOUNDS else ""
         return f"<FileAudit of {self.path}: {self.verdict}{best}, score {self.score:.2f}>"
@@ -110,7 +138,7 @@ class Audit:
 
     @property
     def verdict(self) -> str:
-        """The worst of the files' verdicts; `not judged` only if none was judged."""
+        """The worst of the files' verdicts; one of `UNTOLD` only if none could be told."""
         return worst(file.verdict for file in self.files)
 
     def __repr__(self) -> str:

@@ -16,7 +16,15 @@ from unheard.auditing.evidence.base import Evidence, Finding
 from unheard.auditing.evidence.layered_copies import LayeredCopies
 from unheard.auditing.evidence.regenerated_copies import RegeneratedCopies
 
-__all__ = ["EVIDENCES", "AlteredCopies", "Evidence", "Finding", "LayeredCopies", "RegeneratedCopies", "register"]
+__all__ = [
+    "EVIDENCES",
+    "AlteredCopies",
+    "Evidence",
+    "Finding",
+    "LayeredCopies",
+    "RegeneratedCopies",
+    "register",
+]
 
 EVIDENCES: dict[str, type[Evidence]] = {}
 """The kinds by their names, in the order in which they are asked."""
