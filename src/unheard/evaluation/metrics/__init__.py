@@ -8,7 +8,8 @@ from __future__ import annotations
 
 OF_PROMPTS = (
     "copied_or_collapsed", "replicated", "replicated_target",
-    "guide_replication_similarity", "judge_replication_similarity", "judge_target_similarity", "clap_score",
+    "guide_replication_similarity", "judge_replication_similarity", "judge_target_similarity", "liveliness",
+    "residue", "nearer_than_others", "clap_score",
     "diversity", "seconds", "judging_seconds", "peak_memory",
 )  # fmt: skip
 """Metrics that every prompt has a value of."""
