@@ -25,6 +25,7 @@ from unheard.auditing.references import recordings_of
 from unheard.common.files import sha256
 from unheard.common.progress import Report
 from unheard.embedders import Embedder
+from unheard.evaluation import caption_groups, ordinary, own_recording
 from unheard.evaluation.batch import Batch, Generated, Row
 from unheard.evaluation.identity import digest
 from unheard.evaluation.metrics import liveliness, residue
@@ -39,7 +40,9 @@ from unheard.generation.model import Model
 from unheard.generation.training_set import TrainingSet
 from unheard.index import Index
 
-_MEASURES = (Path(liveliness.__file__), Path(residue.__file__))
+_MEASURES = [
+    Path(str(module.__file__)) for module in (caption_groups, liveliness, ordinary, own_recording, residue)
+]
 """The files whose code decides what is measured of a waveform."""
 
 
@@ -51,7 +54,7 @@ class Judges:
         training_set: its own, which audit and guide search.
         judge: an embedder that no guidance uses; None for none.
         bound: the verdict that counts as replication, with those worse.
-        ordinary: sounds that the model never saw, which say how lively a sound is; None for none.
+        ordinary_sounds: sounds that the model never saw, which say how lively a sound is; None for none.
         progress: called while the judge embeds the references, see `embed_recordings`.
 
     Raises:
@@ -64,11 +67,11 @@ class Judges:
         training_set: TrainingSet,
         judge: Embedder | None,
         bound: str,
-        ordinary: OrdinarySounds | None = None,
+        ordinary_sounds: OrdinarySounds | None = None,
         progress: Report | None = None,
     ) -> None:
         self.model, self.index, self.judge_embedder, self.bound = model, training_set.index, judge, bound
-        self._ordinary, self._progress = ordinary, progress
+        self._ordinary, self._progress = ordinary_sounds, progress
         embedder = None if self.index is None else model.embedder
         self.auditor = auditor_for(training_set.references, self.index, training_set.brought, embedder)
         self._own = cache(self._recordings_of)

@@ -18,6 +18,8 @@ from unheard.evaluation.metrics.residue import FEWEST, nearer_than_others, resid
 
 KIND = "altered copies"
 """The kind of evidence whose score is the likeness; no guidance uses it."""
+LONGEST_SOUND, LONGEST_RECORDING = 20.0, 60.0
+"""Seconds from the start on that are compared, of a sound or another recording, and of the own one."""
 OTHERS = 50
 """Other recordings of a kind, at most; of more, as many are drawn, always the same."""
 FEATURES_HELD = 256
@@ -35,7 +37,7 @@ class OwnRecording:
         self._catalogue, self._captions = catalogue, captions
         self._groups = CaptionGroups(captions)
         self._evidence = EVIDENCES[KIND]()
-        self._features = lru_cache(FEATURES_HELD)(self._features_of)
+        self._features_of = lru_cache(FEATURES_HELD)(self._features_of_reference)
         self._of_others = lru_cache(None)(self._likenesses_of_others)
 
     def measure(self, sound: tuple[Tensor, int], caption: str, own: Sequence[int]) -> Row:
@@ -46,7 +48,7 @@ class OwnRecording:
             caption: its prompt.
             own: the references that are the prompt's own, by their positions.
         """
-        features = self._evidence.features(Signal(sound[0].cpu(), sound[1]))
+        features = self._features(sound[0].cpu(), sound[1], LONGEST_SOUND)
         likenesses = {number: self._likeness(features, number) for number in own}
         if not likenesses:
             return {}
@@ -63,11 +65,15 @@ class OwnRecording:
         others = self._groups.like(caption, but=own)
         if len(others) > OTHERS:
             others = np.random.default_rng(0).choice(others, OTHERS, replace=False).tolist()
-        return np.array([self._likeness(self._features(other), number) for other in others])
+        pieces = (self._features_of(other, LONGEST_SOUND) for other in others)
+        return np.array([self._likeness(piece, number) for piece in pieces])
 
     def _likeness(self, features: Tensor, number: int) -> float:
-        finding = self._evidence.compare(features, self._features(number))
+        finding = self._evidence.compare(features, self._features_of(number, LONGEST_RECORDING))
         return 0.0 if finding is None else finding.score
 
-    def _features_of(self, number: int) -> Tensor:
-        return self._evidence.features(Signal(*audio.read(self._catalogue.paths[number])))
+    def _features_of_reference(self, number: int, seconds: float) -> Tensor:
+        return self._features(*audio.read(self._catalogue.paths[number]), seconds)
+
+    def _features(self, waveform: Tensor, rate: int, seconds: float) -> Tensor:
+        return self._evidence.features(Signal(waveform[:, : round(seconds * rate)], rate))
