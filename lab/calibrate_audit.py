@@ -112,7 +112,7 @@ def generated(corpus: Corpus, captions: int = 40) -> Iterator[Specimen]:
     rng = np.random.default_rng(0)
     for number, row in enumerate(rows):
         name = f"generated {row['caption']}"
-        sound = model.generate(row["caption"], guidance=None, seed=number, duration=row["duration"])
+        (sound,) = model.generate(row["caption"], guidance=None, seed=number, duration=row["duration"])
         yield Specimen(name, name, _mono(sound.waveform, sound.sample_rate), name, "generated")
         alike = [
             position
@@ -195,15 +195,15 @@ def of_query(specimens: list[Specimen], sounds: list[Heard], number: int) -> lis
     name, changed = "unaltered", own.sound
     if rng.random() < 0.5:
         name, changed = change(own.sound, rng)
-    query, seconds = heard(cut(changed, rng)), 0.0
+    query = heard(cut(changed, rng))
     seconds = len(query.envelopes) * calibration.PERIOD
     strangers = [other for other, some in enumerate(specimens) if some.family != own.family]
     related = [
         other for other, some in enumerate(specimens) if some.family == own.family and some.piece != own.piece
     ]
     for sort, others, most in (("unrelated", strangers, STRANGERS), ("relative", related, RELATIVES)):
-        for other in rng.choice(others, min(most, len(others)), replace=False) if others else ():
-            found.append(compare(sort, name, seconds, query, sounds[other]))
+        met = rng.choice(others, min(most, len(others)), replace=False) if others else ()
+        found += [compare(sort, name, seconds, query, sounds[other]) for other in met]
 
     name, copy = change(own.sound, rng)
     place = rng.random()

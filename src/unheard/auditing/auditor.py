@@ -113,6 +113,7 @@ class Auditor:
                 "left_out": dict(catalogue.left_out),
             },
             {
+                "evidence": [kind.name for kind in self.joint.kinds],
                 "finalists": FINALISTS,
                 "k": self.k if self.index is not None else None,
                 "embedder": self.embedder.name if self.embedder is not None else None,

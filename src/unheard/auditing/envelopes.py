@@ -2,7 +2,7 @@
 
 A model that replays a recording gives back its events, each at its time and in its part of the spectrum, but
 with other microstructure, on which an alignment of fine features is lost. So the level in `BANDS` mel bands
-is compared. Any two sounds that begin loud and fade are alike in that; therefore over what is compared, both the
+is compared. Any two sounds that begin loud and fade are alike in that; so over what is compared, both the
 mean of each band and the mean of each frame are taken out, and what is left is asked how much it can say: a
 correlation counts by the number of independent values it was taken of (Bartlett 1935, "Some aspects of the
 time-correlation problem in regard to tests of significance"), and by the number of independent moments: one

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unheard.auditing import BOUNDS, Audit, FileAudit, as_bad_as
+from unheard.auditing import BOUNDS, UNTOLD, Audit, FileAudit, as_bad_as
 from unheard.cli import exits
 from unheard.cli.audit_output import as_json, by_prompt, counts, output, write_csv
 from unheard.cli.files import check_writable, make_folder, matching
@@ -62,7 +62,12 @@ _machine = under("Machine")
 @_result("--report", metavar="PATH", help="Write an HTML report: a folder, or one file NAME.html.")
 @_result("--csv", "table", metavar="FILE", help="Write every number as CSV, a row a match.")
 @_result("--json", "json_asked", is_flag=True, help="Print everything as one JSON object.")
-@_result("--fail-on", type=click.Choice(BOUNDS), help="Exit code 3 if a sound is as bad as this, or worse.")
+@_result(
+    "--fail-on",
+    type=click.Choice([*BOUNDS, "untold"]),
+    help="Exit code 3 if a sound is as bad as this, or worse; 4 if that cannot be told (untold: 4 alone).",
+)
+@_result("--accept-untold", is_flag=True, help="Exit code 0 for sounds that are too short, or not judged.")
 @_machine("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
 @_machine("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
 def audit(
@@ -75,6 +80,7 @@ def audit(
     table: str | None,
     json_asked: bool,
     fail_on: str | None,
+    accept_untold: bool,
     prompts_file: str | None,
     device: str,
     **generation: Any,
@@ -82,9 +88,9 @@ def audit(
     """Tell whether SOUNDS (files, folders) replay recordings: which, where, and how surely.
 
     Without --references and --index they are compared with the recordings that the model brings. Verdicts are
-    copy, partial copy, similar and clear; what is silent, too short or unreadable is not judged. With
-    --prompts the model itself is audited: how often its sounds replay, and how hard each prompt pulls. Ctrl-C
-    keeps what is judged.
+    copy, partial copy, similar and clear. What is too short to tell could not be called a copy if it were
+    one; what is silent or unreadable is not judged. With --prompts the model itself is audited: how often its
+    sounds replay, and how hard each prompt pulls. Ctrl-C keeps what is judged.
 
     \b
     Examples:
@@ -130,7 +136,8 @@ def audit(
                     loaded = load(model, device=device, dtype=generation["dtype"], embedder=embedder)
                     request = _request(loaded, prompts, generation)
                     stay_away_from = loaded.training_set("auto" if index is None else training_set.index)
-                work.judge_model(loaded, request, stay_away_from, fail_on or "copy", folder)
+                bound = fail_on if fail_on in BOUNDS else "copy"
+                work.judge_model(loaded, request, stay_away_from, bound, folder)
         except KeyboardInterrupt:
             if not work.files:
                 raise
@@ -145,10 +152,22 @@ def audit(
             output(result, work.counted, page)
     if interrupted:
         raise KeyboardInterrupt
-    bad = [file for file in result.files if fail_on is not None and as_bad_as(file.verdict, fail_on)]
+    return 0 if fail_on is None else _gate(result.files, fail_on, accept_untold)
+
+
+def _gate(files: Sequence[FileAudit], bound: str, accept_untold: bool) -> int:
+    """The exit code for a pipeline: what is as bad as the bound, and what could not be told, said in a line."""
+    bad = [file for file in files if bound in BOUNDS and as_bad_as(file.verdict, bound)]
+    untold = [file for file in files if file.verdict in UNTOLD and not accept_untold]
     if bad:
-        click.echo(f"unheard: {len(bad)} of {len(result.files)} sounds fail: {counts(bad)}", err=True)
-    return exits.FOUND if bad else 0
+        click.echo(f"unheard: {len(bad)} of {len(files)} sounds fail: {counts(bad)}", err=True)
+    if untold:
+        click.echo(
+            f"unheard: {len(untold)} of {len(files)} sounds cannot be told from copies: {counts(untold)} "
+            "(--accept-untold lets them pass)",
+            err=True,
+        )
+    return exits.FOUND if bad else exits.UNTOLD if untold else 0
 
 
 @dataclass

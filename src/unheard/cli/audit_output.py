@@ -10,7 +10,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unheard.auditing import VERDICTS, Audit, FileAudit, Match
+from unheard.auditing import UNTOLD, VERDICTS, Audit, FileAudit, Match, as_bad_as
 from unheard.common.files import write_whole
 
 if TYPE_CHECKING:
@@ -26,14 +26,15 @@ def write_csv(path: Path, result: Audit) -> None:
     of_match = [each.name for each in fields(Match)]
     text = io.StringIO(newline="")
     rows = csv.writer(text)
-    of_file = ["path", "verdict", "reason", "score", "duration", "sample_rate"]
+    of_file = ["path", "verdict", "reason", "score", "share", "duration", "sample_rate"]
     rows.writerow([*of_file, "rank", *(f"match_{name}" if name in of_file else name for name in of_match)])
     for file in result.files:
         about = [getattr(file, name) for name in of_file]
         if not file.matches:
             rows.writerow([*about, *[None] * (1 + len(of_match))])
         for rank, match in enumerate(file.matches, 1):
-            values = {**asdict(match), "found_by": " ".join(match.found_by)}
+            said = " ".join(f"{part.kind.replace(' ', '_')}={part.score:.4g}" for part in match.evidence)
+            values = {**asdict(match), "found_by": ", ".join(match.found_by), "evidence": said}
             rows.writerow([*about, rank, *(values[name] for name in of_match)])
     write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
@@ -82,6 +83,9 @@ def output(result: Audit, counted: Replication | None, page: Path | None) -> Non
         f"{result.catalogue.get('name')}: {counts(result.files)}",
         markup=False,
     )
+    if any(file.verdict == "clear" for file in result.files):
+        kinds = ", ".join(result.settings["evidence"])
+        console.print(f"clear: none of these references is in it, by {kinds}", markup=False)
     if counted is not None and counted.rate.rate is not None:
         console.print(rates(counted), markup=False)
     if page is not None:
@@ -121,11 +125,16 @@ def _of_sounds(result: Audit) -> Table:
     table.add_column("verdict", no_wrap=True)
     table.add_column("sound", overflow="fold")
     table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("by chance", justify="right", no_wrap=True)
     table.add_column("copied", justify="right", no_wrap=True)
     table.add_column("replays", overflow="fold")
     table.add_column("at", no_wrap=True)
     for file in result.files:
         table.add_row(Text(file.verdict, COLOURS.get(file.verdict, "dim")), *map(Text, _cells(file)))
+        for match in file.matches[1:]:
+            if as_bad_as(match.verdict, "partial copy"):
+                cells = "", "", f"{match.score:.1f}", chance(match), *_place(match)
+                table.add_row(*map(Text, cells))
     return table
 
 
@@ -146,14 +155,35 @@ def _of_prompts(counted: Replication) -> Table:
     return table
 
 
-def _cells(file: FileAudit) -> tuple[str, str, str, str, str]:
+def _cells(file: FileAudit) -> tuple[str, str, str, str, str, str]:
     """A sound's row but for the verdict."""
     path = file.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    if file.verdict == "not judged":
-        return path, "", "", file.reason or "", ""
+    if file.verdict in UNTOLD:
+        return path, "", "", "", file.reason or "", ""
     if file.verdict == "clear":
-        return path, f"{file.score:.2f}", "", "", ""
+        return path, f"{file.score:.1f}", "", "", "", ""
     match = file.matches[0]
+    copied, named, where = _place(match)
+    return (
+        path,
+        f"{file.score:.1f}",
+        chance(match),
+        copied if not file.share else f"{file.share:.0%}",
+        named,
+        where,
+    )
+
+
+def _place(match: Match) -> tuple[str, str, str]:
+    """How much of a sound is of one reference, which it is, and where both are alike."""
     named = f'{match.reference} "{match.caption}"' if match.caption else match.reference
     where = f"{match.start:.1f}-{match.end:.1f} s of {match.reference_start:.1f}-{match.reference_end:.1f} s"
-    return path, f"{file.score:.2f}", f"{match.share:.0%}", named, where
+    return f"{match.share:.0%}", named, where
+
+
+def chance(match: Match) -> str:
+    """How often a catalogue like this one has a reference that is as much alike by accident."""
+    expected = match.expected_false_alarms
+    if expected >= 0.5:
+        return "likely"
+    return f"1 in {1 / expected:,.0f}" if expected > 1e-9 else "less than 1 in 1,000,000,000"

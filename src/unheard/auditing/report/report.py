@@ -30,14 +30,14 @@ from torch import Tensor
 from unheard import audio
 from unheard.auditing.report import pictures
 from unheard.auditing.report.matrix import SimilarityMatrix, similarity_matrix
-from unheard.auditing.results import VERDICTS, Audit, FileAudit, Match, as_bad_as
+from unheard.auditing.results import UNTOLD, VERDICTS, Audit, FileAudit, Match, as_bad_as
 from unheard.common.files import replacing
 from unheard.common.progress import Report
 from unheard.errors import InputError
 
 PAGE = Path(__file__).parent / "page"
 FINDINGS = 3
-"""Matches of one sound that can be opened; the table of numbers has them all."""
+"""Matches of one sound that can be opened, beside all that are copied; the table of numbers has them all."""
 MARGIN = 10.0
 """Seconds of a sound before and after the match that are put into the report; the rest is left out."""
 
@@ -140,7 +140,9 @@ def _findings(audit: Audit) -> Iterator[_Found]:
 
 
 def _shown(file: FileAudit) -> list[Match]:
-    return [match for match in file.matches if as_bad_as(match.verdict, "similar")][:FINDINGS]
+    copied = sum(as_bad_as(match.verdict, "partial copy") for match in file.matches)
+    alike = [match for match in file.matches if as_bad_as(match.verdict, "similar")]
+    return alike[: max(FINDINGS, copied)]
 
 
 def _contents(
@@ -237,6 +239,7 @@ def _frame(
             for file in audit.files
         ],
         "verdicts": VERDICTS,
+        "untold": UNTOLD,
         "findings": names,
         "beside": beside,
         "replication": by_prompt,

@@ -35,7 +35,7 @@ function blob(base64, type) {
 }
 
 function badge(verdict) {
-  return element("span", { class: `verdict ${verdict.replace(" ", "-")}` }, verdict);
+  return element("span", { class: `verdict ${verdict.replaceAll(" ", "-")}` }, verdict);
 }
 
 const fileName = (path) => path.split(/[\\/]/).pop();
@@ -67,6 +67,8 @@ function load(name) {
   return waiting.get(name).promise;
 }
 
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
+
 function deferred() {
   const made = {};
   made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
@@ -79,8 +81,8 @@ const best = (file) => file.matches[0] ?? null;
 const COLUMNS = [
   { title: "Verdict", value: (file) => audit.verdicts.indexOf(file.verdict), up: true },
   { title: "Sound", value: (file) => file.path, up: true },
-  { title: "Score", value: (file) => (file.verdict === "not judged" ? -1 : file.score), number: true },
-  { title: "Copied", value: (file) => best(file)?.share ?? -1, number: true },
+  { title: "Score", value: (file) => (audit.untold.includes(file.verdict) ? -Infinity : file.score), number: true },
+  { title: "Copied", value: (file) => (best(file) ? file.share || best(file).share : -1), number: true },
   { title: "Replays", value: (file) => best(file)?.caption ?? best(file)?.reference ?? "\uffff", up: true },
   { title: "Expected by chance", value: (file) => best(file)?.expected_false_alarms ?? Infinity, number: true, up: true },
 ];
@@ -124,7 +126,7 @@ function more() {
 
 function row(file) {
   const match = best(file);
-  const told = file.verdict === "not judged" ? file.reason
+  const told = audit.untold.includes(file.verdict) ? file.reason
     : match ? match.caption ?? match.reference : "nothing beyond chance";
   return element("tr", {
     class: "file", tabindex: "0", "aria-expanded": "false", "data-path": file.path,
@@ -134,8 +136,8 @@ function row(file) {
   element("td", {}, badge(file.verdict)),
   element("td", { class: "name", title: file.path }, fileName(file.path),
     file.duration ? element("small", {}, `${seconds(file.duration)}, ${(file.sample_rate / 1000).toLocaleString("en")} kHz`) : null),
-  element("td", { class: "number" }, file.verdict === "not judged" ? "" : file.score.toFixed(2)),
-  element("td", { class: "number" }, match ? percent(match.share) : ""),
+  element("td", { class: "number" }, audit.untold.includes(file.verdict) ? "" : file.score.toFixed(1)),
+  element("td", { class: "number" }, match ? percent(file.share || match.share) : ""),
   element("td", { class: "reference" }, told,
     match && match.caption ? element("small", {}, match.reference) : null),
   element("td", { class: "number" }, match ? small(match.expected_false_alarms) : ""));
@@ -163,8 +165,8 @@ function toggle(line, file) {
   const detail = element("div", { class: "detail" });
   line.after(element("tr", { class: "open" }, element("td", { colspan: COLUMNS.length }, detail)));
   if (file.matches.length === 0) {
-    detail.append(file.verdict === "not judged" ? `Not judged: ${file.reason}.`
-      : "Nothing in the catalogue resembles this sound more than chance would.");
+    detail.append(audit.untold.includes(file.verdict) ? `${capital(file.verdict)}: ${file.reason}.`
+      : `None of the references was found in this sound, by ${audit.settings.evidence.join(", ")}.`);
     return;
   }
   const place = element("div", { role: "tabpanel" });
@@ -309,7 +311,8 @@ function drawMatrix(matrix, [audited, reference]) {
 
 function numbers(match) {
   const lines = [
-    ["Score", match.score.toFixed(3)],
+    ["Score", `${match.score.toFixed(2)}; ${match.score_needed.toFixed(2)} makes a copy here`],
+    ...match.evidence.map((part) => [capital(part.kind), `${part.score.toFixed(2)}; ${small(part.false_alarm_rate)} false alarms per comparison`]),
     ["False alarms", `${small(match.false_alarm_rate)} per comparison`],
     ["Expected by chance", `${small(match.expected_false_alarms)} in this catalogue`],
     ["Copied share", percent(match.share)],
@@ -367,7 +370,7 @@ function start() {
     `made ${new Date(audit.made).toLocaleString("en", { dateStyle: "long", timeStyle: "short" })}`,
   ].filter(Boolean).join(", ");
   document.getElementById("counts").append(...counts.filter(([, count]) => count).map(([verdict, count]) =>
-    element("button", { type: "button", "aria-pressed": "false", class: verdict.replace(" ", "-") + " filter", "data-verdict": verdict,
+    element("button", { type: "button", "aria-pressed": "false", class: verdict.replaceAll(" ", "-") + " filter", "data-verdict": verdict,
       click: (event) => {
         const pressed = !view.verdicts.delete(verdict);
         if (pressed) view.verdicts.add(verdict);
