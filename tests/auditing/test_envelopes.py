@@ -89,15 +89,15 @@ def test_independent_moments_of_noise_are_its_frames_and_blurring_leaves_fewer()
     assert envelopes.independent_moments(blurred) == pytest.approx(400 / (2 / 3 * width), rel=0.2)
 
 
-def test_a_correlation_is_read_against_its_scatter() -> None:
-    """Correlations of independent noise, by Fisher's transform, are within two deviations in 19 of 20 cases."""
+def test_correlations_of_independent_noise_are_within_their_scatter() -> None:
     rng = np.random.default_rng(0)
     found = []
     for _ in range(300):
         first, second = rng.standard_normal((2, 30, 1))
         correlation = float(np.corrcoef(first[:, 0], second[:, 0])[0, 1])
         found.append(envelopes.strength(abs(correlation), 30))
-    assert np.mean(np.array(found) < 2) == pytest.approx(0.95, abs=0.04)
+    assert np.mean(np.array(found) < 2) > 0.95
+    assert envelopes.strength(0.9, 1.0) == envelopes.strength(-0.9, 30) == 0
 
 
 @pytest.mark.parametrize("sound", [torch.zeros(1, 2 * RATE), torch.zeros(1, 100), melody(1)[:, :2000]])

@@ -48,6 +48,8 @@ CHOICE = 1.0
 """By how many deviations chance does better away from the beginning, where it may choose the place."""
 HIGHEST_CORRELATION = 0.97
 """A higher one says no more: a resynthesis hardly reaches it, and single strokes do."""
+FREEDOM = 0.35
+"""Degrees of freedom that each moment after the first gives: as few tell copies from relatives best."""
 KINSHIP = 0.1
 """Deviation of the correlations, by Fisher's transform, of long sounds of one kind that are no copies."""
 
@@ -129,7 +131,7 @@ def strength(correlation: float, moments: float) -> float:
     if moments <= 1:
         return 0.0
     transformed = math.atanh(min(max(correlation, 0.0), HIGHEST_CORRELATION))
-    return transformed / math.sqrt(KINSHIP**2 + 1 / (moments - 1))
+    return transformed / math.sqrt(KINSHIP**2 + 1 / (FREEDOM * (moments - 1)))
 
 
 def _measure(first: np.ndarray, second: np.ndarray, start: int, end: int, lag: int) -> Likeness | None:
