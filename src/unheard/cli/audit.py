@@ -156,7 +156,7 @@ def audit(
 
 
 def _gate(files: Sequence[FileAudit], bound: str, accept_untold: bool) -> int:
-    """The exit code for a pipeline: what is as bad as the bound, and what could not be told, said in a line."""
+    """The exit code for a pipeline; what is as bad as the bound, or could not be told, is said in a line."""
     bad = [file for file in files if bound in BOUNDS and as_bad_as(file.verdict, bound)]
     untold = [file for file in files if file.verdict in UNTOLD and not accept_untold]
     if bad:
