@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from numbers import Integral
 from pathlib import Path
 from typing import Protocol, TypeGuard
 
 import numpy as np
-import soundfile
 import torch
 from torch import Tensor
 
+from unheard.common.folders import walk
+from unheard.common.sound_endings import is_sound
 from unheard.errors import InputError
 
 
@@ -98,6 +98,8 @@ def _shown(value: object) -> str:
 def sound_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     """The files meant by files and folders; a folder stands for the sounds in it, at any depth, sorted.
 
+    Hidden files are left out, and links to folders followed, see `unheard.common.folders.walk`.
+
     Raises:
         InputError: a path does not exist, or a folder holds no sound.
     """
@@ -105,8 +107,7 @@ def sound_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     for given in [paths] if isinstance(paths, str | Path) else paths:
         path = Path(given)
         if path.is_dir():
-            files = (file for file in path.rglob("*") if file.is_file())
-            inside = sorted(file for file in files if _ending(file) in _endings())
+            inside = sorted(Path(file) for file in walk(path) if is_sound(file))
             if not inside:
                 raise InputError(f"there is no sound in the folder {given}: name one with WAV, FLAC, MP3 ...")
             found += inside
@@ -115,13 +116,3 @@ def sound_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
         else:
             raise InputError(f"there is no file or folder {given}: check the path")
     return found
-
-
-def _ending(path: Path) -> str:
-    return path.suffix.removeprefix(".").upper()
-
-
-@lru_cache(maxsize=1)
-def _endings() -> set[str]:
-    """Upper-case endings of the files that libsndfile may read."""
-    return {*soundfile.available_formats(), "OPUS", "AIF", "OGA", "SPH"} - {"RAW"}

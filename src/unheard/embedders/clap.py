@@ -26,7 +26,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn import functional as F
 
-from unheard.audio import peak_normalise, resample
+from unheard.audio import peak_normalise, resample, to_mono
 from unheard.common.files import sha256
 from unheard.common.imports import importing
 from unheard.embedders.mel import MelSpectrogram, check_padding, pad_to_window
@@ -234,7 +234,7 @@ class ClapEmbedder:
         """First samples of the windows, and the windows [windows, batch, samples]: mono, at peak 1."""
         if waveform.ndim != 3:
             raise InputError(f"waveforms to embed are [batch, channels, time], not {list(waveform.shape)}")
-        mono = waveform.to(self.device).mean(dim=1, keepdim=True)
+        mono = to_mono(waveform.to(self.device))[:, None]
         mono = mono.to(torch.promote_types(mono.dtype, torch.float32))
         mono = resample(mono, sample_rate, self.sample_rate)
         if not mono.shape[-1]:

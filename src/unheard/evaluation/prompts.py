@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from unheard.backbones.hub import fetch
 from unheard.common.checks import check_keys
+from unheard.common.prompt_files import read_lines
 from unheard.errors import InputError
 from unheard.generation.request import check_prompt
 
@@ -119,8 +120,7 @@ def _of_source(source: Mapping[str, Any], folder: Path, model: str | Path) -> li
         if "list" in source:
             return [Prompt(text, "listed") for text in source["list"]]
         if "file" in source:
-            lines = (folder / source["file"]).read_text(encoding="utf-8").splitlines()
-            return [Prompt(line.strip(), source["file"]) for line in lines if line.strip()]
+            return [Prompt(line, source["file"]) for line in read_lines(folder / source["file"])]
         if "duplicates" in source:
             clusters = json.loads((folder / source["duplicates"]).read_text(encoding="utf-8"))["clusters"]
             return [Prompt(each["prompt"], each["kind"], tuple(each["ids"])) for each in clusters]

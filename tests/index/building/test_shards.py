@@ -39,7 +39,11 @@ def test_shards_are_streamed_with_what_their_samples_say(tmp_path: Path) -> None
             "003": {"dry.flac": sound_bytes(20), "wet.flac": sound_bytes(21)},
         }
         write_shard(tmp_path / f"train-{number:03d}.tar", samples)
-    recordings = found(str(tmp_path / "train-{000..002}.tar"))
+    everything = list(Sources(str(tmp_path / "train-{000..002}.tar")))
+    recordings = [one for one in everything if isinstance(one, Recording)]
+    assert [one.source for one in everything if isinstance(one, Reject)] == [
+        f"{tmp_path}/train-{number:03d}.tar::002.cls" for number in range(3)
+    ]
     assert [one.id for one in recordings[:4]] == [
         "train-000/000", "train-000/sub/001", "train-000/003.dry.flac", "train-000/003.wet.flac",
     ]  # fmt: skip
@@ -49,9 +53,12 @@ def test_shards_are_streamed_with_what_their_samples_say(tmp_path: Path) -> None
     assert first.content == sound_bytes(0)
     assert first.source == f"{tmp_path}/train-000.tar::000.flac"
     assert second.prompt == "c"
-    assert [one.id for one in found(str(tmp_path / "*.tar"))] == [one.id for one in recordings]
+    again = [one for one in Sources(str(tmp_path / "*.tar")) if isinstance(one, Recording)]
+    assert [one.id for one in again] == [one.id for one in recordings]
     assert Sources(str(tmp_path / "*.tar")).count() is None
-    assert found(f"file://{tmp_path}/train-001.tar")[0].content == sound_bytes(1)
+    (first, *_) = Sources(f"file://{tmp_path}/train-001.tar")
+    assert isinstance(first, Recording)
+    assert first.content == sound_bytes(1)
     write_shard(tmp_path / "zipped.tar.gz", {"x": {"flac": sound_bytes(5)}})
     assert found(tmp_path / "zipped.tar.gz")[0].id == "zipped/x"
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from unheard.cli.options import device_option
+from unheard.cli.options import device_option, limit_options
 from unheard.cli.progress import Display
 
 
@@ -16,6 +16,7 @@ from unheard.cli.progress import Display
 @click.argument("uri", metavar="INDEX")
 @click.option("--model", default="tiny", show_default=True, help="Model whose autoencoder encodes.")
 @device_option()
+@limit_options(held=True)
 @click.option(
     "--references",
     multiple=True,

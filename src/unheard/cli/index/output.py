@@ -27,6 +27,8 @@ def describe(built: Built) -> str:
         lines.append(f"  {built.uncaptioned:,} have no caption: caption deduplication does nothing near them")
     if built.unused_captions:
         lines.append(f"  {built.unused_captions:,} rows of the captions name no sound")
+    if remarked := built.remarked - built.unused_captions:
+        lines.append(f"  {remarked:,} remarks on captions and the like that are not taken as they stand")
     if built.rejects:
-        lines.append(f"  what was left out, and why: {built.rejects}")
+        lines.append(f"  what was left out or changed, and why: {built.rejects}")
     return "\n".join(lines)

@@ -51,7 +51,9 @@ class Built:
         uncaptioned: items come by that have no caption.
         unused_captions: rows of the captions that name no sound.
         rejected: what was left out.
-        rejects: the file that lists it with the reasons, or None.
+        remarked: what was taken, but not as its source has it, such as a caption in another encoding; and
+            rows of the captions that name no sound.
+        rejects: the file that lists both with the reasons, or None.
         windows: rows embedded now.
         seconds: of sound, embedded now.
     """
@@ -66,6 +68,7 @@ class Built:
     uncaptioned: int = 0
     unused_captions: int = 0
     rejected: int = 0
+    remarked: int = 0
     rejects: str | None = None
     windows: int = 0
     seconds: float = 0.0
@@ -135,7 +138,7 @@ def build_store(
         for ids in ledger.unseen():
             built.removed += store.remove(ids)
     store.optimize()
-    return replace(built, rejects=rejects.path if rejects.count else None)
+    return replace(built, rejects=rejects.path if rejects.count or rejects.remarked else None)
 
 
 class Commits:
@@ -162,7 +165,7 @@ class Commits:
             outcome = Reject(outcome.recording.source, reason, outcome.recording.id)
         if isinstance(outcome, Reject):
             self.rejects.add(outcome)
-            self.built.rejected = self.rejects.count
+            self.built.rejected, self.built.remarked = self.rejects.count, self.rejects.remarked
             return
         self.built.uncaptioned += not (outcome.recording.prompt or "").strip()
         if isinstance(outcome, Unchanged):

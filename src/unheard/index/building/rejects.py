@@ -1,4 +1,4 @@
-"""The list of what a build leaves out, with the reasons."""
+"""The list of what a build leaves out or does not take as it is, with the reasons."""
 
 from __future__ import annotations
 
@@ -8,16 +8,25 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from unheard.errors import InputError
-from unheard.index.building.recording import Reject
+from unheard.index.building.recording import Reject, Remark
 from unheard.index.store.uri import is_local
 
 
 @dataclass
 class Rejects:
-    """The list of what is left out, a JSON object a line, written as the build comes by it."""
+    """The list of what is left out, a JSON object a line, written as the build comes by it.
+
+    What is taken, but not as its source has it, is listed with `"taken": true`.
+
+    Attributes:
+        path: of the list.
+        count, remarked: how much is left out, and how much is taken so.
+        first: of what is left out.
+    """
 
     path: str
     count: int = 0
+    remarked: int = 0
     first: Reject | None = None
     _file: TextIO | None = field(default=None, repr=False)
 
@@ -27,12 +36,16 @@ class Rejects:
                 self._file = open(self.path, "w", encoding="utf-8")  # noqa: SIM115
             except OSError as error:
                 raise InputError(f"cannot write the list of rejects {self.path}: {error.strerror}") from error
-        line = {"source": reject.source, "reason": reject.reason}
+        line: dict[str, str | bool] = {"source": reject.source, "reason": reject.reason}
+        if isinstance(reject, Remark):
+            line["taken"] = True
+            self.remarked += 1
+        else:
+            self.count, self.first = self.count + 1, self.first or reject
         self._file.write(
             json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
         )
         self._file.flush()
-        self.count, self.first = self.count + 1, self.first or reject
 
     def close(self) -> None:
         if self._file is not None:

@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Protocol, cast
 
+from unheard.common.folders import walk
+from unheard.common.sound_endings import CONTAINERS, SOUNDS, ending_of, is_sound
+from unheard.common.sound_limits import current_limits
 from unheard.errors import InputError
-from unheard.index.building.manifests import MANIFESTS, CaptionTable, Manifest
-from unheard.index.building.recording import OTHER_SOUNDS, SOUNDS, Recording, Reject, ending_of, is_sound
+from unheard.index.building.manifests import CaptionTable, Manifest
+from unheard.index.building.recording import Recording, Reject, Remark
 from unheard.index.building.shards import SHARDS, Shard
 from unheard.index.building.sidecars import with_sidecars
+from unheard.index.building.tables import TABLES
+
+MOST_NAMES = 1 << 20
+"""Paths that the braces of a pattern may stand for."""
 
 
 class Source(Protocol):
@@ -45,6 +55,10 @@ class Sources:
         sources: paths and patterns; shards may be URIs that fsspec opens.
         captions: a manifest whose rows, by their `path`, tell more of the sounds of folders and patterns.
 
+    Attributes:
+        limits: of what is read of a sound, those in force when it was made.
+        unused_captions: rows of the captions that name no sound, known when all has been come by.
+
     Raises:
         InputError: a source that does not exist or is none of these.
     """
@@ -58,12 +72,14 @@ class Sources:
         self.sources: list[Source] = [source for name in given for source in _expand(str(name))]
         self._captions = None if captions is None else CaptionTable(Path(captions))
         self.unused_captions = 0
+        self.limits = current_limits()
 
     def __iter__(self) -> Iterator[Recording | Reject]:
         for source in self.sources:
             yield from self.recordings(source)
         if self._captions is not None:
             self.unused_captions = self._captions.unused
+            yield from self._captions.told()
 
     def parts(self) -> list[Sources]:
         """The same in parts that may be read side by side: no id can come up in two of them.
@@ -81,12 +97,19 @@ class Sources:
         return parts
 
     def recordings(self, source: Source) -> Iterator[Recording | Reject]:
-        """What one of the `sources` holds, with what the captions say of it."""
+        """What one of the `sources` holds, with what the captions say of it; remarks come before theirs."""
         for found in source.recordings():
-            if isinstance(found, Recording) and self._captions is not None:
-                yield self._captions.describe(found, source.root)
-            else:
+            if not isinstance(found, Recording):
                 yield found
+                continue
+            if not (_is_text(found.id) and _is_text(found.source)):
+                yield Reject(repr(found.source), "its name is not UTF-8; rename it")
+                continue
+            if self._captions is not None:
+                found = self._captions.describe(found, source.root)
+            for remark in found.remarks:
+                yield Remark(found.source, remark)
+            yield replace(found, remarks=())
 
     def count(self) -> int | None:
         """How many recordings there are, or None where only reading all shards would tell."""
@@ -101,14 +124,7 @@ class Folder:
         self.root = folder
 
     def _walk(self) -> Iterator[str]:
-        def refuse(error: OSError) -> None:
-            raise InputError(f"cannot read the folder {error.filename}: {error.strerror}") from error
-
-        for folder, folders, files in os.walk(self.root, onerror=refuse):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(files):
-                if is_sound(name) and not name.startswith("."):
-                    yield os.path.join(folder, name)
+        return (path for path in walk(self.root) if is_sound(path))
 
     def recordings(self) -> Iterator[Recording | Reject]:
         for path in self._walk():
@@ -132,6 +148,15 @@ class Files:
         return len(self._paths)
 
 
+def _is_text(name: str) -> bool:
+    """Whether a name can be written down: those of files may hold bytes that are no UTF-8."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in name
+
+
 def _relative(path: str, root: str) -> str:
     return PurePosixPath(Path(os.path.relpath(path, root or "."))).as_posix()
 
@@ -152,7 +177,7 @@ def _expand(pattern: str) -> list[Source]:
         ending = ending_of(name)
         if name.endswith(SHARDS):
             sources.append(Shard(name))
-        elif ending in MANIFESTS:
+        elif ending in TABLES:
             sources.append(Manifest(name))
         elif ending in ("json", "txt") and _is_sidecar(name):
             continue  # read with its sound
@@ -169,12 +194,7 @@ def _expand(pattern: str) -> list[Source]:
 
 def _matches(pattern: str) -> tuple[list[str], str]:
     """Paths that match a pattern with braces and wildcards, and the folder before its first wildcard."""
-    from braceexpand import braceexpand
-
-    try:
-        written = list(braceexpand(pattern))
-    except ValueError as error:
-        raise InputError(f"the braces of {pattern} are not balanced") from error
+    written = _expanded(pattern)
     paths: list[str] = []
     for name in written:
         if glob.has_magic(name):
@@ -188,11 +208,28 @@ def _matches(pattern: str) -> tuple[list[str], str]:
     return paths, os.path.dirname(fixed)
 
 
+def _expanded(pattern: str) -> list[str]:
+    """What the braces of a pattern stand for."""
+    from braceexpand import braceexpand
+
+    # The library lists every range before it gives the first name.
+    ranges = re.findall(r"\{(-?\d{1,18})\.\.(-?\d{1,18})(?:\.\.-?\d+)?\}", pattern)
+    names = []
+    if sum(abs(int(last) - int(first)) + 1 for first, last in ranges) <= MOST_NAMES:
+        try:
+            names = list(islice(braceexpand(pattern), MOST_NAMES + 1))
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"the braces of {pattern} cannot be expanded: {error}") from error
+    if not 0 < len(names) <= MOST_NAMES:
+        raise InputError(f"{pattern} stands for more than {MOST_NAMES:,} names; give fewer at once")
+    return names
+
+
 def _is_source(path: str) -> bool:
     """Whether a pattern means this path, too: by its ending."""
-    return is_sound(path) or ending_of(path) in MANIFESTS or path.endswith(SHARDS) or Path(path).is_dir()
+    return is_sound(path) or ending_of(path) in TABLES or path.endswith(SHARDS) or Path(path).is_dir()
 
 
 def _is_sidecar(path: str) -> bool:
-    stem, endings = path.rpartition(".")[0], SOUNDS | OTHER_SOUNDS
+    stem, endings = path.rpartition(".")[0], [*SOUNDS, *CONTAINERS]
     return any(Path(f"{stem}.{written}").exists() for one in endings for written in (one, one.upper()))
