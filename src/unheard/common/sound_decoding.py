@@ -123,7 +123,7 @@ class EncodedSound:
             raise InputError(f"it is truncated: {read:,} of {expected:,} samples can be read; fetch it again")
 
 
-class _OneWay(soundfile.SoundFile):
+class _OneWay(soundfile.SoundFile):  # type: ignore[misc]
     """A file that is read from front to back.
 
     The library seeks to where it is after every read of a file in which that can be done. In an MP3 this

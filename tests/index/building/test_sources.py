@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from braceexpand import braceexpand
 from small_sources import by_id, found, write_folder
 
 from unheard.errors import InputError
 from unheard.index.building.recording import Reject, Remark
-from unheard.index.building.sources import Sources
+from unheard.index.building.sources import Sources, _names
 
 
 @pytest.fixture
@@ -78,6 +79,24 @@ def test_patterns_and_single_files(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
+    "pattern",
+    [
+        "a",
+        "a{b,c}",
+        "{a,b{1..3}}{x,,y}",
+        "{a..e}{10..08}",
+        "{5..-5..2}",
+        "{a,{b,{c,d}}}",
+        "{a}",
+        "{}",
+        "\\{a,b\\}",
+    ],
+)
+def test_names_are_counted_before_they_are_listed(pattern: str) -> None:
+    assert _names(pattern) >= len(list(braceexpand(pattern))) > _names(pattern) / 3
+
+
+@pytest.mark.parametrize(
     ("sources", "message"),
     [
         ([], "nothing to build from"),
@@ -86,6 +105,11 @@ def test_patterns_and_single_files(folder: Path, monkeypatch: pytest.MonkeyPatch
         (["gone-{0..2}.tar"], r"gone-0\.tar, which gone-\{0\.\.2\}\.tar names, does not exist"),
         (["embeddings.json"], "unheard index import"),
         (["s3://bucket/a.wav"], "only shards"),
+        (["{0..99999999}.wav"], "more than 131,072 names"),
+        (["{0..999999}{0..999999}.wav"], "more than 131,072 names"),
+        ([f"{'{a,b}' * 40}.wav"], "more than 131,072 names"),
+        ([f"{{{'1' * 5000}..{'2' * 5000}}}.wav"], "more than 131,072 names"),
+        (["{a,{b}.wav"], "cannot be expanded"),
     ],
 )
 def test_what_is_no_source_is_refused(

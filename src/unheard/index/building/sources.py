@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Protocol, cast
 
@@ -25,7 +24,10 @@ from unheard.index.building.shards import SHARDS, Shard
 from unheard.index.building.sidecars import with_sidecars
 from unheard.index.building.tables import TABLES
 
-MOST_NAMES = 1 << 20
+BRACES = re.compile(
+    r"\\.|\{(?P<first>-?\d+|[a-zA-Z])\.\.(?P<last>-?\d+|[a-zA-Z])(?:\.\.-?\d+)?\}|[{},]", re.DOTALL
+)
+MOST_NAMES = 1 << 17
 """Paths that the braces of a pattern may stand for."""
 
 
@@ -212,17 +214,39 @@ def _expanded(pattern: str) -> list[str]:
     """What the braces of a pattern stand for."""
     from braceexpand import braceexpand
 
-    # The library lists every range before it gives the first name.
-    ranges = re.findall(r"\{(-?\d{1,18})\.\.(-?\d{1,18})(?:\.\.-?\d+)?\}", pattern)
-    names = []
-    if sum(abs(int(last) - int(first)) + 1 for first, last in ranges) <= MOST_NAMES:
-        try:
-            names = list(islice(braceexpand(pattern), MOST_NAMES + 1))
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"the braces of {pattern} cannot be expanded: {error}") from error
-    if not 0 < len(names) <= MOST_NAMES:
+    if _names(pattern) > MOST_NAMES:
         raise InputError(f"{pattern} stands for more than {MOST_NAMES:,} names; give fewer at once")
-    return names
+    try:
+        return list(braceexpand(pattern))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"the braces of {pattern} cannot be expanded: {error}") from error
+
+
+def _names(pattern: str) -> int:
+    """How many names braces stand for, told without listing them."""
+    levels = [(1, 0)]  # names of the alternative under way, and of those before it, by depth
+    for found in BRACES.finditer(pattern):
+        together, before = levels[-1]
+        first, last = found["first"], found["last"]
+        if first is not None and last is not None:
+            levels[-1] = together * _range(first, last), before
+        elif found[0] == "{":
+            levels.append((1, 0))
+        elif found[0] == "," and len(levels) > 1:
+            levels[-1] = 1, before + together
+        elif found[0] == "}" and len(levels) > 1:
+            levels.pop()
+            outer, before_it = levels[-1]
+            levels[-1] = outer * (before + together), before_it
+    return levels[0][0]
+
+
+def _range(first: str, last: str) -> int:
+    """How many numbers or letters lie between two."""
+    if max(len(first), len(last)) > 18:
+        return MOST_NAMES + 1
+    begin, end = (int(each) if each[-1].isdigit() else ord(each) for each in (first, last))
+    return abs(end - begin) + 1
 
 
 def _is_source(path: str) -> bool:
