@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -178,6 +179,6 @@ def by_id(sources: Sources) -> dict[str, Path]:
     if isinstance(sources, Mapping):
         return {identifier: Path(path) for identifier, path in sources.items()}
     files = sound_files(sources)
-    if isinstance(sources, str | Path) and Path(sources).is_dir():
+    if isinstance(sources, str | Path) and os.path.isdir(sources):
         return {file.relative_to(sources).as_posix(): file for file in files}
     return {str(file): file for file in files}

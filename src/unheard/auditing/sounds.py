@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from numbers import Integral
 from pathlib import Path
@@ -106,12 +107,12 @@ def sound_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     found: list[Path] = []
     for given in [paths] if isinstance(paths, str | Path) else paths:
         path = Path(given)
-        if path.is_dir():
+        if os.path.isdir(path):
             inside = sorted(Path(file) for file in walk(path) if is_sound(file))
             if not inside:
                 raise InputError(f"there is no sound in the folder {given}: name one with WAV, FLAC, MP3 ...")
             found += inside
-        elif path.exists():
+        elif os.path.exists(path):
             found.append(path)
         else:
             raise InputError(f"there is no file or folder {given}: check the path")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import os
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ FURTHER_HEADERS = (
 
 def is_available(path: str | Path) -> bool:
     """Whether there is such a file, or such a member of a shard."""
-    return Path(path).is_file() or _member(path) is not None
+    return os.path.isfile(path) or _member(path) is not None
 
 
 def opened(path: str | Path) -> BinaryIO:
@@ -62,7 +63,7 @@ def opened(path: str | Path) -> BinaryIO:
             not name it.
         OSError: it is not available, or cannot be read.
     """
-    if not Path(path).is_file() and (member := _member(path)) is not None:
+    if not os.path.isfile(path) and (member := _member(path)) is not None:
         shard, first, size = member
         check_size(size)
         with open_regular(shard) as file:
@@ -99,7 +100,7 @@ def _member(path: str | Path) -> tuple[Path, int, int] | None:
     """The shard that a path names, where its member begins there, and its bytes."""
     archive, separator, name = str(path).partition(f".tar{SEPARATOR}")
     shard = Path(f"{archive}.tar")
-    if not separator or not shard.is_file():
+    if not separator or not os.path.isfile(shard):
         return None
     state = shard.stat()
     found = _contents(shard, state.st_mtime_ns, state.st_size).get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -146,7 +147,7 @@ class NewSounds:
             return False
         if recording.content is not None:
             digest = hashlib.sha256(recording.content).hexdigest()
-        elif Path(recording.source).is_file():
+        elif os.path.isfile(recording.source):
             digest = sha256(recording.source)
         else:
             return False  # cannot be read, which is said in its turn

@@ -165,13 +165,13 @@ def _relative(path: str, root: str) -> str:
 
 def _expand(pattern: str) -> list[Source]:
     """The sources that a path or pattern names."""
-    if Path(pattern).exists() or "://" in pattern:
+    if os.path.exists(pattern) or "://" in pattern:
         names, root = [pattern], str(Path(pattern).parent)
     else:
         names, root = _matches(pattern)
     if not names:
         raise InputError(f"{pattern} matches nothing; check the spelling")
-    if len(names) == 1 and Path(names[0]).is_dir():
+    if len(names) == 1 and os.path.isdir(names[0]):
         return [Folder(names[0])]
     sources: list[Source] = []
     sounds = []
@@ -185,7 +185,7 @@ def _expand(pattern: str) -> list[Source]:
             continue  # read with its sound
         elif ending == "json":
             raise InputError(f"{name}: a JSON file of embeddings is read by `unheard index import`")
-        elif Path(name).is_dir():
+        elif os.path.isdir(name):
             sources.append(Folder(name))
         elif "://" in name:
             raise InputError(f"{name}: only shards (.tar) are read from afar")
@@ -201,7 +201,7 @@ def _matches(pattern: str) -> tuple[list[str], str]:
     for name in written:
         if glob.has_magic(name):
             paths += [path for path in sorted(glob.glob(name, recursive=True)) if _is_source(path)]
-        elif Path(name).exists() or "://" in name:
+        elif os.path.exists(name) or "://" in name:
             paths.append(name)
         else:
             named = name if name == pattern else f"{name}, which {pattern} names,"
@@ -251,9 +251,9 @@ def _range(first: str, last: str) -> int:
 
 def _is_source(path: str) -> bool:
     """Whether a pattern means this path, too: by its ending."""
-    return is_sound(path) or ending_of(path) in TABLES or path.endswith(SHARDS) or Path(path).is_dir()
+    return is_sound(path) or ending_of(path) in TABLES or path.endswith(SHARDS) or os.path.isdir(path)
 
 
 def _is_sidecar(path: str) -> bool:
     stem, endings = path.rpartition(".")[0], [*SOUNDS, *CONTAINERS]
-    return any(Path(f"{stem}.{written}").exists() for one in endings for written in (one, one.upper()))
+    return any(os.path.exists(f"{stem}.{written}") for one in endings for written in (one, one.upper()))
