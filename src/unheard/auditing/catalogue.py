@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from unheard.auditing import fingerprint
 from unheard.auditing.fingerprint_cache import FingerprintCache, fingerprint_files, fingerprints_of
 from unheard.auditing.sounds import sound_files
 from unheard.common.progress import Report
+from unheard.common.structured_files import read_json
 from unheard.errors import InputError
 
 Sources = str | Path | Mapping[str, str | Path] | Iterable[str | Path]
@@ -127,8 +127,11 @@ class Catalogue:
         listed = model / "memorised.json"
         if not listed.is_file():
             raise InputError(f"{model} brings no recordings to compare with: name some as references")
-        entries = json.loads(listed.read_text("utf-8"))
-        captions = {item: entry["caption"] for entry in entries for item in entry["items"]}
+        try:
+            entries = read_json(listed)
+            captions = {str(item): str(entry["caption"]) for entry in entries for item in entry["items"]}
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise InputError(f"{listed} is no list of captions and items: {error}") from error
         paths = {item: model / "memorised" / f"{item}.flac" for item in captions}
         name = f"{model.name}'s memorised recordings"
         return cls.from_files(paths, captions=captions, name=name, cache=cache, progress=progress)

@@ -4,6 +4,7 @@ files             files that are written whole or not at all, and their checksum
 regular_files     files that are opened to be read: no pipes, no devices
 folders           all files in a folder, at any depth
 texts             bytes as text, as well as they can be read
+structured_files  JSON and TOML files, of a bounded size
 prompt_files      texts of one line each from a file
 shards            a sound in a file, or in a tar shard
 sound_endings     the one list of sound files' endings

@@ -155,8 +155,8 @@ def _ffmpeg_format(section: Section, container: str, name: str) -> tuple[int, in
     try:
         with av.open(section, format=container, metadata_errors="replace") as file:
             stream = _first_sound(file)
-            return int(stream.rate or 0), int(stream.channels)
-    except (av.FFmpegError, ValueError, OSError) as error:
+            return int(stream.codec_context.sample_rate), int(stream.codec_context.channels)
+    except Exception as error:  # its own, and Python's where a damaged file leaves something undefined
         raise _no_sound(error) from error
 
 
@@ -177,8 +177,8 @@ def _ffmpeg_blocks(section: Section, container: str, name: str) -> Iterator[np.n
                 for block in planar.resample(frame):
                     read += block.samples
                     yield np.ascontiguousarray(block.to_ndarray().T)
-            rate = int(stream.rate)
-    except (av.FFmpegError, ValueError, OSError) as error:
+            rate = int(stream.codec_context.sample_rate)
+    except Exception as error:  # its own, and Python's where a damaged file leaves something undefined
         raise _no_sound(error) from error
     if read / rate < announced - ALLOWED_SHORT:
         raise InputError(

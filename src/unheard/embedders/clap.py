@@ -29,6 +29,7 @@ from torch.nn import functional as F
 from unheard.audio import peak_normalise, resample, to_mono
 from unheard.common.files import sha256
 from unheard.common.imports import importing
+from unheard.common.structured_files import read_json
 from unheard.embedders.mel import MelSpectrogram, check_padding, pad_to_window
 from unheard.errors import InputError, ModelError
 
@@ -315,7 +316,7 @@ def _recorded_name(folder: Path) -> str:
     if not path.is_file():
         return folder.name
     try:
-        name = json.loads(path.read_text(encoding="utf-8")).get("name", folder.name)
+        name = read_json(path).get("name", folder.name)
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(
             f'{path} is not a JSON object such as {{"name": "my-clap"}}: {_reason(error)}'
@@ -369,7 +370,7 @@ def _snapshot(name: str, revision: str | None) -> Path | None:
 def _check_is_clap(folder: Path, named: str | Path) -> None:
     """Raise ModelError unless the folder holds a CLAP's configuration and safetensors weights."""
     try:
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+        kind = read_json(folder / "config.json").get("model_type")
     except FileNotFoundError as error:
         raise ModelError(
             f"{named} holds no CLAP: it has no config.json; name a folder of ClapModel"
