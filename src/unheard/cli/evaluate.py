@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from unheard.cli import exits
-from unheard.cli.options import engine_options
+from unheard.cli.options import engine_options, overwrite_option
 from unheard.cli.progress import Display
+from unheard.cli.targets import Input, check_targets, inputs, results_targets
 from unheard.errors import InputError
+
+if TYPE_CHECKING:
+    from unheard.evaluation.experiment import Experiment
+
+WRITTEN = (
+    "generations.parquet", "summary.md", "summary.csv", "manifest.json", "trade-off.png",
+    "distributions.png", "trajectory.png",
+)  # fmt: skip
+"""Files of a folder of results, beside those of its batches."""
 
 
 @click.command()
@@ -18,12 +30,14 @@ from unheard.errors import InputError
 @click.option("--out", metavar="FOLDER", help="Where results go; what lies there is not made again.")
 @click.option("--again", nargs=2, metavar="FOLDER ROW", help="Make this row again and compare its audio.")
 @engine_options("generates and judges")
+@overwrite_option()
 def evaluate(
     experiment: str | None,
     out: str | None,
     again: tuple[str, str] | None,
     engine: str,
     ray_address: str | None,
+    overwrite: bool,
 ) -> int:
     """Compare settings on matched prompts and seeds, as an EXPERIMENT file (TOML) says.
 
@@ -48,6 +62,8 @@ def evaluate(
     asked = Experiment.read(experiment)
     from unheard.evaluation import run, summary
 
+    written = results_targets(Path(out), WRITTEN) if Path(out).is_dir() else []
+    check_targets(written, experiment_inputs(experiment, asked), overwrite=overwrite)
     with ExitStack() as until_the_end:
         on_ray = None
         if engine == "ray":
@@ -74,6 +90,14 @@ def evaluate(
         )
         return exits.ERROR
     return 0
+
+
+def experiment_inputs(path: str, asked: Experiment) -> Iterator[Input]:
+    """What an experiment reads, as far as its file names it."""
+    yield from inputs([path], "the experiment")
+    yield from inputs([asked.references, asked.held_out], "a recording")
+    yield from inputs([asked.index], "the index", whole=True)
+    yield from inputs([*asked.models, asked.judge, asked.embedder], "a model", whole=True)
 
 
 def _reproduce(folder: str, row: str) -> int:

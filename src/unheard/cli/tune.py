@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from unheard.cli.evaluate import experiment_inputs
+from unheard.cli.options import overwrite_option
 from unheard.cli.progress import Display, Pace
+from unheard.cli.targets import check_targets, results_targets
 from unheard.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
     help="Where trials and presets are written; those that lie there count.",
 )
 @click.option("--trials", type=int, default=60, metavar="N", show_default=True, help="Finished ones in all.")
-def tune(experiment: str, out: str, trials: int) -> None:
+@overwrite_option()
+def tune(experiment: str, out: str, trials: int, overwrite: bool) -> None:
     """Search settings that replay least, obey best and cost least, as an EXPERIMENT file (TOML) says.
 
     Every trial is judged on all prompts and seeds of the file: give those that you will not report on. Writes
@@ -41,6 +45,10 @@ def tune(experiment: str, out: str, trials: int) -> None:
     from unheard.evaluation.experiment import Experiment
 
     asked = Experiment.read(experiment)
+    earlier = (f"presets/{path.name}" for path in Path(out).glob("presets/trial-*.json"))
+    written = results_targets(Path(out), ("trials.csv", "front.png", *earlier))
+    if Path(out).is_dir():
+        check_targets(written, experiment_inputs(experiment, asked), overwrite=overwrite)
     from unheard.backbones.hub import fetch
     from unheard.evaluation import pareto, tuning
     from unheard.generation.defaults import read_defaults

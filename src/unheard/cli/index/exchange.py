@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
+from unheard.cli.options import overwrite_option
 from unheard.cli.progress import Display
+from unheard.cli.targets import Target, check_targets, inputs
 
 
 @click.command("import")
@@ -38,9 +41,10 @@ def import_(file: str, uri: str, name: str | None, ann: bool, as_json: bool) -> 
 
 @click.command()
 @click.argument("uri", metavar="INDEX")
-@click.option("--out", "path", required=True, metavar="FILE", help="JSON file to write or replace.")
+@click.option("--out", "path", required=True, metavar="FILE", help="JSON file to write.")
+@overwrite_option()
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
-def export(uri: str, path: str, as_json: bool) -> None:
+def export(uri: str, path: str, overwrite: bool, as_json: bool) -> None:
     """Write INDEX as a JSON file in the published format: one embedding an item.
 
     A recording of several windows is written with their mean direction; silent ones are left out.
@@ -49,6 +53,9 @@ def export(uri: str, path: str, as_json: bool) -> None:
     Example:
       unheard index export my-index --out embeddings_new.json
     """
+    # An index in one file is what somebody's training set may be: none is taken for ours to replace.
+    target = Target(Path(path), lambda _: False)
+    check_targets([target], inputs([uri], "the index", whole=True), overwrite=overwrite)
     from unheard import index
 
     with Display(quiet=as_json).counting("rows", "writing") as progress:

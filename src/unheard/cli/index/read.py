@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from unheard.cli.options import embedder_options
+from unheard.cli.options import embedder_options, overwrite_option
 from unheard.cli.progress import Display
+from unheard.cli.targets import Target, check_targets, inputs, shows
 from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD
 
 if TYPE_CHECKING:
@@ -116,12 +118,14 @@ def verify(uri: str, as_json: bool) -> None:
 @click.option(
     "--minimum-size", type=int, default=2, show_default=True, help="Items that a cluster has at least."
 )
+@overwrite_option()
 def duplicates(
     uri: str,
     path: str | None,
     sound_threshold: float,
     caption_threshold: float,
     minimum_size: int,
+    overwrite: bool,
 ) -> None:
     """Find clusters of near-identical sounds and of near-identical captions: what models memorise.
 
@@ -130,6 +134,9 @@ def duplicates(
       unheard index duplicates my-index --out clusters.json
       unheard index duplicates my-index --minimum-size 5 --sound-threshold 0.95
     """
+    if path is not None:
+        target = Target(Path(path), shows(rb'\s*\{\s*"index"\s*:\s*"'))
+        check_targets([target], inputs([uri], "the index", whole=True), overwrite=overwrite)
     from unheard import index
 
     with Display().counting("windows", "comparing") as progress:

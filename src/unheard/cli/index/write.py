@@ -13,6 +13,7 @@ import click
 from unheard.cli.index.output import describe
 from unheard.cli.options import device_option, embedder_options, engine_options
 from unheard.cli.progress import Display
+from unheard.cli.targets import Target, check_targets, inputs, shows
 
 
 @click.command()
@@ -54,7 +55,11 @@ def build(
       unheard index build "shards/train-{000..127}.tar" --out s3://bucket/idx --engine ray --ray-address auto
     """
     from unheard import index
+    from unheard.index.building.rejects import rejects_path
 
+    listed = Target(Path(rejects_path(uri)), shows(rb'\{"source": '))
+    if listed.path.parent.is_dir():
+        check_targets([listed], inputs([captions, *sources], "a source"), overwrite=None)
     with Display(quiet=as_json).counting("recordings", "embedding") as progress:
         built = index.build(
             sources,
