@@ -13,6 +13,7 @@ from unheard import audio
 from unheard.auditing import fingerprint
 from unheard.auditing.fingerprint_cache import FingerprintCache, fingerprint_files, fingerprints_of
 from unheard.auditing.sounds import sound_files
+from unheard.backbones.contained import inside
 from unheard.common.progress import Report
 from unheard.errors import InputError
 
@@ -128,7 +129,7 @@ class Catalogue:
             raise InputError(f"{model} brings no recordings to compare with: name some as references")
         entries = json.loads(listed.read_text("utf-8"))
         captions = {item: entry["caption"] for entry in entries for item in entry["items"]}
-        paths = {item: model / "memorised" / f"{item}.flac" for item in captions}
+        paths = {item: inside(model, f"memorised/{item}.flac") for item in captions}
         name = f"{model.name}'s memorised recordings"
         return cls.from_files(paths, captions=captions, name=name, cache=cache, progress=progress)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from functools import lru_cache
 from numbers import Integral
@@ -13,6 +14,7 @@ import soundfile
 import torch
 from torch import Tensor
 
+from unheard.common.files import files_in
 from unheard.errors import InputError
 
 
@@ -105,7 +107,7 @@ def sound_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     for given in [paths] if isinstance(paths, str | Path) else paths:
         path = Path(given)
         if path.is_dir():
-            files = (file for file in path.rglob("*") if file.is_file())
+            files = (Path(file) for file in files_in(path, hidden=True, broken=_warn_of_broken_link))
             inside = sorted(file for file in files if _ending(file) in _endings())
             if not inside:
                 raise InputError(f"there is no sound in the folder {given}: name one with WAV, FLAC, MP3 ...")
@@ -115,6 +117,10 @@ def sound_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
         else:
             raise InputError(f"there is no file or folder {given}: check the path")
     return found
+
+
+def _warn_of_broken_link(path: str) -> None:
+    warnings.warn(f"{path} is a link that leads nowhere: it is left out", stacklevel=5)
 
 
 def _ending(path: Path) -> str:

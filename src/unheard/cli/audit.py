@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 import warnings
@@ -23,7 +22,9 @@ from unheard.cli.options import DTYPES, OF_MODEL, CommandWithHeadings, overwrite
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
 from unheard.cli.targets import Target, check_targets, inputs, shows, sound_targets
+from unheard.cli.terminal import say, say_json
 from unheard.common.files import shortened
+from unheard.common.left_out import LeftOut
 from unheard.errors import InputError
 from unheard.generation.request import check_prompts
 
@@ -152,14 +153,14 @@ def audit(
             write_csv(Path(table), result)
         page = None if report is None else _write_report(result, work, report)
         if json_asked:
-            click.echo(json.dumps(as_json(result, work.counted), indent=2, allow_nan=False))
+            say_json(as_json(result, work.counted))
         else:
             output(result, work.counted, page)
     if interrupted:
         raise KeyboardInterrupt
     bad = [file for file in result.files if fail_on is not None and as_bad_as(file.verdict, fail_on)]
     if bad:
-        click.echo(f"unheard: {len(bad)} of {len(result.files)} sounds fail: {counts(bad)}", err=True)
+        say(f"unheard: {len(bad)} of {len(result.files)} sounds fail: {counts(bad)}", err=True)
     return exits.FOUND if bad else 0
 
 
@@ -288,8 +289,8 @@ def _assemble(
             training_set.references, training_set.index, training_set.brought, searching, progress=progress
         )
     if left_out := auditor.catalogue.left_out:
-        first = next(iter(left_out.values()))
-        warnings.warn(f"{len(left_out)} reference(s) left out, the first: {first}", stacklevel=1)
+        said = f"of {len(left_out) + len(auditor.catalogue):,} references, {LeftOut.of(left_out)}"
+        warnings.warn(said, stacklevel=1)
     return auditor, training_set
 
 

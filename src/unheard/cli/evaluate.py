@@ -13,6 +13,7 @@ from unheard.cli import exits
 from unheard.cli.options import engine_options, overwrite_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Input, check_targets, inputs, results_targets
+from unheard.cli.terminal import say
 from unheard.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,16 +76,16 @@ def evaluate(
     table = results.table
     entries = summary.summarise(table, asked.baselines, results.held_out, asked.metrics)
     page = summary.write(entries, table, asked.baselines, asked.refused, results.references, Path(out))
-    click.echo(page, nl=False)
+    say(*page.removesuffix("\n").split("\n"))
     try:
         from unheard.evaluation import plots
 
         plots.draw(table, entries, Path(out))
     except InputError as error:
-        click.echo(f"unheard: warning: {error}", err=True)
+        say(f"unheard: warning: {error}", err=True)
     failed = sum(error is not None for error in table["error"].to_pylist())
     if failed or asked.refused:
-        click.echo(
+        say(
             f"unheard: {len(asked.refused)} prompts refused, {failed} sounds failed; see {out}/summary.md",
             err=True,
         )
@@ -108,8 +109,8 @@ def _reproduce(folder: str, row: str) -> int:
 
     reproduction = reproduce(Path(folder), int(row))
     if reproduction.same:
-        click.echo("the same audio as recorded")
+        say("the same audio as recorded")
         return 0
     unknown = "nothing that is known of it differs; was the code another?"
-    click.echo(f"other audio than recorded: {'; '.join(reproduction.differences) or unknown}")
+    say(f"other audio than recorded: {'; '.join(reproduction.differences) or unknown}")
     return exits.ERROR

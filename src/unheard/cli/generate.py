@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -27,6 +26,7 @@ from unheard.cli.preset import Preset, read_preset
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
 from unheard.cli.targets import Input, check_targets, inputs, sound_targets
+from unheard.cli.terminal import say, say_json
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.generation import provenance
@@ -156,10 +156,10 @@ def generate(
     finally:
         results = [done[number] for number in sorted(done)]
         if as_json and results:
-            click.echo(json.dumps({"results": results}, indent=2, ensure_ascii=False))
+            say_json({"results": results})
         elif not as_json:
             for result in results:
-                click.echo(describe(result))
+                say(*describe(result))
     if again is not None:
         record.compare(again, provenance.read(paths[numbers[0]].with_suffix(".json")))
 

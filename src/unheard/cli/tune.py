@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from unheard.cli.evaluate import experiment_inputs
 from unheard.cli.options import overwrite_option
 from unheard.cli.progress import Display, Pace
 from unheard.cli.targets import check_targets, results_targets
+from unheard.cli.terminal import say
 from unheard.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def tune(experiment: str, out: str, trials: int, overwrite: bool) -> None:
     def write(so_far: list[Trial], last: Trial) -> None:
         pareto.write(so_far, defaults, folder)
         pace.update(len(so_far), trials)
-        # Above the bar, where click.echo cannot write.
-        print(f"trial {len(so_far):,} of {trials:,}: {_values(last)}{pace}", file=sys.stderr)
+        say(f"trial {len(so_far):,} of {trials:,}: {_values(last)}{pace}", err=True)
 
     with Display().counting("sounds") as progress:
         finished = tuning.tune(asked, trials, folder, write, progress)
@@ -67,16 +66,16 @@ def tune(experiment: str, out: str, trials: int, overwrite: bool) -> None:
     try:
         pareto.draw(finished, folder / "front.png")
     except InputError as error:
-        click.echo(f"unheard: warning: {error}", err=True)
+        say(f"unheard: warning: {error}", err=True)
     best = sorted(
         (each for each in finished if each.pareto_optimal), key=lambda each: each.values["replicated"]
     )
     for each in best:
-        click.echo(f"{folder / 'presets' / f'trial-{each.number}.json'}: {_values(each)}")
+        say(f"{folder / 'presets' / f'trial-{each.number}.json'}: {_values(each)}")
     best_of_all = f"{len(presets)} of {len(finished)} trials are on the Pareto front"
-    click.echo(f"{best_of_all}; all are in {folder / 'trials.csv'}")
+    say(f"{best_of_all}; all are in {folder / 'trials.csv'}")
     if asked.refused:
-        click.echo(f"unheard: warning: {len(asked.refused)} prompts cannot be generated", err=True)
+        say(f"unheard: warning: {len(asked.refused)} prompts cannot be generated", err=True)
 
 
 def _values(trial: Trial) -> str:

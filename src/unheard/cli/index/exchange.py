@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 from unheard.cli.options import overwrite_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, inputs
+from unheard.cli.terminal import say, say_json
 
 
 @click.command("import")
@@ -33,10 +33,10 @@ def import_(file: str, uri: str, name: str | None, ann: bool, as_json: bool) -> 
     if ann:
         _build_approximate(uri)
     if as_json:
-        click.echo(json.dumps({"index": uri, **asdict(imported)}, indent=2, ensure_ascii=False))
+        say_json({"index": uri, **asdict(imported)})
     else:
         there = f", {imported.present:,} there already" if imported.present else ""
-        click.echo(f"{uri}: {imported.added:,} items imported{there}")
+        say(f"{uri}: {imported.added:,} items imported{there}")
 
 
 @click.command()
@@ -61,7 +61,7 @@ def export(uri: str, path: str, overwrite: bool, as_json: bool) -> None:
     with Display(quiet=as_json).counting("rows", "writing") as progress:
         exported = index.export_json(uri, path, progress=progress)
     if as_json:
-        click.echo(json.dumps({"file": path, **asdict(exported)}, indent=2, ensure_ascii=False))
+        say_json({"file": path, **asdict(exported)})
         return
     remarks = "".join(
         f", {count:,} {what}"
@@ -71,7 +71,7 @@ def export(uri: str, path: str, overwrite: bool, as_json: bool) -> None:
         )
         if count
     )
-    click.echo(f"{path}: {exported.items:,} items{remarks}")
+    say(f"{path}: {exported.items:,} items{remarks}")
 
 
 @click.command()
@@ -91,4 +91,4 @@ def _build_approximate(uri: str) -> None:
 
     record = build_approximate(uri)
     facts = ", ".join(f"{name} {value}" for name, value in asdict(record).items() if value is not None)
-    click.echo(f"{uri}: approximate index built ({facts})", err=True)
+    say(f"{uri}: approximate index built ({facts})", err=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from unheard.common.left_out import LeftOut
 from unheard.errors import InputError
 from unheard.index.building.recording import Reject
 from unheard.index.store.uri import is_local
@@ -17,8 +19,8 @@ class Rejects:
     """The list of what is left out, a JSON object a line, written as the build comes by it."""
 
     path: str
-    count: int = 0
     first: Reject | None = None
+    reasons: LeftOut = field(default_factory=LeftOut)
     _file: TextIO | None = field(default=None, repr=False)
 
     def add(self, reject: Reject) -> None:
@@ -32,13 +34,20 @@ class Rejects:
             json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
         )
         self._file.flush()
-        self.count, self.first = self.count + 1, self.first or reject
+        self.first = self.first or reject
+        self.reasons.add(reject.source, reject.reason)
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.reasons)
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
-        elif os.path.exists(self.path):
-            os.unlink(self.path)  # of an earlier run, whose causes are gone
+        else:
+            with suppress(FileNotFoundError):
+                os.unlink(self.path)  # of an earlier run, whose causes are gone
 
 
 def rejects_path(uri: str) -> str:

@@ -12,11 +12,13 @@ from copy import copy
 from pathlib import Path, PurePosixPath
 from typing import Protocol, cast
 
+from unheard.common.files import files_in
 from unheard.errors import InputError
 from unheard.index.building.manifests import MANIFESTS, CaptionTable, Manifest
 from unheard.index.building.recording import OTHER_SOUNDS, SOUNDS, Recording, Reject, ending_of, is_sound
 from unheard.index.building.shards import SHARDS, Shard
 from unheard.index.building.sidecars import with_sidecars
+from unheard.index.store.uri import as_text
 
 
 class Source(Protocol):
@@ -55,7 +57,7 @@ class Sources:
         given = [sources] if isinstance(sources, str | Path) else list(sources)
         if not given:
             raise InputError("nothing to build from; name a folder, a manifest, shards or sounds")
-        self.sources: list[Source] = [source for name in given for source in _expand(str(name))]
+        self.sources: list[Source] = [source for name in given for source in _expand(as_text(name))]
         self._captions = None if captions is None else CaptionTable(Path(captions))
         self.unused_captions = 0
 
@@ -95,27 +97,23 @@ class Sources:
 
 
 class Folder:
-    """All sounds in a folder, at any depth."""
+    """All sounds in a folder, at any depth, and in folders that are links."""
 
     def __init__(self, folder: str) -> None:
         self.root = folder
 
-    def _walk(self) -> Iterator[str]:
-        def refuse(error: OSError) -> None:
-            raise InputError(f"cannot read the folder {error.filename}: {error.strerror}") from error
-
-        for folder, folders, files in os.walk(self.root, onerror=refuse):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(files):
-                if is_sound(name) and not name.startswith("."):
-                    yield os.path.join(folder, name)
-
     def recordings(self) -> Iterator[Recording | Reject]:
-        for path in self._walk():
-            yield with_sidecars(path, _relative(path, self.root))
+        broken: list[str] = []
+        for path in files_in(self.root, broken=broken.append):
+            if is_sound(path):
+                yield with_sidecars(path, _relative(path, self.root))
+        for path in broken:
+            yield Reject(path, "No such file or directory: it is a link that leads nowhere")
 
     def count(self) -> int:
-        return sum(1 for _ in self._walk())
+        broken: list[str] = []
+        sounds = sum(is_sound(path) for path in files_in(self.root, broken=broken.append))
+        return sounds + len(broken)
 
 
 class Files:
@@ -138,7 +136,7 @@ def _relative(path: str, root: str) -> str:
 
 def _expand(pattern: str) -> list[Source]:
     """The sources that a path or pattern names."""
-    if Path(pattern).exists() or "://" in pattern:
+    if os.path.exists(pattern) or "://" in pattern:
         names, root = [pattern], str(Path(pattern).parent)
     else:
         names, root = _matches(pattern)
@@ -179,7 +177,7 @@ def _matches(pattern: str) -> tuple[list[str], str]:
     for name in written:
         if glob.has_magic(name):
             paths += [path for path in sorted(glob.glob(name, recursive=True)) if _is_source(path)]
-        elif Path(name).exists() or "://" in name:
+        elif os.path.exists(name) or "://" in name:
             paths.append(name)
         else:
             named = name if name == pattern else f"{name}, which {pattern} names,"
