@@ -20,9 +20,7 @@ def test_reasons_are_counted_without_what_is_particular() -> None:
 
 
 def test_reasons_that_name_what_they_are_of() -> None:
-    counted = LeftOut.of(
-        {"a.wav": "cannot read x/a.wav: it is cut", "b.wav": "cannot read x/b.wav: it is cut"}
-    )
+    counted = LeftOut.of({name: f"cannot read x/{name}: it is cut" for name in ("a.wav", "b.wav")})
     assert counted.lines() == ["2 left out: it is cut (a.wav, ...)"]
 
 

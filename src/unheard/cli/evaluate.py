@@ -61,7 +61,7 @@ def evaluate(
     from unheard.evaluation.experiment import Experiment
 
     asked = Experiment.read(experiment)
-    from unheard.evaluation import run, summary
+    from unheard.evaluation import run, summary, summary_files
 
     written = results_targets(Path(out), WRITTEN) if Path(out).is_dir() else []
     check_targets(written, experiment_inputs(experiment, asked), overwrite=overwrite)
@@ -75,7 +75,7 @@ def evaluate(
         results = run.evaluate(asked, Path(out), progress, on_ray)
     table = results.table
     entries = summary.summarise(table, asked.baselines, results.held_out, asked.metrics)
-    page = summary.write(entries, table, asked.baselines, asked.refused, results.references, Path(out))
+    page = summary_files.write(entries, table, asked.baselines, asked.refused, results.references, Path(out))
     say(*page.removesuffix("\n").split("\n"))
     try:
         from unheard.evaluation import plots

@@ -68,7 +68,8 @@ def tune(experiment: str, out: str, trials: int, overwrite: bool) -> None:
     except InputError as error:
         say(f"unheard: warning: {error}", err=True)
     best = sorted(
-        (each for each in finished if each.pareto_optimal), key=lambda each: each.values["replicated"]
+        (each for each in finished if each.pareto_optimal),
+        key=lambda each: each.values["copied_or_collapsed"],
     )
     for each in best:
         say(f"{folder / 'presets' / f'trial-{each.number}.json'}: {_values(each)}")
@@ -79,5 +80,5 @@ def tune(experiment: str, out: str, trials: int, overwrite: bool) -> None:
 
 
 def _values(trial: Trial) -> str:
-    replicated, adherence, seconds = trial.values.values()
-    return f"{100 * replicated:.1f} % replicated, CLAP score {adherence:.3f}, {seconds:.1f} s a sound"
+    bad, adherence, seconds = trial.values.values()
+    return f"{100 * bad:.1f} % copied or collapsed, CLAP score {adherence:.3f}, {seconds:.1f} s a sound"
