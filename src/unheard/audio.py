@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unheard.common.cancellation import CANCELLED, LOST, STRETCH
-from unheard.common.files import replacing
+from unheard.common.files import write_whole
 from unheard.common.regular_files import what_else
 from unheard.common.shards import is_available, opened
 from unheard.common.sound_decoding import EncodedSound
@@ -115,17 +115,20 @@ def write_wav(path: str | Path, waveform: Tensor, sample_rate: int, *, float32: 
     Raises:
         InputError: the file cannot be written, or the waveform is empty or holds NaN or infinity.
     """
+    write_whole(path, encode_wav(waveform, sample_rate, float32=float32))
+
+
+def encode_wav(waveform: Tensor, sample_rate: int, *, float32: bool = False) -> bytes:
+    """What `write_wav` writes; raises InputError for what no file can hold."""
     if waveform.ndim != 2 or 0 in waveform.shape:
-        raise InputError(f"cannot write {path}: a waveform is [channels, time], not {list(waveform.shape)}")
+        raise InputError(f"cannot write the sound: it is [channels, time], not {list(waveform.shape)}")
     if not waveform.isfinite().all():
-        raise InputError(f"cannot write {path}: the waveform holds NaN or infinity; try dtype float32")
+        raise InputError("cannot write the sound: it holds NaN or infinity; try dtype float32")
     waveform = waveform.detach().to("cpu", torch.float32)
     if not float32:
         waveform = peak_normalise(waveform).mul(32767).round()
     samples = waveform.T.contiguous().numpy().astype("<f4" if float32 else "<i2")
-    with replacing(path) as file:
-        file.write(_wav_header(samples, sample_rate))
-        file.write(samples.tobytes())
+    return _wav_header(samples, sample_rate) + samples.tobytes()
 
 
 def _wav_header(samples: np.ndarray, sample_rate: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What is read: regular files, folders through links, texts in whatever encoding, lines of prompts."""
+"""What is read: regular files, texts in whatever encoding, lines of prompts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unheard import audio
-from unheard.common.folders import walk
 from unheard.common.prompt_files import read_lines
 from unheard.common.regular_files import open_regular, read_regular, what_else
 from unheard.common.texts import cleaned, decoded, lines
@@ -44,22 +43,6 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     assert what_else(tmp_path / "real.wav") is what_else(tmp_path / "none") is None
     with pytest.raises(InputError, match="more than 0 bytes"):
         read_regular(tmp_path / "real.wav", 0)
-
-
-def test_a_folder_is_walked_through_links_once(tmp_path: Path) -> None:
-    inside, outside = tmp_path / "inside", tmp_path / "outside"
-    for folder in (inside / "deep", outside / "further", inside / ".hidden"):
-        folder.mkdir(parents=True)
-        (folder / "a.wav").touch()
-    (inside / "linked").symlink_to(outside)
-    (inside / "linked again").symlink_to(outside)
-    (inside / "back").symlink_to(inside)
-    (inside / "up").symlink_to(tmp_path)
-    (inside / "to deep").symlink_to(inside / "deep")
-    (outside / "round").symlink_to(inside)
-    (inside / "broken").symlink_to(tmp_path / "nowhere")
-    found = [Path(path).relative_to(inside).as_posix() for path in walk(inside)]
-    assert found == ["broken", "deep/a.wav", "linked/further/a.wav"]
 
 
 @pytest.mark.parametrize(

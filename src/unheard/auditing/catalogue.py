@@ -13,6 +13,7 @@ from unheard import audio
 from unheard.auditing import fingerprint
 from unheard.auditing.fingerprint_cache import FingerprintCache, fingerprint_files, fingerprints_of
 from unheard.auditing.sounds import sound_files
+from unheard.backbones.contained import inside
 from unheard.common.progress import Report
 from unheard.common.structured_files import read_json
 from unheard.errors import InputError
@@ -132,7 +133,7 @@ class Catalogue:
             captions = {str(item): str(entry["caption"]) for entry in entries for item in entry["items"]}
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise InputError(f"{listed} is no list of captions and items: {error}") from error
-        paths = {item: model / "memorised" / f"{item}.flac" for item in captions}
+        paths = {item: inside(model, f"memorised/{item}.flac") for item in captions}
         name = f"{model.name}'s memorised recordings"
         return cls.from_files(paths, captions=captions, name=name, cache=cache, progress=progress)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from numbers import Integral
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unheard.common.folders import walk
+from unheard.common.files import files_in
 from unheard.common.sound_endings import is_sound
 from unheard.errors import InputError
 
@@ -108,7 +109,8 @@ def sound_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     for given in [paths] if isinstance(paths, str | Path) else paths:
         path = Path(given)
         if os.path.isdir(path):
-            inside = sorted(Path(file) for file in walk(path) if is_sound(file))
+            files = files_in(path, hidden=True, broken=_warn_of_broken_link)
+            inside = sorted(Path(file) for file in files if is_sound(file))
             if not inside:
                 raise InputError(f"there is no sound in the folder {given}: name one with WAV, FLAC, MP3 ...")
             found += inside
@@ -117,3 +119,7 @@ def sound_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
         else:
             raise InputError(f"there is no file or folder {given}: check the path")
     return found
+
+
+def _warn_of_broken_link(path: str) -> None:
+    warnings.warn(f"{path} is a link that leads nowhere: it is left out", stacklevel=5)

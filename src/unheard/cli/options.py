@@ -112,6 +112,11 @@ def device_option(option: Option = click.option) -> Decorator:
     return option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
 
 
+def overwrite_option(option: Option = click.option) -> Decorator:
+    """`--overwrite`."""
+    return option("--overwrite", is_flag=True, help="Replace files that unheard did not write.")
+
+
 def embedder_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--embedder` and `--device` of a command that embeds."""
     embedder = click.option(

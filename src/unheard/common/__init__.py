@@ -2,7 +2,6 @@
 
 files             files that are written whole or not at all, and their checksums
 regular_files     files that are opened to be read: no pipes, no devices
-folders           all files in a folder, at any depth
 texts             bytes as text, as well as they can be read
 structured_files  JSON and TOML files, of a bounded size
 prompt_files      texts of one line each from a file

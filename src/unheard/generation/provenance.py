@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -45,6 +46,15 @@ PACKAGES = ("torch", "diffusers", "transformers", "torchsde", "julius", "numpy")
 def write(path: Path, record: Mapping[str, Any]) -> None:
     """Write a record as UTF-8 JSON, indented, every trace entry on one line."""
     write_whole(path, f"{_as_json(record)}\n".encode())
+
+
+def is_record(path: str | Path) -> bool:
+    """Whether a file begins as every record does that `write` wrote; its content is not read."""
+    try:
+        with open(path, "rb") as file:
+            return re.match(rb'\s*\{\s*"unheard"\s*:', file.read(256)) is not None
+    except OSError:
+        return False
 
 
 def read(path: str | Path) -> dict[str, Any]:

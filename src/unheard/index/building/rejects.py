@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from unheard.common.left_out import LeftOut
 from unheard.errors import InputError
 from unheard.index.building.recording import Reject, Remark
 from unheard.index.store.uri import is_local
@@ -20,14 +22,14 @@ class Rejects:
 
     Attributes:
         path: of the list.
-        count, remarked: how much is left out, and how much is taken so.
         first: of what is left out.
+        reasons, remarks: of what is left out, and of what is taken so.
     """
 
     path: str
-    count: int = 0
-    remarked: int = 0
     first: Reject | None = None
+    reasons: LeftOut = field(default_factory=LeftOut)
+    remarks: LeftOut = field(default_factory=LeftOut)
     _file: TextIO | None = field(default=None, repr=False)
 
     def add(self, reject: Reject) -> None:
@@ -39,19 +41,27 @@ class Rejects:
         line: dict[str, str | bool] = {"source": reject.source, "reason": reject.reason}
         if isinstance(reject, Remark):
             line["taken"] = True
-            self.remarked += 1
-        else:
-            self.count, self.first = self.count + 1, self.first or reject
         self._file.write(
             json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
         )
         self._file.flush()
+        if isinstance(reject, Remark):
+            self.remarks.add(reject.source, reject.reason)
+        else:
+            self.first = self.first or reject
+            self.reasons.add(reject.source, reject.reason)
+
+    @property
+    def count(self) -> int:
+        """How many are left out."""
+        return len(self.reasons)
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
-        elif os.path.exists(self.path):
-            os.unlink(self.path)  # of an earlier run, whose causes are gone
+        else:
+            with suppress(FileNotFoundError):
+                os.unlink(self.path)  # of an earlier run, whose causes are gone
 
 
 def rejects_path(uri: str) -> str:

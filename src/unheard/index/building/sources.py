@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol, cast
 
-from unheard.common.folders import walk
+from unheard.common.files import files_in
 from unheard.common.sound_endings import CONTAINERS, SOUNDS, ending_of, is_sound
 from unheard.common.sound_limits import current_limits
 from unheard.errors import InputError
@@ -23,6 +23,7 @@ from unheard.index.building.recording import Recording, Reject, Remark
 from unheard.index.building.shards import SHARDS, Shard
 from unheard.index.building.sidecars import with_sidecars
 from unheard.index.building.tables import TABLES
+from unheard.index.store.uri import as_text
 
 BRACES = re.compile(
     r"\\.|\{(?P<first>-?\d+|[a-zA-Z])\.\.(?P<last>-?\d+|[a-zA-Z])(?:\.\.-?\d+)?\}|[{},]", re.DOTALL
@@ -71,7 +72,7 @@ class Sources:
         given = [sources] if isinstance(sources, str | Path) else list(sources)
         if not given:
             raise InputError("nothing to build from; name a folder, a manifest, shards or sounds")
-        self.sources: list[Source] = [source for name in given for source in _expand(str(name))]
+        self.sources: list[Source] = [source for name in given for source in _expand(as_text(name))]
         self._captions = None if captions is None else CaptionTable(Path(captions))
         self.unused_captions = 0
         self.limits = current_limits()
@@ -120,20 +121,23 @@ class Sources:
 
 
 class Folder:
-    """All sounds in a folder, at any depth."""
+    """All sounds in a folder, at any depth, and in folders that are links."""
 
     def __init__(self, folder: str) -> None:
         self.root = folder
 
-    def _walk(self) -> Iterator[str]:
-        return (path for path in walk(self.root) if is_sound(path))
-
     def recordings(self) -> Iterator[Recording | Reject]:
-        for path in self._walk():
-            yield with_sidecars(path, _relative(path, self.root))
+        broken: list[str] = []
+        for path in files_in(self.root, broken=broken.append):
+            if is_sound(path):
+                yield with_sidecars(path, _relative(path, self.root))
+        for path in broken:
+            yield Reject(path, "No such file or directory: it is a link that leads nowhere")
 
     def count(self) -> int:
-        return sum(1 for _ in self._walk())
+        broken: list[str] = []
+        sounds = sum(is_sound(path) for path in files_in(self.root, broken=broken.append))
+        return sounds + len(broken)
 
 
 class Files:
