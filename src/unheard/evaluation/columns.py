@@ -20,6 +20,12 @@ _SIMILARITIES = [
     for which in ("target", "nearest", "replication")
 ]
 
+_MEASURED = [("onsets", pa.int64())] + [
+    (name, pa.float64())
+    for name in ("active_seconds", "loudness", "liveliness", "own_likeness", "residue", "nearer_than_others")
+]
+"""What `metrics.liveliness` and `metrics.residue` say of a sound, and what they say it by."""
+
 GENERATED = pa.schema(
     [(name, pa.string()) for name in ("prompt", "audio", "audio_sha256")]
     + [(name, pa.int64()) for name in ("seed", "position", "acted")]
@@ -36,23 +42,29 @@ name in every table written so far.
 """
 
 JUDGED = pa.schema(
-    [("verdict", pa.string()), ("replays", pa.string()),
-     ("replicated", pa.bool_()), ("replicated_target", pa.bool_())]
+    [("verdict", pa.string()), ("reason", pa.string()), ("replays", pa.string()),
+     ("replicated", pa.bool_()), ("replicated_target", pa.bool_()), ("collapsed", pa.bool_())]
     + _SIMILARITIES
+    + _MEASURED
     + [(name, pa.float64()) for name in ("score", "clap_score", "judging_seconds")]
     + [("embedding", pa.list_(pa.float32()))]
 )  # fmt: skip
 """What is said of a sound; empty where it failed.
 
-`replays` is the reference that the audit found it to replay most, `embedding` the judge's.
+`reason` is why the audit could not judge it or why it collapsed, `replays` the reference that the audit found
+it to replay most, `collapsed` whether too little of it is left, by the audit or by its liveliness,
+`embedding` the judge's.
 """
 
 ROWS = pa.schema(
     [(name, pa.string()) for name in ("model", "setting", "prompt", "group")]
     + [(name, pa.string()) for name in ("batch", "audio", "audio_sha256")]
-    + [("seed", pa.int64()), ("position", pa.int64()), ("verdict", pa.string()), ("replays", pa.string())]
-    + [("replicated", pa.bool_()), ("replicated_target", pa.bool_()), ("acted", pa.int64())]
+    + [("seed", pa.int64()), ("position", pa.int64())]
+    + [(name, pa.string()) for name in ("verdict", "reason", "replays")]
+    + [("replicated", pa.bool_()), ("replicated_target", pa.bool_()), ("collapsed", pa.bool_())]
+    + [("acted", pa.int64())]
     + _SIMILARITIES
+    + _MEASURED
     + [(name, pa.float64()) for name in ("score", "clap_score", "seconds", "judging_seconds", "peak_memory")]
     + [("embedding", pa.list_(pa.float32()))]
     + [("trace_similarity", pa.list_(pa.float64())), ("trace_measure", pa.list_(pa.string()))]

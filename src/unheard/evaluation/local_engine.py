@@ -20,6 +20,7 @@ from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.generator import Generator, open_index
 from unheard.evaluation.judges import Judges
 from unheard.evaluation.metrics import OF_SETS
+from unheard.evaluation.ordinary import OrdinarySounds
 from unheard.generation import provenance
 
 NAMED = 3
@@ -39,9 +40,10 @@ class LocalEngine:
         index = open_index(experiment)
         self._generators = {name: Generator.of(experiment, name, index) for name in experiment.models}
         self.judge_embedder = self._load_judge()
+        ordinary = None if experiment.held_out is None else OrdinarySounds.open(experiment.held_out)
         self._judges = {
             name: Judges(
-                generator.model, generator.training_set, self.judge_embedder, experiment.bound,
+                generator.model, generator.training_set, self.judge_embedder, experiment.bound, ordinary,
                 self._embedding("references"),
             )
             for name, generator in self._generators.items()
