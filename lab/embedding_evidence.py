@@ -46,7 +46,7 @@ from unheard.auditing.evidence.learned_embedding import NULL, WHITENING, Learned
 from unheard.auditing.features import Signal
 from unheard.embedders.sound_effects import bundled
 
-SHORTEST = 2.0
+SHORTEST = 3.0
 RIVALS = 12
 RATE = 1e-3
 
@@ -59,7 +59,7 @@ def material(packages: Path) -> Iterator[Specimen]:
     for wheel in sorted(packages.glob("*.whl")):
         if wheel.name.startswith(("arcade", "pygame")):
             yield from pieces(from_wheel(wheel, (".mp3", ".ogg", ".wav")), 7.0, 8)
-    yield from rendered("calibration embedding", 20, 2, 6.0)
+    yield from rendered("calibration aisfx", 20, 2, 6.0)
 
 
 def recordings(packages: Path) -> list[Specimen]:
@@ -69,32 +69,30 @@ def recordings(packages: Path) -> list[Specimen]:
         for name, file in files.items():
             sound = read_head(file) if file.suffix == ".flac" else None
             if sound is not None and len(sound) >= SHORTEST * SAMPLE_RATE:
-                found.append(Specimen(Path(name).stem, Path(name).stem.split("_")[0], peak_one(sound)))
+                pack = Path(name).stem.split("_")[0]
+                found.append(Specimen(name, pack, peak_one(sound), name))
     return found
 
 
-def treatments(specimens: list[Specimen]) -> dict[str, Alteration]:
-    """By name, strong ones."""
+def treatments(music: list[np.ndarray]) -> dict[str, Alteration]:
+    """By name, strong ones; the music that lies over a recording is none of the recordings."""
     return {
         "MP3, lowest rate": partial(mp3, harshness=0.98),
         "equaliser, 12 dB": partial(equalise, decibels=12.0),
         "telephone band": partial(telephone, low=300.0, high=3400.0),
         "reverberation, 2 s": partial(reverberate, seconds=2.0),
-        "under music, 0 dB": partial(_under_another, specimens, 0.0),
-        "under music, -6 dB": partial(_under_another, specimens, -6.0),
+        "under music, 0 dB": partial(_under_some, music, 0.0),
+        "under music, -6 dB": partial(_under_some, music, -6.0),
         "bundled autoencoder": partial(regenerate, deviation=0.2),
         "64 mel bands": partial(mel_inversion, 64),
         "40 mel bands": partial(mel_inversion, 40),
     }
 
 
-def _under_another(
-    specimens: list[Specimen], decibels: float, sound: np.ndarray, rng: np.random.Generator
+def _under_some(
+    music: list[np.ndarray], decibels: float, sound: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    hosts = [
-        some.sound for some in specimens if len(some.sound) > 3 * SAMPLE_RATE and some.sound is not sound
-    ]
-    return under(sound, rng, hosts[rng.integers(len(hosts))], decibels)
+    return under(sound, rng, music[rng.integers(len(music))], decibels)
 
 
 def signal(sound: np.ndarray) -> Signal:
@@ -167,10 +165,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 
-    steps = [
-        bundled().embed_steps(signal(some.sound).waveform, SAMPLE_RATE)
-        for some in material(arguments.packages)
-    ]
+    fitted = list(material(arguments.packages))
+    steps = [bundled().embed_steps(signal(some.sound).waveform, SAMPLE_RATE) for some in fitted]
     mean, components = whitening(torch.cat(steps))
     save_file({"mean": mean.half(), "components": components.half().contiguous()}, WHITENING)
     WHITENING.chmod(0o644)
@@ -180,7 +176,7 @@ def main() -> None:
     kinds = [*(kind() for kind in EVIDENCES.values() if kind is not LearnedEmbedding), LearnedEmbedding()]
     references = [[kind.features(signal(some.sound)) for some in specimens] for kind in kinds]
     found: dict[str, Scores] = {}
-    for name, change in treatments(specimens).items():
+    for name, change in treatments([some.sound for some in fitted]).items():
         started = time.process_time()
         found[name] = measure(specimens, kinds, references, change)
         print(f"{name}: {time.process_time() - started:.0f} s of processor time", flush=True)
