@@ -2,6 +2,8 @@
 
 files          files that are written whole or not at all, and their checksums
 shards         a sound in a file, or in a tar shard
+afar           files at a URI
+left_out       what was left out of some work, by reason
 checks         what a value may be, and what was meant by a misspelt name
 content_cache  arrays made of files, by the SHA-256 of the files' content
 intervals      of a share that is counted in clusters

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import IO, cast
 
+from unheard.common.afar import open_afar
 from unheard.common.shards import SEPARATOR, sample_and_ending
 from unheard.errors import InputError
 from unheard.index.building.recording import Recording, Reject, is_sound
@@ -70,9 +71,7 @@ def _opened(path: str) -> IO[bytes]:
     """A file here, or at a URI."""
     if "://" not in path:
         return open(path, "rb")
-    import fsspec
-
-    return cast(IO[bytes], fsspec.open(path, "rb").open())
+    return open_afar(path)
 
 
 def _without_ending(name: str) -> str:

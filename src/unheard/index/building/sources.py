@@ -12,6 +12,7 @@ from copy import copy
 from pathlib import Path, PurePosixPath
 from typing import Protocol, cast
 
+from unheard.common.afar import check_uri
 from unheard.common.files import files_in
 from unheard.errors import InputError
 from unheard.index.building.manifests import MANIFESTS, CaptionTable, Manifest
@@ -149,6 +150,8 @@ def _expand(pattern: str) -> list[Source]:
     for name in names:
         ending = ending_of(name)
         if name.endswith(SHARDS):
+            if "://" in name:
+                check_uri(name)
             sources.append(Shard(name))
         elif ending in MANIFESTS:
             sources.append(Manifest(name))
