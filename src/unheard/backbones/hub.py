@@ -8,7 +8,6 @@ loaded). It is named in one of three ways: `tiny`, which comes with the package;
 from __future__ import annotations
 
 import functools
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 from unheard.backbones.contained import check_contained
 from unheard.backbones.families import FAMILIES
+from unheard.common.structured_files import read_json
 from unheard.errors import ModelError
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -199,7 +199,7 @@ def _download(model: str) -> Path:
 def read_json_object(path: Path) -> dict[str, Any]:
     """A file of a model that holds a JSON object; ModelError if it does not."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read as JSON: {_first_line(error)}") from error
     if not isinstance(content, dict):

@@ -18,7 +18,14 @@ from unheard.auditing import BOUNDS, Audit, FileAudit, as_bad_as
 from unheard.cli import exits
 from unheard.cli.audit_output import as_json, by_prompt, counts, output, write_csv
 from unheard.cli.files import make_folder, matching
-from unheard.cli.options import DTYPES, OF_MODEL, CommandWithHeadings, overwrite_option, under
+from unheard.cli.options import (
+    DTYPES,
+    OF_MODEL,
+    CommandWithHeadings,
+    limit_options,
+    overwrite_option,
+    under,
+)
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
 from unheard.cli.targets import Target, check_targets, inputs, shows, sound_targets
@@ -71,6 +78,7 @@ _machine = under("Machine")
 @_result("--fail-on", type=click.Choice(BOUNDS), help="Exit code 3 if a sound is as bad as this, or worse.")
 @_machine("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
 @_machine("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
+@limit_options(held=True, option=_machine)
 def audit(
     sounds: tuple[str, ...],
     references: tuple[str, ...],

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from unheard.cli.files import check_writable
 from unheard.common.files import files_in
+from unheard.common.sound_endings import is_sound
 from unheard.errors import InputError
 from unheard.generation import provenance
-from unheard.index.building.recording import is_sound
 
 
 @dataclass(frozen=True)

@@ -45,10 +45,10 @@ class LeftOut:
         """How many were left out."""
         return sum(self.counts.values())
 
-    def lines(self) -> list[str]:
+    def lines(self, done: str = "left out") -> list[str]:
         """A line a reason, the most frequent first, such as "2 left out: the file is empty (a.wav, ...)"."""
         return [
-            f"{count:,} left out: {self.first[kind][1]} ({self.first[kind][0]}{', ...' if count > 1 else ''})"
+            f"{count:,} {done}: {self.first[kind][1]} ({self.first[kind][0]}{', ...' if count > 1 else ''})"
             for kind, count in sorted(self.counts.items(), key=lambda each: -each[1])
         ]
 

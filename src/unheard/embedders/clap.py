@@ -25,11 +25,12 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError:
 from torch import Tensor
 from torch.nn import functional as F
 
-from unheard.audio import peak_normalise, resample
+from unheard.audio import peak_normalise, resample, to_mono
 from unheard.backbones.contained import AS_DATA, check_contained, reason
 from unheard.backbones.hub import ASSETS
 from unheard.common.files import sha256
 from unheard.common.imports import importing
+from unheard.common.structured_files import read_json
 from unheard.embedders.mel import MelSpectrogram, check_padding, pad_to_window
 from unheard.errors import InputError, ModelError
 
@@ -239,7 +240,7 @@ class ClapEmbedder:
         """First samples of the windows, and the windows [windows, batch, samples]: mono, at peak 1."""
         if waveform.ndim != 3:
             raise InputError(f"waveforms to embed are [batch, channels, time], not {list(waveform.shape)}")
-        mono = waveform.to(self.device).mean(dim=1, keepdim=True)
+        mono = to_mono(waveform.to(self.device))[:, None]
         mono = mono.to(torch.promote_types(mono.dtype, torch.float32))
         mono = resample(mono, sample_rate, self.sample_rate)
         if not mono.shape[-1]:
@@ -320,7 +321,7 @@ def _recorded_name(folder: Path) -> str:
     if not path.is_file():
         return folder.name
     try:
-        name = json.loads(path.read_text(encoding="utf-8")).get("name", folder.name)
+        name = read_json(path).get("name", folder.name)
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(
             f'{path} is not a JSON object such as {{"name": "my-clap"}}: {reason(error)}'
@@ -374,7 +375,7 @@ def _snapshot(name: str, revision: str | None) -> Path | None:
 def _check_is_clap(folder: Path, named: str | Path) -> None:
     """Raise ModelError unless the folder holds a CLAP's configuration and safetensors weights."""
     try:
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+        kind = read_json(folder / "config.json").get("model_type")
     except FileNotFoundError as error:
         raise ModelError(
             f"{named} holds no CLAP: it has no config.json; name a folder of ClapModel"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from unheard import __version__
 from unheard.common.files import write_whole
+from unheard.common.structured_files import read_json
 from unheard.errors import InputError
 from unheard.guidance import describe_guidance, with_present_names
 
@@ -63,7 +64,7 @@ def read(path: str | Path) -> dict[str, Any]:
         InputError: the file is missing, is not JSON, or is no such record.
     """
     try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        record = read_json(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from small_sources import found, write_folder
 
 from unheard.errors import InputError
-from unheard.index.building.recording import Recording, Reject
+from unheard.index.building.recording import Recording, Reject, Remark
 from unheard.index.building.sources import Sources
 
 
@@ -98,23 +99,23 @@ def test_captions_may_name_paths_from_where_they_lie(folder: Path) -> None:
 def test_a_bad_row_is_named_and_the_others_go_on(folder: Path) -> None:
     manifest = folder / "list.csv"
     manifest.write_text("path,seconds_total,prompt\nb.wav,soon,x\n,1,y\na.FLAC,3,z,beyond\n")
-    rejects, (good,) = (
+    rejects, (timed, good) = (
         [one for one in Sources(manifest) if isinstance(one, Reject)],
         [one for one in Sources(manifest) if isinstance(one, Recording)],
     )
-    assert [one.source for one in rejects] == [f"{manifest}, row 1", f"{manifest}, row 2"]
+    assert [one.source for one in rejects] == [str(folder / "b.wav"), f"{manifest}, row 2"]
+    assert isinstance(rejects[0], Remark)
     assert "'soon'" in rejects[0].reason
     assert "no path" in rejects[1].reason
+    assert (timed.id, timed.prompt, timed.seconds_total) == ("b.wav", "x", None)
     assert (good.id, good.prompt, good.further) == ("a.FLAC", "z", {})
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("list.csv", b"path\n\xff\xff", "not UTF-8"),
-        ("list.jsonl", b'{"path": "a"}\n{"path": \n', "not JSON"),
         ("list.parquet", b"PAR1 no", "cannot read .*list.parquet"),
-        ("list.csv", b'path\n"a', "cannot read .*list.csv"),
+        ("list.csv", b'path\nb.wav\n"a', "cannot read .*list.csv, row 2"),
     ],
 )
 def test_a_manifest_that_cannot_be_read_is_an_error(
@@ -128,6 +129,30 @@ def test_a_manifest_that_cannot_be_read_is_an_error(
 
 def test_captions_have_to_be_a_manifest(folder: Path) -> None:
     (folder / "captions.csv").write_text("prompt\nx\n")
-    for name, message in [("b.txt", "CSV, JSON Lines or Parquet"), ("captions.csv", "row 1 names no sound")]:
+    for name, message in [
+        ("b.txt", "CSV, JSON Lines or Parquet"),
+        ("captions.csv", "row 1: it names no sound"),
+    ]:
         with pytest.raises(InputError, match=message):
             Sources(folder, folder / name)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("way", ["s/{}", "./s/{}", "s/../s/{}", "{}", "absolute"])
+def test_captions_find_a_sound_by_any_path_and_in_either_form_of_unicode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Any, way: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "größer é.wav"
+    for written in ("NFC", "NFD"):
+        folder = tmp_path / written / "s"
+        folder.mkdir(parents=True)
+        (folder / unicodedata.normalize(written, name)).touch()
+        monkeypatch.chdir(folder.parent)
+        path = str(folder / name) if way == "absolute" else way.format(name)
+        line = {"path": unicodedata.normalize(form, path), "prompt": "found"}
+        (folder.parent / "captions.jsonl").write_text(json.dumps(line), encoding="utf-8")
+        for source in ("s", str(folder)):
+            (one,) = Sources(source, "captions.jsonl")
+            assert isinstance(one, Recording)
+            assert one.prompt == "found", (written, source)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from unheard.cli.options import device_option
+from unheard.cli.options import device_option, limit_options
 from unheard.cli.progress import Display
 from unheard.cli.terminal import say, say_json
 from unheard.common.left_out import LeftOut
@@ -17,6 +17,7 @@ from unheard.common.left_out import LeftOut
 @click.argument("uri", metavar="INDEX")
 @click.option("--model", default="tiny", show_default=True, help="Model whose autoencoder encodes.")
 @device_option()
+@limit_options(held=True)
 @click.option(
     "--references",
     multiple=True,

@@ -15,8 +15,8 @@ REASONS = 5
 
 def counts(built: Built) -> dict[str, Any]:
     """What came of a build, with how many recordings were seen and taken, as `--json` prints it."""
-    left_out = built.left_out.counts
-    return {**asdict(built), "left_out": left_out, "seen": built.done, "taken": built.done - built.rejected}
+    by_reason = {"left_out": built.left_out.counts, "remarks": built.remarks.counts}
+    return {**asdict(built), **by_reason, "seen": built.done, "taken": built.done - built.rejected}
 
 
 def failed(built: Built) -> bool:
@@ -44,6 +44,7 @@ def describe(built: Built) -> list[str]:
     if built.unused_captions:
         lines.append(f"  {built.unused_captions:,} rows of the captions name no sound")
     lines += [f"  {line}" for line in built.left_out.lines()[:REASONS]]
+    lines += [f"  {line}" for line in built.remarks.lines("taken otherwise")[:REASONS]]
     if built.rejects:
-        lines.append(f"  all that was left out, and why: {built.rejects}")
+        lines.append(f"  all that was left out or taken otherwise, and why: {built.rejects}")
     return lines

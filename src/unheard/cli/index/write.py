@@ -10,7 +10,7 @@ import click
 
 from unheard.cli import exits
 from unheard.cli.index.output import counts, describe, failed
-from unheard.cli.options import device_option, embedder_options, engine_options
+from unheard.cli.options import device_option, embedder_options, engine_options, limit_options
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, inputs, shows
 from unheard.cli.terminal import say, say_json
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @embedder_options
 @click.option("--workers", type=int, help="Processes that decode.  [default: one a core]")
 @engine_options("decodes and embeds")
+@limit_options(held=False)
 @click.option("--strict", is_flag=True, help="Stop at the first recording that cannot be read.")
 @click.option("--prune", is_flag=True, help="Remove items that SOURCES no longer name.")
 @click.option("--ann", is_flag=True, help="Also build the approximate index, for millions of windows.")
@@ -89,6 +90,7 @@ def build(
 @click.option("--model", default="tiny", show_default=True, help="Take the embedder that this model brings.")
 @click.option("--embedder", metavar="NAME", help="Folder or hub id of a CLAP.  [default: the model's]")
 @device_option()
+@limit_options(held=True)
 @click.option("--json", "as_json", is_flag=True, help="Print what was added as one JSON object.")
 def add(
     uri: str,

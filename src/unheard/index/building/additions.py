@@ -158,6 +158,6 @@ class NewSounds:
         else:
             try:
                 digest = sha256(recording.source)
-            except OSError:
+            except (InputError, OSError):
                 return False  # cannot be read, which is said in its turn
         return bool(held["content_sha256"][0].as_py() != digest)

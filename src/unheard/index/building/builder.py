@@ -53,7 +53,9 @@ class Built:
         unused_captions: rows of the captions that name no sound.
         rejected: what was left out.
         left_out: the same by reason.
-        rejects: the file that lists it with the reasons, or None.
+        remarks: what was taken, but not as its source has it, by reason, such as a caption in another
+            encoding; and rows of the captions that name no sound.
+        rejects: the file that lists both with the reasons, or None.
         windows: rows embedded now.
         seconds: of sound, embedded now.
     """
@@ -69,6 +71,7 @@ class Built:
     unused_captions: int = 0
     rejected: int = 0
     left_out: LeftOut = field(default_factory=LeftOut)
+    remarks: LeftOut = field(default_factory=LeftOut)
     rejects: str | None = None
     windows: int = 0
     seconds: float = 0.0
@@ -142,7 +145,8 @@ def build_store(
             built.removed += store.remove(ids)
         store.forget_removed()  # also what a build left that died between an item and its fingerprints
     store.optimize()
-    return replace(built, left_out=rejects.reasons, rejects=rejects.path if rejects.count else None)
+    listed = rejects.path if rejects.count or rejects.remarks else None
+    return replace(built, left_out=rejects.reasons, remarks=rejects.remarks, rejects=listed)
 
 
 class Commits:

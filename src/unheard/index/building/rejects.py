@@ -1,4 +1,4 @@
-"""The list of what a build leaves out, with the reasons."""
+"""The list of what a build leaves out or does not take as it is, with the reasons."""
 
 from __future__ import annotations
 
@@ -10,17 +10,26 @@ from typing import TextIO
 
 from unheard.common.left_out import LeftOut
 from unheard.errors import InputError
-from unheard.index.building.recording import Reject
+from unheard.index.building.recording import Reject, Remark
 from unheard.index.store.uri import is_local
 
 
 @dataclass
 class Rejects:
-    """The list of what is left out, a JSON object a line, written as the build comes by it."""
+    """The list of what is left out, a JSON object a line, written as the build comes by it.
+
+    What is taken, but not as its source has it, is listed with `"taken": true`.
+
+    Attributes:
+        path: of the list.
+        first: of what is left out.
+        reasons, remarks: of what is left out, and of what is taken so.
+    """
 
     path: str
     first: Reject | None = None
     reasons: LeftOut = field(default_factory=LeftOut)
+    remarks: LeftOut = field(default_factory=LeftOut)
     _file: TextIO | None = field(default=None, repr=False)
 
     def add(self, reject: Reject) -> None:
@@ -29,17 +38,22 @@ class Rejects:
                 self._file = open(self.path, "w", encoding="utf-8")  # noqa: SIM115
             except OSError as error:
                 raise InputError(f"cannot write the list of rejects {self.path}: {error.strerror}") from error
-        line = {"source": reject.source, "reason": reject.reason}
+        line: dict[str, str | bool] = {"source": reject.source, "reason": reject.reason}
+        if isinstance(reject, Remark):
+            line["taken"] = True
         self._file.write(
             json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
         )
         self._file.flush()
-        self.first = self.first or reject
-        self.reasons.add(reject.source, reject.reason)
+        if isinstance(reject, Remark):
+            self.remarks.add(reject.source, reject.reason)
+        else:
+            self.first = self.first or reject
+            self.reasons.add(reject.source, reject.reason)
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """How many are left out."""
         return len(self.reasons)
 
     def close(self) -> None:
