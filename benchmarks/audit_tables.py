@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 
 from benchmarks.audit_contenders import CONTENDERS
 from benchmarks.audit_treatments import TREATMENTS
@@ -17,19 +18,12 @@ LONG = 3.0
 """Seconds from which a real sound is told of apart."""
 
 
-def wilson(hits: int, total: int) -> tuple[float, float]:
-    """95 % interval of a share; all of it where there is nothing to go by."""
-    if total == 0:
-        return 0.0, 1.0
-    z, share = 1.959964, hits / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
-
-
 def share(hits: int, total: int) -> dict[str, Any]:
-    """A share and its interval."""
-    return {"hits": hits, "of": total, "interval": wilson(hits, total)}
+    """A share and its 95 % interval (Wilson), which is everything where there is nothing to go by."""
+    interval = (0.0, 1.0)
+    if total:
+        interval = tuple(map(float, binomtest(hits, total).proportion_ci(method="wilson")))
+    return {"hits": hits, "of": total, "interval": interval}
 
 
 def thresholds(different: list[dict[str, Any]]) -> dict[str, float]:
@@ -89,10 +83,13 @@ def false_alarms(different: list[dict[str, Any]]) -> list[dict[str, Any]]:
     }
     lines = []
     for name, belongs in sorts.items():
-        verdicts = [row["verdict"] for row in different if belongs(row)]
+        some = [row for row in different if belongs(row)]
+        verdicts = [row["verdict"] for row in some]
         called = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
+        hit = {row["origin"] for row in some if row["verdict"] in COPIES}
         copies = share(sum(called[verdict] for verdict in COPIES), len(verdicts))
-        lines.append({"pairs": name, "compared": len(verdicts), "called": called, "copies": copies})
+        line = {"pairs": name, "compared": len(some), "called": called, "copies": copies}
+        lines.append(line | {"origins": len({row["origin"] for row in some}), "origins hit": len(hit)})
     return lines
 
 
@@ -109,12 +106,14 @@ def print_tables(lines: list[dict[str, Any]], alarms: list[dict[str, Any]]) -> N
                 shares = " | ".join(_text(line[column]) for column in columns)
                 told = f"{line['asked']:.2f} | {line['copies']} | {line['too short']}"
                 print(f"| {name} | {told} | {shares} |")
-    print(f"\n| different pairs | compared | {' | '.join(VERDICTS)} | called copies, at most |")
-    print("|---" + "|--:" * (2 + len(VERDICTS)) + "|")
+    heads = ("compared", "origins", *VERDICTS, "called copies, at most", "origins with one")
+    print(f"\n| different pairs | {' | '.join(heads)} |")
+    print("|---" + "|--:" * len(heads) + "|")
     for line in alarms:
         called = " | ".join(f"{line['called'][verdict]:,}" for verdict in VERDICTS)
         most = f"{line['copies']['interval'][1]:.5f}"
-        print(f"| {line['pairs']} | {line['compared']:,} | {called} | {most} |")
+        counts = f"{line['compared']:,} | {line['origins']}"
+        print(f"| {line['pairs']} | {counts} | {called} | {most} | {line['origins hit']} |")
 
 
 def _text(found: dict[str, Any]) -> str:
