@@ -33,15 +33,15 @@ SPECTROGRAMS = {  # 4 s must give at most 256 frames, which the audio tower take
     "guide": {"fft_window_size": 1024, "hop_length": 256, "frequency_min": 40, "frequency_max": 8_000},
     "judge": {"fft_window_size": 800, "hop_length": 320, "frequency_min": 60, "frequency_max": 7_600},
 }
-TOWERS = {  # hidden size of the first stage, depths, numbers of an embedding, text width
-    "guide": (32, [1, 1, 2, 1], 128, 128),
-    "judge": (40, [1, 2, 1, 1], 160, 96),
-    "smoke": (16, [1, 1, 1, 1], 32, 32),
+TOWERS = {  # patch, hidden size of the first stage, depths, numbers of an embedding, text width
+    "guide": (4, 32, [1, 1, 2, 1], 128, 128),
+    "judge": (8, 60, [1, 2, 2], 160, 96),
+    "smoke": (4, 16, [1, 1, 1, 1], 32, 32),
 }
 
 
 def build(role: str, size: str, captions: list[str]) -> tuple[ClapModel, ClapProcessor]:
-    hidden, depths, dimension, text_width = TOWERS["smoke" if size == "smoke" else role]
+    patch, hidden, depths, dimension, text_width = TOWERS["smoke" if size == "smoke" else role]
     tokenizer = roberta_tokenizer(captions)
     config = ClapConfig(
         text_config={
@@ -59,13 +59,13 @@ def build(role: str, size: str, captions: list[str]) -> tuple[ClapModel, ClapPro
             "spec_size": 128,
             "num_mel_bins": 64,
             "window_size": 4,
-            "patch_size": 4,
-            "patch_stride": [4, 4],
+            "patch_size": patch,
+            "patch_stride": [patch, patch],
             "patch_embeds_hidden_size": hidden,
-            "hidden_size": hidden * 8,
+            "hidden_size": hidden * 2 ** (len(depths) - 1),
             "depths": depths,
-            "num_attention_heads": [2, 4, 8, 8],
-            "num_hidden_layers": 4,
+            "num_attention_heads": [2, 4, 8, 8][: len(depths)],
+            "num_hidden_layers": len(depths),
             "projection_dim": dimension,
             "num_classes": 2,
             "drop_path_rate": 0.0,
