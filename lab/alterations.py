@@ -16,7 +16,7 @@ import pedalboard
 import soundfile
 import torch
 from diffusers import AutoencoderOobleck
-from scipy.signal import fftconvolve
+from scipy.signal import butter, fftconvolve, sosfilt
 
 from unheard import audio
 from unheard.backbones.hub import ASSETS
@@ -68,9 +68,51 @@ def reverberate(sound: np.ndarray, rng: np.random.Generator, seconds: float) -> 
     return peak_one(fftconvolve(sound, room)[: len(sound)])
 
 
+def telephone(sound: np.ndarray, rng: np.random.Generator, low: float, high: float) -> np.ndarray:
+    """What lies between two frequencies, in hertz; a telephone lets 300 to 3,400 Hz through."""
+    band = butter(6, (low, high), "bandpass", fs=SAMPLE_RATE, output="sos")
+    return peak_one(sosfilt(band, sound))
+
+
+def widen(sound: np.ndarray, rng: np.random.Generator, milliseconds: float) -> np.ndarray:
+    """Spread between two channels, one of them late, and heard in mono again: a comb."""
+    late = round(milliseconds * rng.uniform(0.8, 1.2) / 1000 * SAMPLE_RATE)
+    return peak_one(sound + np.concatenate([np.zeros(late, np.float32), sound[:-late]]))
+
+
+def under(sound: np.ndarray, rng: np.random.Generator, host: np.ndarray, decibels: float) -> np.ndarray:
+    """Under other music for as long as it lasts, at `decibels` relative to that music's mean power."""
+    start = rng.integers(0, max(1, len(host) - len(sound) + 1))
+    music = np.resize(host[start : start + len(sound)], len(sound))
+    gain = 10 ** (decibels / 20) * np.sqrt((np.mean(music**2) + 1e-9) / (np.mean(sound**2) + 1e-9))
+    return peak_one(music + gain * sound)
+
+
+def passage(sound: np.ndarray, rng: np.random.Generator, seconds: float) -> np.ndarray:
+    """So many seconds alone, from anywhere in the sound."""
+    length = min(round(seconds * SAMPLE_RATE), len(sound))
+    start = rng.integers(0, len(sound) - length + 1)
+    return peak_one(sound[start : start + length])
+
+
+def mp3(sound: np.ndarray, rng: np.random.Generator, harshness: float) -> np.ndarray:
+    """MP3 at `compression_level` `harshness`: 0 keeps most, near 1 is the lowest bit rate."""
+    return coded(sound, "MP3", "MPEG_LAYER_III", harshness)
+
+
+def opus(sound: np.ndarray, rng: np.random.Generator, harshness: float) -> np.ndarray:
+    """Opus at `compression_level` `harshness`."""
+    return coded(sound, "OGG", "OPUS", harshness)
+
+
 def recode(sound: np.ndarray, rng: np.random.Generator, harshness: float) -> np.ndarray:
-    """MP3, Vorbis or Opus at `compression_level` `harshness`: 0 keeps most, near 1 is the lowest bit rate."""
+    """MP3, Vorbis or Opus at `compression_level` `harshness`."""
     container, codec = (("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"), ("OGG", "OPUS"))[rng.integers(3)]
+    return coded(sound, container, codec, harshness)
+
+
+def coded(sound: np.ndarray, container: str, codec: str, harshness: float) -> np.ndarray:
+    """Through one of libsndfile's codecs and back."""
     rate = 48_000 if codec == "OPUS" else SAMPLE_RATE
     file = io.BytesIO()
     sent = at_rate(sound, SAMPLE_RATE, rate)
@@ -152,21 +194,27 @@ def at_rate(sound: np.ndarray, old: int, new: int) -> np.ndarray:
     return audio.resample(torch.from_numpy(np.asarray(sound, np.float32)), old, new).numpy()
 
 
-def each(function: Callable[..., np.ndarray], *settings: float) -> tuple[Alteration, ...]:
+def each(function: Callable[..., np.ndarray], *settings: float | tuple[float, ...]) -> tuple[Alteration, ...]:
     """The alteration at each of its settings."""
-    return tuple(partial(_call, function, setting) for setting in settings)
+    tuples = (setting if isinstance(setting, tuple) else (setting,) for setting in settings)
+    return tuple(partial(_call, function, setting) for setting in tuples)
 
 
 def _call(
-    function: Callable[..., np.ndarray], setting: float, sound: np.ndarray, rng: np.random.Generator
+    function: Callable[..., np.ndarray],
+    setting: tuple[float, ...],
+    sound: np.ndarray,
+    rng: np.random.Generator,
 ) -> np.ndarray:
-    return function(sound, rng, setting)
+    return function(sound, rng, *setting)
 
 
 ALTERATIONS: dict[str, tuple[Alteration, ...]] = {
     "time shift": each(shift, 0.5, 1.5, 3.0),
     "level": each(level, -6.0, -24.0, 6.0),
     "equaliser": each(equalise, 4.0, 8.0, 12.0),
+    "width": each(widen, 3.0, 8.0, 20.0),
+    "telephone band": each(telephone, (150.0, 7000.0), (300.0, 3400.0), (500.0, 2000.0)),
     "noise": each(noise, 30.0, 20.0, 10.0),
     "reverberation": each(reverberate, 0.3, 0.8, 2.0),
     "lossy coding": each(recode, 0.3, 0.8, 0.98),

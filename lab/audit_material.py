@@ -27,11 +27,17 @@ PASSAGE, ALIKE = 2.0, 0.8
 
 @dataclass(frozen=True)
 class Specimen:
-    """A sound [time] at `SAMPLE_RATE`, its name, and the family whose members are hard negatives of it."""
+    """A sound [time] at `SAMPLE_RATE`, its name, and the family whose members are hard negatives of it.
+
+    Sounds of one `piece` may repeat one another, so they are never counted as different. `kind` is
+    "rendered", or of real ones "excerpt" (of a longer piece), "sound", or "stroke" (of one instrument).
+    """
 
     name: str
     family: str
     sound: np.ndarray
+    piece: str
+    kind: str = "rendered"
 
 
 def rendered(world: str, families: int, members: int, duration: float) -> Iterator[Specimen]:
@@ -51,7 +57,7 @@ def family(name: str, members: int, duration: float) -> Iterator[Specimen]:
             break
     for member, clip in enumerate(kept):
         sound = at_rate(player().render(clip) / np.float32(32768), RENDERED_RATE, SAMPLE_RATE)
-        yield Specimen(f"{name}.{member}", name, peak_one(sound))
+        yield Specimen(f"{name}.{member}", name, peak_one(sound), f"{name}.{member}")
 
 
 @lru_cache(maxsize=1)
@@ -113,7 +119,7 @@ def pieces(files: dict[str, np.ndarray], duration: float, most: int) -> Iterator
             start = number * (len(sound) // count)
             piece = sound[start : start + length]
             if np.sqrt(np.mean(piece**2)) > 1e-3:
-                yield Specimen(f"{name}.{number}", f"recording {name}", peak_one(piece))
+                yield Specimen(f"{name}.{number}", f"recording {name}", peak_one(piece), name, "excerpt")
 
 
 def from_wheel(wheel: Path, endings: tuple[str, ...], least: float = 2.0) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ import torch
 import unheard
 from lab import likeness, sizes
 from lab.corpus_files import Corpus
-from unheard.generation.replication_rate import wilson
+from unheard.common.intervals import ClusteredShare
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -26,26 +26,35 @@ PROMPT = "An acoustic drum loop, 110 bpm"
 
 
 def table(records: list[dict]) -> str:
-    """A row for each setting and dose: copies, adherence, retrieval, likeness, how often guidance acted."""
+    """A row for each setting and dose: copies by captions and by sounds, what else was measured of them."""
     lines = [
-        "| setting | repetitions | copies | 95 % | adherence | shuffled | right caption first of 100 "
-        "| among 5 | likeness | steps acted |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| setting | repetitions | captions copied (95 %) | copies | 95 % | effective number "
+        "| adherence | shuffled | right caption first of 100 | among 5 | likeness | steps acted |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for record in records:
         for dose in sorted({r["repetitions"] for r in record["results"]}, reverse=True):
             some = [r for r in record["results"] if r["repetitions"] == dose]
-            copies = sum(r["copy"] for r in some)
-            low, high = wilson(copies, len(some))
+            copied = copies(some)
             mean = {k: np.mean([r[k] for r in some]) for k in ("adherence", "shuffled", "likeness", "acted")}
             first, among_five = (np.mean([r["rank"] < rank for r in some]) for rank in (1, 5))
             lines.append(
-                f"| {record['setting']} | {dose or 'ordinary'} | {copies} of {len(some)} "
-                f"| {low:.0%}-{high:.0%} | {mean['adherence']:.3f} | {mean['shuffled']:.3f} "
+                f"| {record['setting']} | {dose or 'ordinary'} | {copied.hit_clusters} of {copied.clusters} "
+                f"({copied.clusters_low:.0%}-{copied.clusters_high:.0%}) | {copied.hits} of {copied.trials} "
+                f"| {copied.low:.0%}-{copied.high:.0%} | {copied.effective:.0f} "
+                f"| {mean['adherence']:.3f} | {mean['shuffled']:.3f} "
                 f"| {first:.0%} | {among_five:.0%} "
                 f"| {mean['likeness']:.2f} | {mean['acted']:.1f} |"
             )
     return "\n".join(lines)
+
+
+def copies(results: list[dict]) -> ClusteredShare:
+    """The share of copies, by captions."""
+    of_caption: dict[str, list[bool]] = {}
+    for result in results:
+        of_caption.setdefault(result["caption"], []).append(result["copy"])
+    return ClusteredShare.of((sum(some), len(some)) for some in of_caption.values())
 
 
 def plot_doses(records: list[dict], file: Path) -> None:
@@ -53,13 +62,14 @@ def plot_doses(records: list[dict], file: Path) -> None:
     for record in records:
         doses = sorted({r["repetitions"] for r in record["results"]} - {0})
         groups = [[r for r in record["results"] if r["repetitions"] == dose] for dose in doses]
-        share = [np.mean([r["copy"] for r in some]) for some in groups]
-        bounds = np.array([wilson(sum(r["copy"] for r in some), len(some)) for some in groups]).T
+        copied = [copies(some) for some in groups]
+        share = [each.value for each in copied]
+        bounds = np.array([(each.low, each.high) for each in copied]).T
         error = np.abs(bounds - share)  # the interval always holds the share
         adherence = [np.mean([r["adherence"] for r in some]) for some in groups]
         left.errorbar(doses, share, yerr=error, marker="o", capsize=3, label=record["setting"])
         right.plot(doses, adherence, marker="o", label=record["setting"])
-    labels = "share of copies (95 % interval)", "adherence (judge, text-audio cosine)"
+    labels = "share of copies (95 % interval, of drawn captions)", "adherence (judge, text-audio cosine)"
     for axis, label in zip((left, right), labels, strict=True):
         axis.set_xscale("log", base=2)
         axis.set_xticks(doses, [str(d) for d in doses])

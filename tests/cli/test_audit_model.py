@@ -29,14 +29,17 @@ def test_prompts_on_the_command_line(loaded: Model, tmp_path: Path, monkeypatch:
     found = json.loads(result.stdout)
     assert [file["verdict"] for file in found["files"]] == ["copy", "copy", "clear", "clear"] * 2
     assert found["replication"]["rate"] == 0.5
+    assert (found["replication"]["prompts_replayed"], found["replication"]["prompts_judged"]) == (2, 2)
+    assert found["replication"]["not_told"] == {}
     assert [each["seeds"] for each in found["replication"]["prompts"]] == [[0, 1, 2, 3]] * 2
     assert all(each["risk"] > 0 for each in found["replication"]["prompts"])
     names = sorted(path.name for path in Path("r/sounds").glob("*.wav"))
     assert names[4] == "0005 A soft pad with strings, 90 bpm, seed 0.wav"
     assert sorted(path.name for path in Path("r/findings").iterdir()) == [f"{n}-0.js" for n in (0, 1, 4, 5)]
     result = CliRunner().invoke(main, arguments)
-    assert re.search(r"2/4 +A bell +15% to 85%", result.stdout), result.stdout
-    assert "without guidance: 50.0% of 8 sounds (21.5% to 78.5% with 95 % confidence)" in result.stdout
+    assert re.search(r"2/4 +A bell +7% to 93%", result.stdout), result.stdout
+    assert "without guidance replays 2 of 2 prompts (95 % confidence: 16% to 100% of" in result.stdout
+    assert "and 4 of 8 judged sounds: 50.0% (15.7% to 84.3%; they say as much as 8 ind" in result.stdout
 
 
 @pytest.mark.parametrize("during", ["generating", "measuring"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
 
-from unheard.evaluation import columns, plots, summary
+from unheard.auditing import VERDICTS
+from unheard.evaluation import columns, plots, summary, summary_files
 from unheard.evaluation.metrics.frechet import frechet_audio_distance
 from unheard.evaluation.metrics.kernel import kernel_audio_distance
-from unheard.generation.replication_rate import wilson
+from unheard.evaluation.outcomes import counts, open_verdicts, with_rates
 
 BASELINES = {"plain": "plain", "guided": "plain"}
 Key = tuple[str, str, str]
@@ -86,33 +89,116 @@ def test_sounds_that_one_side_lacks_are_counted_and_paired_with_nothing() -> Non
             failed("guided", "loud bang", 1),
         )
     )
-    counts = {key[:2]: tuple(entry[name] for name in summary.COUNTS) for key, entry in found.items()}
-    assert counts["plain", "all"] == (4, 1, 1)
-    assert counts["guided", "all"] == (3, 2, 0)
-    assert counts["guided", "loud"] == (1, 2, 0)
-    assert counts["plain", "quiet"] == (2, 0, 1)
+    names = ("made", "failed", "not_judged", "collapsed")
+    counted = {key[:2]: tuple(entry[name] for name in names) for key, entry in found.items()}
+    assert counted["plain", "all"] == (4, 1, 1, 0)
+    assert counted["guided", "all"] == (3, 2, 0, 0)
+    assert counted["guided", "loud"] == (1, 2, 0, 0)
+    assert counted["plain", "quiet"] == (2, 0, 1, 0)
     score = found["guided", "loud", "clap_score"]
     assert score["value"] == pytest.approx(0.2)  # over all that it has
     assert score["difference"] == pytest.approx(0.1)  # of seed 2 alone; .2 - .5 would be of other sounds
     rate = found["guided", "all", "replicated"]
-    assert rate["value"] == pytest.approx((0 + 1 / 2) / 2)
+    assert rate["value"] == pytest.approx(1 / 3)  # of its sounds, whatever prompts they are of
     assert rate["difference"] == pytest.approx(((0 - 1) + (1 - 1)) / 2)
     assert found["guided", "all", "replicated_target"]["value"] is None
     assert found["guided", "all", "diversity"]["difference"] is None
 
 
-def test_replication_is_counted_with_wilsons_interval() -> None:
-    rows = [sound("plain", "loud", seed, replicated=seed < 2) for seed in range(10)]
-    rows += [sound("guided", "loud", seed, replicated=None, verdict="not judged") for seed in range(3)]
-    rows += [sound("guided", "loud", seed) for seed in range(3, 10)]
+def exact(hits: int, trials: int) -> tuple[float, float]:
+    expected = binomtest(hits, trials).proportion_ci(0.95, method="exact")
+    return expected.low, expected.high
+
+
+def test_replication_is_counted_by_prompts_and_by_sounds() -> None:
+    prompts = [f"soft {number}" for number in range(9)]
+    rows = [
+        sound("plain", prompt, seed, replicated=prompt in prompts[:7])
+        for prompt in prompts
+        for seed in range(4)
+    ]
+    rows += [sound("guided", prompt, seed) for prompt in prompts for seed in range(4)]
     found = summarised(table(*rows))
     plain, guided = (found[name, "all", "replicated"] for name in ("plain", "guided"))
-    assert (plain["copies"], plain["sounds"], guided["copies"], guided["sounds"]) == (2, 10, 0, 7)
-    # Where the share differs by 1.96 standard deviations of its own from what was counted.
-    for share in (plain["wilson_low"], plain["wilson_high"]):
-        assert abs(0.2 - share) == pytest.approx(1.959964 * math.sqrt(share * (1 - share) / 10), rel=1e-6)
-    assert guided["wilson_low"] == 0
-    assert guided["wilson_high"] == pytest.approx(1.959964**2 / (7 + 1.959964**2))
+    assert (plain["count"], plain["sounds"], plain["prompts_hit"], plain["prompts"]) == (28, 36, 7, 9)
+    assert (plain["prompts_low"], plain["prompts_high"]) == pytest.approx(exact(7, 9))
+    assert plain["value"] == pytest.approx(28 / 36)
+    assert plain["effective_sounds"] < 9  # sounds of one prompt are all alike
+    assert plain["low"] < exact(28, 36)[0]
+    assert plain["high"] > exact(28, 36)[1]
+    assert (guided["count"], guided["sounds"], guided["effective_sounds"]) == (0, 36, 9)
+    assert (guided["low"], guided["high"]) == pytest.approx(exact(0, 9))
+    assert guided["difference_high"] < 0
+
+
+COLLAPSED = {"replicated": None, "verdict": "not judged", "collapsed": True, "reason": "it is silent"}
+
+
+def test_a_collapsed_sound_is_a_failure_and_no_success() -> None:
+    rows = table(
+        sound("plain", "loud", 1, replicated=True),
+        *(sound("plain", "loud", seed) for seed in (2, 3, 4)),
+        sound("guided", "loud", 1, **COLLAPSED),
+        sound("guided", "loud", 2, collapsed=True),  # too little of it is left, and no copy
+        sound("guided", "loud", 3, replicated=True, replicated_target=True, collapsed=True),
+        sound("guided", "loud", 4),
+    )
+    found = summarised(rows)
+    bad, copies = (found["guided", "all", name] for name in ("copied_or_collapsed", "replicated"))
+    assert (bad["count"], bad["sounds"], bad["collapsed"], bad["not_judged"]) == (3, 4, 2, 0)
+    assert (copies["count"], copies["sounds"]) == (1, 2)
+    assert copies["sounds"] == copies["made"] - copies["collapsed"] - copies["not_judged"]
+    assert found["plain", "all", "copied_or_collapsed"]["value"] == 0.25
+    assert bad["difference"] == pytest.approx(0.5)  # paired: sounds that collapsed have the other side's
+
+
+def test_a_verdict_that_tells_nothing_has_its_own_count(tmp_path: Path) -> None:
+    short = {"verdict": "too short to tell", "replicated": None, "reason": "it would need a score of 4.1"}
+    rows = table(*(sound("plain", "loud", seed, **short) for seed in range(2)), sound("plain", "loud", 2))
+    entries = summary.summarise(rows, {"plain": "plain"})
+    rate = next(entry for entry in entries if entry["metric"] == "copied_or_collapsed")
+    assert (rate["count"], rate["sounds"], rate["made"]) == (0, 1, 3)
+    assert (rate["too_short_to_tell"], rate["not_judged"]) == (2, 0)
+    page = summary_files.write(entries, rows, {"plain": "plain"}, {}, {}, tmp_path)
+    assert "- 2 x plain, too short to tell: it would need a score of 4.1" in page
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([*VERDICTS, "unheard of", None]),
+            st.sampled_from([True, False, None]),
+            st.booleans(),
+        )
+    )
+)
+def test_every_sound_is_in_one_count(said: list[tuple[str | None, bool | None, bool]]) -> None:
+    rows = []
+    for verdict, collapsed, fails in said:
+        told = verdict in ("copy", "partial copy", "similar", "clear")
+        replicated = verdict == "copy" if told and not fails else None
+        rows.append(
+            {"error": "no" if fails else None, "verdict": None if fails else verdict, "setting": "plain",
+             "replicated": replicated, "replicated_target": None, "collapsed": collapsed, "prompt": "loud"}
+        )  # fmt: skip
+    counted = counts(rows, [*open_verdicts(rows), "not judged"])
+    derived = [with_rates(row) for row in rows]
+    judged = sum(row["replicated"] is not None for row in derived)
+    assert len(rows) == judged + sum(counted.values()) - counted["made"]
+    assert counted["made"] + counted["failed"] == len(rows)
+    of_headline = sum(row["copied_or_collapsed"] is not None for row in derived)
+    assert of_headline == judged + counted["collapsed"]
+    assert [with_rates(row) for row in derived] == derived
+
+
+def test_a_table_of_before_is_still_summarised() -> None:
+    rows = table(
+        sound("plain", "loud", 1, replicated=True),
+        sound("plain", "loud", 2, replicated=None, verdict="not judged"),
+    )
+    found = summarised(rows.drop_columns(["collapsed", "reason"]))
+    rate = found["plain", "all", "copied_or_collapsed"]
+    assert (rate["count"], rate["sounds"], rate["not_judged"], rate["collapsed"]) == (1, 1, 1, 0)
 
 
 def test_what_is_of_several_sounds_is_compared_on_the_same_ones() -> None:
@@ -155,10 +241,10 @@ def test_the_page_and_the_table_say_how_many_sounds_there_are(tmp_path: Path) ->
         failed("guided", "loud", 2),
     )
     entries = summary.summarise(rows, BASELINES, metrics=("replicated", "clap_score"))
-    page = summary.write(entries, rows, BASELINES, {}, {}, tmp_path)
-    assert "| setting | made | failed | not judged | replicated | clap_score |" in page
-    assert "| plain | 3 | 0 | 2 | " in page
-    assert "| guided | 2 | 1 | 0 | " in page
+    page = summary_files.write(entries, rows, BASELINES, {}, {}, tmp_path)
+    assert "| setting | made | failed | collapsed | not judged | replicated | clap_score |" in page
+    assert "| plain | 3 | 0 | 0 | 2 | " in page
+    assert "| guided | 2 | 1 | 0 | 0 | " in page
     assert "- 'loud', guided: not finite" in page
     stored = list(csv.DictReader((tmp_path / "summary.csv").open()))
     assert {(row["setting"], row["made"], row["failed"], row["not_judged"]) for row in stored} == {
@@ -173,13 +259,15 @@ def test_no_copy_is_no_certainty_on_the_page(tmp_path: Path) -> None:
         *(sound("plain", "soft", seed, replicated=None, verdict="not judged") for seed in range(5, 9)),
     )  # fmt: skip
     entries = summary.summarise(rows, BASELINES, metrics=("replicated", "replicated_target"))
-    page = summary.write(entries, rows, BASELINES, {}, {}, tmp_path)
-    low, high = wilson(2, 10)
-    assert f"| plain | 14 | 0 | 4 | 0.200 ({low:.3f} to {high:.3f}), 2 of 10 | not measured |" in page
-    assert "| guided | 10 | 0 | 0 | 0.000 (0.000 to 0.278), 0 of 10 | not measured |" in page
-    assert "95 % Wilson interval: of these prompts under other seeds" in page
+    page = summary_files.write(entries, rows, BASELINES, {}, {}, tmp_path)
+    row = next(line for line in page.splitlines() if line.startswith("| plain"))
+    assert row.startswith("| plain | 14 | 0 | 0 | 4 | 1 of 2 prompts (1% to 99%); 2 of 10 sounds: 0.200 (")
+    low, high = exact(0, 2)
+    nothing = f"0 of 2 prompts (0% to 84%); 0 of 10 sounds: 0.000 ({low:.3f} to {high:.3f}), as 2 independent"
+    assert f"| guided | 10 | 0 | 0 | 0 | {nothing} | not measured |" in page
+    assert "prompts with at least one such sound (exact 95 % interval)" in page
     summary_of = summary.summarise(rows, BASELINES, metrics=("clap_score",))
-    assert "Wilson" not in summary.write(summary_of, rows, BASELINES, {}, {}, tmp_path)
+    assert "exact" not in summary_files.write(summary_of, rows, BASELINES, {}, {}, tmp_path)
 
 
 @pytest.fixture
@@ -193,13 +281,13 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[Any]]]:
     close("all")
 
 
-def test_the_trade_off_shows_wilsons_interval(tmp_path: Path, drawn: Callable[[], list[Any]]) -> None:
+def test_the_trade_off_shows_the_interval_of_prompts(tmp_path: Path, drawn: Callable[[], list[Any]]) -> None:
     rows = table(*(sound("guided", "loud", seed) for seed in range(10)))
     plots.draw(rows, summary.summarise(rows, {"guided": "guided"}), tmp_path)
     trade_off, _ = drawn()  # and the distributions: no guidance measures anything
     (across,) = trade_off.axes[0].collections  # one prompt has no interval of the CLAP score
     low, high = across.get_segments()[0][:, 0]
-    assert (low, high) == pytest.approx(wilson(0, 10))
+    assert (low, high) == pytest.approx(exact(0, 1))
     assert not (tmp_path / "trajectory.png").exists()
 
 

@@ -119,11 +119,13 @@ def test_tuning_passes_over_a_trial_of_which_more_than_a_tenth_is_missing(
 ) -> None:
     file.write_text(searching(file.read_text(), PLAIN_SPACE))
     fails = {"error": "not finite", "replicated": None, "clap_score": None, "seconds": None}
-    unjudged = {"verdict": "not judged", "replicated": None}
-    missing = iter([[fails, fails], [fails, unjudged], [unjudged, unjudged], [unjudged], []])
+    unjudged = {"verdict": "not judged", "replicated": None, "collapsed": False}
+    short = {"verdict": "too short to tell", "replicated": None}
+    collapsed = unjudged | {"collapsed": True}
+    missing = iter([[fails, fails], [fails, unjudged], [short, unjudged], [unjudged], [collapsed] * 3])
 
     def run_settings(local: LocalEngine, names: list[str], *where: Any) -> pa.Table:
-        row = {"setting": names[0], "group": "listed", "prompt": "A bright bell", "replicated": True,
+        row = {"setting": names[0], "group": "listed", "prompt": "A bright bell", "replicated": False,
                "clap_score": 0.5, "seconds": 1.0}  # fmt: skip
         lacking = next(missing)
         rows = [row | {"seed": seed} for seed in range(10)]
@@ -136,3 +138,4 @@ def test_tuning_passes_over_a_trial_of_which_more_than_a_tenth_is_missing(
     assert len([each for each in warned if "passed over" in str(each.message)]) == 3
     assert [each.missing for each in trials] == [1, 0]
     assert [each.number for each in trials] == [3, 4]
+    assert [each.values["copied_or_collapsed"] for each in trials] == [0, 0.3]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from replaying import RECORDING, RECORDINGS, replaying_model
 from scipy.stats import binomtest
 
@@ -15,19 +13,12 @@ from unheard import Catalogue
 from unheard.auditing.auditor import Auditor
 from unheard.errors import InputError
 from unheard.generation.model import Model
-from unheard.generation.replication_rate import Rate, replication, wilson
+from unheard.generation.replication_rate import Rate, RateOfPrompts, replication
 
 
 @pytest.fixture(scope="module")
 def real(tiny_model_folder: Path) -> Model:
     return unheard.load(tiny_model_folder)
-
-
-@settings(deadline=None)
-@given(st.integers(1, 500).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials))))
-def test_wilson_as_scipy_has_it(counts: tuple[int, int]) -> None:
-    expected = binomtest(*counts).proportion_ci(0.95, method="wilson")
-    assert wilson(*counts) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 def test_what_was_not_judged_counts_nowhere() -> None:
@@ -36,6 +27,23 @@ def test_what_was_not_judged_counts_nowhere() -> None:
     assert Rate.of(verdicts, "partial copy").rate == 0.5
     nothing = Rate.of(["not judged"], "copy")
     assert (nothing.rate, nothing.low, nothing.high) == (None, 0.0, 1.0)
+
+
+def test_what_could_not_be_told_is_counted_by_its_verdict() -> None:
+    rate = Rate.of(["copy", "not judged", "too short to tell", "not judged", "clear"], "copy")
+    assert (rate.replayed, rate.judged) == (1, 2)
+    assert rate.not_told == {"not judged": 2, "too short to tell": 1}
+
+
+def test_prompts_are_counted_not_only_sounds() -> None:
+    bound, verdicts = "copy", [["copy"] * 4, ["clear"] * 4, ["clear"] * 3 + ["not judged"], ["not judged"]]
+    rate = RateOfPrompts.of_prompts(Rate.of(some, bound) for some in verdicts)
+    assert (rate.replayed, rate.judged, rate.not_told) == (4, 11, {"not judged": 2})
+    assert (rate.prompts_replayed, rate.prompts_judged) == (1, 3)
+    expected = binomtest(1, 3).proportion_ci(0.95, method="exact")
+    assert (rate.prompts_low, rate.prompts_high) == pytest.approx((expected.low, expected.high))
+    assert rate.effective < 3  # the prompts differ wholly
+    assert rate.rate == pytest.approx(4 / 11)
 
 
 def test_the_rate_of_a_model_that_replays_every_other_time(real: Model) -> None:
@@ -53,11 +61,15 @@ def test_the_rate_of_a_model_that_replays_every_other_time(real: Model) -> None:
 
     found = replication(model, request, auditor, judged=keep)  # type: ignore[arg-type]
     assert (found.rate.replayed, found.rate.judged, found.guided) == (4, 8, False)
-    assert (found.rate.low, found.rate.high) == pytest.approx(wilson(4, 8))
+    assert (found.rate.prompts_replayed, found.rate.prompts_judged, found.rate.effective) == (2, 2, 8)
     assert [(each.prompt, each.seeds, each.rate.replayed) for each in found.prompts] == [
         ("A bell", (5, 6, 7, 8), 2),
         ("A soft pad with strings", (5, 6, 7, 8), 2),
     ]
+    expected = binomtest(2, 4).proportion_ci(0.95, method="exact")
+    assert [(each.rate.low, each.rate.high) for each in found.prompts] == [
+        pytest.approx((expected.low, expected.high))
+    ] * 2
     assert [file.verdict for file in found.prompts[0].files] == ["copy", "copy", "clear", "clear"]
     assert kept == list(zip(prompts, [5, 6, 7, 8] * 2, strict=True))
     assert all(each.risk is not None and len(each.risk.steps) == 3 for each in found.prompts)

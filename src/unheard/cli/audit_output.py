@@ -78,20 +78,32 @@ def output(result: Audit, counted: Replication | None, page: Path | None) -> Non
     console.print(_of_sounds(result) if counted is None else _of_prompts(counted))
     total, items = len(result.files), result.catalogue.get("items", 0)
     console.print(
-        f"{total:,} sound{'' if total == 1 else 's'} against {items:,} references of "
+        f"{plural(total, 'sound')} against {items:,} references of "
         f"{result.catalogue.get('name')}: {counts(result.files)}",
         markup=False,
     )
     if counted is not None and counted.rate.rate is not None:
-        rate = counted.rate
-        guidance = "with" if counted.guided else "without"
-        console.print(
-            f"replication rate of {counted.model} {guidance} guidance: {rate.rate:.1%} of {rate.judged:,} "
-            f"sounds ({rate.low:.1%} to {rate.high:.1%} with 95 % confidence)",
-            markup=False,
-        )
+        console.print(rates(counted), markup=False)
     if page is not None:
         console.print(f"report: {page}", markup=False)
+
+
+def rates(counted: Replication) -> str:
+    """How often a model replays, by prompts and by sounds, with 95 % intervals; in two lines."""
+    rate, guidance = counted.rate, "with" if counted.guided else "without"
+    left_out = "".join(f", {number:,} {verdict}" for verdict, number in rate.not_told.items())
+    return (
+        f"{counted.model} {guidance} guidance replays {rate.prompts_replayed:,} of "
+        f"{plural(rate.prompts_judged, 'prompt')} "
+        f"(95 % confidence: {rate.prompts_low:.0%} to {rate.prompts_high:.0%} of such prompts)\n"
+        f"and {rate.replayed:,} of {plural(rate.judged, 'judged sound')}{left_out}: {rate.rate:.1%} "
+        f"({rate.low:.1%} to {rate.high:.1%}; they say as much as {rate.effective:.0f} independent sounds)"
+    )
+
+
+def plural(number: int, noun: str) -> str:
+    """A number of things, such as "1 sound", "2 sounds"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def counts(files: Sequence[FileAudit]) -> str:
@@ -125,7 +137,7 @@ def _of_prompts(counted: Replication) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("replayed", justify="right", no_wrap=True)
     table.add_column("prompt", overflow="fold")
-    table.add_column("95 % interval", justify="right", no_wrap=True)
+    table.add_column("95 %, other seeds", justify="right", no_wrap=True)
     table.add_column("risk", justify="right", no_wrap=True)
     for each in counted.prompts:
         rate, risk = each.rate, "" if each.risk is None else f"{each.risk.pull:.3g}"

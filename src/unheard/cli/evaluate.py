@@ -46,7 +46,7 @@ def evaluate(
     from unheard.evaluation.experiment import Experiment
 
     asked = Experiment.read(experiment)
-    from unheard.evaluation import run, summary
+    from unheard.evaluation import run, summary, summary_files
 
     with ExitStack() as until_the_end:
         on_ray = None
@@ -58,7 +58,7 @@ def evaluate(
         results = run.evaluate(asked, Path(out), progress, on_ray)
     table = results.table
     entries = summary.summarise(table, asked.baselines, results.held_out, asked.metrics)
-    page = summary.write(entries, table, asked.baselines, asked.refused, results.references, Path(out))
+    page = summary_files.write(entries, table, asked.baselines, asked.refused, results.references, Path(out))
     click.echo(page, nl=False)
     try:
         from unheard.evaluation import plots

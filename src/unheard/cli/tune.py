@@ -61,7 +61,8 @@ def tune(experiment: str, out: str, trials: int) -> None:
     except InputError as error:
         click.echo(f"unheard: warning: {error}", err=True)
     best = sorted(
-        (each for each in finished if each.pareto_optimal), key=lambda each: each.values["replicated"]
+        (each for each in finished if each.pareto_optimal),
+        key=lambda each: each.values["copied_or_collapsed"],
     )
     for each in best:
         click.echo(f"{folder / 'presets' / f'trial-{each.number}.json'}: {_values(each)}")
@@ -72,5 +73,5 @@ def tune(experiment: str, out: str, trials: int) -> None:
 
 
 def _values(trial: Trial) -> str:
-    replicated, adherence, seconds = trial.values.values()
-    return f"{100 * replicated:.1f} % replicated, CLAP score {adherence:.3f}, {seconds:.1f} s a sound"
+    bad, adherence, seconds = trial.values.values()
+    return f"{100 * bad:.1f} % copied or collapsed, CLAP score {adherence:.3f}, {seconds:.1f} s a sound"

@@ -15,6 +15,7 @@ code_version     which code and versions made sounds, and a warning where severa
 reproduce        a row made again, and why it differs
 held_out         sounds that the model never saw; `recording_embeddings` caches the judge's embeddings
 metrics          the measures, one a file; `bootstrap` gives their intervals
-summary          rows to a table; `plots` to pictures
+outcomes         what became of each sound: copied, collapsed, clear, left open, failed
+summary          rows to a table; `summary_files` writes it, `plots` draws pictures
 tuning           a search in such spaces; `pareto` writes what it came to
 """

@@ -36,22 +36,25 @@ name in every table written so far.
 """
 
 JUDGED = pa.schema(
-    [("verdict", pa.string()), ("replays", pa.string()),
-     ("replicated", pa.bool_()), ("replicated_target", pa.bool_())]
+    [("verdict", pa.string()), ("reason", pa.string()), ("replays", pa.string()),
+     ("replicated", pa.bool_()), ("replicated_target", pa.bool_()), ("collapsed", pa.bool_())]
     + _SIMILARITIES
     + [(name, pa.float64()) for name in ("score", "clap_score", "judging_seconds")]
     + [("embedding", pa.list_(pa.float32()))]
 )  # fmt: skip
 """What is said of a sound; empty where it failed.
 
-`replays` is the reference that the audit found it to replay most, `embedding` the judge's.
+`reason` is why the audit could not judge it, `replays` the reference that it found it to replay most,
+`collapsed` whether guidance left too little of it (see `metrics.liveliness`), `embedding` the judge's.
 """
 
 ROWS = pa.schema(
     [(name, pa.string()) for name in ("model", "setting", "prompt", "group")]
     + [(name, pa.string()) for name in ("batch", "audio", "audio_sha256")]
-    + [("seed", pa.int64()), ("position", pa.int64()), ("verdict", pa.string()), ("replays", pa.string())]
-    + [("replicated", pa.bool_()), ("replicated_target", pa.bool_()), ("acted", pa.int64())]
+    + [("seed", pa.int64()), ("position", pa.int64())]
+    + [(name, pa.string()) for name in ("verdict", "reason", "replays")]
+    + [("replicated", pa.bool_()), ("replicated_target", pa.bool_()), ("collapsed", pa.bool_())]
+    + [("acted", pa.int64())]
     + _SIMILARITIES
     + [(name, pa.float64()) for name in ("score", "clap_score", "seconds", "judging_seconds", "peak_memory")]
     + [("embedding", pa.list_(pa.float32()))]

@@ -19,6 +19,7 @@ from torch import Tensor
 from unheard import __version__, auditing
 from unheard.auditing import as_bad_as
 from unheard.auditing.assembly import auditor_for
+from unheard.auditing.auditor import SHORTEST
 from unheard.auditing.catalogue import Catalogue
 from unheard.auditing.references import recordings_of
 from unheard.common.files import sha256
@@ -27,6 +28,7 @@ from unheard.embedders import Embedder
 from unheard.evaluation.batch import Batch, Generated, Row
 from unheard.evaluation.identity import digest
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
+from unheard.evaluation.outcomes import TOLD
 from unheard.evaluation.prompts import Prompt
 from unheard.evaluation.recording_embeddings import embed_recordings
 from unheard.generation.model import Model
@@ -119,17 +121,20 @@ class Judges:
 
     def _audited(self, sound: tuple[Tensor, int], targets: tuple[str, ...]) -> Row:
         audit = self.auditor.judge(sound)
-        judged = audit.verdict != "not judged"
+        told = audit.verdict in TOLD
         own = self._own(targets)
         ours = [match.verdict for match in audit.matches if match.reference in own]
         return {
             "verdict": audit.verdict,
-            "score": audit.score if judged else None,
+            "reason": audit.reason,
+            "score": audit.score if told else None,
             "replays": audit.matches[0].reference if audit.matches else None,
-            "replicated": as_bad_as(audit.verdict, self.bound) if judged else None,
+            "replicated": as_bad_as(audit.verdict, self.bound) if told else None,
             "replicated_target": any(as_bad_as(verdict, self.bound) for verdict in ours)
-            if judged and targets
+            if told and targets
             else None,
+            # A sound that was made can be read: too little of a long enough one is left, or nothing at all.
+            "collapsed": audit.verdict == "not judged" and audit.duration >= SHORTEST,
         }
 
     def _by_guide(self, index: Index, embedding: Tensor, targets: tuple[str, ...]) -> Row:

@@ -53,27 +53,27 @@ def preset(setting: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
 
 
 def draw(trials: list[Trial], path: Path) -> None:
-    """Replication against adherence, the colour is time; what is on the front is ringed and numbered.
+    """Copies and collapses against adherence, the colour is time; the front is ringed and numbered.
 
     Raises:
         InputError: matplotlib is not installed.
     """
     plt = pyplot()
-    replicated, adherence, seconds = ([each.values[name] for each in trials] for name in OBJECTIVES)
+    bad, adherence, seconds = ([each.values[name] for each in trials] for name in OBJECTIVES)
     figure, axis = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
-    points = axis.scatter(replicated, adherence, c=seconds, cmap="viridis")
+    points = axis.scatter(bad, adherence, c=seconds, cmap="viridis")
     best = sorted(
         (each for each in trials if each.pareto_optimal),
-        key=lambda each: (each.values["replicated"], each.values["clap_score"]),
+        key=lambda each: (each.values["copied_or_collapsed"], each.values["clap_score"]),
     )
     axis.scatter(
-        [each.values["replicated"] for each in best],
+        [each.values["copied_or_collapsed"] for each in best],
         [each.values["clap_score"] for each in best],
         s=90, facecolors="none", edgecolors="black", label="front",
     )  # fmt: skip
     for position, each in enumerate(best):  # numbers in turns right and left, so that near ones keep apart
         axis.annotate(
-            str(each.number), (each.values["replicated"], each.values["clap_score"]),
+            str(each.number), (each.values["copied_or_collapsed"], each.values["clap_score"]),
             textcoords="offset points", xytext=(-14 if position % 2 else 14, 0), fontsize=8,
             ha="center", va="center",
         )  # fmt: skip

@@ -91,15 +91,15 @@ def _style(number: int) -> dict[str, Any]:
 
 
 def _trade_off(axis: Axes, summary: list[dict[str, Any]], styles: dict[str, dict[str, Any]]) -> None:
-    """The share of copies with Wilson's interval, the mean CLAP score with its interval over prompts."""
+    """The share of sounds that are copies or collapsed, the mean CLAP score; intervals over prompts."""
     whole = {(entry["setting"], entry["metric"]): entry for entry in summary if entry["group"] == "all"}
     for name, style in styles.items():
-        replicated, adherence = (whole.get((name, metric)) for metric in ("replicated", "clap_score"))
-        if not replicated or not adherence or not replicated["sounds"] or adherence["value"] is None:
+        bad, adherence = (whole.get((name, metric)) for metric in ("copied_or_collapsed", "clap_score"))
+        if not bad or not adherence or bad["value"] is None or adherence["value"] is None:
             continue
-        x, y = replicated["copies"] / replicated["sounds"], adherence["value"]
+        x, y = bad["value"], adherence["value"]
         thin = {"color": style["color"], "lw": 1, "alpha": 0.6}
-        axis.hlines(y, replicated["wilson_low"], replicated["wilson_high"], **thin)
+        axis.hlines(y, bad["low"], bad["high"], **thin)
         if adherence["low"] is not None:
             axis.vlines(x, adherence["low"], adherence["high"], **thin)
         axis.plot(x, y, linestyle="none", label=name, **style)
@@ -107,9 +107,11 @@ def _trade_off(axis: Axes, summary: list[dict[str, Any]], styles: dict[str, dict
 
 
 def label_trade_off(axis: Axes) -> None:
-    """Replication against adherence, from a rate of 0 on; even where all are 0."""
+    """Copies and collapses against adherence, from a rate of 0 on; even where all are 0."""
     highest = max(axis.get_xlim()[1], 0.1)
-    axis.set(xlabel="replication rate (audit)", ylabel="CLAP score (judge)", xlim=(-0.05 * highest, highest))
+    axis.set(
+        xlabel="copied or collapsed (audit)", ylabel="CLAP score (judge)", xlim=(-0.05 * highest, highest)
+    )
 
 
 def _distribution(axis: Axes, rows: list[dict[str, Any]], metric: str, settings: list[str]) -> None:

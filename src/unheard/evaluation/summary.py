@@ -1,29 +1,22 @@
-"""What an experiment came to: a row a setting, group and metric, with 95 % intervals over prompts."""
+"""What an experiment came to: an entry a setting, group and metric, with 95 % intervals over prompts."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from unheard.common.files import write_whole
+from unheard.common.intervals import ClusteredShare
 from unheard.evaluation import bootstrap
 from unheard.evaluation.metrics import METRICS, OF_PROMPTS, OF_SETS
 from unheard.evaluation.metrics.diversity import mean_pairwise_distance
 from unheard.evaluation.metrics.frechet import frechet_audio_distance
 from unheard.evaluation.metrics.kernel import kernel_audio_distance, kernel_audio_distances
-from unheard.generation.replication_rate import wilson
-
-MEGABYTE = 1e6
-COUNTS = ("made", "failed", "not_judged")
-"""What every entry counts of the sounds of its setting and group."""
+from unheard.evaluation.outcomes import RATES, counts, open_verdicts, with_rates
 
 Rows = list[dict[str, Any]]
 """Of `generations.parquet`, one a sound."""
@@ -37,13 +30,16 @@ def summarise(
 ) -> list[dict[str, Any]]:
     """One entry a setting, group ("all" and the prompts' own) and metric, with the paired difference.
 
-    A value is of all sounds that it was measured of. A difference is of pairs: a sound, by prompt and seed,
+    A value is of all sounds that it was measured of: of `RATES` the share of sounds, else the mean over
+    prompts. A difference is of pairs: a sound, by prompt and seed,
     that lacks a value on one side is left out on both. Diversity and the distances, which are of several
     sounds together, are taken anew of what is left, so that both sides of a difference are of the same
     prompts and seeds, and of equally many sounds.
 
-    Every entry counts the sounds of its setting and group: `made`, `failed` (an error and no sound), and
-    `not_judged`, those made of which the audit says nothing.
+    Every entry has the `counts` of the sounds of its setting and group. Those of `RATES` have as well how
+    many sounds are meant (`count` of `sounds`, which say as much as `effective_sounds` independent ones), and
+    how many prompts have at least one (`prompts_hit` of `prompts`, with the exact interval `prompts_low` to
+    `prompts_high`); see `unheard.common.intervals`.
 
     Args:
         table: the rows of an experiment.
@@ -52,13 +48,14 @@ def summarise(
             to them unmeasured.
         metrics: what is wanted, of `METRICS`.
     """
-    rows = table.to_pylist()
+    rows = [with_rates(row) for row in table.to_pylist()]
+    verdicts = open_verdicts(rows)
     settings = list(dict.fromkeys(row["setting"] for row in rows))
     found = []
     for group in ["all", *dict.fromkeys(row["group"] for row in rows)]:
         some = [row for row in rows if group in ("all", row["group"])]
         of = {name: [row for row in some if row["setting"] == name] for name in settings}
-        counts = {name: _counts(of[name]) for name in settings}
+        counted = {name: counts(of[name], verdicts) for name in settings}
         prompts = list(dict.fromkeys(row["prompt"] for row in some))
         drawn = bootstrap.draws(len(prompts))
         entries = [
@@ -66,7 +63,7 @@ def summarise(
             *_of_sets(of, baselines, [each for each in OF_SETS if each in metrics], prompts, drawn, held_out),
         ]
         found += [
-            {"setting": each["setting"], "group": group} | each | counts[each["setting"]] for each in entries
+            {"setting": each["setting"], "group": group} | each | counted[each["setting"]] for each in entries
         ]
     return found
 
@@ -82,13 +79,31 @@ def _of_prompts(
         for name, rows in of.items():
             ours, theirs = _pairs(rows, of[baselines[name]], metric)
             shift = _by_prompt(ours, prompts, metric) - _by_prompt(theirs, prompts, metric)
-            mean = bootstrap.mean(_by_prompt(rows, prompts, metric), drawn)
-            entry = _entry(name, metric, mean, bootstrap.mean(shift, drawn))
-            if metric.startswith("replicated"):
-                judged = [row[metric] for row in rows if row[metric] is not None]
-                entry["copies"], entry["sounds"] = sum(judged), len(judged)
-                entry["wilson_low"], entry["wilson_high"] = wilson(sum(judged), len(judged))
-            yield entry
+            difference = bootstrap.mean(shift, drawn)
+            if metric in RATES:
+                interval, more = _rate(rows, metric)
+            else:
+                interval, more = bootstrap.mean(_by_prompt(rows, prompts, metric), drawn), {}
+            yield _entry(name, metric, interval, difference) | more
+
+
+def _rate(rows: Rows, metric: str) -> tuple[bootstrap.Interval, dict[str, Any]]:
+    """The share of sounds with its interval, and what else is counted."""
+    of_prompt: dict[str, list[bool]] = {}
+    for row in rows:
+        if row[metric] is not None:
+            of_prompt.setdefault(row["prompt"], []).append(row[metric])
+    share = ClusteredShare.of((sum(some), len(some)) for some in of_prompt.values())
+    if share.value is None:
+        return bootstrap.Interval(None, None, None, 0), {"count": 0, "sounds": 0}
+    return bootstrap.Interval(share.value, share.low, share.high, share.clusters), {
+        "count": share.hits,
+        "sounds": share.trials,
+        "effective_sounds": share.effective,
+        "prompts_hit": share.hit_clusters,
+        "prompts_low": share.clusters_low,
+        "prompts_high": share.clusters_high,
+    }
 
 
 def _of_sets(
@@ -113,12 +128,6 @@ def _of_sets(
         )
         for metric in metrics:
             yield _entry(name, metric, distances[name][metric].interval, left[metric].less(right[metric]))
-
-
-def _counts(rows: Rows) -> dict[str, int]:
-    made = [row for row in rows if row["error"] is None]
-    not_judged = sum(row["replicated"] is None for row in made)
-    return dict(zip(COUNTS, (len(made), len(rows) - len(made), not_judged), strict=True))
 
 
 def _pairs(ours: Rows, theirs: Rows, metric: str) -> tuple[Rows, Rows]:
@@ -181,35 +190,6 @@ def _entry(
     return {"setting": setting, "metric": metric, **vars(interval), **differences}
 
 
-def write(
-    entries: list[dict[str, Any]],
-    table: pa.Table,
-    baselines: Mapping[str, str],
-    refused: dict[str, str],
-    references: Mapping[str, Mapping[str, int]],
-    out: Path,
-) -> str:
-    """Write what `summarise` found as `summary.csv` and `summary.md`; gives back the latter.
-
-    Args:
-        entries: of `summarise`.
-        table, baselines: what they were made of.
-        refused: prompts that cannot be generated, with the reason.
-        references: how many the audit used, and left out, by model; see `LocalEngine.references`.
-        out: the folder of results.
-    """
-    text = io.StringIO(newline="")
-    columns = list(dict.fromkeys(key for entry in entries for key in entry))
-    writer = csv.DictWriter(text, columns)
-    writer.writeheader()
-    writer.writerows(entries)
-    failed = [row for row in table.to_pylist() if row["error"] is not None]
-    page = _page(entries, baselines, failed, refused, references)
-    for name, content in (("summary.csv", text.getvalue()), ("summary.md", page)):
-        write_whole(out / name, content.encode())
-    return page
-
-
 def _by_prompt(rows: Rows, prompts: list[str], metric: str) -> np.ndarray:
     """The mean over seeds of each prompt; NaN where nothing was measured."""
     of: dict[str, Rows] = {prompt: [] for prompt in prompts}
@@ -225,58 +205,3 @@ def _by_prompt(rows: Rows, prompts: list[str], metric: str) -> np.ndarray:
             measured = [float(row[metric]) for row in some if row[metric] is not None]
             values.append(float(np.mean(measured)) if measured else np.nan)
     return np.array(values, np.float64)
-
-
-def _page(
-    entries: list[dict[str, Any]],
-    baselines: Mapping[str, str],
-    failed: Rows,
-    refused: dict[str, str],
-    references: Mapping[str, Mapping[str, int]],
-) -> str:
-    metrics = list(dict.fromkeys(entry["metric"] for entry in entries))
-    lines = ["# Summary", "", "Means over prompts (95 % bootstrap interval over prompts)."]
-    if any("copies" in entry for entry in entries):
-        lines += [
-            "`replicated` and `replicated_target` are shares of all sounds judged (95 % Wilson interval: "
-            "of these prompts under other seeds)."
-        ]
-    to = ", ".join(f"`{name}`" for name in dict.fromkeys(baselines.values()))
-    lines += [f"Differences in summary.csv are paired by prompt and seed, to {to}."]
-    for model, count in references.items():
-        left_out = f", {count['left_out']:,} more left out" if count["left_out"] else ""
-        lines += [
-            f"Sounds of `{Path(model).name}` are audited against {count['used']:,} references{left_out}."
-        ]
-    for group in dict.fromkeys(entry["group"] for entry in entries):
-        lines += [
-            "",
-            f"## {group}",
-            "",
-            f"| setting | made | failed | not judged | {' | '.join(metrics)} |",
-            "|---|" + "--:|" * (3 + len(metrics)),
-        ]
-        for setting in dict.fromkeys(entry["setting"] for entry in entries):
-            own = [entry for entry in entries if (entry["group"], entry["setting"]) == (group, setting)]
-            cells = [str(own[0][count]) for count in COUNTS] + [_cell(entry) for entry in own]
-            lines.append(f"| {setting} | {' | '.join(cells)} |")
-    for title, reasons in (
-        ("Not generated", [f"{row['prompt']!r}, {row['setting']}: {row['error']}" for row in failed]),
-        ("Refused prompts", list(refused.values())),
-    ):
-        if reasons:
-            lines += ["", f"## {title}", "", *(f"- {reason}" for reason in reasons)]
-    return "\n".join(lines) + "\n"
-
-
-def _cell(entry: dict[str, Any]) -> str:
-    if entry["value"] is None:
-        return "not measured"
-    if entry["metric"] == "peak_memory":
-        return f"{entry['value'] / MEGABYTE:,.0f} MB"
-    if "copies" in entry:
-        share = entry["copies"] / entry["sounds"]
-        interval = f"{entry['wilson_low']:.3f} to {entry['wilson_high']:.3f}"
-        return f"{share:.3f} ({interval}), {entry['copies']} of {entry['sounds']}"
-    text = f"{entry['value']:.3f}"
-    return text if entry["low"] is None else f"{text} ({entry['low']:.3f} to {entry['high']:.3f})"

@@ -1,4 +1,4 @@
-"""Searches settings by Optuna: replication against adherence against time; resumes.
+"""Searches settings by Optuna: copies and collapses against adherence against time; resumes.
 
 A trial is a setting, run on all prompts and seeds of the experiment like any other; its batches lie in
 `parts` and are not made again. Trials lie in `trials.db`, so that a stop loses one batch at the most.
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     import optuna
 
 OBJECTIVES: dict[str, Literal["minimize", "maximize"]] = {
-    "replicated": "minimize",
+    "copied_or_collapsed": "minimize",
     "clap_score": "maximize",
     "seconds": "minimize",
 }
-"""Metrics that are traded against each other: copies by the audit, adherence by the judge, time a sound."""
+"""Metrics that are traded against each other: copies and collapses, adherence by the judge, time a sound."""
 DATABASE = "trials.db"
 PATIENCE = 5
 """Settings in a row that may be passed over: some corners of a space make no sound, a wrong space none."""
 MISSING_AT_MOST = 0.1
-"""Share of a trial's sounds that may have failed or not been judged: what is missing may be what was bad."""
+"""Share of a trial's sounds that may have failed or been left open: what is missing may be what was bad."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Trial:
         number: of the trial.
         setting: options as an experiment file has them.
         values: of `OBJECTIVES`, means over prompts.
-        missing: sounds that failed or were not judged; they count in no value.
+        missing: sounds that failed, or that the audit left open; their rate is unknown.
         pareto_optimal: whether no other trial is as good in all objectives and better in one.
     """
 
@@ -78,7 +78,7 @@ def tune(
     Raises:
         InputError: no search in the experiment, several models, no judge, a folder of another search, no
             optuna, or `PATIENCE` settings in a row under which more than `MISSING_AT_MOST` of the sounds
-            failed or were not judged.
+            failed or were left open.
     """
     if len(experiment.models) > 1:
         raise InputError(f"tuning is for one model, not {', '.join(experiment.models)}: give a file for each")
@@ -102,7 +102,7 @@ def tune(
         outcome = _outcome(run_settings(local, [_named(local, setting)], folder, progress))
         if outcome.missing > MISSING_AT_MOST * outcome.asked:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            why = f"{outcome.missing} of {outcome.asked} sounds failed or were not judged under {setting}"
+            why = f"{outcome.missing} of {outcome.asked} sounds failed or were left open under {setting}"
             if (passed_over := passed_over + 1) == PATIENCE:
                 raise InputError(
                     f"{PATIENCE} settings in a row had to be passed over; {why}: see `error` in "
@@ -182,7 +182,7 @@ def _named(local: LocalEngine, setting: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What a trial came to: its sounds, those of them that failed or were not judged, the objectives."""
+    """What a trial came to: its sounds, those of them that failed or were left open, the objectives."""
 
     asked: int
     missing: int
@@ -192,5 +192,6 @@ class _Outcome:
 def _outcome(table: pa.Table) -> _Outcome:
     name = table["setting"][0].as_py()
     entries = [e for e in summarise(table, {name: name}, metrics=OBJECTIVES) if e["group"] == "all"]
-    missing = entries[0]["failed"] + entries[0]["not_judged"]
-    return _Outcome(len(table), missing, {entry["metric"]: entry["value"] for entry in entries})
+    of = {entry["metric"]: entry for entry in entries}
+    missing = len(table) - of["copied_or_collapsed"]["sounds"]
+    return _Outcome(len(table), missing, {metric: entry["value"] for metric, entry in of.items()})

@@ -1,20 +1,21 @@
 """Against the model, not the file: how often its sounds replay the catalogue.
 
-Every prompt is generated under fixed seeds and audited. The rate is given with Wilson's interval; the
-interval of all sounds together is for these prompts under other seeds, and on the safe side, because prompts
-that differ spread less than coins that do not. It says nothing of prompts that were not tried.
+Every prompt is generated under fixed seeds and audited. The interval of one prompt is for other seeds, which
+are independent. The sounds of one prompt mostly turn out alike: over all prompts those that are replayed are
+counted, and the interval of the share of sounds takes prompts as drawn, each with its seeds (see
+`unheard.common.intervals`). Both are for prompts such as these.
 """
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from unheard.auditing import Audit, FileAudit, as_bad_as
+from unheard.auditing import BOUNDS, Audit, FileAudit, as_bad_as
 from unheard.auditing.auditor import Auditor
+from unheard.common.intervals import ClusteredShare, clopper_pearson
 from unheard.diffusion.prompt_pull import PromptPull, prompt_pull
 from unheard.errors import InputError
 from unheard.generation.request import Request
@@ -24,21 +25,21 @@ if TYPE_CHECKING:
     from unheard.generation.sound import Sound
     from unheard.generation.training_set import TrainingSet
 
-CONFIDENCE = 0.95
-
 
 @dataclass(frozen=True)
 class Rate:
-    """How many of the judged sounds replay, with Wilson's interval of confidence `CONFIDENCE`.
+    """How many of the judged sounds of one prompt replay, with the exact interval over its seeds.
 
     Attributes:
-        replayed, judged: counts; what could not be judged counts nowhere.
-        rate: their quotient, None if nothing was judged.
-        low, high: the interval, 0 to 1 if nothing was judged.
+        replayed, judged: counts of sounds.
+        not_told: of those that are in neither, since the audit could not tell, by verdict.
+        rate: the quotient, None if nothing was judged.
+        low, high: the interval of Clopper and Pearson, 95 %; 0 to 1 if nothing was judged.
     """
 
     replayed: int
     judged: int
+    not_told: dict[str, int]
     rate: float | None
     low: float
     high: float
@@ -46,10 +47,45 @@ class Rate:
     @classmethod
     def of(cls, verdicts: Iterable[str], bound: str) -> Rate:
         """Count what is as bad as `bound` or worse."""
-        judged = [verdict for verdict in verdicts if verdict != "not judged"]
-        replayed = sum(as_bad_as(verdict, bound) for verdict in judged)
-        low, high = wilson(replayed, len(judged))
-        return cls(replayed, len(judged), replayed / len(judged) if judged else None, low, high)
+        replayed, judged, not_told = _counts(verdicts, bound)
+        low, high = clopper_pearson(replayed, judged)
+        return cls(replayed, judged, not_told, replayed / judged if judged else None, low, high)
+
+
+@dataclass(frozen=True)
+class RateOfPrompts(Rate):
+    """The same over several prompts, where `low` and `high` are the interval for prompts that are drawn anew.
+
+    Attributes:
+        effective: how many independent sounds say as much as the judged ones.
+        prompts_replayed, prompts_judged: prompts with at least one sound that replays, and with one judged.
+        prompts_low, prompts_high: the exact interval of their quotient; 0 to 1 if nothing was judged.
+    """
+
+    effective: float
+    prompts_replayed: int
+    prompts_judged: int
+    prompts_low: float
+    prompts_high: float
+
+    @classmethod
+    def of_prompts(cls, prompts: Iterable[Rate]) -> RateOfPrompts:
+        """All prompts together."""
+        rates = list(prompts)
+        share = ClusteredShare.of((each.replayed, each.judged) for each in rates)
+        not_told = sum((Counter(each.not_told) for each in rates), Counter())
+        return cls(
+            share.hits, share.trials, dict(not_told), share.value, share.low, share.high, share.effective,
+            share.hit_clusters, share.clusters, share.clusters_low, share.clusters_high,
+        )  # fmt: skip
+
+
+def _counts(verdicts: Iterable[str], bound: str) -> tuple[int, int, dict[str, int]]:
+    """What replays, what was judged, and what the audit could not tell, by verdict."""
+    numbers = Counter(verdicts)
+    told = {verdict: number for verdict, number in numbers.items() if verdict in (*BOUNDS, "clear")}
+    replayed = sum(number for verdict, number in told.items() if as_bad_as(verdict, bound))
+    return replayed, sum(told.values()), {v: number for v, number in numbers.items() if v not in told}
 
 
 @dataclass(frozen=True)
@@ -79,7 +115,7 @@ class Replication:
         model: its name.
         bound: the verdict that counts, with those worse.
         guided: whether anti-memorization guidance was on.
-        rate: over all sounds.
+        rate: over all prompts.
         prompts: in the order given.
         audit: every sound, in the order of prompts and seeds.
     """
@@ -87,7 +123,7 @@ class Replication:
     model: str
     bound: str
     guided: bool
-    rate: Rate
+    rate: RateOfPrompts
     prompts: tuple[PromptReplication, ...]
     audit: Audit
 
@@ -140,12 +176,13 @@ def count(model: str, request: Request, audit: Audit, bound: str = "copy") -> Re
         audit: of its sounds in their order, as many as there are; prompts without any are left out.
         bound: see `replication`.
     """
+    prompts = tuple(_by_prompt(request, audit.files, bound))
     return Replication(
         model=model,
         bound=bound,
         guided=request.guidance is not None,
-        rate=Rate.of((file.verdict for file in audit.files), bound),
-        prompts=tuple(_by_prompt(request, audit.files, bound)),
+        rate=RateOfPrompts.of_prompts(prompt.rate for prompt in prompts),
+        prompts=prompts,
         audit=audit,
     )
 
@@ -178,17 +215,3 @@ def _by_prompt(request: Request, files: Sequence[FileAudit], bound: str) -> Iter
         seeds = tuple(request.seeds[number] for number in some)
         rate = Rate.of((file.verdict for file in of_prompt), bound)
         yield PromptReplication(prompt, seeds, of_prompt, rate, risk=None)
-
-
-def wilson(successes: int, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Wilson's score interval of a proportion (1927, J. Am. Stat. Assoc. 22, 209); 0 to 1 of nothing."""
-    if trials == 0:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    share = successes / trials
-    middle = share + z * z / (2 * trials)
-    reach = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    width = 1 + z * z / trials
-    low, high = (middle - reach) / width, (middle + reach) / width
-    # At the ends of the range the formula meets them exactly, but for rounding.
-    return (0.0 if successes == 0 else low), (1.0 if successes == trials else high)

@@ -7,8 +7,9 @@ cannot be measured is None or NaN, never 0.
 from __future__ import annotations
 
 OF_PROMPTS = (
-    "replicated", "replicated_target", "guide_replication_similarity", "judge_replication_similarity",
-    "judge_target_similarity", "clap_score", "diversity", "seconds", "judging_seconds", "peak_memory",
+    "copied_or_collapsed", "replicated", "replicated_target",
+    "guide_replication_similarity", "judge_replication_similarity", "judge_target_similarity", "clap_score",
+    "diversity", "seconds", "judging_seconds", "peak_memory",
 )  # fmt: skip
 """Metrics that every prompt has a value of."""
 OF_SETS = ("kernel_audio_distance", "frechet_audio_distance")

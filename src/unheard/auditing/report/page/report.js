@@ -334,11 +334,14 @@ function byPrompt(found) {
   const range = (rate) => `${percent(rate.low)} to ${percent(rate.high)}`;
   section.hidden = false;
   section.querySelector("h2").textContent = found.rate === null ? "Nothing could be judged"
-    : `${percent(found.rate)} of the sounds replay a recording`;
-  section.querySelector("p").textContent = `${found.replayed} of ${plural(found.judged, "judged sound")} of ${found.model} ` +
-    `${found.guided ? "with" : "without"} guidance are ${found.bound === "copy" ? "copies" : `a ${found.bound} or worse`}; ` +
-    `95 % interval ${range(found)}. Press a prompt to see its sounds.`;
-  const heads = [["Prompt"], ["Replayed", true], ["95 % interval", true], ["Risk", true]];
+    : `${percent(found.prompts_replayed / found.prompts_judged)} of the prompts replay a recording`;
+  const notTold = Object.entries(found.not_told).map(([verdict, number]) => `, ${number} ${verdict}`).join("");
+  section.querySelector("p").textContent = `${found.prompts_replayed} of ${plural(found.prompts_judged, "prompt")} of ${found.model} ` +
+    `${found.guided ? "with" : "without"} guidance ${found.prompts_judged === 1 ? "gives" : "give"} ${found.bound === "copy" ? "a copy" : `a ${found.bound} or worse`} ` +
+    `(95 % interval ${range({ low: found.prompts_low, high: found.prompts_high })} of such prompts), ` +
+    `as ${found.replayed} of ${plural(found.judged, "judged sound")} are (${range(found)}; they say as much as ` +
+    `${plural(Math.round(found.effective), "independent sound")})${notTold}. Press a prompt to see its sounds.`;
+  const heads = [["Prompt"], ["Replayed", true], ["95 % interval, other seeds", true], ["Risk", true]];
   section.querySelector("thead tr").append(...heads.map(([title, number]) =>
     element("th", { scope: "col", class: number ? "number" : null }, title)));
   const prompts = found.prompts.toSorted((a, b) => b.rate - a.rate || b.risk - a.risk);

@@ -1,0 +1,123 @@
+"""A summary as files: `summary.csv` for programs, `summary.md` for people."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from unheard.common.files import write_whole
+from unheard.evaluation.outcomes import RATES, counts, open_verdicts, outcome
+from unheard.evaluation.summary import Rows
+
+MEGABYTE = 1e6
+
+
+def write(
+    entries: list[dict[str, Any]],
+    table: pa.Table,
+    baselines: Mapping[str, str],
+    refused: dict[str, str],
+    references: Mapping[str, Mapping[str, int]],
+    out: Path,
+) -> str:
+    """Write what `summarise` found as `summary.csv` and `summary.md`; gives back the latter.
+
+    Args:
+        entries: of `summarise`.
+        table, baselines: what they were made of.
+        refused: prompts that cannot be generated, with the reason.
+        references: how many the audit used, and left out, by model; see `LocalEngine.references`.
+        out: the folder of results.
+    """
+    text = io.StringIO(newline="")
+    columns = list(dict.fromkeys(key for entry in entries for key in entry))
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(entries)
+    page = _page(entries, baselines, table.to_pylist(), refused, references)
+    for name, content in (("summary.csv", text.getvalue()), ("summary.md", page)):
+        write_whole(out / name, content.encode())
+    return page
+
+
+def _page(
+    entries: list[dict[str, Any]],
+    baselines: Mapping[str, str],
+    rows: Rows,
+    refused: dict[str, str],
+    references: Mapping[str, Mapping[str, int]],
+) -> str:
+    metrics = list(dict.fromkeys(entry["metric"] for entry in entries))
+    columns = [*counts([], open_verdicts(rows))]
+    lines = ["# Summary", "", "Means over prompts (95 % bootstrap interval over prompts)."]
+    if rates := [metric for metric in metrics if metric in RATES]:
+        lines += [
+            f"Of {', '.join(f'`{name}`' for name in rates)}: prompts with at least one such sound (exact "
+            "95 % interval); such sounds (95 % interval of prompts that are drawn), and how many independent "
+            "sounds say as much.",
+            "Sounds that failed, or that the audit left open, are in none of these shares; those that "
+            "collapsed are in `copied_or_collapsed` alone. The first columns count them.",
+        ]
+    to = ", ".join(f"`{name}`" for name in dict.fromkeys(baselines.values()))
+    lines += [f"Differences in summary.csv are paired by prompt and seed, to {to}."]
+    for model, count in references.items():
+        left_out = f", {count['left_out']:,} more left out" if count["left_out"] else ""
+        lines += [
+            f"Sounds of `{Path(model).name}` are audited against {count['used']:,} references{left_out}."
+        ]
+    for group in dict.fromkeys(entry["group"] for entry in entries):
+        lines += [
+            "",
+            f"## {group}",
+            "",
+            f"| setting | {' | '.join([each.replace('_', ' ') for each in columns] + metrics)} |",
+            "|---|" + "--:|" * (len(columns) + len(metrics)),
+        ]
+        for setting in dict.fromkeys(entry["setting"] for entry in entries):
+            own = [entry for entry in entries if (entry["group"], entry["setting"]) == (group, setting)]
+            cells = [str(own[0][count]) for count in columns] + [_cell(entry) for entry in own]
+            lines.append(f"| {setting} | {' | '.join(cells)} |")
+    failed = [row for row in rows if row["error"] is not None]
+    for title, reasons in (
+        ("Collapsed, or left open by the audit", _left_out(rows)),
+        ("Not generated", [f"{row['prompt']!r}, {row['setting']}: {row['error']}" for row in failed]),
+        ("Refused prompts", list(refused.values())),
+    ):
+        if reasons:
+            lines += ["", f"## {title}", "", *(f"- {reason}" for reason in reasons)]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(entry: dict[str, Any]) -> str:
+    if entry["value"] is None:
+        return "not measured"
+    if entry["metric"] == "peak_memory":
+        return f"{entry['value'] / MEGABYTE:,.0f} MB"
+    if "prompts_hit" in entry:
+        return (
+            f"{entry['prompts_hit']} of {entry['prompts']} prompts "
+            f"({entry['prompts_low']:.0%} to {entry['prompts_high']:.0%}); "
+            f"{entry['count']} of {entry['sounds']} sounds: {entry['value']:.3f} "
+            f"({entry['low']:.3f} to {entry['high']:.3f}), as {entry['effective_sounds']:.0f} independent"
+        )
+    text = f"{entry['value']:.3f}"
+    return text if entry["low"] is None else f"{text} ({entry['low']:.3f} to {entry['high']:.3f})"
+
+
+def _left_out(rows: Rows) -> list[str]:
+    """Why sounds collapsed or could not be judged, how often, by setting."""
+    said = Counter(
+        (row["setting"], became, row.get("reason"))
+        for row in rows
+        if (became := outcome(row)) not in ("copied", "clear", "failed")
+    )
+    return [
+        f"{number} x {setting}, {became}{'' if reason is None else f': {reason}'}"
+        for (setting, became, reason), number in said.items()
+    ]
