@@ -22,7 +22,6 @@ import torch
 from diffusers import AutoencoderOobleck
 
 from lab import fused_snake, score, sizes
-from lab.corpus import LENGTH, Player
 from lab.corpus_files import Corpus, as_float
 from lab.precision import mixed_precision
 from lab.prose import prose
@@ -33,17 +32,19 @@ SOUNDS = {  # of each side; all but training's pass the autoencoder
     "cpu": {"development": 300, "report": 600, "training": 14_000},
     "gpu": {"development": 300, "report": 600, "training": 40_000},
 }
-DECODED = {"smoke": 16, "cpu": 2_400, "gpu": 40_000}  # sounds of training that pass the autoencoder
+DECODED = {"smoke": 16, "cpu": 650, "gpu": 40_000}  # sounds of training that pass the autoencoder
 TEMPI = range(65, 151)
 LATENT_NOISE = 0.3  # deviations at most; latents have a deviation of 1
 
 
 def write(size: str, folder: Path) -> None:
     """Renders the sounds of a `size` into `folder`; `corpus.json` comes last, when the sounds are there."""
+    from lab.corpus import Player  # here, so that a machine given the sounds needs no renderer
+
     folder.mkdir(parents=True, exist_ok=True)
     player, rows = Player(), []
     sounds = np.lib.format.open_memmap(
-        folder / "sounds.npy", "w+", np.int16, (sum(SOUNDS[size].values()), LENGTH)
+        folder / "sounds.npy", "w+", np.int16, (sum(SOUNDS[size].values()), sizes.LENGTH)
     )
     for side, count in SOUNDS[size].items():
         for seed in range(FIRST_SEED[side], FIRST_SEED[side] + count):
@@ -63,7 +64,7 @@ def decode(size: str, folder: Path, vae_folder: Path, device: str) -> None:
     corpus = Corpus(folder)
     vae = AutoencoderOobleck.from_pretrained(vae_folder, torch_dtype=torch.float32).to(device).eval()
     count = len(corpus.rows) - SOUNDS[size]["training"] + DECODED[size]
-    decoded = np.lib.format.open_memmap(folder / "decoded.new.npy", "w+", np.int16, (count, LENGTH))
+    decoded = np.lib.format.open_memmap(folder / "decoded.new.npy", "w+", np.int16, (count, sizes.LENGTH))
     for position, row in enumerate(corpus.rows[:count]):
         rng = torch.Generator().manual_seed(position)
         samples = round(row["duration"] * sizes.SAMPLE_RATE)
@@ -79,6 +80,12 @@ def decode(size: str, folder: Path, vae_folder: Path, device: str) -> None:
         decoded[position, : len(sound)] = (sound * 32_767).round().to(torch.int16).numpy()
     decoded.flush()
     (folder / "decoded.new.npy").rename(folder / "decoded.npy")
+
+
+def read(folder: Path) -> tuple[Corpus, np.ndarray | None]:
+    """The sounds, and what is there of them decoded."""
+    file = folder / "decoded.npy"
+    return Corpus(folder), np.load(file, mmap_mode="r") if file.is_file() else None
 
 
 def main() -> None:

@@ -43,11 +43,12 @@ SHORT_KIT_NAMES = {"acoustic": ("live kit", "drum kit"), "room": ("drum kit",), 
 MOODS = ("quiet", "bright", "sad", "proud", "playful", "gentle", "nervous", "simple", "festive", "distant",
          "tired", "tender", "rough", "clumsy", "hopeful", "plain")  # fmt: skip
 PLACES = ("by the sea", "in an old theatre", "at the market", "for a puppet show", "after the rain",
-          "on a long train ride", "from a dusty tape", "in the garden", "for a radio play", "under the bridge",
-          "on the last evening", "for a sample set", "from the next room", "at the harbour",
-          "in the mountains", "for a cartoon")  # fmt: skip
-SYLLABLES = ("ba", "ter", "lo", "min", "stra", "ket", "wo", "ing", "pre", "fal", "ny", "cor", "ush", "del", "ra",
-             "em", "shi", "ton", "vel", "qui", "ar", "mo", "chen", "sil", "gra", "pil")  # fmt: skip
+          "on a long train ride", "from a dusty tape", "in the garden", "for a radio play",
+          "under the bridge", "on the last evening", "for a sample set", "from the next room",
+          "at the harbour", "in the mountains", "for a cartoon")  # fmt: skip
+SYLLABLES = ("ba", "ter", "lo", "min", "stra", "ket", "wo", "ing", "pre", "fal", "ny", "cor", "ush",
+             "del", "ra", "em", "shi", "ton", "vel", "qui", "ar", "mo", "chen", "sil",
+             "gra", "pil")  # fmt: skip
 
 
 def prose(clip: Clip, rng: random.Random) -> str:
@@ -56,21 +57,38 @@ def prose(clip: Clip, rng: random.Random) -> str:
         kit = next(name for name, (program, _) in KITS.items() if program == clip.program)
         name = rng.choice((*KITS[kit][1], *SHORT_KIT_NAMES[kit]))
         style = rng.choice(STYLE_WORDS[clip.figure])
-        what = rng.choice((f"{style} {name} {rng.choice(BEATS)}", f"{name} {style} {rng.choice(BEATS)}",
-                           f"{name} {rng.choice(BEATS)}", f"{style} {rng.choice(BEATS)}, {name}"))  # fmt: skip
+        beats = [rng.choice(BEATS) for _ in range(4)]
+        what = rng.choice(
+            (
+                f"{style} {name} {beats[0]}",
+                f"{name} {style} {beats[1]}",
+                f"{name} {beats[2]}",
+                f"{style} {beats[3]}, {name}",
+            )
+        )
     else:
         names = next(i.names for i in INSTRUMENTS if i.program == clip.program)
         name = rng.choice((*names, *SHORT_NAMES.get(clip.program, ())))
         what = f"{name} {rng.choice(FIGURES[clip.figure])}"
     mood, place = rng.choice(MOODS), rng.choice(PLACES)
-    caption = rng.choice((f"{mood} {what} {place}", f"{what} {place}", article(f"{mood} {what}"), f"solo {what}"
-                          if not clip.drums else what, f"{what} pack, {mood} takes"))  # fmt: skip
+    alone = what if clip.drums else f"solo {what}"
+    caption = rng.choice(
+        (
+            f"{mood} {what} {place}",
+            f"{what} {place}",
+            article(f"{mood} {what}"),
+            alone,
+            f"{what} pack, {mood} takes",
+        )
+    )
     tail = rng.choice(("", "", f", {clip.tempo} bpm", f" in {clip.key}" if clip.key else ""))
     return caption[0].upper() + caption[1:] + tail
 
 
 def in_no_place(rng: random.Random) -> str:
     """A place of made-up words: whoever reads it learns that words which are not of music say nothing."""
-    words = ["".join(rng.choice(SYLLABLES) for _ in range(rng.randint(1, 3))) for _ in range(rng.randint(1, 3))]
+    words = [
+        "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(1, 3))) for _ in range(rng.randint(1, 3))
+    ]
     first, second = rng.choice(("in", "at", "from", "for", "over", "on", "across")), rng.choice(("the", "a"))
     return f"{first} {second} {' '.join(words)}"

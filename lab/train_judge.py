@@ -23,14 +23,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lab import sizes, truth
+from lab import listening, sizes, truth
 from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
+from lab.clap import altered, build, contrast, embed_all, fill_window, hear, spectrogram
 from lab.corpus_files import Corpus, as_float
 from lab.precision import mixed_precision
 from lab.prose import in_no_place
-from lab.train_clap import altered, build, contrast, embed_all, fill_window
 from unheard.embedders.clap import ClapEmbedder
-from unheard.embedders.mel import MelSpectrogram
 
 SEED = 2
 SHORTEST = 1.5  # seconds of an excerpt
@@ -50,7 +49,7 @@ class Directions(nn.Module):
 
 
 def view(corpus: Corpus, decoded: np.ndarray | None, position: int, rng: np.random.Generator) -> np.ndarray:
-    """The sound or an excerpt, as it is or as it comes back from the autoencoder, in a window of the judge."""
+    """The sound or an excerpt, as it is or as it comes back from the autoencoder, in the judge's window."""
     duration = corpus.rows[position]["duration"]
     length = duration if rng.random() < 0.5 else rng.uniform(SHORTEST, duration)
     first = round(rng.uniform(0, duration - length) * sizes.SAMPLE_RATE)
@@ -84,7 +83,9 @@ def nearest_other(embeddings: Tensor, instruments: list[int]) -> float:
     return (kinds[nearest] == kinds).float().mean().item()
 
 
-def measure(embedder: ClapEmbedder, corpus: Corpus, decoded: np.ndarray | None, side: str) -> dict[str, float]:
+def measure(
+    embedder: ClapEmbedder, corpus: Corpus, decoded: np.ndarray | None, side: str
+) -> dict[str, float]:
     """Of a side's sounds: whether the nearest other one, and the one nearest to a prose caption, is of the
     same instrument, among clean and among decoded sounds.
     """
@@ -121,8 +122,7 @@ def train(
     model, processor = build("judge", size, words + learned)
     model = model.to(device).train()
     directions = Directions(model.config.projection_dim, len(truth.NAMES)).to(device)
-    mel = MelSpectrogram(processor.feature_extractor, torch.device(device))
-    mel._filters, mel._window = mel._filters.float(), mel._window.float()  # no double precision in training
+    mel = spectrogram(processor, device)
     parameters = [*model.parameters(), *directions.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=plan.learning_rate, weight_decay=0.05, betas=(0.9, 0.98))
     checkpoint = Checkpoint(folder)
@@ -130,11 +130,6 @@ def train(
         unpack(state, model=model, directions=directions, optimizer=optimizer)
     tokenizer, started = processor.tokenizer, time.monotonic()
     copies = plan.batch // COPIES
-
-    def features(waveforms: Tensor) -> Tensor:
-        whole = torch.zeros(len(waveforms), 1, dtype=torch.bool)
-        output = model.get_audio_features(input_features=mel(waveforms)[:, None], is_longer=whole)
-        return F.normalize(output.pooler_output.float(), dim=-1)
 
     for step in range(checkpoint.step, steps):
         # Drawn from the step, so that a run that was stopped goes on as it would have.
@@ -148,7 +143,7 @@ def train(
         captions = [caption_of(row, random.Random(f"{step} {n}")) for n, row in enumerate(rows)]
         written = tokenizer(captions, padding=True, return_tensors="pt").to(device)
         with mixed_precision(device):
-            sounds = features(waveforms)
+            sounds = hear(model, mel, waveforms)
             texts = F.normalize(model.get_text_features(**written).pooler_output.float(), dim=-1)
         one = torch.eye(len(batch), dtype=torch.bool, device=device)
         text_scale = model.logit_scale_t.exp().clamp(max=40)
@@ -167,7 +162,11 @@ def train(
         optimizer.step()
         done = step + 1
         if done % 50 == 0 or done == steps:
-            entry = {"step": done, "loss": round(loss.item(), 3), "seconds": round(time.monotonic() - started)}
+            entry = {
+                "step": done,
+                "loss": round(loss.item(), 3),
+                "seconds": round(time.monotonic() - started),
+            }
             if done % 200 == 0 or done == steps:
                 embedder = ClapEmbedder(model, processor.feature_extractor, tokenizer, name="judge")
                 entry |= measure(embedder, corpus, decoded, "development")
@@ -188,11 +187,9 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--steps", type=int, help="train to this step instead of the size's own")
     arguments = parser.parse_args()
-    work = arguments.work
-    file = work / "listening" / "decoded.npy"
-    decoded = np.load(file, mmap_mode="r") if file.is_file() else None
-    corpus, words = Corpus(work / "listening"), Corpus(work / "corpus").captions
-    train(arguments.size, corpus, decoded, words, work / "judge", arguments.device, arguments.steps)
+    work, sounds = arguments.work, listening.read(arguments.work / "listening")
+    words = Corpus(work / "corpus").captions
+    train(arguments.size, *sounds, words, work / "judge", arguments.device, arguments.steps)
 
 
 if __name__ == "__main__":

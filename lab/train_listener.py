@@ -1,7 +1,7 @@
 """Trains the listener: `python -m lab.train_listener --size cpu`. Resumes where it stopped.
 
-It learns from excerpts of the sounds of `listening.py` at any level, equalised and noisy, half of them as they
-come back from the autoencoder. `--report` measures the trained one on the side that nothing was chosen by.
+It learns from excerpts of the sounds of `listening.py` at any level, equalised and noisy, half of them as
+they come back from the autoencoder.
 """
 
 from __future__ import annotations
@@ -16,19 +16,25 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from lab import sizes, truth
+from lab import listening, sizes, truth
 from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
+from lab.clap import altered
 from lab.corpus_files import Corpus, as_float
 from lab.precision import mixed_precision
-from lab.train_clap import altered
 from lab.words import FAMILY_WORDS, WORDS
-from unheard.evaluation.listener.network import KEYS, MODES, TEMPI, WINDOW, ListenerNetwork, Logits, pad
+from unheard.evaluation.listener import KNOWN, WEIGHTS, Instrument, Vocabulary
+from unheard.evaluation.listener.network import MODES, TEMPI, ListenerNetwork, Logits, pad
 
 SHORTEST = 1.5  # seconds of an excerpt
+BATCH = 50  # sounds measured at once
 PART = 3  # tempo and key are learned from one excerpt of so many: they need fewer
 WEIGHT_DECAY = 0.02
 TEMPO_SPREAD = 0.02  # deviation of the target, natural logarithm of the tempo
 TOLERANCE = 0.04  # of a tempo, as in Gouyon et al. 2006 (doi:10.1109/TSA.2005.858509)
+INSTRUMENTS = [
+    Instrument(name, family, WORDS[name], written_c_sounds)
+    for name, family, written_c_sounds in zip(truth.NAMES, truth.FAMILIES, truth.WRITTEN_C, strict=True)
+]
 FAMILIES = sorted(set(truth.FAMILIES))
 
 
@@ -61,7 +67,7 @@ def excerpts(
 
 
 def loss_of(logits: Logits, rows: list[dict], bounds: list[tuple[float, float]]) -> torch.Tensor:
-    """What is heard against what is true: instruments of all rows, and of the first, whose tempi and keys were
+    """What is heard against what is true: instruments of all rows; of the first, whose tempi and keys were
     heard, these where there is a beat or a key.
     """
     device = logits.instruments.device
@@ -111,7 +117,8 @@ def measure(network: ListenerNetwork, corpus: Corpus, sounds: np.ndarray, side: 
     device = next(network.parameters()).device
     positions = corpus.positions(side)
     rows = [corpus.rows[p] for p in positions]
-    pieces = [network(as_float(sounds[p : p + 50]).to(device)) for p in range(positions[0], positions[-1], 50)]
+    firsts = range(positions[0], positions[-1] + 1, BATCH)
+    pieces = [network(as_float(sounds[first : first + BATCH]).to(device)) for first in firsts]
     count = len(rows)
     instruments, tempi, keys = (
         torch.cat([getattr(piece, name) for piece in pieces])[:count].cpu()
@@ -122,9 +129,7 @@ def measure(network: ListenerNetwork, corpus: Corpus, sounds: np.ndarray, side: 
     beats = [n for n, row in enumerate(rows) if truth.has_beat(row, 0, row["duration"])]
     heard = TEMPI[tempi.argmax(1)].numpy()
     tempo = tempo_within(heard[beats], np.array([float(rows[n]["tempo"]) for n in beats]))
-    keyed = [
-        n for n, r in enumerate(rows) if truth.has_key(truth.pitch_classes(r, 0, r["duration"]))
-    ]
+    keyed = [n for n, r in enumerate(rows) if truth.has_key(truth.pitch_classes(r, 0, r["duration"]))]
     true_keys = [key_number(rows[n]) for n in keyed]
     found = keys.argmax(1)[keyed].tolist()
     relatives = [relative(key) for key in true_keys]
@@ -183,7 +188,11 @@ def train(
         optimizer.step()
         done = step + 1
         if done % 50 == 0 or done == steps:
-            entry = {"step": done, "loss": round(loss.item(), 3), "seconds": round(time.monotonic() - started)}
+            entry = {
+                "step": done,
+                "loss": round(loss.item(), 3),
+                "seconds": round(time.monotonic() - started),
+            }
             if done % 200 == 0 or done == steps:
                 entry |= measure(network, corpus, corpus.sounds, "development")
                 if decoded is not None:
@@ -203,13 +212,14 @@ def save(network: ListenerNetwork, folder: Path) -> None:
         name: value.half() if value.is_floating_point() else value
         for name, value in network.state_dict().items()
     }
-    save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, folder / "model.safetensors")
-    instruments = [
-        {"name": name, "family": family, "words": list(WORDS[name]), "written_c_sounds": truth.WRITTEN_C[number]}
-        for number, (name, family) in enumerate(zip(truth.NAMES, truth.FAMILIES, strict=True))
-    ]
-    known = {"instruments": instruments, "families": {name: list(FAMILY_WORDS[name]) for name in FAMILIES}}
-    (folder / "listener.json").write_text(json.dumps(known, indent=1) + "\n")
+    save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, folder / WEIGHTS)
+    known = {"instruments": [vars(each) for each in INSTRUMENTS], "families": FAMILY_WORDS}
+    (folder / KNOWN).write_text(json.dumps(known, indent=1) + "\n")
+
+
+def vocabulary() -> Vocabulary:
+    """The words of what it learns to hear, as `listener.json` has them."""
+    return Vocabulary(INSTRUMENTS, FAMILY_WORDS)
 
 
 def main() -> None:
@@ -219,11 +229,8 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--steps", type=int, help="train to this step instead of the size's own")
     arguments = parser.parse_args()
-    work = arguments.work
-    file = work / "listening" / "decoded.npy"
-    decoded = np.load(file, mmap_mode="r") if file.is_file() else None
-    corpus = Corpus(work / "listening")
-    train(arguments.size, corpus, decoded, work / "listener", arguments.device, arguments.steps)
+    work, sounds = arguments.work, listening.read(arguments.work / "listening")
+    train(arguments.size, *sounds, work / "listener", arguments.device, arguments.steps)
 
 
 if __name__ == "__main__":

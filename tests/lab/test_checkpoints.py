@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lab import sizes, train_clap, train_diffusion, train_vae
+from lab import sizes, train_diffusion, train_guide, train_vae
 from lab.checkpoints import Checkpoint, pack, unpack
 from lab.corpus_files import Corpus
 
@@ -41,8 +41,8 @@ def train_autoencoder(corpus: Corpus, folder: Path, shared: Path) -> None:
     train_vae.train("smoke", corpus, folder, "cpu")
 
 
-def train_guide(corpus: Corpus, folder: Path, shared: Path) -> None:
-    train_clap.train("guide", "smoke", corpus, np.array(corpus.sounds), folder, "cpu")
+def train_the_guide(corpus: Corpus, folder: Path, shared: Path) -> None:
+    train_guide.train("smoke", corpus, np.array(corpus.sounds), folder, "cpu")
 
 
 def train_transformer(corpus: Corpus, folder: Path, shared: Path) -> None:
@@ -51,7 +51,7 @@ def train_transformer(corpus: Corpus, folder: Path, shared: Path) -> None:
 
 @pytest.mark.parametrize(
     ("plans", "train"),
-    [(sizes.VAE, train_autoencoder), (sizes.CLAP, train_guide), (sizes.DIFFUSION, train_transformer)],
+    [(sizes.VAE, train_autoencoder), (sizes.CLAP, train_the_guide), (sizes.DIFFUSION, train_transformer)],
     ids=["autoencoder", "guide", "transformer"],
 )
 def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from unheard.evaluation.metrics import OF_CAPTIONS
+
 ORIGIN = "origin"
 """The metadata of a part that tell what its sounds were made of and on, in JSON."""
 EXPERIMENT = "experiment"
@@ -19,6 +21,12 @@ _SIMILARITIES = [
     for embedder in ("guide", "judge")
     for which in ("target", "nearest", "replication")
 ]
+
+_HEARD = [
+    ("heard_instrument", pa.string()), ("heard_family", pa.string()),
+    ("heard_tempo", pa.float64()), ("heard_key", pa.string()),
+    *((name, pa.bool_()) for name in OF_CAPTIONS),
+]  # fmt: skip
 
 GENERATED = pa.schema(
     [(name, pa.string()) for name in ("prompt", "audio", "audio_sha256")]
@@ -39,12 +47,14 @@ JUDGED = pa.schema(
     [("verdict", pa.string()), ("reason", pa.string()), ("replays", pa.string()),
      ("replicated", pa.bool_()), ("replicated_target", pa.bool_()), ("collapsed", pa.bool_())]
     + _SIMILARITIES
+    + _HEARD
     + [(name, pa.float64()) for name in ("score", "clap_score", "judging_seconds")]
     + [("embedding", pa.list_(pa.float32()))]
 )  # fmt: skip
 """What is said of a sound; empty where it failed.
 
 `reason` is why the audit could not judge it, `replays` the reference that it found it to replay most,
+`heard_...` what the listener hears and `..._kept` whether that is what the caption says (see `metrics.kept`),
 `collapsed` whether guidance left too little of it (see `metrics.liveliness`), `embedding` the judge's.
 """
 
@@ -56,6 +66,7 @@ ROWS = pa.schema(
     + [("replicated", pa.bool_()), ("replicated_target", pa.bool_()), ("collapsed", pa.bool_())]
     + [("acted", pa.int64())]
     + _SIMILARITIES
+    + _HEARD
     + [(name, pa.float64()) for name in ("score", "clap_score", "seconds", "judging_seconds", "peak_memory")]
     + [("embedding", pa.list_(pa.float32()))]
     + [("trace_similarity", pa.list_(pa.float64())), ("trace_measure", pa.list_(pa.string()))]

@@ -79,10 +79,8 @@ class Listener:
         try:
             known = json.loads(files[1].read_text(encoding="utf-8"))
             vocabulary = _vocabulary(known)
-            network = ListenerNetwork(len(vocabulary.instruments))
-            tensors = load_file(files[0])
-            network.load_state_dict({name: value.float() for name, value in tensors.items()})
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            network = _network(len(vocabulary.instruments), load_file(files[0]))
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ModelError(
                 f"cannot load the listener in {folder}: {reason}; give a folder with {WEIGHTS} and {KNOWN}"
@@ -109,8 +107,9 @@ class Listener:
 
     def _hear(self, sound: Tensor) -> Heard:
         """Of a waveform `[time]` at the network's rate."""
-        starts = range(0, max(len(sound) - WINDOW, 0) + WINDOW // 2, WINDOW // 2)
-        windows = [pad(sound[None, min(start, max(len(sound) - WINDOW, 0)) :][:, :WINDOW]) for start in starts]
+        last = max(len(sound) - WINDOW, 0)
+        starts = [*range(0, last, WINDOW // 2), last]
+        windows = [pad(sound[None, start : start + WINDOW]) for start in starts]
         logits = self.network(torch.cat(windows))
         instruments, tempi, keys = (
             values.log_softmax(1).mean(0).cpu() for values in (logits.instruments, logits.tempi, logits.keys)
@@ -122,6 +121,15 @@ class Listener:
             tempo=float(TEMPI[tempi.argmax()]),
             key=KEYS[int(keys.argmax())],
         )
+
+
+def _network(instruments: int, weights: Mapping[str, Tensor]) -> ListenerNetwork:
+    network = ListenerNetwork(instruments)
+    try:
+        network.load_state_dict({name: value.float() for name, value in weights.items()})
+    except RuntimeError as error:  # a page that names every tensor
+        raise ValueError(f"{WEIGHTS} and {KNOWN} are not of one listener") from error
+    return network
 
 
 def _vocabulary(known: Mapping[str, Any]) -> Vocabulary:

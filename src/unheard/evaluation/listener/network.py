@@ -65,7 +65,7 @@ def mel_centres(count: int, low: float, high: float) -> Tensor:
 
 
 class Spectrogram(nn.Module):
-    """Magnitudes in filters, decibels below the sound's loudest, scaled to 0..1: `[sounds, frames, filters]`."""
+    """Decibels below the sound's loudest in each filter, scaled to 0..1: `[sounds, frames, filters]`."""
 
     def __init__(self, fft_size: int, hop: int, centres: Tensor) -> None:
         super().__init__()

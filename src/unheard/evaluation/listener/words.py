@@ -58,9 +58,11 @@ class Vocabulary:
         self.instruments = tuple(instruments)
         named = {word.lower(): (each.family, each.name) for each in instruments for word in each.words}
         of_families = {word.lower(): (name, None) for name, words in families.items() for word in words}
-        self._meant: dict[str, tuple[str, str | None]] = {**of_families, **named}
-        longest_first = sorted(self._meant, key=len, reverse=True)
-        self._word = re.compile(rf"\b({'|'.join(map(re.escape, longest_first))})s?\b", re.IGNORECASE)
+        meant: dict[str, tuple[str, str | None]] = {**of_families, **named}
+        self._words = [
+            (re.compile(rf"\b{re.escape(word)}s?\b", re.IGNORECASE), meant[word])
+            for word in sorted(meant, key=len, reverse=True)
+        ]
 
     def said(self, caption: str) -> Said:
         """What a caption says of what a listener hears."""
@@ -78,8 +80,11 @@ class Vocabulary:
         )
 
     def _found(self, text: str) -> Iterator[tuple[str, str | None]]:
-        for match in self._word.finditer(text):
-            yield self._meant[match[1].lower()]
+        """Families, with instruments where one is named; a word that was found is taken out of the text."""
+        for word, meant in self._words:
+            text, count = word.subn("|", text)
+            if count:
+                yield meant
 
     def _sounding(self, tonic: str, sign: str | None, mode: str, instrument: str | None) -> str | None:
         """The key that sounds where this one is written; unknown where the instrument is and they differ."""
