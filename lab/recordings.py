@@ -1,6 +1,6 @@
 """The corpus as sound files, for audits against all of it: `python -m lab.recordings build/lab/recordings`.
 
-Writes `training/ID.flac` and `held-out/ID.flac`.
+Writes `training/ID.flac` and `held-out/ID.flac`, the caption beside each as `ID.txt`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def main() -> None:
     for position, row in enumerate(corpus.rows):
         path = arguments.folder / ("training" if position in training else "held-out") / f"{row['id']}.flac"
         length = round(row["duration"] * sizes.SAMPLE_RATE)
+        path.with_suffix(".txt").write_text(row["caption"] + "\n")
         soundfile.write(path, corpus.sounds[position][:length], sizes.SAMPLE_RATE)
 
 

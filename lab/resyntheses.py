@@ -15,6 +15,7 @@ sound as long, nothing of which is moved by more than 20 ms.
 | benchmark | `world` | Morise, Yokomori and Ozawa 2016 |
 |  | `noise_vocoder` | Shannon and others 1995, on bands as wide as the ear's |
 |  | `single_pass_mel_inversion` of 52 bands | Beauregard, Harish and Wyse 2015 |
+|  | `quantised_autoencoder`, 8 codes for each 32 ms | van den Oord and others 2017 |
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from types import ModuleType
 
 import numpy as np
 import torch
+from scipy.cluster.vq import kmeans2, vq
 from scipy.ndimage import median_filter
 from scipy.signal import butter, find_peaks, sosfiltfilt
 
@@ -107,7 +109,7 @@ def sinusoids_and_noise(sound: np.ndarray, rng: np.random.Generator) -> np.ndarr
 
 def lowest_opus(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Opus at 6 kbit/s."""
-    return np.resize(coded(sound, "OGG", "OPUS", 1.0), len(sound))
+    return peak_one(np.resize(coded(sound, "OGG", "OPUS", 1.0), len(sound)))
 
 
 def loosened(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -197,6 +199,42 @@ def single_pass_mel_inversion(sound: np.ndarray, rng: np.random.Generator) -> np
     return peak_one(single_pass(smooth, hop, len(sound)))
 
 
+CODED_BANDS, GROUPS, STEPS, CODES = 80, 8, 4, 256
+CODED_SIZE, CODED_HOP = 1408, 352
+
+
+def quantised_autoencoder(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Each 32 ms of log-mel spectrogram as one of 256 shapes in each of 8 groups of bands; 2 kbit/s.
+
+    The shapes were learnt by k-means from rendered sound, and each keeps its own mean level.
+    """
+    levels, shapes, frames = _groups(sound)
+    decoded = np.stack([book[vq(some, book)[0]] for some, book in zip(shapes, _codebooks(), strict=True)])
+    mel = torch.from_numpy(np.exp(decoded + levels).astype(np.float32) - QUIET).clamp(min=0)
+    mel = mel.unflatten(2, (CODED_BANDS // GROUPS, STEPS)).permute(0, 2, 1, 3).flatten(2).flatten(0, 1)
+    smooth = from_mel(mel[:, :frames], CODED_SIZE // 2 + 1)
+    return peak_one(single_pass(smooth, CODED_HOP, len(sound)))
+
+
+def _groups(sound: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Levels `[groups, patches, 1]`, shapes `[groups, patches, numbers]`, and how many frames they make."""
+    mel = (to_mel(magnitude(peak_one(sound), CODED_SIZE, CODED_HOP), CODED_BANDS) + QUIET).log()
+    frames = mel.shape[1]
+    mel = torch.nn.functional.pad(mel, (0, -frames % STEPS), value=float(np.log(QUIET)))
+    grouped = mel.unflatten(1, (-1, STEPS)).unflatten(0, (GROUPS, -1))  # [groups, bands, patches, steps]
+    patches = grouped.permute(0, 2, 1, 3).flatten(2).numpy()
+    levels = patches.mean(axis=2, keepdims=True)
+    return levels, patches - levels, frames
+
+
+@lru_cache(maxsize=1)
+def _codebooks() -> np.ndarray:
+    """`[groups, codes, numbers]`"""
+    sounds = rendered("benchmark autoencoder", 20, 2, 6.0)
+    shapes = np.concatenate([_groups(some.sound)[1] for some in sounds], axis=1)
+    return np.stack([kmeans2(some, CODES, iter=10, minit="points", rng=0)[0] for some in shapes])
+
+
 CALIBRATION: dict[str, Alteration] = {
     "bundled autoencoder": partial(regenerate, deviation=0.2),
     "bundled autoencoder, rough": partial(regenerate, deviation=0.6),
@@ -211,4 +249,5 @@ BENCHMARK: dict[str, Alteration] = {
     "WORLD": world,
     "noise vocoder": noise_vocoder,
     "52 mel bands": single_pass_mel_inversion,
+    "quantised autoencoder": quantised_autoencoder,
 }

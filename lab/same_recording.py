@@ -20,7 +20,7 @@ RATE = 8_000
 """Of the waveforms compared; what lossy codecs keep lies below half of it."""
 PASSAGE = 4.0
 PROPOSED, SAME = 0.75, 0.7
-BANDS, FRAMES = 4, 2
+BANDS, FRAMES = 4, 4
 """Bands and frames of `likeness.log_mel` that are averaged into one."""
 PERIOD = FRAMES * likeness.HOP / likeness.SAMPLE_RATE
 LONGEST = 60.0

@@ -25,7 +25,9 @@ from unheard.auditing import Audit, FileAudit, Match
 from unheard.auditing.auditor import Auditor
 from unheard.auditing.report import pictures
 from unheard.auditing.report.report import check_path, write_report
+from unheard.cli.audit_output import by_prompt
 from unheard.errors import InputError
+from unheard.generation.replication_rate import PromptReplication, Rate, RateOfPrompts, Replication
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -298,3 +300,27 @@ def test_thousands_of_sounds_stay_usable(browser: Any, catalogue: Catalogue, tmp
     assert browser.switch_to.active_element.get_attribute("data-path") == "out/take 6.wav"
     browser.switch_to.active_element.send_keys("\ue007")
     until(lambda: select("audio"), "the finding of the second row")
+
+
+def test_prompts_are_counted_above_the_sounds(browser: Any, catalogue: Catalogue, tmp_path: Path) -> None:
+    verdicts = {"A bell": ["clear"] * 3 + ["not judged"], "A drum": ["copy"] * 4, "A flute": ["clear"] * 4}
+    prompts = [
+        PromptReplication(prompt, (0, 1, 2, 3), tuple(FileAudit(prompt, each) for each in some),
+                          Rate.of(some, "copy"), None)
+        for prompt, some in verdicts.items()
+    ]  # fmt: skip
+    audit = Audit(tuple(file for prompt in prompts for file in prompt.files))
+    rate = RateOfPrompts.of_prompts(prompt.rate for prompt in prompts)
+    counted = Replication("tiny", "copy", False, rate, tuple(prompts), audit)
+    page = write_report(audit, catalogue, tmp_path / "r", by_prompt=by_prompt(counted))
+    browser.get(page.as_uri())
+    section = browser.find_element("id", "prompts")
+    assert section.find_element("tag name", "h2").text == "33 % of the prompts replay a recording"
+    said = section.find_element("tag name", "p").text
+    assert "1 of 3 prompts of tiny without guidance give a copy (95 % interval 1 % to 91 % of such" in said
+    assert "as 4 of 11 judged sounds are (" in said
+    assert f"they say as much as {round(rate.effective)} independent sound" in said
+    assert "), 1 not judged. Press" in said
+    rows = [row.text for row in section.find_elements("css selector", "tbody tr")]
+    assert rows[0] == "A drum 4 of 4 40 % to 100 %"
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []

@@ -14,6 +14,8 @@ results_folder   what lies there so far
 code_version     which code and versions made sounds, and a warning where several did
 reproduce        a row made again, and why it differs
 held_out         sounds that the model never saw; `recording_embeddings` caches the judge's embeddings
+ordinary         the same sounds as what others are as lively as; `caption_groups` finds those of a kind
+own_recording    how near a sound is to its prompt's own recording, against others of that kind
 metrics          the measures, one a file; `bootstrap` gives their intervals
 outcomes         what became of each sound: copied, collapsed, clear, left open, failed
 summary          rows to a table; `summary_files` writes it, `plots` draws pictures

@@ -27,6 +27,11 @@ _HEARD = [
     ("heard_tempo", pa.float64()), ("heard_key", pa.string()),
     *((name, pa.bool_()) for name in OF_CAPTIONS),
 ]  # fmt: skip
+_MEASURED = [("onsets", pa.int64())] + [
+    (name, pa.float64())
+    for name in ("active_seconds", "loudness", "liveliness", "own_likeness", "residue", "nearer_than_others")
+]
+"""What `metrics.liveliness` and `metrics.residue` say of a sound, and what they say it by."""
 
 GENERATED = pa.schema(
     [(name, pa.string()) for name in ("prompt", "audio", "audio_sha256")]
@@ -48,14 +53,16 @@ JUDGED = pa.schema(
      ("replicated", pa.bool_()), ("replicated_target", pa.bool_()), ("collapsed", pa.bool_())]
     + _SIMILARITIES
     + _HEARD
+    + _MEASURED
     + [(name, pa.float64()) for name in ("score", "clap_score", "judging_seconds")]
     + [("embedding", pa.list_(pa.float32()))]
 )  # fmt: skip
 """What is said of a sound; empty where it failed.
 
-`reason` is why the audit could not judge it, `replays` the reference that it found it to replay most,
-`heard_...` what the listener hears and `..._kept` whether that is what the caption says (see `metrics.kept`),
-`collapsed` whether guidance left too little of it (see `metrics.liveliness`), `embedding` the judge's.
+`reason` is why the audit could not judge it or why it collapsed, `replays` the reference that the audit found
+it to replay most, `collapsed` whether too little of it is left, by the audit or by its liveliness,
+`heard_...` what the listener hears, `..._kept` whether the caption says so (see `metrics.kept`), `embedding`
+the judge's.
 """
 
 ROWS = pa.schema(
@@ -67,6 +74,7 @@ ROWS = pa.schema(
     + [("acted", pa.int64())]
     + _SIMILARITIES
     + _HEARD
+    + _MEASURED
     + [(name, pa.float64()) for name in ("score", "clap_score", "seconds", "judging_seconds", "peak_memory")]
     + [("embedding", pa.list_(pa.float32()))]
     + [("trace_similarity", pa.list_(pa.float64())), ("trace_measure", pa.list_(pa.string()))]

@@ -29,7 +29,7 @@ def embed(source: str, judge: Embedder, progress: Report | None = None) -> np.nd
         InputError: there are fewer than two, or a recording cannot be read.
         IndexFileError: the index was made by another embedder, or cannot be read.
     """
-    if _is_index(source):
+    if is_index(source):
         index = Index.open(source)
         index.check_embedder(judge)
         chosen = torch.from_numpy(_drawn(index.items))
@@ -44,7 +44,7 @@ def embed(source: str, judge: Embedder, progress: Report | None = None) -> np.nd
     return vectors
 
 
-def _is_index(source: str) -> bool:
+def is_index(source: str) -> bool:
     """An index is a JSON file, an object store's URI, or a folder with a store in it."""
     path = Path(source)
     return not is_local(source) or path.suffix == ".json" or (path.is_dir() and Store.exists(path))

@@ -25,17 +25,27 @@ from unheard.auditing.references import recordings_of
 from unheard.common.files import sha256
 from unheard.common.progress import Report
 from unheard.embedders import Embedder
+from unheard.evaluation import caption_groups, ordinary, own_recording
 from unheard.evaluation.batch import Batch, Generated, Row
 from unheard.evaluation.identity import digest
 from unheard.evaluation.listener import Heard, Listener, Said
+from unheard.evaluation.metrics import liveliness, residue
 from unheard.evaluation.metrics.kept import kept
+from unheard.evaluation.metrics.liveliness import activity
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
+from unheard.evaluation.ordinary import OrdinarySounds
 from unheard.evaluation.outcomes import TOLD
+from unheard.evaluation.own_recording import OwnRecording
 from unheard.evaluation.prompts import Prompt
 from unheard.evaluation.recording_embeddings import embed_recordings
 from unheard.generation.model import Model
 from unheard.generation.training_set import TrainingSet
 from unheard.index import Index
+
+_MEASURES = [
+    Path(str(module.__file__)) for module in (caption_groups, liveliness, ordinary, own_recording, residue)
+]
+"""The files whose code decides what is measured of a waveform."""
 
 
 class Judges:
@@ -47,6 +57,7 @@ class Judges:
         judge: an embedder that no guidance uses; None for none.
         listener: says what instrument, family, tempo and key a sound has; None for none.
         bound: the verdict that counts as replication, with those worse.
+        ordinary_sounds: sounds that the model never saw, which say how lively a sound is; None for none.
         progress: called while the judge embeds the references, see `embed_recordings`.
 
     Raises:
@@ -60,10 +71,11 @@ class Judges:
         judge: Embedder | None,
         listener: Listener | None,
         bound: str,
+        ordinary_sounds: OrdinarySounds | None = None,
         progress: Report | None = None,
     ) -> None:
         self.model, self.index, self.judge_embedder, self.bound = model, training_set.index, judge, bound
-        self.listener, self._progress = listener, progress
+        self.listener, self._ordinary, self._progress = listener, ordinary_sounds, progress
         embedder = None if self.index is None else model.embedder
         self.auditor = auditor_for(training_set.references, self.index, training_set.brought, embedder)
         self._own = cache(self._recordings_of)
@@ -78,6 +90,8 @@ class Judges:
             "references": _references_hash(self.auditor.catalogue),
             "audit": _audit_hash(),
             "bound": self.bound,
+            "measures": sha256(*_MEASURES),
+            "ordinary": None if self._ordinary is None else self._ordinary.identity,
             "unheard": __version__,
         }
 
@@ -110,7 +124,10 @@ class Judges:
         """What all judges say of sounds, each a waveform [channels, time] with its rate."""
         rate = sounds[0][1]
         waveforms = torch.stack([waveform for waveform, _ in sounds]).to(self.model.backbone.device)
-        rows = [self._audited(sound, prompt.targets) for sound, prompt in zip(sounds, prompts, strict=True)]
+        rows = [
+            self._measured(sound, prompt, self._audited(sound, prompt.targets))
+            for sound, prompt in zip(sounds, prompts, strict=True)
+        ]
         if self.index is not None:
             embeddings = self.model.embedder.embed_audio(waveforms, rate)
             for position, prompt in enumerate(prompts):
@@ -144,6 +161,35 @@ class Judges:
             # A sound that was made can be read: too little of a long enough one is left, or nothing at all.
             "collapsed": audit.verdict == "not judged" and audit.duration >= SHORTEST,
         }
+
+    def _measured(self, sound: tuple[Tensor, int], prompt: Prompt, audited: Row) -> Row:
+        """The audit's row, with how much happens in the sound, and how near it is to its own recording."""
+        waveform, rate = sound
+        seconds, found = waveform.shape[-1] / rate, activity(waveform, rate)
+        row = audited | {
+            "active_seconds": found.seconds, "onsets": found.onsets, "loudness": found.loudness,
+        }  # fmt: skip
+        if self._ordinary is not None:
+            row["liveliness"] = self._ordinary.liveliness(found, prompt.text, seconds)
+            lowest = self._ordinary.lowest(seconds)
+            if lowest is not None and row["liveliness"] is not None and row["liveliness"] < lowest:
+                too_little = (
+                    f"too little happens in it: liveliness {row['liveliness']:.2f}, below {lowest:.2f}"
+                )
+                row |= {"collapsed": True, "reason": row["reason"] or too_little}
+        own = [self.auditor.catalogue.number(reference) for reference in self._own(prompt.targets)]
+        return row | self._own_recording.measure(sound, prompt.text, own)
+
+    @cached_property
+    def _own_recording(self) -> OwnRecording:
+        """The references with their captions, the catalogue's own or the index's."""
+        catalogue = self.auditor.catalogue
+        captions: dict[str, str | None] = dict(zip(catalogue.ids, catalogue.captions, strict=True))
+        if self.index is not None:
+            items = dict(zip(self.index.ids, self.index.prompts, strict=True))
+            for item, reference in recordings_of(items, catalogue.ids).items():
+                captions[reference] = captions[reference] or items[item]
+        return OwnRecording(catalogue, [*captions.values()])
 
     def _by_guide(self, index: Index, embedding: Tensor, targets: tuple[str, ...]) -> Row:
         own = [position for position, item in enumerate(index.ids) if item in targets] if targets else []

@@ -21,6 +21,7 @@ from unheard.evaluation.generator import Generator, open_index
 from unheard.evaluation.judges import Judges
 from unheard.evaluation.listener import Listener
 from unheard.evaluation.metrics import OF_SETS
+from unheard.evaluation.ordinary import OrdinarySounds
 from unheard.generation import provenance
 
 NAMED = 3
@@ -41,10 +42,11 @@ class LocalEngine:
         self._generators = {name: Generator.of(experiment, name, index) for name in experiment.models}
         self.judge_embedder = self._load_judge()
         listener = self._load_listener()
+        ordinary = None if experiment.held_out is None else OrdinarySounds.open(experiment.held_out)
         self._judges = {
             name: Judges(
-                generator.model, generator.training_set, self.judge_embedder, listener,
-                experiment.bound, self._embedding("references"),
+                generator.model, generator.training_set, self.judge_embedder, listener, experiment.bound,
+                ordinary, self._embedding("references"),
             )
             for name, generator in self._generators.items()
         }  # fmt: skip

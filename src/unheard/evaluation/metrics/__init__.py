@@ -10,7 +10,8 @@ OF_CAPTIONS = ("instrument_kept", "family_kept", "tempo_kept", "tempo_octave", "
 """Metrics of the sounds whose captions say something of it, by a listener; see `kept`."""
 OF_PROMPTS = (
     "copied_or_collapsed", "replicated", "replicated_target",
-    "guide_replication_similarity", "judge_replication_similarity", "judge_target_similarity", "clap_score",
+    "guide_replication_similarity", "judge_replication_similarity", "judge_target_similarity", "liveliness",
+    "residue", "nearer_than_others", "clap_score",
     *OF_CAPTIONS, "diversity", "seconds", "judging_seconds", "peak_memory",
 )  # fmt: skip
 """Metrics that every prompt has a value of."""
