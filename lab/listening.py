@@ -32,7 +32,7 @@ SOUNDS = {  # of each side; all but training's pass the autoencoder
     "cpu": {"development": 300, "report": 600, "training": 14_000},
     "gpu": {"development": 300, "report": 600, "training": 40_000},
 }
-DECODED = {"smoke": 16, "cpu": 650, "gpu": 40_000}  # sounds of training that pass the autoencoder
+DECODED = {"smoke": 16, "cpu": 1750, "gpu": 40_000}  # sounds of training that pass the autoencoder
 TEMPI = range(65, 151)
 LATENT_NOISE = 0.3  # deviations at most; latents have a deviation of 1
 

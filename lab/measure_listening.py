@@ -1,7 +1,7 @@
 """How well the packed listener and judge hear: `python -m lab.measure_listening`. Prints JSON.
 
-Both are measured on the report side of `listening.py`, by which nothing was chosen, as rendered and as it comes
-back from the autoencoder; the judge also on the corpus of the model, of which it has heard and read nothing.
+Both are measured on the report side of `listening.py`, by which nothing was chosen, as rendered and as it
+comes back from the autoencoder; the judge also on the model's corpus, of which it heard and read nothing.
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ def of_listener(folder: Path, corpus: Corpus, decoded: np.ndarray) -> dict[str, 
 def on_training_set(judge: ClapEmbedder, corpus: Corpus) -> dict[str, float]:
     """Whether the best other recording of the model's corpus is of the same instrument.
 
-    Other than a sound: the nearest of all ordinary and held-out sounds but itself. Other than a caption's own:
-    the nearest to the caption of all sounds but those that it was written for, for captions of held-out sounds
-    and for memorised ones.
+    Of a sound: the nearest of all ordinary and held-out sounds but itself. Of a caption, of a held-out sound
+    or a memorised one: the nearest to it of all sounds but those that it was written for.
     """
     rows = corpus.rows
     embeddings = embed_all(judge, corpus, corpus.sounds, list(range(len(rows))))

@@ -43,11 +43,11 @@ DIFFUSION = {
 }
 JUDGE = {
     "smoke": Training(4, 16, 1e-3),
-    "cpu": Training(700, 64, 1.5e-3),
+    "cpu": Training(1_400, 64, 1.5e-3),
     "gpu": Training(6_000, 256, 1.5e-3),
 }
 LISTENER = {
     "smoke": Training(4, 12, 1e-3),
-    "cpu": Training(500, 64, 3e-3),
+    "cpu": Training(1_000, 64, 3e-3),
     "gpu": Training(6_000, 256, 3e-3),
 }

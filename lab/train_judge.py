@@ -51,9 +51,9 @@ class Directions(nn.Module):
 def view(corpus: Corpus, decoded: np.ndarray | None, position: int, rng: np.random.Generator) -> np.ndarray:
     """The sound or an excerpt, as it is or as it comes back from the autoencoder, in the judge's window."""
     duration = corpus.rows[position]["duration"]
-    length = duration if rng.random() < 0.5 else rng.uniform(SHORTEST, duration)
+    length = duration if rng.random() < 0.5 else rng.uniform(min(SHORTEST, duration), duration)
     first = round(rng.uniform(0, duration - length) * sizes.SAMPLE_RATE)
-    passed = decoded is not None and position < len(decoded) and rng.random() < 0.75
+    passed = decoded is not None and position < len(decoded) and rng.random() < 0.9
     source = decoded if passed else corpus.sounds
     return fill_window(source[position, first:], length)
 

@@ -1,6 +1,6 @@
 """Trains the listener: `python -m lab.train_listener --size cpu`. Resumes where it stopped.
 
-It learns from excerpts of the sounds of `listening.py` at any level, equalised and noisy, half of them as
+It learns from excerpts of the sounds of `listening.py` at any level, equalised and noisy, three of four as
 they come back from the autoencoder.
 """
 
@@ -48,16 +48,17 @@ def family_logits(instruments: torch.Tensor) -> torch.Tensor:
 def excerpts(
     corpus: Corpus, decoded: np.ndarray | None, batch: int, rng: np.random.Generator
 ) -> tuple[torch.Tensor, list[dict], list[tuple[float, float]]]:
-    """Waveforms `[batch, WINDOW]`, half of them decoded, their rows, and where they begin and end (s)."""
+    """Waveforms `[batch, WINDOW]`, three of four decoded, their rows, and where they begin and end (s)."""
     training = corpus.positions("training")
     passed = [] if decoded is None else [p for p in training if p < len(decoded)]
     waveforms, rows, bounds = [], [], []
     for number in range(batch):
-        own = decoded is not None and number % 2 == 1
+        own = decoded is not None and number % 4 > 0
         position = int(rng.choice(passed if own else training))
         row = corpus.rows[position]
-        length = row["duration"] if rng.random() < 0.5 else rng.uniform(SHORTEST, row["duration"])
-        start = rng.uniform(0, row["duration"] - length)
+        duration = row["duration"]
+        length = duration if rng.random() < 0.5 else rng.uniform(min(SHORTEST, duration), duration)
+        start = rng.uniform(0, duration - length)
         first, last = round(start * sizes.SAMPLE_RATE), round((start + length) * sizes.SAMPLE_RATE)
         source = decoded if own else corpus.sounds
         waveforms.append(pad(as_float(source[position, first:last])[None])[0])

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
+from typing import Any
 
-from unheard.evaluation.listener import Heard, Said
+import pyarrow.parquet as pq
+import pytest
+from small_experiment import measured, write_experiment
+
+from unheard import audio
+from unheard.backbones.hub import ASSETS
+from unheard.evaluation import run, summary, summary_files
+from unheard.evaluation.experiment import Experiment
+from unheard.evaluation.listener import Heard, Listener, Said
+from unheard.evaluation.local_engine import LocalEngine
 from unheard.evaluation.metrics import OF_CAPTIONS
 from unheard.evaluation.metrics.kept import kept, tempo_octave
+
+BUNDLED = ASSETS / "tiny" / "listener"
 
 HEARD = Heard("oboe", "winds", 100.0, "D minor")
 
@@ -39,5 +51,68 @@ def test_of_a_collapsed_sound_nothing_is_kept() -> None:
 )
 def test_a_tempo_is_kept_within_four_percent_also_by_an_octave(heard: float, octave: float | None) -> None:
     assert tempo_octave(heard, 100.0) == octave
-    said = kept(Said(None, None, 100.0, None), Heard("oboe", "winds", heard, "D minor"))
-    assert (said["tempo_kept"], said["tempo_octave"]) == (octave is not None, octave and octave != 1)
+    found = kept(Said(None, None, 100.0, None), Heard("oboe", "winds", heard, "D minor"))
+    by_an_octave = None if octave is None else octave != 1
+    assert (found["tempo_kept"], found["tempo_octave"]) == (octave is not None, by_an_octave)
+
+
+# --- in an experiment ---------------------------------------------------------------------------------------
+
+
+def said(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("prompt", *OF_CAPTIONS)}
+
+
+def test_an_experiment_with_a_listener_says_what_is_kept_and_of_how_many(
+    tmp_path: Path, tiny_model_folder: Path
+) -> None:
+    file = write_experiment(tmp_path, tiny_model_folder)
+    text = file.read_text()
+    file.write_text(
+        f'listener = "{BUNDLED}"\n' + text.replace('"A bright bell"', '"An oboe melody in D minor, 90 bpm"')
+    )
+    found = run.evaluate(Experiment.read(file), tmp_path / "results")
+    listener = Listener.load(BUNDLED)
+    for row in found.table.to_pylist():
+        waveform, rate = audio.read(tmp_path / "results" / row["audio"])
+        (heard,) = listener.hear(waveform[None], rate)
+        assert row["heard_instrument"] == heard.instrument
+        assert row["heard_tempo"] == pytest.approx(heard.tempo)
+        assert said(row) == {
+            "prompt": row["prompt"],
+            **kept(listener.said(row["prompt"]), None if row["collapsed"] else heard),
+        }
+        assert (row["tempo_kept"] is None) == (row["prompt"] == "A slow piano melody")
+    entries = summary.summarise(found.table, {"none": "none", "c1": "none"})
+    counts = {e["metric"]: e["sounds"] for e in entries if (e["setting"], e["group"]) == ("c1", "all")
+              and e["metric"] in OF_CAPTIONS and e["metric"] != "tempo_octave"}  # fmt: skip
+    assert counts == {"instrument_kept": 4, "family_kept": 4, "tempo_kept": 2, "key_kept": 2}
+    page = summary_files.write(entries, found.table, {"none": "none", "c1": "none"}, {}, {}, tmp_path)
+    assert " of 2 sounds" in page
+
+
+def test_without_a_listener_nothing_of_it_is_said_and_tables_from_before_there_was_one_are_read(
+    tmp_path: Path, tiny_model_folder: Path
+) -> None:
+    file, out = write_experiment(tmp_path, tiny_model_folder), tmp_path / "results"
+    rows = run.evaluate(Experiment.read(file), out).table
+    assert {row["heard_family"] for row in rows.to_pylist()} == {None}
+    columns = [name for name in rows.column_names if name.startswith("heard_")] + list(OF_CAPTIONS)
+    for judgement in (out / "judgements").iterdir():
+        pq.write_table(pq.read_table(judgement).drop_columns(columns), judgement)
+    assert measured(out).equals(
+        run.evaluate(Experiment.read(file), out)
+        .table.drop_columns(["seconds", "judging_seconds", "peak_memory"])
+        .replace_schema_metadata(measured(out).schema.metadata)
+    )
+    entries = summary.summarise(rows.drop_columns(columns), {"none": "none", "c1": "none"})
+    assert {e["value"] for e in entries if e["metric"] in OF_CAPTIONS} == {None}
+
+
+def test_other_listeners_judge_anew(tmp_path: Path, tiny_model_folder: Path) -> None:
+    file = write_experiment(tmp_path, tiny_model_folder)
+    without = LocalEngine(Experiment.read(file)).judges("none").identity()
+    file.write_text(f'listener = "{BUNDLED}"\n' + file.read_text())
+    within = LocalEngine(Experiment.read(file)).judges("none").identity()
+    assert without["listener"] is None
+    assert within == without | {"listener": Listener.load(BUNDLED).sha256}

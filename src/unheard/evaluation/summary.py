@@ -48,7 +48,7 @@ def summarise(
             to them unmeasured.
         metrics: what is wanted, of `METRICS`.
     """
-    rows = [with_rates(dict.fromkeys(OF_CAPTIONS) | row) for row in table.to_pylist()]
+    rows = [with_rates(dict.fromkeys(METRICS) | row) for row in table.to_pylist()]
     verdicts = open_verdicts(rows)
     settings = list(dict.fromkeys(row["setting"] for row in rows))
     found = []

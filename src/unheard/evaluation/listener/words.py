@@ -47,7 +47,10 @@ class Said:
 
 
 class Vocabulary:
-    """Instruments and families by their words; longer words are found first ("bass guitar" is no guitar).
+    """Instruments and families by their words.
+
+    Names of instruments are found before those of families, and longer ones before shorter ones: a "bass
+    guitar" is no guitar.
 
     Args:
         instruments: all that can be heard.
@@ -61,7 +64,7 @@ class Vocabulary:
         meant: dict[str, tuple[str, str | None]] = {**of_families, **named}
         self._words = [
             (re.compile(rf"\b{re.escape(word)}s?\b", re.IGNORECASE), meant[word])
-            for word in sorted(meant, key=len, reverse=True)
+            for word in sorted(meant, key=lambda word: (word not in named, -len(word)))
         ]
 
     def said(self, caption: str) -> Said:
