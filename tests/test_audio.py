@@ -117,9 +117,9 @@ def test_sounds_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     for path, message in [
         (tmp_path / "missing.wav", "does not exist"),
         (tmp_path, "is a folder"),
-        (text, "text.wav: Format not recognised; convert"),
-        (empty, "empty.wav is empty"),
-        (holed, "holed.wav holds NaN or infinity at sample 1"),
+        (text, "text.wav: it is no sound that can be read .format not recognised.; convert"),
+        (empty, "empty.wav: it is empty"),
+        (holed, "holed.wav: it holds NaN or infinity at sample 1"),
     ]:
         with pytest.raises(InputError, match=message) as raised:
             audio.read(path)
@@ -168,6 +168,11 @@ def test_the_length_is_exact_and_a_constant_stays(old: int, new: int, length: in
     resampled = audio.resample(torch.full((1, length), 0.7), old, new)
     assert resampled.shape == (1, length * new // old)
     torch.testing.assert_close(resampled, torch.full_like(resampled, 0.7), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("old", "new"), [(3, 2), (47_999, 48_000)])
+def test_nothing_stays_nothing(old: int, new: int) -> None:
+    assert audio.resample(torch.zeros(2, 0), old, new).shape == (2, 0)
 
 
 @pytest.mark.parametrize(("old", "new"), [(3, 2), (47_999, 48_000)])

@@ -69,12 +69,12 @@ def by_prompt(counted: Replication) -> dict[str, Any]:
 
 def output(result: Audit, counted: Replication | None, page: Path | None) -> None:
     """Print a table, and what it comes to."""
-    from rich.console import Console
+    from unheard.cli.console import SafeConsole
 
     # Without a terminal nothing is cut to 80 columns: the lines are for another program, or for a file.
-    console = Console(highlight=False)
+    console = SafeConsole(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=10_000)
+        console = SafeConsole(highlight=False, width=10_000)
     console.print(_of_sounds(result) if counted is None else _of_prompts(counted))
     total, items = len(result.files), result.catalogue.get("items", 0)
     console.print(
@@ -148,12 +148,11 @@ def _of_prompts(counted: Replication) -> Table:
 
 def _cells(file: FileAudit) -> tuple[str, str, str, str, str]:
     """A sound's row but for the verdict."""
-    path = file.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if file.verdict == "not judged":
-        return path, "", "", file.reason or "", ""
+        return file.path, "", "", file.reason or "", ""
     if file.verdict == "clear":
-        return path, f"{file.score:.2f}", "", "", ""
+        return file.path, f"{file.score:.2f}", "", "", ""
     match = file.matches[0]
     named = f'{match.reference} "{match.caption}"' if match.caption else match.reference
     where = f"{match.start:.1f}-{match.end:.1f} s of {match.reference_start:.1f}-{match.reference_end:.1f} s"
-    return path, f"{file.score:.2f}", f"{match.share:.0%}", named, where
+    return file.path, f"{file.score:.2f}", f"{match.share:.0%}", named, where
