@@ -48,6 +48,6 @@ JUDGE = {
 }
 LISTENER = {
     "smoke": Training(4, 12, 1e-3),
-    "cpu": Training(1_000, 64, 3e-3),
+    "cpu": Training(1_350, 64, 3e-3),
     "gpu": Training(6_000, 256, 3e-3),
 }

@@ -27,7 +27,7 @@ from unheard.evaluation.listener.network import MODES, TEMPI, ListenerNetwork, L
 
 SHORTEST = 1.5  # seconds of an excerpt
 BATCH = 50  # sounds measured at once
-PART = 3  # tempo and key are learned from one excerpt of so many: they need fewer
+PART = 2  # tempo and key are learned from one excerpt of so many: they need fewer
 WEIGHT_DECAY = 0.02
 TEMPO_SPREAD = 0.02  # deviation of the target, natural logarithm of the tempo
 TOLERANCE = 0.04  # of a tempo, as in Gouyon et al. 2006 (doi:10.1109/TSA.2005.858509)

@@ -67,6 +67,9 @@ def mel_centres(count: int, low: float, high: float) -> Tensor:
 class Spectrogram(nn.Module):
     """Decibels below the sound's loudest in each filter, scaled to 0..1: `[sounds, frames, filters]`."""
 
+    window: Tensor
+    filters: Tensor
+
     def __init__(self, fft_size: int, hop: int, centres: Tensor) -> None:
         super().__init__()
         self.fft_size, self.hop = fft_size, hop
@@ -78,7 +81,8 @@ class Spectrogram(nn.Module):
         power = (spectrum.real.square() + spectrum.imag.square()).transpose(1, 2) @ self.filters
         decibels = 10 * power.clamp(min=1e-10).log10()
         loudest = decibels.amax(dim=(1, 2), keepdim=True)
-        return ((decibels - loudest) / RANGE + 1).clamp(min=0)
+        scaled: Tensor = (decibels - loudest) / RANGE + 1
+        return scaled.clamp(min=0)
 
 
 def block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -131,7 +135,7 @@ class Pitch(nn.Module):
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         found = self.body(self.spectrogram(waveform)[:, None])  # [sounds, width, frames, semitones]
         over_time = torch.cat([found.mean(2), found.amax(2)], 1)
-        octaves = over_time.unflatten(2, (SEMITONES // 12, 12))
+        octaves = over_time.reshape(*over_time.shape[:2], SEMITONES // 12, 12)
         folded = torch.cat([octaves.mean(2), octaves.amax(2)], 1)  # [sounds, 4 width, 12], from A on
         classes = self.classes(folded.roll(TONICS.index("A"), 2))
         return self.keys(classes).transpose(1, 2).flatten(1), self.present(classes)[:, 0]
@@ -141,6 +145,8 @@ class Onsets(nn.Module):
     """Tempi from the autocorrelation of onset strength, at lags that a tempo change shifts alike."""
 
     HOP = 128
+    lags: Tensor
+    tempi: Tensor
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
@@ -166,7 +172,7 @@ class Onsets(nn.Module):
     def strength(self, waveform: Tensor) -> Tensor:
         """How much louder it gets: `[sounds, bands + 1, frames]`, the last of all bands."""
         rise = self.spectrogram(waveform).diff(dim=1).clamp(min=0)
-        bands = rise.unflatten(2, (BANDS, -1)).mean(3)
+        bands = rise.reshape(*rise.shape[:2], BANDS, -1).mean(3)
         return torch.cat([bands, rise.mean(2, keepdim=True)], 2).transpose(1, 2)
 
     def correlations(self, strength: Tensor) -> Tensor:
@@ -177,7 +183,8 @@ class Onsets(nn.Module):
         low = self.lags.floor().long()
         part = self.lags - low
         at_lags = full[..., low] * (1 - part) + full[..., low + 1] * part
-        return at_lags / full[..., :1].clamp(min=1e-6)
+        correlations: Tensor = at_lags / full[..., :1].clamp(min=1e-6)
+        return correlations
 
 
 class ListenerNetwork(nn.Module):

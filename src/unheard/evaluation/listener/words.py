@@ -70,7 +70,7 @@ class Vocabulary:
     def said(self, caption: str) -> Said:
         """What a caption says of what a listener hears."""
         tempi = {float(match[1]) for match in TEMPO.finditer(caption)}
-        keys = {match.groups() for match in KEY.finditer(caption)}
+        keys = {(match[1], match[2] or "", match[3]) for match in KEY.finditer(caption)}
         found = list(self._found(KEY.sub(" ", TEMPO.sub(" ", caption))))
         instruments = {name for _, name in found if name is not None}
         families = {family for family, _ in found}
@@ -79,7 +79,7 @@ class Vocabulary:
             instrument,
             families.pop() if len(families) == 1 else None,
             tempi.pop() if len(tempi) == 1 else None,
-            self._sounding(*keys.pop(), instrument) if len(keys) == 1 else None,
+            self._sounding(keys.pop(), instrument) if len(keys) == 1 else None,
         )
 
     def _found(self, text: str) -> Iterator[tuple[str, str | None]]:
@@ -89,10 +89,10 @@ class Vocabulary:
             if count:
                 yield meant
 
-    def _sounding(self, tonic: str, sign: str | None, mode: str, instrument: str | None) -> str | None:
+    def _sounding(self, key: tuple[str, str, str], instrument: str | None) -> str | None:
         """The key that sounds where this one is written; unknown where the instrument is and they differ."""
-        shift = (sign or "").lower()
-        written = TONICS.index(tonic.upper()) + (shift in SHARP) - (shift in FLAT)
+        tonic, sign, mode = (part.lower() for part in key)
+        written = TONICS.index(tonic.upper()) + (sign in SHARP) - (sign in FLAT)
         meant = [each for each in self.instruments if instrument in (None, each.name)]
         sounding = {(written + each.written_c_sounds) % 12 for each in meant}
-        return f"{TONICS[sounding.pop()]} {mode.lower()}" if len(sounding) == 1 else None
+        return f"{TONICS[sounding.pop()]} {mode}" if len(sounding) == 1 else None

@@ -19,11 +19,11 @@ def kept(said: Said, heard: Heard | None) -> dict[str, bool | None]:
     """The columns of one sound, `unheard.evaluation.metrics.OF_CAPTIONS`; `heard` is None if it collapsed."""
     octave = None if said.tempo is None or heard is None else tempo_octave(heard.tempo, said.tempo)
     return {
-        "instrument_kept": _same(said.instrument, heard and heard.instrument),
-        "family_kept": _same(said.family, heard and heard.family),
+        "instrument_kept": _same(said.instrument, heard.instrument if heard else None),
+        "family_kept": _same(said.family, heard.family if heard else None),
         "tempo_kept": None if said.tempo is None else octave is not None,
         "tempo_octave": None if octave is None else octave != 1.0,
-        "key_kept": _same(said.key, heard and heard.key),
+        "key_kept": _same(said.key, heard.key if heard else None),
     }
 
 
