@@ -9,23 +9,44 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from lab import listening, train_judge, train_listener, truth
+from lab import listening, sizes, train_judge, train_listener, truth
 from lab.clap import embed_all
-from lab.corpus_files import Corpus
+from lab.corpus_files import Corpus, as_float
 from unheard.embedders import load_embedder
 from unheard.embedders.clap import ClapEmbedder
 from unheard.evaluation.listener import Listener
+from unheard.evaluation.metrics import OF_CAPTIONS
+from unheard.evaluation.metrics.kept import kept
 
 
-def of_listener(folder: Path, corpus: Corpus, decoded: np.ndarray) -> dict[str, dict[str, float]]:
+def of_listener(folder: Path, corpus: Corpus, decoded: np.ndarray) -> dict[str, dict[str, Any]]:
     """See `train_listener.measure`, of rendered and of decoded sounds."""
-    network = Listener.load(folder).network
+    listener = Listener.load(folder)
     sides = {"rendered": corpus.sounds, "decoded": decoded}
-    return {name: train_listener.measure(network, corpus, sounds, "report") for name, sounds in sides.items()}
+    return {
+        name: train_listener.measure(listener.network, corpus, sounds, "report")
+        | {"of captions": of_captions(listener, corpus, sounds)}
+        for name, sounds in sides.items()
+    }
+
+
+def of_captions(listener: Listener, corpus: Corpus, sounds: np.ndarray) -> dict[str, list[float]]:
+    """What rendered sounds keep of their own captions by `unheard evaluate`: the most that a model can be
+    found to keep. Of each metric the share, and of how many sounds.
+    """
+    rows = [(p, corpus.rows[p]) for p in corpus.positions("report")]
+    found = []
+    for position, row in rows:
+        samples = round(row["duration"] * sizes.SAMPLE_RATE)
+        (heard,) = listener.hear(as_float(sounds[position, :samples])[None, None], sizes.SAMPLE_RATE)
+        found.append(kept(listener.said(row["caption"]), heard))
+    of = {name: [each[name] for each in found if each[name] is not None] for name in OF_CAPTIONS}
+    return {name: [float(np.mean(values)), len(values)] for name, values in of.items()}
 
 
 @torch.no_grad()

@@ -114,6 +114,7 @@ def measure(network: ListenerNetwork, corpus: Corpus, sounds: np.ndarray, side: 
     """Shares that are heard right of the whole sounds of a side: of tempi where there is a beat (also by an
     octave, whose share stands beside), of keys where there is one (also the relative key).
     """
+    learning = network.training
     network.eval()
     device = next(network.parameters()).device
     positions = corpus.positions(side)
@@ -136,7 +137,7 @@ def measure(network: ListenerNetwork, corpus: Corpus, sounds: np.ndarray, side: 
     relatives = [relative(key) for key in true_keys]
     same = [a == b for a, b in zip(found, true_keys, strict=True)]
     related = [a == b for a, b in zip(found, relatives, strict=True)]
-    network.train()
+    network.train(learning)
     return {
         "family": family.float().mean().item(),
         "instrument": right.float().mean().item(),
