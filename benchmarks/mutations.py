@@ -321,12 +321,13 @@ def read_record(path: Path) -> None:
 
 def read_model(path: Path) -> None:
     from unheard.auditing.catalogue import Catalogue
-    from unheard.backbones.hub import pipeline_class
+    from unheard.backbones.hub import fetch, pipeline_class
     from unheard.generation.defaults import read_defaults
 
     for name, content in models().items():
         if name != path.name:
             (path.parent / name).write_bytes(content)
+    fetch(str(path.parent))
     read_defaults(path.parent)
     pipeline_class(path.parent)
     Catalogue.of_model(path.parent)
@@ -481,7 +482,7 @@ def failures(name: str, first: int, count: int) -> Iterator[Failure | int]:
                     continue
                 first = number + 1
                 if raised is not None:
-                    yield Failure(number, "traceback", "\n".join(raised.strip().splitlines()[-4:]))
+                    yield Failure(number, "traceback", "\n".join(raised.strip().splitlines()[-4:])[-600:])
                 if used > MEMORY:
                     yield Failure(number, "memory", f"{used / MEMORY:.2f} GiB")
                 else:

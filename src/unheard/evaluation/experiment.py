@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,7 +163,7 @@ def _locate(file: Path, name: str) -> str:
     if name in {model.name for model in KNOWN_MODELS}:
         return name
     folders = (folder / Path(name).expanduser() for folder in (file.parent, Path()))
-    return next((str(folder.resolve()) for folder in folders if folder.is_dir()), name)
+    return next((str(folder.resolve()) for folder in folders if os.path.isdir(folder)), name)
 
 
 def _absolute(file: Path, path_or_uri: str) -> str:
