@@ -24,6 +24,7 @@ KEYS = (
 )  # fmt: skip
 
 PATHS_OR_URIS = ("references", "held_out", "index")
+MOST_SEEDS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,8 @@ def _seeds(given: Any, path: str | Path) -> tuple[int, ...]:
         first, count = given.get("first", 0), given.get("count", 1)
         require_whole("first of seeds", first, 0)
         require_whole("count of seeds", count, 1)
+        if count > MOST_SEEDS:
+            raise InputError(f"{path}: count of seeds is {count}: give at most {MOST_SEEDS:,}")
         given = range(first, first + count)
     if not isinstance(given, list | range):
         raise InputError(f"{path}: seeds is {given!r}: give a list, or a table with first and count")
