@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +20,12 @@ from unheard.generation.request import check_batch, seeds_for
 
 KEYS = (
     "model", "models", "base", "settings", "search", "baseline", "prompts", "seeds", "batch", "judge",
-    "references", "held_out", "bound", "metrics", "index", "embedder", "duration", "device", "dtype",
+    "listener", "references", "held_out", "bound", "metrics", "index", "embedder", "duration", "device",
+    "dtype",
 )  # fmt: skip
 
 PATHS_OR_URIS = ("references", "held_out", "index")
+MOST_SEEDS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Experiment:
         seeds: every prompt takes all of them, under every setting.
         batch: sounds at once.
         judge: an embedder that no guidance uses; None for the first model's folder `judge`.
+        listener: the folder of one that hears instrument, family, tempo and key; None for the first model's
+            folder `listener`.
         references: recordings of the audit; None for the model's own.
         held_out: recordings that the model never saw, a folder or an index made by the judge, for the
             distances between sets; None leaves these unmeasured.
@@ -59,6 +64,7 @@ class Experiment:
     seeds: tuple[int, ...]
     batch: int = 4
     judge: str | None = None
+    listener: str | None = None
     references: str | None = None
     held_out: str | None = None
     bound: str = "copy"
@@ -94,7 +100,7 @@ class Experiment:
         for options in settings.values():
             options["model"] = _locate(file, options["model"])
         given: dict[str, Any] = {
-            **{key: _locate(file, table[key]) for key in ("judge", "embedder") if key in table},
+            **{key: _locate(file, table[key]) for key in ("judge", "listener", "embedder") if key in table},
             **{key: _absolute(file, table[key]) for key in PATHS_OR_URIS if key in table},
             **{key: table[key] for key in ("bound", "duration", "device", "dtype") if key in table},
         }
@@ -131,7 +137,7 @@ class Experiment:
 def _check_values(table: Mapping[str, Any], path: str | Path) -> None:
     """Find out whether the keys are known, and paths, names, seconds and the bound such."""
     check_keys(table, KEYS, str(path))
-    for key in ("judge", "embedder", *PATHS_OR_URIS, "device", "dtype"):
+    for key in ("judge", "listener", "embedder", *PATHS_OR_URIS, "device", "dtype"):
         if not isinstance(table.get(key, ""), str):
             raise InputError(f"{path}: {key} is {table[key]!r}: give one path or name")
     if "duration" in table:
@@ -162,7 +168,7 @@ def _locate(file: Path, name: str) -> str:
     if name in {model.name for model in KNOWN_MODELS}:
         return name
     folders = (folder / Path(name).expanduser() for folder in (file.parent, Path()))
-    return next((str(folder.resolve()) for folder in folders if folder.is_dir()), name)
+    return next((str(folder.resolve()) for folder in folders if os.path.isdir(folder)), name)
 
 
 def _absolute(file: Path, path_or_uri: str) -> str:
@@ -177,6 +183,8 @@ def _seeds(given: Any, path: str | Path) -> tuple[int, ...]:
         first, count = given.get("first", 0), given.get("count", 1)
         require_whole("first of seeds", first, 0)
         require_whole("count of seeds", count, 1)
+        if count > MOST_SEEDS:
+            raise InputError(f"{path}: count of seeds is {count}: give at most {MOST_SEEDS:,}")
         given = range(first, first + count)
     if not isinstance(given, list | range):
         raise InputError(f"{path}: seeds is {given!r}: give a list, or a table with first and count")
