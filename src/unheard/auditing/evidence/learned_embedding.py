@@ -51,7 +51,8 @@ class LearnedEmbedding:
     @property
     def calibration(self) -> dict[str, Any]:
         """What the tails were measured on, and how."""
-        return dict(_null()["made_by"])
+        made_by: dict[str, Any] = _stored()["made_by"]
+        return made_by
 
     def features(self, signal: Signal) -> Tensor:
         """[frames, SIZE]: whitened embeddings; a silent frame is all zeros.
@@ -93,14 +94,13 @@ class LearnedEmbedding:
 
     def false_alarm_rate(self, score: float) -> float:
         """Share of comparisons with a relative that is no copy that reach this score, 0 to 1."""
-        null = _null()
-        return max(null["relatives"].rate(score), null["unrelated"].rate(score))
+        return max(tail.rate(score) for tail in _tails().values())
 
     def expected_false_alarms(self, score: float, comparisons: int) -> float:
         """How many of so many comparisons reach the score by chance, some with relatives."""
         relatives = min(comparisons, ASSUMED_RELATIVES)
         strangers = comparisons - relatives
-        return relatives * self.false_alarm_rate(score) + strangers * _null()["unrelated"].rate(score)
+        return relatives * self.false_alarm_rate(score) + strangers * _tails()["unrelated"].rate(score)
 
 
 def at_frames(steps: Tensor, frames: int) -> Tensor:
@@ -173,6 +173,11 @@ def _whitening() -> tuple[Tensor, Tensor]:
 
 
 @lru_cache(maxsize=1)
-def _null() -> dict[str, Any]:
-    stored = json.loads(NULL.read_text("utf-8"))
-    return stored | {sort: Tail(**stored[sort]) for sort in ("unrelated", "relatives")}
+def _stored() -> dict[str, Any]:
+    stored: dict[str, Any] = json.loads(NULL.read_text("utf-8"))
+    return stored
+
+
+@lru_cache(maxsize=1)
+def _tails() -> dict[str, Tail]:
+    return {sort: Tail(**_stored()[sort]) for sort in ("unrelated", "relatives")}
