@@ -1,0 +1,39 @@
+"""What a kind of likeness is: it says whether a piece of a sound shares something with a part of another."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol
+
+from torch import Tensor
+
+from unheard.auditing.features import Signal
+
+UNUSUAL = 0.01
+"""False-alarm rate of a comparison below which two sounds are alike."""
+
+
+class Likeness(Protocol):
+    """Something that sounds may have in common without being copies, with the null distribution of its scores.
+
+    Attributes:
+        name: the word for what is alike, such as "tune"; results say "the same tune".
+    """
+
+    name: ClassVar[str]
+
+    @property
+    def calibration(self) -> dict[str, Any]:
+        """Where its rates come from: the command, the date, the material."""
+        ...
+
+    def features(self, signal: Signal) -> Tensor:
+        """What it needs of a sound [frames, ...], as many frames as `Signal.features` has."""
+        ...
+
+    def compare(self, piece: Tensor, part: Tensor) -> float:
+        """How much is alike in features of a piece and of a part [frames, ...]: 0 or more, higher is more."""
+        ...
+
+    def false_alarm_rate(self, score: float) -> float:
+        """Share of comparisons with a relative by chance that reach this score, 0 to 1; never rises."""
+        ...
