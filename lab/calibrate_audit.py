@@ -46,7 +46,7 @@ from unheard.auditing.calibration import Null, Tail, Weights
 from unheard.auditing.evidence import AlteredCopies, LayeredCopies, RegeneratedCopies
 from unheard.auditing.features import Signal
 
-TAIL = 0.9
+TAIL = 0.95
 """Share of the pairs below the threshold from which the tail is fitted."""
 ASSUMED_RELATIVES = 5
 """References of any catalogue: a pack has so many takes."""

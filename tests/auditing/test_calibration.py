@@ -8,27 +8,42 @@ import numpy as np
 import pytest
 
 from unheard.auditing import calibration
+from unheard.auditing.evidence import EVIDENCES
 from unheard.auditing.features import PERIOD
 
 
 def test_rates_fall_as_scores_rise() -> None:
     bounds = calibration.default()
-    scores = np.linspace(0, 60, 500)
-    for tail in (bounds.unrelated, bounds.relatives):
-        rates = np.array([tail.rate(score) for score in scores])
-        assert rates[0] == 1
-        assert (np.diff(rates) <= 1e-12).all()
-        assert (rates > 0).all()
-        assert tail.rate(tail.threshold - 1e-6) == pytest.approx(tail.rate(tail.threshold), abs=0.02)
-        assert tail.rate(tail.quantiles[50]) == pytest.approx(1 - 0.5 * (1 - tail.beyond), abs=0.02)
-    assert bounds.expected_false_alarms(8.0, 10**6) > bounds.expected_false_alarms(8.0, 10)
+    for null in (bounds.joint, *bounds.kinds.values()):
+        for tail in (null.unrelated, null.relatives):
+            scores = np.linspace(tail.quantiles[0] - 1, 5 * tail.threshold + 60, 500)
+            rates = np.array([tail.rate(score) for score in scores])
+            assert rates[0] == 1
+            assert (np.diff(rates) <= 1e-12).all()
+            assert (rates > 0).all()
+            assert tail.rate(tail.threshold - 1e-6) == pytest.approx(tail.rate(tail.threshold), abs=0.02)
+            assert tail.rate(tail.quantiles[50]) == pytest.approx(1 - 0.5 * (1 - tail.beyond), abs=0.02)
+    assert bounds.expected_false_alarms(3.0, 10**6) > bounds.expected_false_alarms(3.0, 10)
+
+
+def test_every_kind_adds_to_the_likelihood_ratio_and_none_takes_away() -> None:
+    bounds = calibration.default()
+    assert bounds.likelihood_ratio({}) == bounds.nothing < 0
+    assert {*bounds.weights} == {*bounds.kinds} == {*EVIDENCES}
+    for kind in bounds.weights:
+        ratios = [bounds.likelihood_ratio({kind: score}) for score in (0.0, 0.5, 5.0, 50.0, 500.0)]
+        assert ratios == sorted(ratios)
+        assert ratios[-1] > 0 > ratios[0]
+    alone = [bounds.likelihood_ratio({kind: 20.0}) - bounds.nothing for kind in bounds.weights]
+    together = bounds.likelihood_ratio(dict.fromkeys(bounds.weights, 20.0)) - bounds.nothing
+    assert together == pytest.approx(sum(alone))
 
 
 def test_a_strength_is_read_against_the_room_for_chance() -> None:
     bounds = replace(calibration.default(), growth=0.5)
 
     def score(seconds: float) -> float:
-        return bounds.score(3.0, seconds / PERIOD)
+        return bounds.alignment_score(3.0, seconds / PERIOD)
 
     assert score(10) == pytest.approx(3.0)
     assert score(40) == pytest.approx(1.5)

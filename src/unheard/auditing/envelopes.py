@@ -4,9 +4,10 @@ A model that replays a recording gives back its events, each at its time and in 
 with other microstructure, on which an alignment of fine features is lost. So the level in `BANDS` mel bands
 is compared. Any two sounds that begin loud and fade are alike in that; so over what is compared, both the
 mean of each band and the mean of each frame are taken out, and what is left is asked how much it can say: a
-correlation counts by the number of independent values it was taken of (Bartlett 1935, "Some aspects of the
-time-correlation problem in regard to tests of significance"), and by the number of independent moments: one
-stroke is like another of its instrument, however exact the likeness.
+correlation is read against what it would scatter by (Fisher 1921, "On the probable error of a coefficient of
+correlation deduced from a small sample"), for the number of independent moments it was taken of (Bartlett
+1935, "Some aspects of the time-correlation problem"), and among sounds of one kind, which are never quite
+independent. One stroke is like another of its instrument, however exact the likeness.
 
 A replay begins where its recording begins, and is neither transposed nor stretched. So there it is looked for
 first; elsewhere chance has the choice of the place, and evidence counts less.
@@ -43,10 +44,14 @@ WHILE = 80
 """Frames before and after, over which a band's mean is taken in the search: 2 s."""
 DIAGONALS = 3
 """Places elsewhere that are looked at closely."""
-ELSEWHERE = 0.2
-"""What evidence away from the beginning counts: chance reaches five times as much where it may choose."""
+CHOICE = 1.0
+"""By how many deviations chance does better away from the beginning, where it may choose the place."""
 HIGHEST_CORRELATION = 0.97
-"""A higher one says no more: a resynthesis hardly reaches it, and so do single strokes."""
+"""A higher one says no more: a resynthesis hardly reaches it, and single strokes do."""
+FREEDOM = 0.35
+"""Degrees of freedom that each moment after the first gives: as few tell copies from relatives best."""
+KINSHIP = 0.1
+"""Deviation of the correlations, by Fisher's transform, of long sounds of one kind that are no copies."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +97,9 @@ def compare(first: np.ndarray, second: np.ndarray) -> Likeness | None:
     """The strongest likeness of two sounds' envelopes, decibels [frames, BANDS]; None if nothing is alike."""
     passages = [*_from_the_beginning(first, second), *_elsewhere(first, second)]
     found = [
-        replace(likeness, strength=likeness.strength * weight)
-        for start, end, lag, weight in passages
-        if (likeness := _measure(first, second, start, end, lag)) is not None
+        replace(likeness, strength=likeness.strength - choice)
+        for start, end, lag, choice in passages
+        if (likeness := _measure(first, second, start, end, lag)) is not None and likeness.strength > choice
     ]
     return max(found, key=lambda likeness: likeness.strength, default=None)
 
@@ -111,16 +116,6 @@ def centred(level: np.ndarray) -> np.ndarray:
     return without
 
 
-def independent_values(first: np.ndarray, second: np.ndarray) -> float:
-    """Of how many independent pairs of values a correlation of two fields [frames, bands] is taken.
-
-    Bartlett's formula along both axes: the number of pairs, over the sum of the products of both fields'
-    autocorrelations at all lags.
-    """
-    overlap = (_autocorrelation(first) * _autocorrelation(second)).sum()
-    return float(first.size / max(overlap, 1e-9))
-
-
 def independent_moments(field: np.ndarray) -> float:
     """How many frames of a field [frames, bands] count, over how many one looks like its neighbours."""
     frames = len(field)
@@ -131,15 +126,12 @@ def independent_moments(field: np.ndarray) -> float:
     return float(energy.sum() ** 2 / np.square(energy).sum() / decorrelation)
 
 
-def strength(correlation: float, values: float, moments: float) -> float:
-    """The evidence of a correlation over so many independent values and moments, 0 or more.
-
-    A power of the log-likelihood ratio of correlated against independent Gaussians, with more weight on the
-    correlation than on the number of values, since sounds of one kind are never quite independent; and
-    nothing where there is a single moment.
-    """
-    ratio = -math.log(1 - min(max(correlation, 0.0), HIGHEST_CORRELATION) ** 2)
-    return float(values**0.75 * ratio**1.5 * max(0.0, 1 - 1 / moments) ** 2)
+def strength(correlation: float, moments: float) -> float:
+    """By how many deviations a correlation over so many independent moments is above 0; 0 or more."""
+    if moments <= 1:
+        return 0.0
+    transformed = math.atanh(min(max(correlation, 0.0), HIGHEST_CORRELATION))
+    return transformed / math.sqrt(KINSHIP**2 + 1 / (FREEDOM * (moments - 1)))
 
 
 def _measure(first: np.ndarray, second: np.ndarray, start: int, end: int, lag: int) -> Likeness | None:
@@ -155,7 +147,7 @@ def _measure(first: np.ndarray, second: np.ndarray, start: int, end: int, lag: i
             strengths.append(0.0)
             continue
         moments = math.sqrt(independent_moments(x) * independent_moments(y))
-        strengths.append(strength(correlation, independent_values(x, y), moments))
+        strengths.append(strength(correlation, moments))
     if not any(strengths):
         return None
     return Likeness(float(np.mean(strengths)), float(np.mean(correlations)), start, end, lag)
@@ -178,7 +170,7 @@ def _from_the_beginning(first: np.ndarray, second: np.ndarray) -> Iterator[tuple
         power = math.sqrt(float(np.square(x).sum() * np.square(y).sum()))
         correlation = float((x * y).sum()) / power if power > 0 else 0.0
         if correlation > best:
-            best, found = correlation, (start, end, lag, 1.0)
+            best, found = correlation, (start, end, lag, 0.0)
     if found is not None:
         yield found
 
@@ -206,7 +198,7 @@ def _elsewhere(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[int, int
         last = int((total - np.minimum.accumulate(before)).argmax())
         start = int(before[: last + 1].argmin())
         if last + 1 - start >= LEAST:
-            yield first_frame + start, first_frame + last + 1, lag, ELSEWHERE
+            yield first_frame + start, first_frame + last + 1, lag, CHOICE
 
 
 def _local(level: np.ndarray) -> np.ndarray:
@@ -215,11 +207,3 @@ def _local(level: np.ndarray) -> np.ndarray:
     around: np.ndarray = uniform_filter1d(without, 2 * WHILE + 1, axis=0, mode="nearest")
     local: np.ndarray = np.subtract(without, around)
     return local
-
-
-def _autocorrelation(field: np.ndarray) -> np.ndarray:
-    """At all lags of both axes, cyclically ordered; 1 at lag 0."""
-    shape = 2 * field.shape[0], 2 * field.shape[1]
-    found: np.ndarray = np.fft.irfft2(np.square(np.abs(np.fft.rfft2(field, s=shape))), s=shape)
-    found /= found[0, 0]
-    return found

@@ -3,9 +3,9 @@
 A landmark is a pair of peaks of the spectrogram: two frequencies, and the time between them (Wang 2003, "An
 industrial-strength audio search algorithm"). Peaks outlast what is added to a sound, since something foreign
 hides some of them and moves none. Two sounds that share a passage share landmarks at one and the same lag.
-How many is that, of those that any two sounds of this density share by chance? The votes for a lag are
-compared with the mean over all lags, as a Poisson variable: so a held note, which agrees with itself at every
-lag, says little.
+How many is that, of those that any two sounds of their kind share by chance? The votes for a lag are compared
+with those for the other lags, as a Poisson variable: so a held note, which agrees with itself at every lag,
+says little, and so do strokes of one drum, which agree wherever the beat does.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ SLACK = (-1, 0, 1)
 """Bins and columns by which a landmark may be off."""
 FEWEST = 0.1
 """Votes that chance gives a lag, at least: so few coincidences are not counted precisely."""
+USUAL = 0.99
+"""Share of all lags that have no more votes than chance is taken to give; what is looped has a few more."""
 NEAR = 40
 """Columns around a shared peak that count as shared: half a second."""
 
@@ -67,7 +69,7 @@ class Votes:
 
     Attributes:
         strength: surprise at so many votes, in nats a partner, 0 or more.
-        count, chance: votes for the lag, and what the mean over all lags leads one to expect.
+        count, chance: votes for the lag, and what the other lags lead one to expect.
         columns: [shared], of the first sound, rising: where the shared landmarks begin.
         lag: columns by which they lie later in the second sound.
     """
@@ -138,7 +140,9 @@ def compare(first: Landmarks, second: Landmarks) -> Votes | None:
     votes = np.convolve(np.bincount(lags - lowest), np.ones(len(SLACK)), mode="same")
     best = int(votes.argmax())
     count = int(votes[best])
-    chance = max(float(votes.sum()) / (first.length + second.length), FEWEST)
+    all_lags = np.zeros(max(first.length + second.length, len(votes)))
+    all_lags[: len(votes)] = votes
+    chance = max(float(all_lags.mean()), float(np.quantile(all_lags, USUAL)), FEWEST)
     if count <= chance:
         return None
     surprise = count * math.log(count / chance) - (count - chance)
