@@ -34,7 +34,8 @@ def write_csv(path: Path, result: Audit) -> None:
             rows.writerow([*about, *[None] * (1 + len(of_match))])
         for rank, match in enumerate(file.matches, 1):
             said = " ".join(f"{part.kind.replace(' ', '_')}={part.score:.4g}" for part in match.evidence)
-            values = {**asdict(match), "found_by": ", ".join(match.found_by), "evidence": said}
+            lists = {name: ", ".join(getattr(match, name)) for name in ("found_by", "alike")}
+            values = {**asdict(match), **lists, "evidence": said}
             rows.writerow([*about, rank, *(values[name] for name in of_match)])
     write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
@@ -130,7 +131,7 @@ def _of_sounds(result: Audit) -> Table:
     table.add_column("replays", overflow="fold")
     table.add_column("at", no_wrap=True)
     for file in result.files:
-        table.add_row(Text(file.verdict, COLOURS.get(file.verdict, "dim")), *map(Text, _cells(file)))
+        table.add_row(Text(_said(file), COLOURS.get(file.verdict, "dim")), *map(Text, _cells(file)))
         for match in file.matches[1:]:
             if as_bad_as(match.verdict, "partial copy"):
                 cells = "", "", f"{match.score:.1f}", chance(match), *_place(match)
@@ -153,6 +154,13 @@ def _of_prompts(counted: Replication) -> Table:
         interval = f"{rate.low:.0%} to {rate.high:.0%}"
         table.add_row(f"{rate.replayed}/{rate.judged}", Text(each.prompt), interval, risk)
     return table
+
+
+def _said(file: FileAudit) -> str:
+    """The verdict, with the word for what is alike where that is no copy."""
+    if file.verdict == "similar" and file.matches[0].likeness:
+        return f"similar: {file.matches[0].likeness}"
+    return file.verdict
 
 
 def _cells(file: FileAudit) -> tuple[str, str, str, str, str, str]:

@@ -1,27 +1,33 @@
 """The same rhythm on other drums or another instrument, somewhat faster or slower.
 
-Onset strength over time: by how many decibels each band rises, in a curve for all bands, whatever they are
-(spectral flux; Bello and others 2005, "A tutorial on onset detection in music signals"). Its square root is
-compared, so that an accent on one kit need not be one on another.
+Onset strength over time: by how many decibels each band rises (spectral flux; Bello and others 2005, "A
+tutorial on onset detection in music signals"). Each band counts by its own deviation, so that the balance of a
+kit matters less, and all make one curve. Its square root is compared, since an accent on one kit need not be
+one on another, and it is blurred, since other instruments speak sooner or later.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
-from torch.nn import functional as F
 
 from unheard.auditing import envelopes
-from unheard.auditing.features import PERIOD, Signal
+from unheard.auditing.features import Signal
 from unheard.auditing.likeness.agreement import agreement
 from unheard.auditing.likeness.null_distributions import Calibrated
 
-RANGE = 40.0
+RANGE = 50.0
 """Decibels below the loudest band of the sound in which a rise counts."""
 MOMENT = 2
 """Frames before, that a frame is compared with: 50 ms."""
+FAINT = 0.02
+"""Deviation of a band, as a share of `RANGE`, that counts half."""
+BLUR = 2.0
+"""Deviation of the blur in frames: 50 ms."""
 
 
 class Rhythm(Calibrated):
@@ -30,14 +36,16 @@ class Rhythm(Calibrated):
     name: ClassVar[str] = "rhythm"
 
     def features(self, signal: Signal) -> Tensor:
-        """Onset strength [frames, 1], 0 to 1."""
-        decibels = envelopes.envelopes(signal.mono)
-        if not len(decibels):
+        """Onset strength [frames, 1], 0 or more, around 1 where much begins."""
+        decibels = envelopes.envelopes(signal.mono).numpy()
+        if len(decibels) != len(signal.features):  # shorter than a window of either
             return torch.zeros(len(signal.features), 1)
-        level = (decibels - decibels.max() + RANGE).clamp(min=0) / RANGE
-        before = F.pad(level.T, (MOMENT, 0), mode="replicate").T[: len(level)]
-        return (level - before).clamp(min=0).mean(dim=1, keepdim=True).sqrt()
+        level = np.clip(decibels - decibels.max() + RANGE, 0, None) / RANGE
+        before = np.pad(level, ((MOMENT, 0), (0, 0)), mode="edge")[: len(level)]
+        rise = np.clip(level - before, 0, None)
+        onsets = np.sqrt((rise / (rise.std(axis=0) + FAINT)).mean(axis=1, keepdims=True))
+        return torch.from_numpy(gaussian_filter1d(onsets, BLUR, axis=0))
 
     def compare(self, piece: Tensor, part: Tensor) -> float:
         """How strongly the onsets agree at the best lag and tempo."""
-        return agreement(piece.numpy(), part.numpy(), 1 / PERIOD, circle=False)
+        return agreement(piece.numpy(), part.numpy())

@@ -11,12 +11,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import ClassVar
 
-import numpy as np
 import torch
 from scipy.ndimage import median_filter
 from torch import Tensor
 
-from unheard.auditing.features import BANDS, PER_SEMITONE, PERIOD, Signal
+from unheard.auditing.features import BANDS, PER_SEMITONE, Signal
 from unheard.auditing.likeness.agreement import agreement
 from unheard.auditing.likeness.null_distributions import Calibrated
 
@@ -26,9 +25,7 @@ LASTING = 7
 CENTRE, SPREAD = 2.3, 1.3
 """Octaves above the lowest band where bands count most, and the deviation of the bell around it."""
 FAINT = 0.3
-"""Norm of a frame below which it counts for less."""
-TOGETHER = 2
-"""Frames averaged into one when sounds are compared."""
+"""Norm of a frame that counts half."""
 
 
 class Tune(Calibrated):
@@ -44,8 +41,7 @@ class Tune(Calibrated):
 
     def compare(self, piece: Tensor, part: Tensor) -> float:
         """How strongly the pitch classes agree at the best lag, tempo and transposition."""
-        rate = 1 / (PERIOD * TOGETHER)
-        return agreement(_together(piece), _together(part), rate, circle=True)
+        return agreement(piece.numpy(), part.numpy(), circle=True)
 
 
 @lru_cache(maxsize=1)
@@ -56,10 +52,3 @@ def folding() -> Tensor:
     weights = torch.zeros(BANDS, CLASSES)
     weights[bands, bands // PER_SEMITONE % CLASSES] = torch.exp(-0.5 * ((octaves - CENTRE) / SPREAD) ** 2)
     return weights
-
-
-def _together(classes: Tensor) -> np.ndarray:
-    """Averages of `TOGETHER` frames."""
-    frames = len(classes) // TOGETHER
-    averaged: np.ndarray = classes[: frames * TOGETHER].unflatten(0, (frames, TOGETHER)).mean(dim=1).numpy()
-    return averaged
