@@ -117,9 +117,9 @@ def test_sounds_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     for path, message in [
         (tmp_path / "missing.wav", "does not exist"),
         (tmp_path, "is a folder"),
-        (text, "text.wav: Format not recognised; convert"),
-        (empty, "empty.wav is empty"),
-        (holed, "holed.wav holds NaN or infinity at sample 1"),
+        (text, "text.wav: it is no sound that can be read .format not recognised.; convert"),
+        (empty, "empty.wav: it is empty"),
+        (holed, "holed.wav: it holds NaN or infinity at sample 1"),
     ]:
         with pytest.raises(InputError, match=message) as raised:
             audio.read(path)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from unheard.auditing.results import Audit, FileAudit, Match
     from unheard.backbones import load_backbone
     from unheard.backbones.base import Backbone, Conditioning
+    from unheard.common.sound_limits import SoundLimits, sound_limits
     from unheard.diffusion.settings import Sampling
     from unheard.embedders import Embedder, load_embedder
     from unheard.errors import (
@@ -96,6 +97,7 @@ __all__ = [
     "Request",
     "Sampling",
     "Sound",
+    "SoundLimits",
     "TraceStep",
     "TrainingSet",
     "UnheardError",
@@ -105,6 +107,7 @@ __all__ = [
     "load",
     "load_backbone",
     "load_embedder",
+    "sound_limits",
 ]
 
 _HOMES = {
@@ -136,6 +139,7 @@ _HOMES = {
     "Request": "generation.request",
     "Sampling": "diffusion.settings",
     "Sound": "generation.sound",
+    "SoundLimits": "common.sound_limits",
     "TraceStep": "generation.sound",
     "TrainingSet": "generation.training_set",
     "UnheardError": "errors",
@@ -144,6 +148,7 @@ _HOMES = {
     "load": "generation.model",
     "load_backbone": "backbones",
     "load_embedder": "embedders",
+    "sound_limits": "common.sound_limits",
 }
 
 

@@ -11,14 +11,16 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 from julius.resample import ResampleFrac
 from torch import Tensor
 from torch.nn import functional as F
 
-from unheard.common.files import replacing
+from unheard.common.cancellation import CANCELLED, LOST, STRETCH
+from unheard.common.files import write_whole
+from unheard.common.regular_files import what_else
 from unheard.common.shards import is_available, opened
+from unheard.common.sound_decoding import EncodedSound
 from unheard.errors import InputError
 
 PEAK_FLOOR = 1e-6
@@ -28,30 +30,76 @@ PEAK_FLOOR = 1e-6
 def read(path: str | Path) -> tuple[Tensor, int]:
     """Read a sound file of any format that libsndfile knows (WAV, FLAC, OGG, MP3, AIFF ...).
 
-    It may be a member of a tar shard, see `unheard.common.shards`.
+    M4A, AAC and what else FFmpeg reads takes the package `av`. The file may be a member of a tar shard, see
+    `unheard.common.shards`. How much is read of a sound is limited, see
+    `unheard.common.sound_limits.sound_limits`.
 
     Returns:
         The waveform, float32 [channels, time], and its sample rate in hertz.
 
     Raises:
-        InputError: there is no such file, it is no sound, it is empty, or it holds NaN or infinity.
+        InputError: there is no such file, it is no regular file or no sound, it is empty, cut short or more
+            than is read, or it holds NaN or infinity.
     """
     if not is_available(path):
-        problem = "is a folder" if Path(path).is_dir() else "does not exist"
-        raise InputError(f"cannot read {path}: it {problem}; name a sound file")
+        raise InputError(f"cannot read {path}: {what_else(path) or 'it does not exist'}; name a sound file")
     try:
-        source = path if Path(path).is_file() else opened(path)
-        samples, sample_rate = soundfile.read(source, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError) as error:
-        reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
-        raise InputError(f"cannot read {path}: {reason}; convert it to WAV or FLAC") from error
-    if not len(samples):
-        raise InputError(f"{path} is empty: it holds no samples")
-    if not np.isfinite(samples).all():
-        raise InputError(
-            f"{path} holds NaN or infinity at sample {int(np.argwhere(~np.isfinite(samples))[0, 0])}"
-        )
-    return torch.from_numpy(np.ascontiguousarray(samples.T)), int(sample_rate)
+        with opened(path) as file:
+            sound = EncodedSound(file, str(path))
+            blocks = list(sound.blocks(held=True))
+    except (InputError, OSError) as error:
+        reason = error.strerror or error if isinstance(error, OSError) else error
+        raise InputError(f"cannot read {path}: {reason}") from error
+    if not blocks:
+        raise InputError(f"cannot read {path}: it is empty, it holds no samples")
+    return _joined(blocks), sound.sample_rate
+
+
+def _joined(blocks: list[np.ndarray]) -> Tensor:
+    """Blocks [frames, channels] as one waveform [channels, time]; each is let go when copied."""
+    waveform = torch.empty(blocks[0].shape[1], sum(map(len, blocks)))
+    end = waveform.shape[1]
+    while blocks:
+        block = blocks.pop()
+        waveform[:, end - len(block) : end] = torch.from_numpy(block.T)
+        end -= len(block)
+    return waveform
+
+
+def to_mono(waveform: Tensor) -> Tensor:
+    """The mean of the channels or, where they cancel in it, the loudest channel; differentiable.
+
+    When channels cancel is told by the measure of `unheard.common.cancellation`; of any other sound this is
+    the mean to the last bit.
+
+    Args:
+        waveform: [..., channels, time].
+
+    Returns:
+        [..., time], of the same dtype.
+    """
+    mono = waveform.mean(dim=-2)
+    if waveform.shape[-2] < 2 or not waveform.shape[-1]:
+        return mono
+    with torch.no_grad():
+        cancelling, loudest = _cancelling(waveform.detach().float(), mono.detach().float())
+        if not bool(cancelling.any()):
+            return mono
+    position = loudest[..., None, None].expand(*waveform.shape[:-2], 1, waveform.shape[-1])
+    return torch.where(cancelling[..., None], waveform.gather(-2, position).squeeze(-2), mono)
+
+
+def _cancelling(waveform: Tensor, mono: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether the channels of waveforms [..., channels, time] cancel, and which channel is the loudest."""
+    channels, time = waveform.shape[-2:]
+    padding = (0, -time % STRETCH)
+    stretches = -(-time // STRETCH)
+    of_channels = F.pad(waveform, padding).square().reshape(*waveform.shape[:-1], stretches, STRETCH).sum(-1)
+    of_mean = F.pad(mono, padding).square().reshape(*mono.shape[:-1], stretches, STRETCH).sum(-1)
+    together = of_channels.sum(dim=-2)  # [..., stretches]
+    lost = together * (of_mean < CANCELLED * together / channels**2)
+    whole = of_channels.sum(dim=-1)
+    return lost.sum(dim=-1) > LOST * whole.sum(dim=-1), whole.argmax(dim=-1)
 
 
 def write_wav(path: str | Path, waveform: Tensor, sample_rate: int, *, float32: bool = False) -> None:
@@ -67,17 +115,20 @@ def write_wav(path: str | Path, waveform: Tensor, sample_rate: int, *, float32: 
     Raises:
         InputError: the file cannot be written, or the waveform is empty or holds NaN or infinity.
     """
+    write_whole(path, encode_wav(waveform, sample_rate, float32=float32))
+
+
+def encode_wav(waveform: Tensor, sample_rate: int, *, float32: bool = False) -> bytes:
+    """What `write_wav` writes; raises InputError for what no file can hold."""
     if waveform.ndim != 2 or 0 in waveform.shape:
-        raise InputError(f"cannot write {path}: a waveform is [channels, time], not {list(waveform.shape)}")
+        raise InputError(f"cannot write the sound: it is [channels, time], not {list(waveform.shape)}")
     if not waveform.isfinite().all():
-        raise InputError(f"cannot write {path}: the waveform holds NaN or infinity; try dtype float32")
+        raise InputError("cannot write the sound: it holds NaN or infinity; try dtype float32")
     waveform = waveform.detach().to("cpu", torch.float32)
     if not float32:
         waveform = peak_normalise(waveform).mul(32767).round()
     samples = waveform.T.contiguous().numpy().astype("<f4" if float32 else "<i2")
-    with replacing(path) as file:
-        file.write(_wav_header(samples, sample_rate))
-        file.write(samples.tobytes())
+    return _wav_header(samples, sample_rate) + samples.tobytes()
 
 
 def _wav_header(samples: np.ndarray, sample_rate: int) -> bytes:
@@ -160,8 +211,9 @@ def _interpolate(
     reach = math.ceil(zeros * old / cutoff)
     offsets = torch.arange(-reach, reach + 2)
     pieces = []
-    for first in range(0, length, 1 << 16):  # the weights of 65,536 outputs at a time
-        outputs = torch.arange(first, min(first + (1 << 16), length))
+    at_once = max(1, (1 << 22) // len(offsets))  # outputs, of 4 million weights together
+    for first in range(0, length, at_once):
+        outputs = torch.arange(first, min(first + at_once, length))
         inputs = (outputs * old // new)[:, None] + offsets
         phase = (inputs.double() / old - outputs[:, None].double() / new) * cutoff
         phase = phase.clamp(-zeros, zeros)

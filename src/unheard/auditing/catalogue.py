@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,7 +13,9 @@ from unheard import audio
 from unheard.auditing import fingerprint
 from unheard.auditing.fingerprint_cache import FingerprintCache, fingerprint_files, fingerprints_of
 from unheard.auditing.sounds import sound_files
+from unheard.backbones.contained import inside
 from unheard.common.progress import Report
+from unheard.common.structured_files import read_json
 from unheard.errors import InputError
 
 Sources = str | Path | Mapping[str, str | Path] | Iterable[str | Path]
@@ -126,9 +128,12 @@ class Catalogue:
         listed = model / "memorised.json"
         if not listed.is_file():
             raise InputError(f"{model} brings no recordings to compare with: name some as references")
-        entries = json.loads(listed.read_text("utf-8"))
-        captions = {item: entry["caption"] for entry in entries for item in entry["items"]}
-        paths = {item: model / "memorised" / f"{item}.flac" for item in captions}
+        try:
+            entries = read_json(listed)
+            captions = {str(item): str(entry["caption"]) for entry in entries for item in entry["items"]}
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise InputError(f"{listed} is no list of captions and items: {error}") from error
+        paths = {item: inside(model, f"memorised/{item}.flac") for item in captions}
         name = f"{model.name}'s memorised recordings"
         return cls.from_files(paths, captions=captions, name=name, cache=cache, progress=progress)
 
@@ -178,6 +183,6 @@ def by_id(sources: Sources) -> dict[str, Path]:
     if isinstance(sources, Mapping):
         return {identifier: Path(path) for identifier, path in sources.items()}
     files = sound_files(sources)
-    if isinstance(sources, str | Path) and Path(sources).is_dir():
+    if isinstance(sources, str | Path) and os.path.isdir(sources):
         return {file.relative_to(sources).as_posix(): file for file in files}
     return {str(file): file for file in files}

@@ -121,8 +121,8 @@ def audible(waveform: Tensor, sample_rate: int) -> Tensor:
 
 
 def _mono(waveform: Tensor, sample_rate: int) -> Tensor:
-    """[channels, time] to the mean of the channels [time] at `SAMPLE_RATE`, without its constant part."""
-    mono = audio.resample(waveform.float().mean(dim=0), sample_rate, SAMPLE_RATE)
+    """[channels, time] to one [time] at `SAMPLE_RATE` (`audio.to_mono`), without its constant part."""
+    mono = audio.resample(audio.to_mono(waveform.float()), sample_rate, SAMPLE_RATE)
     return mono - mono.mean() if len(mono) else mono
 
 

@@ -5,6 +5,8 @@ They are found again by the SHA-256 of the recordings, and by how they were made
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +20,7 @@ from unheard.auditing.features import features
 from unheard.common.content_cache import Arrays, ContentCache
 from unheard.common.files import sha256
 from unheard.common.shards import is_available
-from unheard.errors import InputError
+from unheard.errors import IndexFileError, InputError
 from unheard.index.store.fingerprints import FingerprintTable, Prints
 
 SAVE_EVERY = 2_000
@@ -46,7 +48,7 @@ class FingerprintCache:
         self._files, self._table = files, table
         self._contents = contents or {}
         self._of_index = contents is not None
-        self._known: dict[str, Prints] = {} if table is None else table.read(maker())
+        self._known: dict[str, Prints] = {} if table is None else _of_table(table)
         self._unsaved: dict[str, Prints] = {}
 
     def prints(self, path: Path) -> Prints:
@@ -91,7 +93,43 @@ class FingerprintCache:
 
 def fingerprint_files(folder: Path | None = None) -> ContentCache:
     """Fingerprints in a folder; in the user's cache if left out."""
-    return ContentCache("fingerprints", maker().replace(" ", "-"), folder)
+    return ContentCache("fingerprints", maker().replace(" ", "-"), folder, fits=_fits)
+
+
+def _fits(entry: Arrays) -> bool:
+    """Whether an entry holds fingerprints of a sound."""
+    if entry.keys() != {"prints", "seconds"} or entry["seconds"].shape != ():
+        return False
+    return are_fingerprints(entry["prints"], float(entry["seconds"]))
+
+
+def are_fingerprints(prints: np.ndarray, seconds: float) -> bool:
+    """Whether these are fingerprints [windows, SIZE] of a sound of so many seconds."""
+    return (
+        prints.dtype == np.float16
+        and prints.ndim == 2
+        and len(prints) > 0
+        and prints.shape[1] == fingerprint.SIZE
+        and bool(np.isfinite(prints).all())
+        and 0 < seconds < math.inf
+    )
+
+
+def _of_table(table: FingerprintTable) -> dict[str, Prints]:
+    """What is cached with an index; damaged entries are left out, and made again."""
+    try:
+        found = table.read(maker())
+    except IndexFileError as error:
+        warnings.warn(f"{error}; the fingerprints are made again", stacklevel=4)
+        return {}
+    good = {content: prints for content, prints in found.items() if are_fingerprints(*prints)}
+    if len(good) < len(found):
+        damaged = len(found) - len(good)
+        warnings.warn(
+            f"{damaged:,} fingerprints in the index {table.uri} are damaged; they are made again",
+            stacklevel=4,
+        )
+    return good
 
 
 def _entry(prints: Prints) -> Arrays:

@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 from unheard.auditing.catalogue import Catalogue, by_id
 from unheard.auditing.fingerprint_cache import FingerprintCache, fingerprint_files
 from unheard.common.progress import Report
-from unheard.common.shards import is_available
 from unheard.errors import InputError
 from unheard.index import Index
 from unheard.index.store.fingerprints import FingerprintTable
@@ -79,8 +78,11 @@ def recordings_of(items: Iterable[str], references: Iterable[str]) -> dict[str, 
 
 def _recordings(index: Index) -> dict[str, Path]:
     """The recordings of an index, by id, as far as it says where they lie and they are there."""
-    sources = zip(index.ids, index.sources, strict=True)
-    return {item: Path(source) for item, source in sources if source and is_available(source)}
+    if index.store is None:
+        return {}
+    of_items = dict(zip(index.ids, index.sources, strict=True))
+    located = ((item, index.store.locate(source)) for item, source in of_items.items() if source)
+    return {item: Path(path) for item, path in located if path is not None}
 
 
 def _elsewhere(index: Index, paths: Mapping[str, Path]) -> dict[str, str]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Iterable
-from functools import lru_cache
 from numbers import Integral
 from pathlib import Path
 from typing import Protocol, TypeGuard
 
 import numpy as np
-import soundfile
 import torch
 from torch import Tensor
 
+from unheard.common.files import files_in
+from unheard.common.sound_endings import is_sound
 from unheard.errors import InputError
 
 
@@ -98,30 +100,26 @@ def _shown(value: object) -> str:
 def sound_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     """The files meant by files and folders; a folder stands for the sounds in it, at any depth, sorted.
 
+    Hidden files are left out, and links to folders followed, see `unheard.common.folders.walk`.
+
     Raises:
         InputError: a path does not exist, or a folder holds no sound.
     """
     found: list[Path] = []
     for given in [paths] if isinstance(paths, str | Path) else paths:
         path = Path(given)
-        if path.is_dir():
-            files = (file for file in path.rglob("*") if file.is_file())
-            inside = sorted(file for file in files if _ending(file) in _endings())
+        if os.path.isdir(path):
+            files = files_in(path, hidden=True, broken=_warn_of_broken_link)
+            inside = sorted(Path(file) for file in files if is_sound(file))
             if not inside:
                 raise InputError(f"there is no sound in the folder {given}: name one with WAV, FLAC, MP3 ...")
             found += inside
-        elif path.exists():
+        elif os.path.exists(path):
             found.append(path)
         else:
             raise InputError(f"there is no file or folder {given}: check the path")
     return found
 
 
-def _ending(path: Path) -> str:
-    return path.suffix.removeprefix(".").upper()
-
-
-@lru_cache(maxsize=1)
-def _endings() -> set[str]:
-    """Upper-case endings of the files that libsndfile may read."""
-    return {*soundfile.available_formats(), "OPUS", "AIF", "OGA", "SPH"} - {"RAW"}
+def _warn_of_broken_link(path: str) -> None:
+    warnings.warn(f"{path} is a link that leads nowhere: it is left out", stacklevel=5)

@@ -3,6 +3,7 @@
 base          what a backbone is, and what it makes of prompts
 families      the registry: pipeline class to ours
 hub           which models there are, and where their files lie
+contained     a model's folder names no file outside itself, and no code
 fingerprint   what tells a model's files from any others
 device        which device and number format a model runs in
 stable_audio  Stable Audio Open

@@ -8,13 +8,15 @@ loaded). It is named in one of three ways: `tiny`, which comes with the package;
 from __future__ import annotations
 
 import functools
-import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unheard.backbones.contained import check_contained
 from unheard.backbones.families import FAMILIES
+from unheard.common.structured_files import read_json
 from unheard.errors import ModelError
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -78,7 +80,8 @@ def fetch(model: str | Path) -> Path:
 
     Raises:
         ModelError: unknown name, no such folder, a folder or repository that holds no pipeline or one of
-            another class, a gated or missing repository, no network.
+            another class, or that names files outside itself or code to be run, a gated or missing
+            repository, no network.
     """
     if not isinstance(model, str | Path) or not str(model):
         raise ModelError(
@@ -87,9 +90,9 @@ def fetch(model: str | Path) -> Path:
     if model in _bundled_names():
         return _bundled(str(model))
     folder = Path(model).expanduser()
-    if folder.is_dir():
+    if os.path.isdir(folder):
         return _checked(folder)
-    if folder.is_file():
+    if os.path.isfile(folder):
         raise ModelError(f"{model} is a file: give the folder that holds model_index.json")
     if isinstance(model, str) and _HUB_ID.fullmatch(model):
         return _download(model)
@@ -142,6 +145,8 @@ def _checked(folder: Path) -> Path:
             f"diffusers pipeline wrote ({', '.join(FAMILIES)})"
         )
     _check_pipeline(folder / "model_index.json", str(folder))
+    if not folder.is_relative_to(ASSETS):
+        check_contained(folder)
     return folder
 
 
@@ -168,7 +173,9 @@ def _download(model: str) -> Path:
                 "see `unheard models`"
             )
         _check_pipeline(model_index, model)
-        return Path(snapshot_download(model, allow_patterns=list(_HUB_FILES)))
+        folder = Path(snapshot_download(model, allow_patterns=list(_HUB_FILES)))
+        check_contained(folder)
+        return folder
     except ModelError:
         raise
     except GatedRepoError as error:
@@ -192,7 +199,7 @@ def _download(model: str) -> Path:
 def read_json_object(path: Path) -> dict[str, Any]:
     """A file of a model that holds a JSON object; ModelError if it does not."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read as JSON: {_first_line(error)}") from error
     if not isinstance(content, dict):

@@ -9,6 +9,8 @@
     record        `--from`
     prompts       prompts from a text file
     files         files that are named: patterns, and whether something can be written
+    targets       what is written, compared with what is read
+    terminal      what is printed, with control characters escaped; `console` for tables and bars
     progress      progress on standard error
     output        what came out of `generate`, in words
     audit_output  what an audit found: table, CSV, JSON
@@ -22,12 +24,14 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
 
 from unheard import __version__
 from unheard.cli import audit, doctor, evaluate, exits, generate, index, models, tune
+from unheard.cli.terminal import give_up_output, say, take_any_text
 from unheard.errors import RejectedError, UnheardError
 
 
@@ -38,6 +42,7 @@ class Program(click.Group):
         # The libraries' own notices would drown the one line that matters; whoever sets these gets them back.
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+        take_any_text()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -45,7 +50,7 @@ class Program(click.Group):
                 warnings.showwarning = _show_warning
                 code = super().main(*args, **{**options, "standalone_mode": False})
         except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message(), err=True)
+            say(*error.format_message().split("\n"), err=True)
             sys.exit(exits.ERROR)
         except click.ClickException as error:
             _fail(error.format_message())
@@ -54,8 +59,11 @@ class Program(click.Group):
         except UnheardError as error:
             _fail(str(error))
         except (click.Abort, KeyboardInterrupt):
-            click.echo("unheard: interrupted; what was finished is saved", err=True)
+            say("unheard: interrupted; what was finished is saved", err=True)
             sys.exit(exits.INTERRUPTED)
+        except OSError as error:  # what the system refuses, such as a full disk behind standard output
+            give_up_output()
+            _fail(f"{error.filename or 'the output'} fails: {error.strerror or error}")
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -82,10 +90,10 @@ for command in (
 
 
 def _fail(message: str, code: int = exits.ERROR) -> NoReturn:
-    click.echo(f"unheard: {' '.join(message.split())}", err=True)
+    with suppress(OSError):
+        say(f"unheard: {' '.join(message.split())}", err=True)
     sys.exit(code)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    # Not with click.echo, which cannot write to what rich puts in the place of stderr while a bar is there.
-    print(f"unheard: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    say(f"unheard: warning: {' '.join(str(message).split())}", err=True)

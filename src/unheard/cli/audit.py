@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -18,10 +17,21 @@ import click
 from unheard.auditing import BOUNDS, UNTOLD, Audit, FileAudit, as_bad_as
 from unheard.cli import exits
 from unheard.cli.audit_output import as_json, by_prompt, counts, output, write_csv
-from unheard.cli.files import check_writable, make_folder, matching
-from unheard.cli.options import DTYPES, OF_MODEL, CommandWithHeadings, under
+from unheard.cli.files import make_folder, matching
+from unheard.cli.options import (
+    DTYPES,
+    OF_MODEL,
+    CommandWithHeadings,
+    limit_options,
+    overwrite_option,
+    under,
+)
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
+from unheard.cli.targets import Target, check_targets, inputs, shows, sound_targets
+from unheard.cli.terminal import say, say_json
+from unheard.common.files import shortened
+from unheard.common.left_out import LeftOut
 from unheard.errors import InputError
 from unheard.generation.request import check_prompts
 
@@ -37,6 +47,8 @@ if TYPE_CHECKING:
 OF_GENERATION = ("seeds", "seed", "duration", "no_guidance", "batch", "output", "dtype")
 """Options that say how sounds are generated, and nothing without `--prompts`."""
 SEEDS = 4
+LONGEST_TITLE = 120
+"""Bytes of a prompt in the name of its sound: characters of some scripts take four each."""
 
 _references = under("What to compare with")
 _model = under("To audit a model")
@@ -61,6 +73,7 @@ _machine = under("Machine")
 @_model("--output", metavar="FOLDER", help="Write the generated sounds here.")
 @_result("--report", metavar="PATH", help="Write an HTML report: a folder, or one file NAME.html.")
 @_result("--csv", "table", metavar="FILE", help="Write every number as CSV, a row a match.")
+@overwrite_option(_result)
 @_result("--json", "json_asked", is_flag=True, help="Print everything as one JSON object.")
 @_result(
     "--fail-on",
@@ -70,6 +83,7 @@ _machine = under("Machine")
 @_result("--accept-untold", is_flag=True, help="Exit code 0 for sounds that are too short, or not judged.")
 @_machine("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
 @_machine("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
+@limit_options(held=True, option=_machine)
 def audit(
     sounds: tuple[str, ...],
     references: tuple[str, ...],
@@ -78,6 +92,7 @@ def audit(
     embedder: str | None,
     report: str | None,
     table: str | None,
+    overwrite: bool,
     json_asked: bool,
     fail_on: str | None,
     accept_untold: bool,
@@ -90,7 +105,8 @@ def audit(
     Without --references and --index they are compared with the recordings that the model brings. Verdicts are
     copy, partial copy, similar and clear. What is too short to tell could not be called a copy if it were
     one; what is silent or unreadable is not judged. With --prompts the model itself is audited: how often its
-    sounds replay, and how hard each prompt pulls. Ctrl-C keeps what is judged.
+    sounds replay, and how hard each prompt pulls. Ctrl-C keeps what is judged. No file is replaced that
+    unheard did not write, and none that it reads.
 
     \b
     Examples:
@@ -109,13 +125,17 @@ def audit(
                 raise click.UsageError(f"--{option} is for generating: give --prompts FILE with it")
     named, recordings = matching(sounds), matching(references)
     prompts = () if prompts_file is None else check_prompts(read_prompts(prompts_file))
-    if table is not None:
-        check_writable([Path(table)])
     display = Display(quiet=json_asked)
-    if report is not None:
-        with display.loading("the report"):
-            from unheard.auditing.report.report import check_path
-        check_path(report)
+    read = [
+        *inputs(named, "a sound"),
+        *inputs(recordings, "a recording"),
+        *inputs([prompts_file], "the list of prompts"),
+        *inputs([index], "the index", whole=True),
+        *inputs([model], "the model", whole=True),
+        *inputs([embedder], "the embedder", whole=True),
+    ]
+    with display.loading("the report"):
+        check_targets(_targets(table, report), read, overwrite=overwrite)
     with display.loading("the catalogue"):
         from unheard.auditing.sounds import sound_files
 
@@ -136,8 +156,10 @@ def audit(
                     loaded = load(model, device=device, dtype=generation["dtype"], embedder=embedder)
                     request = _request(loaded, prompts, generation)
                     stay_away_from = loaded.training_set("auto" if index is None else training_set.index)
+                if folder is not None:
+                    check_targets(list(_sounds(folder, request)), read, overwrite=overwrite)
                 bound = fail_on if fail_on in BOUNDS else "copy"
-                work.judge_model(loaded, request, stay_away_from, bound, folder)
+                work.judge_model(loaded, request, stay_away_from, bound, folder, overwrite)
         except KeyboardInterrupt:
             if not work.files:
                 raise
@@ -147,7 +169,7 @@ def audit(
             write_csv(Path(table), result)
         page = None if report is None else _write_report(result, work, report)
         if json_asked:
-            click.echo(json.dumps(as_json(result, work.counted), indent=2, allow_nan=False))
+            say_json(as_json(result, work.counted))
         else:
             output(result, work.counted, page)
     if interrupted:
@@ -156,13 +178,13 @@ def audit(
 
 
 def _gate(files: Sequence[FileAudit], bound: str, accept_untold: bool) -> int:
-    """The exit code for a pipeline: what is as bad as the bound, and what could not be told, said in a line."""
+    """The exit code for a pipeline; what is as bad as the bound, or could not be told, is said in a line."""
     bad = [file for file in files if bound in BOUNDS and as_bad_as(file.verdict, bound)]
     untold = [file for file in files if file.verdict in UNTOLD and not accept_untold]
     if bad:
-        click.echo(f"unheard: {len(bad)} of {len(files)} sounds fail: {counts(bad)}", err=True)
+        say(f"unheard: {len(bad)} of {len(files)} sounds fail: {counts(bad)}", err=True)
     if untold:
-        click.echo(
+        say(
             f"unheard: {len(untold)} of {len(files)} sounds cannot be told from copies: {counts(untold)} "
             "(--accept-untold lets them pass)",
             err=True,
@@ -192,15 +214,21 @@ class _Work:
                 progress(len(self.files), len(paths))
 
     def judge_model(
-        self, model: Model, request: Request, training_set: TrainingSet, bound: str, folder: Path | None
+        self,
+        model: Model,
+        request: Request,
+        training_set: TrainingSet,
+        bound: str,
+        folder: Path | None,
+        overwrite: bool,
     ) -> None:
         """Generate, judge each sound, write it to a folder if there is one; count, and measure prompts."""
         from unheard.generation.replication_rate import count, measuring_risk, replication
 
         def take(sound: Sound, judged: FileAudit) -> FileAudit:
             if folder is not None:
-                title = re.sub(r"[^\w ,.-]+", "", sound.prompt)[:60].strip()
-                path = sound.save(folder / f"{sound.number + 1:04d} {title}, seed {sound.seed}.wav")
+                path = folder / _sound_name(sound.number, sound.prompt, sound.seed)
+                sound.save(path, overwrite=overwrite)
                 judged = replace(judged, path=str(path))
             self.files.append(judged)
             return judged
@@ -223,6 +251,33 @@ class _Work:
             for number, so_far in enumerate(measuring_risk(self.counted, model, request), start=1):
                 self.counted = so_far
                 report(number, len(so_far.prompts))
+
+
+def _targets(table: str | None, report: str | None) -> list[Target]:
+    """The files that an audit writes, but for generated sounds."""
+    targets = []
+    if table is not None:
+        targets.append(Target(Path(table), shows(rb"(\xef\xbb\xbf)?path,verdict,")))
+    if report is not None:
+        from unheard.auditing.report.report import check_path
+
+        page, findings = check_path(report)
+        targets.append(Target(page, shows(rb'.*<meta name="generator" content="unheard">')))
+        if findings is not None and findings.is_dir():
+            targets += [Target(each, shows(rb"unheard\.finding\(")) for each in findings.glob("*.js")]
+    return targets
+
+
+def _sounds(folder: Path, request: Request) -> Iterator[Target]:
+    """The files of the sounds that are to be generated."""
+    for number, (prompt, seed) in enumerate(zip(request.prompts, request.seeds, strict=True)):
+        yield from sound_targets(folder / _sound_name(number, prompt, seed))
+
+
+def _sound_name(number: int, prompt: str, seed: int) -> str:
+    """The name of a generated sound's file, with the beginning of its prompt."""
+    title = shortened(re.sub(r"[^\w ,.-]+", "", prompt)[:60], LONGEST_TITLE).strip()
+    return f"{number + 1:04d} {title}, seed {seed}.wav"
 
 
 def _assemble(
@@ -262,8 +317,8 @@ def _assemble(
             training_set.references, training_set.index, training_set.brought, searching, progress=progress
         )
     if left_out := auditor.catalogue.left_out:
-        first = next(iter(left_out.values()))
-        warnings.warn(f"{len(left_out)} reference(s) left out, the first: {first}", stacklevel=1)
+        said = f"of {len(left_out) + len(auditor.catalogue):,} references, {LeftOut.of(left_out)}"
+        warnings.warn(said, stacklevel=1)
     return auditor, training_set
 
 

@@ -71,12 +71,12 @@ def by_prompt(counted: Replication) -> dict[str, Any]:
 
 def output(result: Audit, counted: Replication | None, page: Path | None) -> None:
     """Print a table, and what it comes to."""
-    from rich.console import Console
+    from unheard.cli.console import SafeConsole
 
     # Without a terminal nothing is cut to 80 columns: the lines are for another program, or for a file.
-    console = Console(highlight=False)
+    console = SafeConsole(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=10_000)
+        console = SafeConsole(highlight=False, width=10_000)
     console.print(_of_sounds(result) if counted is None else _of_prompts(counted))
     total, items = len(result.files), result.catalogue.get("items", 0)
     console.print(
@@ -86,7 +86,7 @@ def output(result: Audit, counted: Replication | None, page: Path | None) -> Non
     )
     if any(file.verdict == "clear" for file in result.files):
         kinds = ", ".join(result.settings["evidence"])
-        console.print(f"clear: none of these references is in it, by {kinds}", markup=False)
+        console.print(f"clear: no {kinds} of these references were found", markup=False)
     if counted is not None and counted.rate.rate is not None:
         console.print(rates(counted), markup=False)
     if page is not None:
@@ -165,21 +165,14 @@ def _said(file: FileAudit) -> str:
 
 def _cells(file: FileAudit) -> tuple[str, str, str, str, str, str]:
     """A sound's row but for the verdict."""
-    path = file.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if file.verdict in UNTOLD:
-        return path, "", "", "", file.reason or "", ""
+        return file.path, "", "", "", file.reason or "", ""
     if file.verdict == "clear":
-        return path, f"{file.score:.1f}", "", "", "", ""
+        return file.path, f"{file.score:.1f}", "", "", "", ""
     match = file.matches[0]
     copied, named, where = _place(match)
-    return (
-        path,
-        f"{file.score:.1f}",
-        chance(match),
-        copied if not file.share else f"{file.share:.0%}",
-        named,
-        where,
-    )
+    copied = f"{file.share:.0%}" if file.share else copied
+    return file.path, f"{file.score:.1f}", chance(match), copied, named, where
 
 
 def _place(match: Match) -> tuple[str, str, str]:

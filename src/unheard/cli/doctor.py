@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 
 import click
+
+from unheard.cli.terminal import say, say_json
 
 
 @click.command()
@@ -25,11 +26,11 @@ def doctor(as_json: bool) -> None:
 
     findings = examine()
     if as_json:
-        click.echo(json.dumps({"findings": [asdict(finding) for finding in findings]}, indent=2))
+        say_json({"findings": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
             needed_by = "" if finding.needed_by == EVERY_MODEL else f"  (for {finding.needed_by})"
-            click.echo(f"{finding.state:5}  {finding.subject}: {finding.found}{needed_by}")
+            say(f"{finding.state:5}  {finding.subject}: {finding.found}{needed_by}")
             if finding.mend is not None:
-                click.echo(f"       mend: {finding.mend}")
+                say(f"       mend: {finding.mend}")
     sys.exit(any(finding.state == "lacks" and finding.needed_by == EVERY_MODEL for finding in findings))

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from unheard.cli import exits
-from unheard.cli.options import engine_options
+from unheard.cli.options import engine_options, overwrite_option
 from unheard.cli.progress import Display
+from unheard.cli.targets import Input, check_targets, inputs, results_targets
+from unheard.cli.terminal import say
 from unheard.errors import InputError
+
+if TYPE_CHECKING:
+    from unheard.evaluation.experiment import Experiment
+
+WRITTEN = (
+    "generations.parquet", "summary.md", "summary.csv", "manifest.json", "trade-off.png",
+    "distributions.png", "trajectory.png",
+)  # fmt: skip
+"""Files of a folder of results, beside those of its batches."""
 
 
 @click.command()
@@ -18,12 +31,14 @@ from unheard.errors import InputError
 @click.option("--out", metavar="FOLDER", help="Where results go; what lies there is not made again.")
 @click.option("--again", nargs=2, metavar="FOLDER ROW", help="Make this row again and compare its audio.")
 @engine_options("generates and judges")
+@overwrite_option()
 def evaluate(
     experiment: str | None,
     out: str | None,
     again: tuple[str, str] | None,
     engine: str,
     ray_address: str | None,
+    overwrite: bool,
 ) -> int:
     """Compare settings on matched prompts and seeds, as an EXPERIMENT file (TOML) says.
 
@@ -48,6 +63,8 @@ def evaluate(
     asked = Experiment.read(experiment)
     from unheard.evaluation import run, summary, summary_files
 
+    written = results_targets(Path(out), WRITTEN) if Path(out).is_dir() else []
+    check_targets(written, experiment_inputs(experiment, asked), overwrite=overwrite)
     with ExitStack() as until_the_end:
         on_ray = None
         if engine == "ray":
@@ -59,21 +76,29 @@ def evaluate(
     table = results.table
     entries = summary.summarise(table, asked.baselines, results.held_out, asked.metrics)
     page = summary_files.write(entries, table, asked.baselines, asked.refused, results.references, Path(out))
-    click.echo(page, nl=False)
+    say(*page.removesuffix("\n").split("\n"))
     try:
         from unheard.evaluation import plots
 
         plots.draw(table, entries, Path(out))
     except InputError as error:
-        click.echo(f"unheard: warning: {error}", err=True)
+        say(f"unheard: warning: {error}", err=True)
     failed = sum(error is not None for error in table["error"].to_pylist())
     if failed or asked.refused:
-        click.echo(
+        say(
             f"unheard: {len(asked.refused)} prompts refused, {failed} sounds failed; see {out}/summary.md",
             err=True,
         )
         return exits.ERROR
     return 0
+
+
+def experiment_inputs(path: str, asked: Experiment) -> Iterator[Input]:
+    """What an experiment reads, as far as its file names it."""
+    yield from inputs([path], "the experiment")
+    yield from inputs([asked.references, asked.held_out], "a recording")
+    yield from inputs([asked.index], "the index", whole=True)
+    yield from inputs([*asked.models, asked.judge, asked.embedder], "a model", whole=True)
 
 
 def _reproduce(folder: str, row: str) -> int:
@@ -84,8 +109,8 @@ def _reproduce(folder: str, row: str) -> int:
 
     reproduction = reproduce(Path(folder), int(row))
     if reproduction.same:
-        click.echo("the same audio as recorded")
+        say("the same audio as recorded")
         return 0
     unknown = "nothing that is known of it differs; was the code another?"
-    click.echo(f"other audio than recorded: {'; '.join(reproduction.differences) or unknown}")
+    say(f"other audio than recorded: {'; '.join(reproduction.differences) or unknown}")
     return exits.ERROR

@@ -6,10 +6,12 @@ Whatever is wrong with them is found out before the work begins.
 from __future__ import annotations
 
 import glob
+import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from unheard.common.files import check_name
 from unheard.errors import InputError
 
 
@@ -21,7 +23,7 @@ def matching(names: Sequence[str]) -> list[str]:
     """
     found: list[str] = []
     for name in names:
-        if Path(name).exists():
+        if os.path.exists(name):
             found.append(name)
         elif glob.has_magic(name) and (matches := sorted(glob.glob(name, recursive=True))):
             found += matches
@@ -39,17 +41,30 @@ def check_writable(paths: Iterable[Path]) -> None:
     """
     files = list(paths)
     for path in files:
-        if path.is_dir():
+        try:
+            check_name(path)
+        except NotADirectoryError:
+            pass  # which is told of below
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {error.strerror}; choose another name") from error
+        if os.path.isdir(path):
             raise InputError(f"cannot write {path}: it is a folder; give another name")
-    for folder in dict.fromkeys(path.parent for path in files):
-        if not folder.is_dir():
-            problem = "is not a folder" if folder.exists() else "does not exist"
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise InputError(f"cannot write {path}: it is a device or a pipe; give the name of a file")
+    for folder in dict.fromkeys(_parent(path) for path in files):
+        if not os.path.isdir(folder):
+            problem = "is not a folder" if os.path.exists(folder) else "does not exist"
             raise InputError(f"cannot write to {folder}: it {problem}; make it first (mkdir -p {folder})")
         try:
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError as error:
             raise InputError(f"cannot write to {folder}: {error.strerror}; choose another folder") from error
+
+
+def _parent(path: Path) -> Path:
+    """The folder in which a file is written: of a link, that of the file it points to."""
+    return Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
 
 
 def make_folder(path: Path) -> Path:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,21 @@ import click
 
 from unheard.auditing import BOUNDS
 from unheard.cli import record
-from unheard.cli.files import check_writable
 from unheard.cli.guidance import chosen_guidance
-from unheard.cli.options import DTYPES, OF_MODEL, CommandWithHeadings, setting_options, under
+from unheard.cli.options import (
+    DTYPES,
+    OF_MODEL,
+    CommandWithHeadings,
+    overwrite_option,
+    setting_options,
+    under,
+)
 from unheard.cli.output import describe, summary
 from unheard.cli.preset import Preset, read_preset
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
+from unheard.cli.targets import Input, check_targets, inputs, sound_targets
+from unheard.cli.terminal import say, say_json
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.generation import provenance
@@ -76,6 +83,7 @@ _output = under("Output")
 @_machine("--batch", type=int, metavar="N", help="Sounds generated at once.  [default: all, up to 4]")
 @_output("--output", metavar="PATH", help="WAV to write, or several as PATH-1 ...  [default: audio.wav]")
 @_output("--float", "as_float", is_flag=True, default=None, help="Write 32-bit float, not normalised.")
+@overwrite_option(_output)
 @_output("--json", "as_json", is_flag=True, help="Print what came out as one JSON object.")
 def generate(
     prompts: tuple[str, ...],
@@ -84,6 +92,7 @@ def generate(
     output: str | None,
     count: int | None,
     as_float: bool | None,
+    overwrite: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -91,6 +100,8 @@ def generate(
 
     Each sound is written to a WAV as soon as it is finished. A JSON beside it holds all that it takes to make
     the same sound again with --from; options given beside --from override it. Ctrl-C keeps what is finished.
+
+    No file is replaced that unheard did not write, and none that it reads.
 
     With --reject, a sound that replays a recording is made again with another seed and stronger guidance. If
     none passes, nothing is written and the exit code is 3.
@@ -125,7 +136,11 @@ def generate(
     asked = [text for text in check_prompts(texts) for _ in range(count or 1)]
     numbers = range(len(asked)) if again is None else [again["batch"]["position"]]
     paths = dict(zip(numbers, _paths(Path(output or "audio.wav"), len(numbers)), strict=True))
-    check_writable(file for path in paths.values() for file in (path, path.with_suffix(".json")))
+    check_targets(
+        [target for path in paths.values() for target in sound_targets(path)],
+        _read(given, prompts_file, source),
+        overwrite=overwrite,
+    )
 
     display = Display(quiet=as_json)
     with display.loading(given["model"] or "tiny"):
@@ -137,14 +152,14 @@ def generate(
         with display.generating() as progress:
             for sound in model.stream(request, training_set, progress):
                 if sound.number in paths:
-                    done[sound.number] = _save(sound, paths[sound.number], bool(as_float))
+                    done[sound.number] = _save(sound, paths[sound.number], bool(as_float), overwrite)
     finally:
         results = [done[number] for number in sorted(done)]
         if as_json and results:
-            click.echo(json.dumps({"results": results}, indent=2, ensure_ascii=False))
+            say_json({"results": results})
         elif not as_json:
             for result in results:
-                click.echo(describe(result))
+                say(*describe(result))
     if again is not None:
         record.compare(again, provenance.read(paths[numbers[0]].with_suffix(".json")))
 
@@ -171,9 +186,21 @@ def _prepare(
     return model, request, model.training_set(index, request.named_references)
 
 
-def _save(sound: Sound, path: Path, as_float: bool) -> dict[str, Any]:
+def _read(given: Mapping[str, Any], prompts_file: str | None, source: str | None) -> Iterator[Input]:
+    """Every file and folder that the options name to be read."""
+    references = given["references"]
+    yield from inputs([prompts_file], "the list of prompts")
+    yield from inputs([source], "the record")
+    yield from inputs([given["preset"]], "the preset")
+    yield from inputs([given["index"]], "the index", whole=True)
+    yield from inputs(references if isinstance(references, list) else [references], "a recording")
+    yield from inputs([given["model"]], "the model", whole=True)
+    yield from inputs([given["embedder"]], "the embedder", whole=True)
+
+
+def _save(sound: Sound, path: Path, as_float: bool, overwrite: bool) -> dict[str, Any]:
     """Write a sound, warn of what is wrong with it, and sum it up."""
-    sound.save(path, float=as_float)
+    sound.save(path, float=as_float, overwrite=overwrite)
     for fault in sound.faults:
         warnings.warn(f"{path}: {fault}", stacklevel=1)
     audit = sound.provenance.get("audit")

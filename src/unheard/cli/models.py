@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
+
+from unheard.cli.terminal import say, say_json
 
 
 @click.command()
@@ -24,10 +25,10 @@ def models(as_json: bool) -> None:
 
     rows = [{**asdict(known), "here": find_local(known.name) is not None} for known in KNOWN_MODELS]
     if as_json:
-        click.echo(json.dumps({"models": rows}, indent=2))
+        say_json({"models": rows})
         return
     for row in rows:
-        click.echo(f"{row['name']}  {'(on this machine)' if row['here'] else '(not downloaded)'}")
-        click.echo(f"  {row['summary']}")
-        click.echo(f"  licence: {row['licence']}{'' if row['url'] is None else ', ' + row['url']}")
-        click.echo(f"  needs: {row['needs']}")
+        say(f"{row['name']}  {'(on this machine)' if row['here'] else '(not downloaded)'}")
+        say(f"  {row['summary']}")
+        say(f"  licence: {row['licence']}{'' if row['url'] is None else ', ' + row['url']}")
+        say(f"  needs: {row['needs']}")

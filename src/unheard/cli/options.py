@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
+from unheard.common.sound_limits import DEFAULT_LIMITS, sound_limits
 from unheard.guidance import GUIDANCES
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -111,6 +112,11 @@ def device_option(option: Option = click.option) -> Decorator:
     return option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
 
 
+def overwrite_option(option: Option = click.option) -> Decorator:
+    """`--overwrite`."""
+    return option("--overwrite", is_flag=True, help="Replace files that unheard did not write.")
+
+
 def embedder_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--embedder` and `--device` of a command that embeds."""
     embedder = click.option(
@@ -119,6 +125,39 @@ def embedder_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Folder or hub id of a CLAP.  [default: the guide of the bundled model]",
     )
     return embedder(device_option()(command))
+
+
+def limit_options(*, held: bool, option: Option = click.option) -> Decorator:
+    """`--longest` and, where sounds are held in memory, `--most-samples`: in force while the command runs."""
+
+    def limit(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+        def enter(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+            if value is not None:
+                context.with_resource(sound_limits(**{name: value}))
+
+        return enter
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        if held:
+            command = option(
+                "--most-samples",
+                type=int,
+                metavar="N",
+                expose_value=False,
+                callback=limit("samples"),
+                help="Leave out sounds of more samples in all channels.  "
+                f"[default: {DEFAULT_LIMITS.samples:,}]",
+            )(command)
+        return option(
+            "--longest",
+            type=float,
+            metavar="S",
+            expose_value=False,
+            callback=limit("seconds"),
+            help=f"Leave out sounds of more seconds.  [default: {DEFAULT_LIMITS.seconds:,.0f}]",
+        )(command)
+
+    return decorate
 
 
 def engine_options(does: str) -> Decorator:

@@ -26,7 +26,7 @@ def summary(sound: Sound, path: Path) -> dict[str, Any]:
     }
 
 
-def describe(result: dict[str, Any]) -> str:
+def describe(result: dict[str, Any]) -> list[str]:
     """Lines on a sound: the file, what the guidance did; the nearest training item; what the audit found."""
     acted = f"guidance acted in {result['acted']} of {result['steps']} steps"
     first = f"{result['file']}  {result['seconds']:.2f} s, seed {result['seed']}, "
@@ -42,4 +42,4 @@ def describe(result: dict[str, Any]) -> str:
         earlier = len(audit["rejected"])
         after = "" if not earlier else f", after {earlier} rejected attempt{'' if earlier == 1 else 's'}"
         lines.append(f"  audit: {audit['verdict']}{why}{after}")
-    return "\n".join(lines)
+    return lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from unheard.cli.options import SETTINGS
 from unheard.common.checks import check_keys
+from unheard.common.structured_files import read_json
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.guidance import describe_guidance, read_guidance
@@ -44,7 +44,7 @@ def read_preset(path: str | Path) -> Preset:
         InputError: unreadable, an unknown key (names the nearest right one), or a value that cannot be used.
     """
     try:
-        table = json.loads(Path(path).read_text(encoding="utf-8"))
+        table = read_json(path)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read the preset {path}: {error}") from error
     if not isinstance(table, dict) or not table:

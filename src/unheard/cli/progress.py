@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import click
-
+from unheard.cli.terminal import say
 from unheard.common.progress import Report
 
 if TYPE_CHECKING:
@@ -85,9 +84,9 @@ class Display:
         if not self.terminal:
             yield
             return
-        from rich.console import Console
+        from unheard.cli.console import SafeConsole
 
-        with Console(stderr=True).status(f"loading {what}"):
+        with SafeConsole(stderr=True).status(f"loading {what}"):
             yield
 
     @contextmanager
@@ -126,7 +125,7 @@ def lines(clock: Callable[[], float] = time.monotonic) -> Show:
         if begins or moment.done == moment.total or clock() - said >= SECONDS_BETWEEN_LINES:
             said = clock()
             note = f", {moment.note}" if moment.note else ""
-            click.echo(f"{moment.what}: {moment.count}{pace}{note}", err=True)
+            say(f"{moment.what}: {moment.count}{pace}{note}", err=True)
 
     return show
 
@@ -134,11 +133,13 @@ def lines(clock: Callable[[], float] = time.monotonic) -> Show:
 @contextmanager
 def _bar() -> Iterator[Show]:
     """A line that fits 80 columns, and the note in another below it."""
-    from rich.console import Console, Group
+    from rich.console import Group
     from rich.live import Live
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
     from rich.text import Text
+
+    from unheard.cli.console import SafeConsole
 
     pace, note = Pace(), ""
     bars = Bars(TextColumn("{task.description}"), BarColumn(bar_width=10), TextColumn("{task.fields[count]}"))
@@ -156,7 +157,7 @@ def _bar() -> Iterator[Show]:
             count=f"{moment.count}{pace}",
         )
 
-    with Live(console=Console(stderr=True), get_renderable=lambda: Group(bars, Text(note))):
+    with Live(console=SafeConsole(stderr=True), get_renderable=lambda: Group(bars, Text(note))):
         yield show
 
 

@@ -6,9 +6,8 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import click
-
 from unheard.cli.guidance import given_settings
+from unheard.cli.terminal import say
 from unheard.generation import provenance
 
 
@@ -38,6 +37,6 @@ def compare(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     changes = provenance.differences(then, now)
     because = "; ".join(changes)
     if then["result"].get("sha256") == now["result"]["sha256"]:
-        click.echo(f"the same bytes as recorded{f', although {because}' if changes else ''}", err=True)
+        say(f"the same bytes as recorded{f', although {because}' if changes else ''}", err=True)
     else:
         warnings.warn(f"not the same bytes as recorded: {because or 'for no recorded reason'}", stacklevel=1)

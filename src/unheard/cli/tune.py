@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from unheard.cli.evaluate import experiment_inputs
+from unheard.cli.options import overwrite_option
 from unheard.cli.progress import Display, Pace
+from unheard.cli.targets import check_targets, results_targets
+from unheard.cli.terminal import say
 from unheard.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
     help="Where trials and presets are written; those that lie there count.",
 )
 @click.option("--trials", type=int, default=60, metavar="N", show_default=True, help="Finished ones in all.")
-def tune(experiment: str, out: str, trials: int) -> None:
+@overwrite_option()
+def tune(experiment: str, out: str, trials: int, overwrite: bool) -> None:
     """Search settings that replay least, obey best and cost least, as an EXPERIMENT file (TOML) says.
 
     Every trial is judged on all prompts and seeds of the file: give those that you will not report on. Writes
@@ -41,6 +45,10 @@ def tune(experiment: str, out: str, trials: int) -> None:
     from unheard.evaluation.experiment import Experiment
 
     asked = Experiment.read(experiment)
+    earlier = (f"presets/{path.name}" for path in Path(out).glob("presets/trial-*.json"))
+    written = results_targets(Path(out), ("trials.csv", "front.png", *earlier))
+    if Path(out).is_dir():
+        check_targets(written, experiment_inputs(experiment, asked), overwrite=overwrite)
     from unheard.backbones.hub import fetch
     from unheard.evaluation import pareto, tuning
     from unheard.generation.defaults import read_defaults
@@ -50,8 +58,7 @@ def tune(experiment: str, out: str, trials: int) -> None:
     def write(so_far: list[Trial], last: Trial) -> None:
         pareto.write(so_far, defaults, folder)
         pace.update(len(so_far), trials)
-        # Above the bar, where click.echo cannot write.
-        print(f"trial {len(so_far):,} of {trials:,}: {_values(last)}{pace}", file=sys.stderr)
+        say(f"trial {len(so_far):,} of {trials:,}: {_values(last)}{pace}", err=True)
 
     with Display().counting("sounds") as progress:
         finished = tuning.tune(asked, trials, folder, write, progress)
@@ -59,17 +66,17 @@ def tune(experiment: str, out: str, trials: int) -> None:
     try:
         pareto.draw(finished, folder / "front.png")
     except InputError as error:
-        click.echo(f"unheard: warning: {error}", err=True)
+        say(f"unheard: warning: {error}", err=True)
     best = sorted(
         (each for each in finished if each.pareto_optimal),
         key=lambda each: each.values["copied_or_collapsed"],
     )
     for each in best:
-        click.echo(f"{folder / 'presets' / f'trial-{each.number}.json'}: {_values(each)}")
+        say(f"{folder / 'presets' / f'trial-{each.number}.json'}: {_values(each)}")
     best_of_all = f"{len(presets)} of {len(finished)} trials are on the Pareto front"
-    click.echo(f"{best_of_all}; all are in {folder / 'trials.csv'}")
+    say(f"{best_of_all}; all are in {folder / 'trials.csv'}")
     if asked.refused:
-        click.echo(f"unheard: warning: {len(asked.refused)} prompts cannot be generated", err=True)
+        say(f"unheard: warning: {len(asked.refused)} prompts cannot be generated", err=True)
 
 
 def _values(trial: Trial) -> str:

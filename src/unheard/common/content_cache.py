@@ -30,10 +30,19 @@ class ContentCache:
         maker: what an entry depends on besides the file: a hash or a version of what makes it. Its name is a
             folder's.
         folder: in place of the one in the user's cache; made with the first entry.
+        fits: whether arrays are an entry: one that is readable but is none is made again like a damaged one.
     """
 
-    def __init__(self, kind: str, maker: str, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        maker: str,
+        folder: Path | None = None,
+        *,
+        fits: Callable[[Arrays], bool] = lambda arrays: True,
+    ) -> None:
         self.kind = kind
+        self._fits = fits
         self.folder = (cache_folder(kind) if folder is None else folder) / maker
         self._refused = False
 
@@ -47,10 +56,15 @@ class ContentCache:
         if not path.is_file():
             return None
         try:
-            return load_file(path)
-        except (OSError, SafetensorError) as error:
-            warnings.warn(f"cannot read {path}: {error}; it is made again", stacklevel=2)
-            return None
+            found = load_file(path)
+            if self._fits(found):
+                return found
+            reason = "it holds other arrays than it should"
+        # A damaged header may name any number type, shape or offset.
+        except (OSError, SafetensorError, ValueError, TypeError, LookupError, AttributeError) as error:
+            reason = str(error) or type(error).__name__
+        warnings.warn(f"cannot read {path}: {reason}; it is made again", stacklevel=2)
+        return None
 
     def write(self, content: str, arrays: Arrays) -> None:
         """Write an entry, in the place of one that is there.

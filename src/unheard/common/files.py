@@ -1,11 +1,13 @@
-"""Files that are written wholly or not at all, and their checksums."""
+"""Files that are written wholly or not at all, one writer at a time; their names, and their checksums."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -22,18 +24,24 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     untouched.
 
     Raises:
-        InputError: the folder does not exist, or nothing can be written there.
+        InputError: the folder does not exist, nothing can be written there, or `path` is no regular file: a
+            device or a pipe would be replaced, not written to.
     """
     target = Path(os.path.realpath(path))  # a link stays a link; the file it points to is replaced
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    if os.path.lexists(target) and not os.path.isfile(target):
+        kind = "a folder" if os.path.isdir(target) else "a device or a pipe"
+        raise InputError(f"cannot write {path}: it is {kind}, not a file; choose another path")
+    # Its own short name: one made of the target's would be too long where the target's only just fits.
+    temporary = target.with_name(f".{secrets.token_hex(6)}.part")
     try:
+        check_name(target)
         with open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except OSError as error:
-        if not target.parent.is_dir():
+        if not os.path.isdir(target.parent):
             raise InputError(
                 f"cannot write {path}: the folder {target.parent} does not exist; create it"
             ) from error
@@ -41,6 +49,71 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def check_name(path: Path) -> None:
+    """Raise OSError, before any work is done for it, if no file can have this name: it may be too long."""
+    with suppress(FileNotFoundError):
+        os.lstat(path)
+
+
+@contextmanager
+def locked(path: str | Path) -> Iterator[None]:
+    """The only process that reads and replaces `path` in such a block; others wait for its end.
+
+    The lock is on a file `.NAME.lock` beside it. The system holds it, and lets go of it when the process
+    ends, however it ends: what a killed process leaves locks nobody out.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    target = Path(os.path.realpath(path))
+    lock = target.with_name(f".{shortened(target.name, LONGEST_NAME - len('..lock'))}.lock")
+    try:
+        handle = _hold(lock)
+    except OSError as error:
+        if not os.path.isdir(target.parent):
+            raise InputError(
+                f"cannot write {path}: the folder {target.parent} does not exist; create it"
+            ) from error
+        raise InputError(f"cannot write {path}: {error.strerror or error}; choose another path") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            lock.unlink()
+        os.close(handle)
+
+
+def _hold(lock: Path) -> int:
+    """The handle of a lock's file that is held by nobody else, and still is the file of that name."""
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(handle), os.stat(lock)):
+                return handle
+        except FileNotFoundError:
+            pass  # whoever held it before has taken the file away
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
+LONGEST_NAME = 255
+"""Bytes that a file's name may have, on any system in use."""
+
+
+def shortened(name: str, size: int) -> str:
+    """As many whole characters of a name as `size` bytes hold, in whatever form a file system stores them."""
+    kept = 0
+    for length, character in enumerate(name):
+        forms = (character, unicodedata.normalize("NFD", character))
+        kept += max(len(form.encode("utf-8", "surrogateescape")) for form in forms)
+        if kept > size:
+            return name[:length]
+    return name
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
@@ -57,6 +130,50 @@ def sha256(*paths: str | Path) -> str:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+def files_in(
+    folder: str | Path, *, hidden: bool = False, broken: Callable[[str], None] = lambda path: None
+) -> Iterator[str]:
+    """Every file in a folder at any depth, in the same order each time; in folders that are links, too.
+
+    Each folder is gone through once, under its own path if that lies in `folder`: so links in a circle end,
+    and no file comes twice.
+
+    Args:
+        folder: where to begin.
+        hidden: whether what begins with a dot is looked at.
+        broken: called with each link that leads nowhere.
+
+    Raises:
+        InputError: a folder cannot be read.
+    """
+    seen: set[tuple[int, int]] = set()
+    waiting, links = [str(folder)], list[str]()
+    while waiting or links:
+        if not waiting:
+            waiting, links = links[::-1], []
+        path = waiting.pop()
+        try:
+            state = os.stat(path)
+            if (state.st_dev, state.st_ino) in seen:
+                continue
+            seen.add((state.st_dev, state.st_ino))
+            with os.scandir(path) as listed:
+                entries = sorted(listed, key=lambda entry: entry.name)
+        except OSError as error:
+            raise InputError(f"cannot read the folder {path}: {error.strerror or error}") from error
+        folders: list[str] = []
+        for entry in entries:
+            if entry.name.startswith(".") and not hidden:
+                continue
+            if entry.is_symlink() and not os.path.exists(entry.path):
+                broken(entry.path)
+            elif entry.is_dir():
+                (links if entry.is_symlink() else folders).append(entry.path)
+            else:
+                yield entry.path
+        waiting += folders[::-1]
 
 
 def cache_folder(name: str) -> Path:

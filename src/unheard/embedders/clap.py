@@ -22,13 +22,15 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError:
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn import functional as F
 
-from unheard.audio import peak_normalise, resample
+from unheard.audio import peak_normalise, resample, to_mono
+from unheard.backbones.contained import AS_DATA, check_contained, reason
+from unheard.backbones.hub import ASSETS
 from unheard.common.files import sha256
 from unheard.common.imports import importing
+from unheard.common.structured_files import read_json
 from unheard.embedders.mel import MelSpectrogram, check_padding, pad_to_window
 from unheard.errors import InputError, ModelError
 
@@ -107,20 +109,24 @@ class ClapEmbedder:
             folder = _download(name)
             revision = folder.name  # the hub's cache keeps one folder a commit
         _check_is_clap(folder, name_or_folder)
+        if not folder.is_relative_to(ASSETS):
+            check_contained(folder)
         try:
             with _without_progress_bar():
                 loaded: Any = ClapModel.from_pretrained(
                     folder,
                     dtype=dtype or torch.float32,
                     use_safetensors=True,
-                    local_files_only=True,
+                    **AS_DATA,
                     output_loading_info=True,
                 )
-            extractor = ClapFeatureExtractor.from_pretrained(folder, local_files_only=True)
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+            extractor = ClapFeatureExtractor.from_pretrained(folder, **AS_DATA)
+            tokenizer = AutoTokenizer.from_pretrained(folder, **AS_DATA)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # a damaged configuration fails wherever the libraries first use it
             raise ModelError(
-                f"cannot load the CLAP in {name_or_folder}: {_reason(error)}; save it anew with "
+                f"cannot load the CLAP in {name_or_folder}: {reason(error)}; save it anew with "
                 "save_pretrained() of model, feature extractor and tokenizer"
             ) from error
         model, report = loaded
@@ -234,7 +240,7 @@ class ClapEmbedder:
         """First samples of the windows, and the windows [windows, batch, samples]: mono, at peak 1."""
         if waveform.ndim != 3:
             raise InputError(f"waveforms to embed are [batch, channels, time], not {list(waveform.shape)}")
-        mono = waveform.to(self.device).mean(dim=1, keepdim=True)
+        mono = to_mono(waveform.to(self.device))[:, None]
         mono = mono.to(torch.promote_types(mono.dtype, torch.float32))
         mono = resample(mono, sample_rate, self.sample_rate)
         if not mono.shape[-1]:
@@ -315,10 +321,10 @@ def _recorded_name(folder: Path) -> str:
     if not path.is_file():
         return folder.name
     try:
-        name = json.loads(path.read_text(encoding="utf-8")).get("name", folder.name)
+        name = read_json(path).get("name", folder.name)
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(
-            f'{path} is not a JSON object such as {{"name": "my-clap"}}: {_reason(error)}'
+            f'{path} is not a JSON object such as {{"name": "my-clap"}}: {reason(error)}'
         ) from error
     if not isinstance(name, str) or not name:
         raise ModelError(f"the name in {path} must be a text, not {name!r}")
@@ -362,20 +368,20 @@ def _snapshot(name: str, revision: str | None) -> Path | None:
     except (OSError, HTTPError) as error:
         raise ModelError(
             f"cannot get {name}: it is no folder here, not wholly in the cache, and the Hugging Face hub "
-            f"cannot be reached ({_reason(error)}); go online (unset HF_HUB_OFFLINE), or name a folder"
+            f"cannot be reached ({reason(error)}); go online (unset HF_HUB_OFFLINE), or name a folder"
         ) from error
 
 
 def _check_is_clap(folder: Path, named: str | Path) -> None:
     """Raise ModelError unless the folder holds a CLAP's configuration and safetensors weights."""
     try:
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+        kind = read_json(folder / "config.json").get("model_type")
     except FileNotFoundError as error:
         raise ModelError(
             f"{named} holds no CLAP: it has no config.json; name a folder of ClapModel"
         ) from error
     except (OSError, ValueError, AttributeError) as error:
-        raise ModelError(f"{folder / 'config.json'} cannot be read: {_reason(error)}") from error
+        raise ModelError(f"{folder / 'config.json'} cannot be read: {reason(error)}") from error
     if kind != "clap":
         raise ModelError(f"{named} holds no CLAP but a model of type {kind!r}; name a folder of ClapModel")
     if not _weight_files(folder):
@@ -387,11 +393,6 @@ def _check_is_clap(folder: Path, named: str | Path) -> None:
 
 def _weight_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("model*.safetensors"))
-
-
-def _reason(error: BaseException) -> str:
-    """The first sentence of what a library says."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0].rstrip(".")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from unheard.auditing import BOUNDS
 from unheard.backbones.hub import KNOWN_MODELS
 from unheard.common.checks import check_keys, require_above_zero, require_whole
+from unheard.common.structured_files import read_toml
 from unheard.errors import InputError
 from unheard.evaluation.metrics import METRICS
 from unheard.evaluation.prompts import Prompt, read_prompts
@@ -79,7 +79,7 @@ class Experiment:
         """
         file = Path(path)
         try:
-            table = tomllib.loads(file.read_text(encoding="utf-8"))
+            table = read_toml(file)
         except (OSError, ValueError) as error:
             raise InputError(f"cannot read the experiment {path}: {error}") from error
         _check_values(table, path)

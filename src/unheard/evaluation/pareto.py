@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unheard.common.files import write_whole
-from unheard.evaluation.plots import label_trade_off, pyplot
+from unheard.evaluation.plots import label_trade_off, pyplot, save
 from unheard.evaluation.settings import as_options
 from unheard.evaluation.tuning import OBJECTIVES, Trial
 from unheard.generation.defaults import Defaults
@@ -35,14 +35,15 @@ def write(trials: list[Trial], defaults: Defaults, out: Path) -> list[Path]:
 
     folder = out / "presets"
     folder.mkdir(exist_ok=True)
-    for earlier in folder.glob("trial-*.json"):
-        earlier.unlink()
     presets = []
     for each in trials:
         if each.pareto_optimal:
             presets.append(folder / f"trial-{each.number}.json")
             content = json.dumps(preset(each.setting, defaults), indent=2) + "\n"
             write_whole(presets[-1], content.encode())
+    for earlier in folder.glob("trial-*.json"):
+        if earlier not in presets:
+            earlier.unlink(missing_ok=True)
     return presets
 
 
@@ -81,7 +82,7 @@ def draw(trials: list[Trial], path: Path) -> None:
     axis.margins(0.12)
     label_trade_off(axis)
     axis.legend(fontsize=8, frameon=False)
-    figure.savefig(path, dpi=150)
+    save(figure, path)
     plt.close(figure)
 
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from unheard.common.files import replacing
 from unheard.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SIMILARITIES = ("guide_replication_similarity", "judge_replication_similarity", "clap_score")
 MARKERS = "os^Dv"
@@ -56,13 +58,13 @@ def draw(table: pa.Table, summary: list[dict[str, Any]], out: Path) -> None:
     figure, axis = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
     _trade_off(axis, summary, styles)
     _legend(axis)
-    figure.savefig(out / "trade-off.png", dpi=150)
+    save(figure, out / "trade-off.png")
 
     height = 1.2 + 0.35 * len(settings)
     figure, axes = plt.subplots(1, 3, figsize=(11, height), layout="constrained", sharey=True)
     for axis, metric in zip(axes, SIMILARITIES, strict=True):
         _distribution(axis, rows, metric, settings)
-    figure.savefig(out / "distributions.png", dpi=150)
+    save(figure, out / "distributions.png")
 
     if measures := _measures(rows):
         size = (7.5, 1 + 3 * len(measures))
@@ -75,8 +77,14 @@ def draw(table: pa.Table, summary: list[dict[str, Any]], out: Path) -> None:
             _legend(axis)
         panels[0, 0].set_title("what the guidance measures, mean over sounds", fontsize=10)
         panels[-1, 0].set_xlabel("step")
-        figure.savefig(out / "trajectory.png", dpi=150)
+        save(figure, out / "trajectory.png")
     plt.close("all")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture, wholly or not at all."""
+    with replacing(path) as file:
+        figure.savefig(file, dpi=150, format="png")
 
 
 def _legend(axis: Axes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,9 +10,13 @@ from typing import Any, TypeVar
 
 from unheard.backbones.hub import fetch
 from unheard.common.checks import check_keys
+from unheard.common.prompt_files import read_lines
+from unheard.common.structured_files import read_json
 from unheard.errors import InputError
 from unheard.generation.request import check_prompt
 
+LARGEST_DUPLICATES = 1 << 30
+"""Bytes that a list of duplicates may have: it grows with the training set."""
 KEYS = ("set", "list", "file", "duplicates", "group", "half", "select")
 HALVES = ("development", "report")
 
@@ -119,19 +122,18 @@ def _of_source(source: Mapping[str, Any], folder: Path, model: str | Path) -> li
         if "list" in source:
             return [Prompt(text, "listed") for text in source["list"]]
         if "file" in source:
-            lines = (folder / source["file"]).read_text(encoding="utf-8").splitlines()
-            return [Prompt(line.strip(), source["file"]) for line in lines if line.strip()]
+            return [Prompt(line, source["file"]) for line in read_lines(folder / source["file"])]
         if "duplicates" in source:
-            clusters = json.loads((folder / source["duplicates"]).read_text(encoding="utf-8"))["clusters"]
+            clusters = read_json(folder / source["duplicates"], LARGEST_DUPLICATES)["clusters"]
             return [Prompt(each["prompt"], each["kind"], tuple(each["ids"])) for each in clusters]
         if source.get("set") == "memorised":
-            entries = json.loads((fetch(model) / "memorised.json").read_text(encoding="utf-8"))
+            entries = read_json(fetch(model) / "memorised.json")
             return [
                 Prompt(each["caption"], f"x{each['repetitions']}", tuple(each["items"])) for each in entries
             ]
         if source.get("set") == "ordinary":
-            entries = json.loads((fetch(model) / "prompts.json").read_text(encoding="utf-8"))["ordinary"]
+            entries = read_json(fetch(model) / "prompts.json")["ordinary"]
             return [Prompt(each["caption"], "ordinary", (), each["duration"]) for each in entries]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"prompts {dict(source)} cannot be read: {error}") from error
     raise InputError(f"prompts {dict(source)}: give list, file, duplicates, or set = memorised or ordinary")

@@ -9,10 +9,16 @@ import numpy as np
 import torch
 
 from unheard import audio
-from unheard.common.content_cache import ContentCache
+from unheard.common.content_cache import Arrays, ContentCache
 from unheard.common.files import sha256
 from unheard.common.progress import Report
 from unheard.embedders import Embedder
+
+
+def _fits(entry: Arrays) -> bool:
+    """Whether an entry holds the embedding of a recording."""
+    embedding = entry.get("embedding")
+    return embedding is not None and embedding.ndim == 1 and bool(np.isfinite(embedding).all())
 
 
 @torch.no_grad()
@@ -30,7 +36,7 @@ def embed_recordings(
         InputError: a recording cannot be read.
     """
     digest = getattr(judge, "sha256", None)
-    cache = None if digest is None else ContentCache("embeddings", digest[:16])
+    cache = None if digest is None else ContentCache("embeddings", digest[:16], fits=_fits)
     contents = [sha256(recording) for recording in recordings]
     known = {}
     new = {}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unheard.backbones.contained import inside
 from unheard.backbones.hub import read_json_object
 from unheard.diffusion.settings import Sampling
 from unheard.embedders import DEFAULT_EMBEDDER
@@ -98,12 +99,13 @@ def _seconds(value: object) -> float:
 def _inside(folder: Path, embedder: object) -> str:
     if not isinstance(embedder, str) or not embedder:
         raise InputError(f"embedder is {embedder!r}: give a folder inside the model's, or a hub id")
-    return str(folder / embedder) if (folder / embedder).is_dir() else embedder
+    # A hub id has the form of a path that stays inside; anything else that leads elsewhere is refused.
+    return str(named) if (named := inside(folder, embedder)).is_dir() else embedder
 
 
 def _file_inside(folder: Path, key: str, name: object) -> Path | None:
     if name is None:
         return None
-    if not isinstance(name, str) or not (folder / name).is_file():
+    if not isinstance(name, str) or not inside(folder, name).is_file():
         raise InputError(f"{key} is {name!r}: there is no such file in the model's folder")
     return folder / name

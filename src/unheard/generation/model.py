@@ -349,6 +349,9 @@ class Model:
                 "FOLDER, with ids as file names)"
             )
         encoded = Encoded()
+        for item in known.ids:
+            if item not in recordings:
+                encoded.left_out[item] = "its recording is not available"
         for number, (item, path) in enumerate(recordings.items(), 1):
             try:
                 if self._latents.cache(path):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from unheard import __version__
 from unheard.common.files import write_whole
+from unheard.common.structured_files import read_json
 from unheard.errors import InputError
 from unheard.guidance import describe_guidance, with_present_names
 
@@ -46,6 +48,15 @@ def write(path: Path, record: Mapping[str, Any]) -> None:
     write_whole(path, f"{_as_json(record)}\n".encode())
 
 
+def is_record(path: str | Path) -> bool:
+    """Whether a file begins as every record does that `write` wrote; its content is not read."""
+    try:
+        with open(path, "rb") as file:
+            return re.match(rb'\s*\{\s*"unheard"\s*:', file.read(256)) is not None
+    except OSError:
+        return False
+
+
 def read(path: str | Path) -> dict[str, Any]:
     """Read a record that `write` wrote, now or before: one of format 1 comes with the names of format 2.
 
@@ -53,7 +64,7 @@ def read(path: str | Path) -> dict[str, Any]:
         InputError: the file is missing, is not JSON, or is no such record.
     """
     try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        record = read_json(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from unheard import audio
-from unheard.common.files import sha256
+from unheard.common.files import replacing
 from unheard.errors import InputError
 from unheard.generation import provenance
 from unheard.guidance.base import Step
@@ -120,29 +122,43 @@ class Sound:
         """What is wrong with the waveform (silent, clipped, constant) and its usual cause; mostly empty."""
         return audio.find_faults(self.waveform)
 
-    def save(self, path: str | Path, float: bool = False) -> Path:
+    def save(self, path: str | Path, float: bool = False, *, overwrite: bool = False) -> Path:
         """Write the WAV at `path` and its provenance beside it, at the same name with .json.
 
+        Both or neither, but for a crash between the two: then the provenance is there, which makes the sound
+        again.
+
         Args:
-            path: ends in .wav; its folder exists. A file that is there is replaced.
+            path: ends in .wav; its folder exists. A WAV that is there is replaced.
             float: 32-bit float as decoded, in place of 16-bit and peak-normalised.
+            overwrite: replace the JSON beside it even if it is something else than provenance.
 
         Raises:
-            InputError: another ending, or a path that cannot be written.
+            InputError: another ending, a path that cannot be written, or a JSON beside it that is something
+                else, such as an index of that name.
         """
         path = Path(path)
         if path.suffix.lower() != ".wav":
             raise InputError(f"output is {path}: give a name that ends in .wav, the only format written")
-        audio.write_wav(path, self.waveform, self.sample_rate, float32=float)
-        provenance.write(path.with_suffix(".json"), self._record(path, "float" if float else "16-bit"))
+        beside = path.with_suffix(".json")
+        if not overwrite and os.path.lexists(beside) and not provenance.is_record(beside):
+            raise InputError(
+                f"cannot write the provenance of {path}: {beside} is there and holds something else; choose "
+                "another name, or overwrite it"
+            )
+        content = audio.encode_wav(self.waveform, self.sample_rate, float32=float)
+        with replacing(path) as file:
+            file.write(content)
+            file.flush()  # a full disk is found out before anything is replaced
+            provenance.write(beside, self._record(path, "float" if float else "16-bit", content))
         return path
 
-    def _record(self, path: Path, encoding: str) -> dict[str, Any]:
+    def _record(self, path: Path, encoding: str, content: bytes) -> dict[str, Any]:
         """The provenance with what came out, and the trace at the end."""
         result = {
             "file": path.name,
             "encoding": encoding,
-            "sha256": sha256(path),
+            "sha256": hashlib.sha256(content).hexdigest(),
             "sample_rate": self.sample_rate,
             "channels": self.waveform.shape[0],
             "samples": self.waveform.shape[1],

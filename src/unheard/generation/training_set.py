@@ -67,10 +67,16 @@ class TrainingSet:
 
         Raises:
             IndexFileError: the index cannot be read, or was made by another embedder.
+            InputError: it is empty.
             ModelError: the embedder cannot be loaded.
         """
         known = Index.open(index) if isinstance(index, str | Path) else index
         if known is not None:
+            if not len(known):
+                raise InputError(
+                    f"{known.path or 'the index'} is empty, or all in it is silent: there is nothing to "
+                    "compare with; add recordings (`unheard index add`)"
+                )
             known.check_embedder(load_embedder())
             known = known.to(device)
         return cls(known, references, own=defaults.bring(known), brought=defaults.references)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         info,
         remove,
         search,
+        unknown_ids,
         verify,
     )
     from unheard.index.searching.index import Index, Item
@@ -45,6 +46,7 @@ __all__ = [
     "info",
     "remove",
     "search",
+    "unknown_ids",
     "verify",
 ]
 

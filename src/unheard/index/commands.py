@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from unheard.common.files import locked
 from unheard.common.progress import Report
 from unheard.errors import IndexFileError, InputError
 from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD
 from unheard.index.searching.index import Index, Item
 from unheard.index.searching.json_index import JSONIndex
 from unheard.index.store.table import Store
-from unheard.index.store.uri import is_store
+from unheard.index.store.uri import checked_uri, is_local, is_store
 
 if TYPE_CHECKING:
     import torch
@@ -147,10 +149,14 @@ def add(
     from unheard.index.building.builder import build_store
     from unheard.index.building.engine import local_engine
 
-    store = Store.open(uri) if Store.exists(uri) else None
-    found = NewSounds(sounds, caption, store)
     loaded = _embedder(embedder, device)
-    return build_store(found, uri, loaded, local_engine(loaded, workers=0), progress=progress)
+    with ExitStack() as until_the_end:
+        if is_local(checked_uri(uri)):
+            # So that no other `add` takes the same ids meanwhile; builds know theirs beforehand.
+            until_the_end.enter_context(locked(checked_uri(uri)))
+        store = Store.open(uri) if Store.exists(uri) else None
+        found = NewSounds(sounds, caption, store)
+        return build_store(found, uri, loaded, local_engine(loaded, workers=0), progress=progress)
 
 
 def remove(uri: str | Path, ids: Sequence[str]) -> int:
@@ -164,11 +170,22 @@ def remove(uri: str | Path, ids: Sequence[str]) -> int:
         raise InputError("nothing to remove; name one id or more")
     if is_store(uri):
         return Store.open(uri).remove(ids)
-    index = JSONIndex.open(uri)
-    removed = index.remove(ids)
-    if removed:
-        index.save(uri)
-    return removed
+    with JSONIndex.changing(uri) as index:
+        return index.remove(ids)
+
+
+def unknown_ids(uri: str | Path, ids: Iterable[str]) -> list[str]:
+    """Those of some ids that an index on disk or a JSON file does not have, each once.
+
+    Raises:
+        IndexFileError: there is no such index, or it is damaged.
+    """
+    asked = list(dict.fromkeys(ids))
+    if is_store(uri):
+        known = set(Store.open(uri).where(asked, ["id"])["id"].to_pylist()) if asked else set()
+    else:
+        known = set(Index.open(uri).ids)
+    return [identifier for identifier in asked if identifier not in known]
 
 
 def search(

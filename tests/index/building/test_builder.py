@@ -186,8 +186,6 @@ def write_bad(folder: Path) -> dict[str, str]:
     soundfile.write(folder / "nan.wav", spoilt, RATE, subtype="FLOAT")
     soundfile.write(folder / "inf.wav", spoilt * 0 + np.inf, RATE, subtype="FLOAT")
     (folder / "apple.m4a").write_bytes(b"\0\0\0 ftypM4A ")
-    (folder / "locked.txt").write_bytes(b"\xff\xff")
-    soundfile.write(folder / "locked.wav", noise(0.5, 4), RATE)
     (folder / "link.wav").symlink_to(folder / "nowhere.wav")
     for name in ("whole.flac", "whole.wav"):
         (folder / name).rename(folder / f"good {name}")
@@ -202,7 +200,6 @@ def write_bad(folder: Path) -> dict[str, str]:
         "nan.wav": "NaN or infinity at sample 70",
         "inf.wav": "NaN or infinity at sample 0",
         "apple.m4a": "convert it",
-        "locked.wav": "beside it",
         "link.wav": "No such file",
     }
 

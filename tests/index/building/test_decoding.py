@@ -31,10 +31,8 @@ from unheard.index.building.recording import Recording
 def test_resampling_in_blocks_is_resampling(rates: tuple[int, int], length: int, block: int) -> None:
     samples = np.random.default_rng(length).standard_normal(length).astype(np.float32)
     expected = soxr.resample(samples, *rates)[: length * rates[1] // rates[0]]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decoding, "BLOCK", block)
-        blocks = (samples[start : start + block] for start in range(0, length, block))
-        pieces = list(resampled(blocks, *rates))
+    blocks = (samples[start : start + block] for start in range(0, length, block))
+    pieces = list(resampled(blocks, *rates))
     np.testing.assert_allclose(np.concatenate(pieces), expected, atol=1e-5)
 
 

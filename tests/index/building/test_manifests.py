@@ -14,7 +14,7 @@ import pytest
 from small_sources import found, write_folder
 
 from unheard.errors import InputError
-from unheard.index.building.recording import Recording, Reject
+from unheard.index.building.recording import Recording, Reject, Remark
 from unheard.index.building.sources import Sources
 
 
@@ -98,23 +98,23 @@ def test_captions_may_name_paths_from_where_they_lie(folder: Path) -> None:
 def test_a_bad_row_is_named_and_the_others_go_on(folder: Path) -> None:
     manifest = folder / "list.csv"
     manifest.write_text("path,seconds_total,prompt\nb.wav,soon,x\n,1,y\na.FLAC,3,z,beyond\n")
-    rejects, (good,) = (
+    rejects, (timed, good) = (
         [one for one in Sources(manifest) if isinstance(one, Reject)],
         [one for one in Sources(manifest) if isinstance(one, Recording)],
     )
-    assert [one.source for one in rejects] == [f"{manifest}, row 1", f"{manifest}, row 2"]
+    assert [one.source for one in rejects] == [str(folder / "b.wav"), f"{manifest}, row 2"]
+    assert isinstance(rejects[0], Remark)
     assert "'soon'" in rejects[0].reason
     assert "no path" in rejects[1].reason
+    assert (timed.id, timed.prompt, timed.seconds_total) == ("b.wav", "x", None)
     assert (good.id, good.prompt, good.further) == ("a.FLAC", "z", {})
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("list.csv", b"path\n\xff\xff", "not UTF-8"),
-        ("list.jsonl", b'{"path": "a"}\n{"path": \n', "not JSON"),
         ("list.parquet", b"PAR1 no", "cannot read .*list.parquet"),
-        ("list.csv", b'path\n"a', "cannot read .*list.csv"),
+        ("list.csv", b'path\nb.wav\n"a', "cannot read .*list.csv, row 2"),
     ],
 )
 def test_a_manifest_that_cannot_be_read_is_an_error(
@@ -128,6 +128,9 @@ def test_a_manifest_that_cannot_be_read_is_an_error(
 
 def test_captions_have_to_be_a_manifest(folder: Path) -> None:
     (folder / "captions.csv").write_text("prompt\nx\n")
-    for name, message in [("b.txt", "CSV, JSON Lines or Parquet"), ("captions.csv", "row 1 names no sound")]:
+    for name, message in [
+        ("b.txt", "CSV, JSON Lines or Parquet"),
+        ("captions.csv", "row 1: it names no sound"),
+    ]:
         with pytest.raises(InputError, match=message):
             Sources(folder, folder / name)

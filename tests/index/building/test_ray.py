@@ -215,7 +215,8 @@ def test_a_reader_begins_anew_and_hands_errors_on(tmp_path: Path, embedder: Any)
         *jobs, walked = [message for bundle in bundles for message in bundle]
         assert [job.recording.id for job in jobs] == [f"{number}.wav" for number in range(70)]
         assert walked == Walked(0)
-    manifest.write_text('{"path": "0.wav"}\n{"path": \n')
+    manifest = tmp_path / "sounds.csv"
+    manifest.write_text('path\n0.wav\n"')
     ((*_, error),) = [row["bundle"][0] for row in reader({"part": [Sources(manifest)]})]
     assert isinstance(error, InputError)
 

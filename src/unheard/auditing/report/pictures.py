@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unheard import audio
+
 LARGEST = 900
 """Pixels along time at most; what is longer is drawn coarser."""
 
@@ -39,7 +41,7 @@ def spectrogram(waveform: Tensor, sample_rate: int) -> bytes:
     Brightness is the level in decibels down to `RANGE_DB` below the loudest point. A column stands for the
     same stretch of time everywhere, the last one may reach beyond the end.
     """
-    mono = waveform.float().mean(dim=0)
+    mono = audio.to_mono(waveform.float())
     window = 1 << round(np.log2(0.046 * sample_rate))
     hop = max(window // 8, -(-len(mono) // LARGEST))
     mono = F.pad(mono, (0, window))  # at least one frame, however short the sound

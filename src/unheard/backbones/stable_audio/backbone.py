@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
+from unheard.backbones.contained import AS_DATA, reason
 from unheard.backbones.fingerprint import fingerprint
 from unheard.backbones.stable_audio.conditioning import StableAudioConditioning
 from unheard.backbones.stable_audio.library import (
@@ -106,18 +106,21 @@ class StableAudioBackbone:
                 return from_pretrained(folder / part, **options)
             except torch.OutOfMemoryError:
                 raise
-            except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-                reason = next(iter(str(error).splitlines()), type(error).__name__)
-                raise ModelError(f"cannot load {part} of the model {folder}: {reason}") from error
+            except Exception as error:  # a damaged configuration fails wherever the libraries first use it
+                raise ModelError(f"cannot load {part} of the model {folder}: {reason(error)}") from error
 
         with _quiet_loading():
-            weights = {"torch_dtype": dtype, "use_safetensors": True}
+            weights = {"torch_dtype": dtype, "use_safetensors": True, "local_files_only": True}
             return cls(
                 vae=load("vae", AutoencoderOobleck.from_pretrained, **weights).to(device),
                 text_encoder=load(
-                    "text_encoder", T5EncoderModel.from_pretrained, dtype=dtype, use_safetensors=True
+                    "text_encoder",
+                    T5EncoderModel.from_pretrained,
+                    dtype=dtype,
+                    use_safetensors=True,
+                    **AS_DATA,
                 ).to(device),
-                tokenizer=load("tokenizer", AutoTokenizer.from_pretrained),
+                tokenizer=load("tokenizer", AutoTokenizer.from_pretrained, **AS_DATA),
                 projection_model=load(
                     "projection_model", StableAudioProjectionModel.from_pretrained, **weights
                 ).to(device),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
+from unheard.cli.options import overwrite_option
 from unheard.cli.progress import Display
+from unheard.cli.targets import Target, check_targets, inputs
+from unheard.cli.terminal import say, say_json
 
 
 @click.command("import")
@@ -30,17 +33,18 @@ def import_(file: str, uri: str, name: str | None, ann: bool, as_json: bool) -> 
     if ann:
         _build_approximate(uri)
     if as_json:
-        click.echo(json.dumps({"index": uri, **asdict(imported)}, indent=2, ensure_ascii=False))
+        say_json({"index": uri, **asdict(imported)})
     else:
         there = f", {imported.present:,} there already" if imported.present else ""
-        click.echo(f"{uri}: {imported.added:,} items imported{there}")
+        say(f"{uri}: {imported.added:,} items imported{there}")
 
 
 @click.command()
 @click.argument("uri", metavar="INDEX")
-@click.option("--out", "path", required=True, metavar="FILE", help="JSON file to write or replace.")
+@click.option("--out", "path", required=True, metavar="FILE", help="JSON file to write.")
+@overwrite_option()
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
-def export(uri: str, path: str, as_json: bool) -> None:
+def export(uri: str, path: str, overwrite: bool, as_json: bool) -> None:
     """Write INDEX as a JSON file in the published format: one embedding an item.
 
     A recording of several windows is written with their mean direction; silent ones are left out.
@@ -49,12 +53,15 @@ def export(uri: str, path: str, as_json: bool) -> None:
     Example:
       unheard index export my-index --out embeddings_new.json
     """
+    # An index in one file is what somebody's training set may be: none is taken for ours to replace.
+    target = Target(Path(path), lambda _: False)
+    check_targets([target], inputs([uri], "the index", whole=True), overwrite=overwrite)
     from unheard import index
 
     with Display(quiet=as_json).counting("rows", "writing") as progress:
         exported = index.export_json(uri, path, progress=progress)
     if as_json:
-        click.echo(json.dumps({"file": path, **asdict(exported)}, indent=2, ensure_ascii=False))
+        say_json({"file": path, **asdict(exported)})
         return
     remarks = "".join(
         f", {count:,} {what}"
@@ -64,7 +71,7 @@ def export(uri: str, path: str, as_json: bool) -> None:
         )
         if count
     )
-    click.echo(f"{path}: {exported.items:,} items{remarks}")
+    say(f"{path}: {exported.items:,} items{remarks}")
 
 
 @click.command()
@@ -84,4 +91,4 @@ def _build_approximate(uri: str) -> None:
 
     record = build_approximate(uri)
     facts = ", ".join(f"{name} {value}" for name, value in asdict(record).items() if value is not None)
-    click.echo(f"{uri}: approximate index built ({facts})", err=True)
+    say(f"{uri}: approximate index built ({facts})", err=True)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from dataclasses import asdict
 
 import click
 
-from unheard.cli.options import device_option
+from unheard.cli.options import device_option, limit_options
 from unheard.cli.progress import Display
+from unheard.cli.terminal import say, say_json
+from unheard.common.left_out import LeftOut
 
 
 @click.command()
 @click.argument("uri", metavar="INDEX")
 @click.option("--model", default="tiny", show_default=True, help="Model whose autoencoder encodes.")
 @device_option()
+@limit_options(held=True)
 @click.option(
     "--references",
     multiple=True,
@@ -39,10 +41,10 @@ def latents(uri: str, model: str, device: str, references: tuple[str, ...], as_j
     loaded = load(model, device=device)
     with Display(quiet=as_json).counting("recordings", "encoding") as progress:
         encoded = loaded.encode_recordings(uri, references=references or None, progress=progress)
-    for reason in encoded.left_out.values():
-        warnings.warn(f"left out: {reason}", stacklevel=1)
+    for line in LeftOut.of(encoded.left_out).lines():
+        warnings.warn(line, stacklevel=1)
     if as_json:
-        click.echo(json.dumps(asdict(encoded), indent=2, ensure_ascii=False))
+        say_json(asdict(encoded))
     else:
         left_out = f", {len(encoded.left_out):,} left out" if encoded.left_out else ""
-        click.echo(f"{uri}: {encoded.made:,} encoded, {encoded.there:,} there already{left_out}")
+        say(f"{uri}: {encoded.made:,} encoded, {encoded.there:,} there already{left_out}")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from unheard.cli.options import embedder_options
+from unheard.cli.options import embedder_options, overwrite_option
 from unheard.cli.progress import Display
+from unheard.cli.targets import Target, check_targets, inputs, shows
+from unheard.cli.terminal import say, say_json
 from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def info(uri: str, as_json: bool) -> None:
     from unheard import index
 
     found = index.info(uri)
-    click.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False) if as_json else _describe(found))
+    say_json(asdict(found)) if as_json else say(*_describe(found))
 
 
 @click.command()
@@ -65,10 +67,10 @@ def search(
     found = index.search(uri, audio=audio, text=text, k=count, embedder=embedder, device=device)
     if as_json:
         items = [{**asdict(item), "similarity": similarity} for item, similarity in found]
-        click.echo(json.dumps({"index": uri, "nearest": items}, indent=2, ensure_ascii=False))
+        say_json({"index": uri, "nearest": items})
         return
     for item, similarity in found:
-        click.echo(f"{similarity:6.3f}  {item.id}{_where(item)}{_quoted(item.prompt)}")
+        say(f"{similarity:6.3f}  {item.id}{_where(item)}{_quoted(item.prompt)}")
 
 
 @click.command()
@@ -88,11 +90,11 @@ def verify(uri: str, as_json: bool) -> None:
 
     problems = index.verify(uri)
     if as_json:
-        click.echo(json.dumps({"index": uri, "problems": problems}, indent=2, ensure_ascii=False))
+        say_json({"index": uri, "problems": problems})
     else:
         for problem in problems:
-            click.echo(problem)
-        click.echo(f"{uri}: {f'{len(problems):,} problems' if problems else 'no problems found'}")
+            say(problem)
+        say(f"{uri}: {f'{len(problems):,} problems' if problems else 'no problems found'}")
     sys.exit(bool(problems))
 
 
@@ -116,12 +118,14 @@ def verify(uri: str, as_json: bool) -> None:
 @click.option(
     "--minimum-size", type=int, default=2, show_default=True, help="Items that a cluster has at least."
 )
+@overwrite_option()
 def duplicates(
     uri: str,
     path: str | None,
     sound_threshold: float,
     caption_threshold: float,
     minimum_size: int,
+    overwrite: bool,
 ) -> None:
     """Find clusters of near-identical sounds and of near-identical captions: what models memorise.
 
@@ -130,6 +134,9 @@ def duplicates(
       unheard index duplicates my-index --out clusters.json
       unheard index duplicates my-index --minimum-size 5 --sound-threshold 0.95
     """
+    if path is not None:
+        target = Target(Path(path), shows(rb'\s*\{\s*"index"\s*:\s*"'))
+        check_targets([target], inputs([uri], "the index", whole=True), overwrite=overwrite)
     from unheard import index
 
     with Display().counting("windows", "comparing") as progress:
@@ -145,11 +152,11 @@ def duplicates(
     for kind in ("sound", "caption"):
         clusters = [cluster for cluster in found.clusters if cluster.kind == kind]
         members = sum(cluster.size for cluster in clusters)
-        click.echo(f"{kind}: {len(clusters):,} clusters of {members:,} items in all")
+        say(f"{kind}: {len(clusters):,} clusters of {members:,} items in all")
         for cluster in clusters[:5]:
-            click.echo(f"  {cluster.size:,} like {cluster.representative}{_quoted(cluster.prompt)}")
+            say(f"  {cluster.size:,} like {cluster.representative}{_quoted(cluster.prompt)}")
     if path is not None:
-        click.echo(f"all of them: {path}")
+        say(f"all of them: {path}")
 
 
 def _quoted(caption: str | None) -> str:
@@ -162,7 +169,7 @@ def _where(item: Item) -> str:
     return f" {item.window_start:.1f}-{item.window_end:.1f} s"
 
 
-def _describe(found: Info) -> str:
+def _describe(found: Info) -> list[str]:
     made_by = found.embedder
     name = made_by["name"] or "not recorded"
     details = [f"{made_by['dimension']} numbers"]
@@ -182,4 +189,4 @@ def _describe(found: Info) -> str:
     if found.approximate is not None:
         facts = ", ".join(f"{name} {value}" for name, value in found.approximate.items() if value is not None)
         lines.append(f"  approximate index: {facts}")
-    return "\n".join(lines)
+    return lines

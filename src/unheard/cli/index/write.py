@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import warnings
-from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from unheard.cli.index.output import describe
-from unheard.cli.options import device_option, embedder_options, engine_options
+from unheard.cli import exits
+from unheard.cli.index.output import counts, describe, failed
+from unheard.cli.options import device_option, embedder_options, engine_options, limit_options
 from unheard.cli.progress import Display
+from unheard.cli.targets import Target, check_targets, inputs, shows
+from unheard.cli.terminal import say, say_json
+
+if TYPE_CHECKING:
+    from unheard.index.building.builder import Built
 
 
 @click.command()
@@ -22,6 +26,7 @@ from unheard.cli.progress import Display
 @embedder_options
 @click.option("--workers", type=int, help="Processes that decode.  [default: one a core]")
 @engine_options("decodes and embeds")
+@limit_options(held=False)
 @click.option("--strict", is_flag=True, help="Stop at the first recording that cannot be read.")
 @click.option("--prune", is_flag=True, help="Remove items that SOURCES no longer name.")
 @click.option("--ann", is_flag=True, help="Also build the approximate index, for millions of windows.")
@@ -39,12 +44,13 @@ def build(
     prune: bool,
     ann: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Embed the recordings of SOURCES into an index.
 
     SOURCES are folders (with captions in a .txt or .json beside a sound), manifests (.csv, .jsonl, .parquet),
     WebDataset shards (.tar), sounds, or patterns of these. It can be interrupted and run again: what is done
-    is not done again, and what is new or changed is embedded. What cannot be read is listed in rejects.jsonl.
+    is not done again, and what is new or changed is embedded. What cannot be read is listed in rejects.jsonl,
+    and counted by reason. If that is everything, the exit code is 2.
 
     \b
     Examples:
@@ -54,7 +60,11 @@ def build(
       unheard index build "shards/train-{000..127}.tar" --out s3://bucket/idx --engine ray --ray-address auto
     """
     from unheard import index
+    from unheard.index.building.rejects import rejects_path
 
+    listed = Target(Path(rejects_path(uri)), shows(rb'\{"source": '))
+    if listed.path.parent.is_dir():
+        check_targets([listed], inputs([captions, *sources], "a source"), overwrite=None)
     with Display(quiet=as_json).counting("recordings", "embedding") as progress:
         built = index.build(
             sources,
@@ -70,7 +80,7 @@ def build(
             ann=ann,
             progress=progress,
         )
-    click.echo(json.dumps(asdict(built), indent=2, ensure_ascii=False) if as_json else describe(built))
+    return _tell(built, as_json)
 
 
 @click.command()
@@ -80,6 +90,7 @@ def build(
 @click.option("--model", default="tiny", show_default=True, help="Take the embedder that this model brings.")
 @click.option("--embedder", metavar="NAME", help="Folder or hub id of a CLAP.  [default: the model's]")
 @device_option()
+@limit_options(held=True)
 @click.option("--json", "as_json", is_flag=True, help="Print what was added as one JSON object.")
 def add(
     uri: str,
@@ -89,7 +100,7 @@ def add(
     embedder: str | None,
     device: str,
     as_json: bool,
-) -> None:
+) -> int:
     """Embed SOUNDS (WAV, FLAC, OGG, MP3 ...) and add them to INDEX, made if it is not there.
 
     INDEX is a JSON file if it ends in .json, else an index on disk.
@@ -113,24 +124,24 @@ def add(
     if is_store(uri):
         with Display(quiet=as_json).counting("recordings", "embedding") as progress:
             built = index.add(uri, sounds, caption=caption, embedder=loaded, progress=progress)
-        click.echo(json.dumps(asdict(built), indent=2, ensure_ascii=False) if as_json else describe(built))
-        return
+        return _tell(built, as_json)
     added = index.add_sounds(uri, [Path(sound) for sound in sounds], caption, loaded)
     for reason in added.unreadable.values():
         warnings.warn(f"left out: {reason}", stacklevel=1)
     if as_json:
         unreadable = {str(path): reason for path, reason in added.unreadable.items()}
         result = {"index": uri, "items": len(added.index), "added": added.ids, "unreadable": unreadable}
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        say_json(result)
     else:
-        click.echo(f"{uri}: added {len(added.ids)}, holds {len(added.index)}")
+        say(f"{uri}: added {len(added.ids)}, holds {len(added.index)}")
+    return 0
 
 
 @click.command()
 @click.argument("uri", metavar="INDEX")
 @click.argument("ids", nargs=-1, required=True)
-def remove(uri: str, ids: tuple[str, ...]) -> None:
-    """Remove the items with these IDS from INDEX.
+def remove(uri: str, ids: tuple[str, ...]) -> int:
+    """Remove the items with these IDS from INDEX; exit code 2 if one is not there.
 
     \b
     Examples:
@@ -139,5 +150,18 @@ def remove(uri: str, ids: tuple[str, ...]) -> None:
     """
     from unheard import index
 
+    missing = index.unknown_ids(uri, ids)
     removed = index.remove(uri, ids)
-    click.echo(f"{uri}: {removed:,} of {len(set(ids)):,} removed")
+    say(f"{uri}: {removed:,} of {len(set(ids)):,} removed")
+    for identifier in missing:
+        say(f"unheard: {uri} has no item {identifier!r}", err=True)
+    return exits.ERROR if missing else 0
+
+
+def _tell(built: Built, as_json: bool) -> int:
+    """Say what came of a build; the exit code is 2 if nothing did."""
+    if as_json:
+        say_json(counts(built))
+    else:
+        say(*describe(built))
+    return exits.ERROR if failed(built) else 0

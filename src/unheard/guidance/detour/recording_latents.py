@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -59,7 +60,11 @@ class RecordingLatents:
     def _cache(self) -> ContentCache | None:
         """None where nothing tells this model from any other."""
         fingerprint = self._backbone.fingerprint
-        return None if fingerprint is None else ContentCache("latents", fingerprint.rpartition(":")[2][:16])
+        return (
+            None
+            if fingerprint is None
+            else ContentCache("latents", fingerprint.rpartition(":")[2][:16], fits=self._fits)
+        )
 
     def of(self, path: Path) -> Tensor:
         """Latents [channels, frames], float32, on the model's device.
@@ -98,6 +103,17 @@ class RecordingLatents:
             entry = self._cache.read_or_make(content, lambda: self._entry(path))
         return torch.from_numpy(entry["latents"])
 
+    def _fits(self, entry: Arrays) -> bool:
+        """Whether an entry holds latents of this model, up to their length."""
+        latents = entry.get("latents")
+        return (
+            entry.keys() == {"latents"}
+            and latents is not None
+            and latents.dtype == np.float16
+            and latents.ndim == len(self._backbone.latent_shape)
+            and bool(np.isfinite(latents).all())
+        )
+
     def _entry(self, path: Path) -> Arrays:
         return {"latents": self.encoded(path).half().contiguous().numpy()}
 
@@ -108,5 +124,5 @@ class RecordingLatents:
         sound = audio.resample(waveform, rate, self._backbone.sample_rate)
         channels = self._backbone.audio_channels
         if len(sound) != channels:
-            sound = sound.mean(dim=0, keepdim=True).expand(channels, -1)
+            sound = audio.to_mono(sound).expand(channels, -1)
         return self._backbone.encode_audio(sound[None])[0].cpu()

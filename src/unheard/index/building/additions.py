@@ -43,7 +43,8 @@ def add_sounds(
     """Embed sound files and add them to a training-set file, which is created if it is not there.
 
     Ids are the files' names, made unique; each sound starts at 0 seconds and is as long as it is. Files that
-    cannot be read are left out and listed. The index is written once, at the end.
+    cannot be read are left out and listed. The index is written once, at the end; what other processes have
+    added until then stays in it.
 
     Args:
         path: index to add to, in a folder that exists.
@@ -61,12 +62,10 @@ def add_sounds(
         raise InputError("no sounds to add; name one sound file or more")
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: the folder {path.parent} does not exist; create it")
-    index = JSONIndex()
     if path.exists():
-        index = JSONIndex.open(path)
-        index.check_embedder(embedder)
+        JSONIndex.open(path).check_embedder(embedder)
 
-    ids: list[str] = []
+    read: list[Path] = []
     unreadable: dict[Path, str] = {}
     embeddings, durations = [], []
     for file in sounds:
@@ -78,15 +77,25 @@ def add_sounds(
             unreadable[file] = str(error)
             continue
         durations.append(waveform.shape[-1] / sample_rate)
-        ids.append(_unique(file, {*index.ids, *ids}))
-    if not ids:
+        read.append(file)
+    if not read:
         raise InputError(f"no sound could be read: {next(iter(unreadable.values()))}")
 
-    count = len(ids)
-    index.add(
-        ids, torch.cat(embeddings), [caption] * count, [0.0] * count, durations, embedder_name=embedder.name
-    )
-    index.save(path)
+    count = len(read)
+    with JSONIndex.changing(path, create=True) as index:
+        if len(index):
+            index.check_embedder(embedder)
+        ids: list[str] = []
+        for file in read:
+            ids.append(_unique(file, {*index.ids, *ids}))  # each counts for the next
+        index.add(
+            ids,
+            torch.cat(embeddings),
+            [caption] * count,
+            [0.0] * count,
+            durations,
+            embedder_name=embedder.name,
+        )
     return AddedSounds(index, ids, unreadable)
 
 
@@ -146,8 +155,9 @@ class NewSounds:
             return False
         if recording.content is not None:
             digest = hashlib.sha256(recording.content).hexdigest()
-        elif Path(recording.source).is_file():
-            digest = sha256(recording.source)
         else:
-            return False  # cannot be read, which is said in its turn
+            try:
+                digest = sha256(recording.source)
+            except (InputError, OSError):
+                return False  # cannot be read, which is said in its turn
         return bool(held["content_sha256"][0].as_py() != digest)

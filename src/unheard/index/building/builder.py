@@ -12,11 +12,12 @@ import threading
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from unheard.common.left_out import LeftOut
 from unheard.common.progress import Report
 from unheard.embedders import Embedder
 from unheard.errors import IndexFileError, InputError, UnheardError
@@ -51,7 +52,10 @@ class Built:
         uncaptioned: items come by that have no caption.
         unused_captions: rows of the captions that name no sound.
         rejected: what was left out.
-        rejects: the file that lists it with the reasons, or None.
+        left_out: the same by reason.
+        remarks: what was taken, but not as its source has it, by reason, such as a caption in another
+            encoding; and rows of the captions that name no sound.
+        rejects: the file that lists both with the reasons, or None.
         windows: rows embedded now.
         seconds: of sound, embedded now.
     """
@@ -66,6 +70,8 @@ class Built:
     uncaptioned: int = 0
     unused_captions: int = 0
     rejected: int = 0
+    left_out: LeftOut = field(default_factory=LeftOut)
+    remarks: LeftOut = field(default_factory=LeftOut)
     rejects: str | None = None
     windows: int = 0
     seconds: float = 0.0
@@ -105,7 +111,8 @@ def build_store(
             that is not known.
 
     Raises:
-        InputError: nothing can be written, or (`strict`) something cannot be read.
+        InputError: nothing can be written, the sources hold no recording, or (`strict`) something cannot be
+            read.
         IndexFileError: the store is damaged, or was made by another embedder.
     """
     store, ledger = _opened(uri, embedder)
@@ -131,11 +138,15 @@ def build_store(
     built.unused_captions = sources.unused_captions
     if strict and rejects.first is not None:
         raise InputError(f"{rejects.first.source}: {rejects.first.reason} (--strict; what was read is saved)")
+    if not built.done:
+        raise InputError(f"there is no sound in the sources: nothing was built into {store.uri}; check them")
     if prune:
         for ids in ledger.unseen():
             built.removed += store.remove(ids)
+        store.forget_removed()  # also what a build left that died between an item and its fingerprints
     store.optimize()
-    return replace(built, rejects=rejects.path if rejects.count else None)
+    listed = rejects.path if rejects.count or rejects.remarks else None
+    return replace(built, left_out=rejects.reasons, remarks=rejects.remarks, rejects=listed)
 
 
 class Commits:
@@ -177,7 +188,9 @@ class Commits:
         """Commit what has come: new items in one commit, changed ones in another."""
         dimension = self.store.embedder.dimension
         if self._new:
-            self.store.append(rows(self._new, dimension))
+            table = rows(self._new, dimension)
+            if self.store.append(table) < len(table):
+                self._reject_lost()
         if self._changed:
             self.store.replace(rows(self._changed, dimension))
         if self._redescribed:
@@ -188,6 +201,18 @@ class Commits:
                 self.store.optimize()
         self._new, self._changed, self._redescribed = [], [], []
         self._last_write = time.monotonic()
+
+    def _reject_lost(self) -> None:
+        """Tell of new items whose id another process has given to another sound since the build began."""
+        held = self.store.where([done.recording.id for done in self._new], ["id", "content_sha256"])
+        contents = dict(zip(held["id"].to_pylist(), held["content_sha256"].to_pylist(), strict=True))
+        for done in self._new:
+            identifier = done.recording.id
+            if contents.get(identifier) != done.content_sha256:
+                reason = f"another process has brought another sound of the id {identifier!r}; run it again"
+                self.rejects.add(Reject(done.recording.source, reason, identifier))
+                self.built.added -= 1
+        self.built.rejected = self.rejects.count
 
     def _take_embedded(self, done: Embedded) -> None:
         if self.ledger.known(done.recording.id) is None:
@@ -259,11 +284,8 @@ def _opened(uri: str | Path, embedder: Embedder) -> tuple[Store, Ledger]:
     """The store, made if need be, and what it holds; without a commit that a power cut tore."""
     record = EmbedderRecord.of(embedder)
     for _ in range(STEPS_BACK):
-        if not Store.exists(uri):
-            store = Store.create(uri, record)
-            return store, Ledger(store)
         try:
-            store = Store.open(uri)
+            store = Store.open_or_create(uri, record)
             ledger = Ledger(store)
         except IndexFileError as error:
             if not step_back(uri):

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, Self, cast
 
 import numpy as np
-import soundfile
 import soxr
 
+from unheard.common.cancellation import ChannelPowers
+from unheard.common.regular_files import open_regular
+from unheard.common.sound_decoding import EncodedSound
+from unheard.common.sound_limits import DEFAULT_LIMITS, SoundLimits
 from unheard.errors import InputError
-from unheard.index.building.recording import OTHER_SOUNDS, Recording, Reject
-
-BLOCK = 1 << 21
-"""Samples of a recording that are decoded and resampled at a time, about 44 s at 48 kHz."""
+from unheard.index.building.recording import Recording, Reject
 
 HELD_SAMPLES = 1 << 22
 """Samples up to which a decoded recording is handed over in memory; a longer one lies in a temporary file."""
@@ -36,12 +36,14 @@ class Job:
         sample_rate: hertz wanted.
         known_sha256: hash of the bytes that need no decoding, since they are in the index.
         scratch: folder for long recordings.
+        limits: of what is read of it.
     """
 
     recording: Recording
     sample_rate: int
     known_sha256: str | None
     scratch: str
+    limits: SoundLimits = DEFAULT_LIMITS
 
 
 @dataclass
@@ -52,7 +54,8 @@ class Decoded:
         recording: where it came from, without its content.
         content_sha256: of the file's bytes.
         seconds: its length before resampling.
-        samples: [time], float32, channels averaged; or the path of a file of them.
+        samples: [time], float32, channels averaged (`unheard.common.cancellation`); or the path of a file of
+            them.
         peak: largest absolute sample of the recording.
         starts: first samples of the windows, where this is a part of a recording; None for the windows that
             the embedder makes of a whole one.
@@ -89,50 +92,66 @@ def decode(job: Job) -> Decoded | Unchanged | Reject:
     recording = job.recording
     try:
         with _opened(recording) as file:
-            digest = hashlib.file_digest(cast(io.BytesIO, file), "sha256").hexdigest()
             size = file.seek(0, os.SEEK_END)
+            if size > job.limits.bytes:
+                raise InputError(f"it has {size:,} bytes: at most {job.limits.bytes:,} are read of a sound")
+            file.seek(0)
+            digest = hashlib.file_digest(cast(io.BytesIO, file), "sha256").hexdigest()
             light = replace(recording, content=None)
             if digest == job.known_sha256:
                 return Unchanged(light)
-            if not size:
-                raise InputError("the file is empty")
-            file.seek(0)
-            if _is_truncated_wav(file, size):
-                raise InputError("it is truncated: it is shorter than its header says")
-            file.seek(0)
-            return _decoded(light, digest, file, job)
+            return _decoded(light, digest, EncodedSound(file, recording.source, job.limits), job)
     except OSError as error:
         return Reject(recording.source, error.strerror or str(error), recording.id)
     except InputError as error:
         return Reject(recording.source, str(error), recording.id)
-    except soundfile.SoundFileError as error:
-        reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
-        ending = recording.source.rpartition(".")[2].lower()
-        advice = "; convert it to WAV or FLAC" if ending in OTHER_SOUNDS else ""
-        reason = f"it is no sound that can be read ({reason}){advice}"
-        return Reject(recording.source, reason, recording.id)
 
 
 def _opened(recording: Recording) -> BinaryIO:
-    return open(recording.source, "rb") if recording.content is None else io.BytesIO(recording.content)
+    return open_regular(recording.source) if recording.content is None else io.BytesIO(recording.content)
 
 
-def _decoded(recording: Recording, digest: str, file: BinaryIO, job: Job) -> Decoded:
-    with soundfile.SoundFile(file) as sound, _Samples(job.scratch) as samples:
-        rate, expected = sound.samplerate, sound.frames
-        read = 0
+def _decoded(recording: Recording, digest: str, sound: EncodedSound, job: Job) -> Decoded:
+    powers = ChannelPowers(sound.channels)
+    decoded = _mixed(recording, digest, sound, job, powers)
+    if (loudest := powers.loudest_instead()) is None:
+        return decoded
+    decoded.close()
+    return _mixed(recording, digest, sound, job, powers, loudest)
 
-        def blocks() -> Iterator[np.ndarray]:
-            nonlocal read
-            for block in _mono(sound):
-                read += len(block)
-                yield block
 
+def _mixed(
+    recording: Recording,
+    digest: str,
+    sound: EncodedSound,
+    job: Job,
+    powers: ChannelPowers,
+    channel: int | None = None,
+) -> Decoded:
+    """The mean of the channels, whose powers are counted on the way, or one channel."""
+    read = 0
+
+    def blocks() -> Iterator[np.ndarray]:
+        nonlocal read
+        for block in sound.blocks():
+            read += len(block)
+            if channel is not None:
+                yield np.ascontiguousarray(block[:, channel])
+                continue
+            # Channel by channel: NumPy's own mean over a short last axis takes longer than decoding.
+            mean = sum(block.T[1:], start=block[:, 0]) / np.float32(block.shape[1])
+            if block.shape[1] > 1:
+                powers.add(block, mean)
+            yield mean
+
+    rate = sound.sample_rate
+    with _Samples(job.scratch) as samples:
         for piece in resampled(blocks(), rate, job.sample_rate):
             samples.append(piece)
-        problem = _problem(read, expected, samples.count, rate, job.sample_rate)
-        if problem is not None:
-            raise InputError(problem)
+        if not read:
+            raise InputError("it holds no samples")
+        if not samples.count:
+            raise InputError(f"it is too short: {read} samples at {rate} Hz are none at {job.sample_rate} Hz")
         return Decoded(recording, digest, read / rate, samples.take(), samples.peak)
 
 
@@ -177,31 +196,6 @@ class _Samples:
         return self._path
 
 
-def _problem(read: int, expected: int, count: int, rate: int, wanted_rate: int) -> str | None:
-    if not read:
-        return "it holds no samples"
-    # libsndfile tells the length of a stream that it cannot seek in as the largest there is.
-    if read < expected < 1 << 62:
-        return f"it is truncated: {read:,} of {expected:,} samples can be read"
-    if not count:
-        return f"it is too short: {read} samples at {rate} Hz are none at {wanted_rate} Hz"
-    return None
-
-
-def _mono(sound: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    """The mean of the channels in blocks; InputError where a sample is not finite."""
-    position = 0
-    while len(block := sound.read(BLOCK, dtype="float32", always_2d=True)):
-        # Channel by channel: NumPy's own mean over a short last axis takes longer than decoding.
-        mono = sum(block.T[1:], start=block[:, 0]) / np.float32(block.shape[1])
-        if not np.isfinite(mono.sum()):
-            finite = np.isfinite(block).all(axis=1)
-            if not finite.all():
-                raise InputError(f"it holds NaN or infinity at sample {position + int(finite.argmin()):,}")
-        position += len(block)
-        yield mono
-
-
 def resampled(blocks: Iterable[np.ndarray], old_rate: int, new_rate: int) -> Iterator[np.ndarray]:
     """Band-limited resampling (libsoxr, high quality) of a recording that comes in blocks [time], float32.
 
@@ -219,19 +213,3 @@ def resampled(blocks: Iterable[np.ndarray], old_rate: int, new_rate: int) -> Ite
         yield piece
     rest = stream.resample_chunk(np.empty(0, dtype=np.float32), last=True)
     yield rest[: read * new_rate // old_rate - given]
-
-
-def _is_truncated_wav(file: BinaryIO, size: int) -> bool:
-    """Whether a RIFF WAVE announces more samples than there are bytes: libsndfile reads it without a word.
-
-    Lengths of 0 or close to 4 GiB are what programs write that cannot know the length beforehand.
-    """
-    header = file.read(12)
-    if header[:4] != b"RIFF" or header[8:] != b"WAVE":
-        return False
-    while len(chunk := file.read(8)) == 8:
-        length = int.from_bytes(chunk[4:], "little")
-        if chunk[:4] == b"data":
-            return 0 < length < 0x7FFFF000 and file.tell() + length > size
-        file.seek(length + length % 2, os.SEEK_CUR)
-    return True

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import takewhile
 from typing import Protocol
 
+from unheard.common.sound_limits import SoundLimits, current_limits
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index.building.decoding import Decoded, Job, Unchanged
@@ -74,7 +75,11 @@ def local_engine(embedder: Embedder, workers: int | None = None) -> Engine:
 
 
 def to_decode(
-    sources: Iterable[Recording | Reject], ledger: Ledger, sample_rate: int, scratch: str
+    sources: Iterable[Recording | Reject],
+    ledger: Ledger,
+    sample_rate: int,
+    scratch: str,
+    limits: SoundLimits | None = None,
 ) -> Iterator[Job | Reject]:
     """The jobs of recordings; of two with one id, the first is taken.
 
@@ -83,7 +88,9 @@ def to_decode(
         ledger: what the store held when the build began.
         sample_rate: of the embedder.
         scratch: folder for long recordings under way.
+        limits: of what is read of a sound; those in force if left out.
     """
+    limits = current_limits() if limits is None else limits
     for found in sources:
         if isinstance(found, Reject):
             yield found
@@ -91,7 +98,7 @@ def to_decode(
             yield Reject(found.source, f"the id {found.id!r} came before; give ids in a manifest", found.id)
         else:
             known = ledger.known(found.id)
-            yield Job(found, sample_rate, None if known is None else known.content_sha256, scratch)
+            yield Job(found, sample_rate, None if known is None else known.content_sha256, scratch, limits)
 
 
 def _workers(given: int | None) -> int:

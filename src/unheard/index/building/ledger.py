@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from unheard.common.texts import cleaned
 from unheard.index.building.notes import temporary_database
 from unheard.index.store.table import Store
 
@@ -31,7 +32,7 @@ def described(prompt: str | None, further: str | None) -> bytes:
 
 def further_json(further: Mapping[str, Any]) -> str | None:
     """Further columns as the store has them."""
-    return json.dumps(dict(further), ensure_ascii=False, default=str) if further else None
+    return cleaned(json.dumps(dict(further), ensure_ascii=False, default=str))[0] if further else None
 
 
 class Ledger:

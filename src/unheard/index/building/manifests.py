@@ -1,51 +1,76 @@
-"""Tables that tell of recordings, a row each: CSV, JSON Lines, Parquet."""
+"""Manifests: tables whose rows are recordings, and tables of captions for recordings from elsewhere."""
 
 from __future__ import annotations
 
-import csv
 import json
-import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from unheard.common.shards import SEPARATOR
+from unheard.common.sound_endings import ending_of
 from unheard.errors import InputError
+from unheard.index.building.descriptions import PATH_COLUMNS, describe
 from unheard.index.building.notes import Notes
-from unheard.index.building.recording import Recording, Reject, ending_of
+from unheard.index.building.recording import Recording, Reject, Remark
+from unheard.index.building.tables import TABLES, BadRow, Row, count_rows, table_rows
 
-MANIFESTS = frozenset({"csv", "jsonl", "ndjson", "parquet"})
-PATH_COLUMNS = ("path", "file", "file_name", "filename")
-PROMPT_COLUMNS = ("prompt", "caption", "text")
-LARGEST_CELL = 1 << 20
-"""Characters that one cell of a CSV may have."""
+SOUND_COLUMNS = ("audio", "file", "sound")
+"""Columns that may hold the sound itself, as Hugging Face's data sets do: an object of `bytes` and `path`."""
 
 
 class Manifest:
-    """A table whose rows are recordings, each with a path relative to the table."""
+    """A table whose rows are recordings, each with a path relative to the table, or with the sound itself."""
 
     def __init__(self, path: str) -> None:
         self._path, self.root = path, str(Path(path).parent)
 
     def recordings(self) -> Iterator[Recording | Reject]:
-        for number, row in manifest_rows(Path(self._path)):
-            named = f"{self._path}, row {number}"
+        for row in table_rows(Path(self._path)):
             try:
-                described = describe(row)
+                yield self._recording(_good(row))
             except InputError as error:
-                yield Reject(named, str(error))
-                continue
-            if not described.source:
-                yield Reject(named, f"it has no path; name the column one of {', '.join(PATH_COLUMNS)}")
-                continue
-            path = os.path.join(self.root, described.source)
-            yield replace(
-                described, id=described.id or PurePosixPath(described.source).as_posix(), source=path
-            )
+                yield Reject(f"{self._path}, row {row.number}", str(error))
 
     def count(self) -> int:
-        return sum(1 for _ in manifest_rows(Path(self._path)))
+        return count_rows(Path(self._path))
+
+    def _recording(self, row: Row) -> Recording:
+        values, content = _with_sound(row.values)
+        described = describe(values, *row.wrong)
+        if content is not None:
+            name = described.source or f"{row.number}"
+            return replace(
+                described,
+                id=described.id or f"{Path(self._path).stem}/{PurePosixPath(name).as_posix()}",
+                source=f"{self._path}{SEPARATOR}{row.number}.{ending_of(name) or 'wav'}",
+                content=content,
+            )
+        if not described.source:
+            raise InputError(f"it has no path; name the column one of {', '.join(PATH_COLUMNS)}")
+        path = os.path.join(self.root, described.source)
+        return replace(described, id=described.id or PurePosixPath(described.source).as_posix(), source=path)
+
+
+def _good(row: Row | BadRow) -> Row:
+    """A row that is one; InputError with the reason otherwise."""
+    if isinstance(row, BadRow):
+        raise InputError(row.reason)
+    return row
+
+
+def _with_sound(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes | None]:
+    """A row with the path of a sound that stands in it as an object, and the sound's bytes if they do."""
+    for column in SOUND_COLUMNS:
+        sound = values.get(column)
+        if isinstance(sound, dict) and sound.keys() & {"bytes", "path"}:
+            content, path = sound.get("bytes"), sound.get("path")
+            rest = {name: value for name, value in values.items() if name != column}
+            named = {"path": path} if path and not rest.get("path") else {}
+            return {**rest, **named}, content if isinstance(content, bytes) else None
+    return values, None
 
 
 class CaptionTable:
@@ -54,24 +79,33 @@ class CaptionTable:
     Args:
         path: of the manifest.
 
+    Attributes:
+        rejects: rows that cannot be read or that name no sound, with the reason.
+
     Raises:
-        InputError: it is none, cannot be read, or a row names no sound.
+        InputError: it is none, cannot be read, or no row names a sound.
     """
 
     def __init__(self, path: Path) -> None:
-        if ending_of(path.name) not in MANIFESTS:
+        if ending_of(path.name) not in TABLES:
             raise InputError(f"captions come from CSV, JSON Lines or Parquet, not {path}")
         self._path, self._folder, self._notes = path, str(path.parent), Notes()
-        for number, row in manifest_rows(path):
+        self.rejects: list[Reject] = []
+        for row in table_rows(path):
             try:
-                described = describe(row)
+                self._note(_good(row))
             except InputError as error:
-                raise InputError(f"{path}, row {number}: {error}") from error
-            if not (named := described.source or described.id):
-                raise InputError(
-                    f"{path}, row {number} names no sound; name the column one of {', '.join(PATH_COLUMNS)}"
-                )
-            self._notes.write(named.removeprefix("./"), json.dumps(dict(row), default=str))
+                self.rejects.append(Reject(f"{path}, row {row.number}", str(error)))
+        if self.rejects and not self._notes.count:
+            raise InputError(f"{self.rejects[0].source}: {self.rejects[0].reason}")
+
+    def _note(self, row: Row) -> None:
+        values, _ = _with_sound(row.values)
+        described = describe(values, *row.wrong)
+        if not (named := described.source or described.id):
+            raise InputError(f"it names no sound; name the column one of {', '.join(PATH_COLUMNS)}")
+        said = {name: value for name, value in values.items() if not isinstance(value, bytes)}
+        self._notes.write(named.removeprefix("./"), json.dumps([said, row.wrong], default=str))
 
     def __reduce__(self) -> tuple[type[CaptionTable], tuple[Path]]:
         return CaptionTable, (self._path,)  # another process reads them anew
@@ -80,19 +114,18 @@ class CaptionTable:
         """The recording with what the captions say of it, under its path in the source or in the manifest."""
         beside = os.path.relpath(recording.source, self._folder) if recording.content is None else ""
         for name in (recording.id, PurePosixPath(Path(beside)).as_posix(), recording.source):
-            if (row := self._notes.take(name)) is not None:
-                said = describe(json.loads(row))
+            if (noted := self._notes.take(name)) is not None:
+                values, wrong = json.loads(noted)
+                said = describe(values, *wrong)
+                start, total = said.seconds_start, said.seconds_total
                 return replace(
                     recording,
                     id=said.id or recording.id,
                     prompt=recording.prompt if said.prompt is None else said.prompt,
-                    seconds_start=recording.seconds_start
-                    if said.seconds_start is None
-                    else said.seconds_start,
-                    seconds_total=recording.seconds_total
-                    if said.seconds_total is None
-                    else said.seconds_total,
+                    seconds_start=recording.seconds_start if start is None else start,
+                    seconds_total=recording.seconds_total if total is None else total,
                     further={**recording.further, **said.further},
+                    remarks=recording.remarks + said.remarks,
                 )
         return recording
 
@@ -101,87 +134,8 @@ class CaptionTable:
         """Rows that were of no recording so far."""
         return self._notes.untaken
 
-
-def manifest_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The rows of a CSV, JSON Lines or Parquet file, numbered from 1.
-
-    Raises:
-        InputError: it cannot be read, or a line is malformed.
-    """
-    ending = ending_of(path.name)
-    try:
-        if ending == "parquet":
-            yield from _parquet_rows(path)
-            return
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            if ending == "csv":
-                csv.field_size_limit(LARGEST_CELL)
-                for number, row in enumerate(csv.DictReader(file, strict=True), 1):
-                    row.pop(None, None)  # cells beyond the header
-                    yield number, row
-            else:
-                for number, line in enumerate(file, 1):
-                    if line.strip():
-                        yield number, json_object(line)
-    except UnicodeDecodeError as error:
-        raise InputError(f"cannot read {path}: it is not UTF-8") from error
-    except (OSError, csv.Error) as error:
-        raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
-
-
-def _parquet_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    import pyarrow
-    import pyarrow.parquet
-
-    number = 0
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(4096):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, row
-    except pyarrow.ArrowException as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-
-
-def describe(row: Mapping[str, Any]) -> Recording:
-    """What a manifest's row or a sidecar says, by the usual names of the columns.
-
-    Returns:
-        A recording whose `source` is the path as it stands there, or "", as `id` is.
-
-    Raises:
-        InputError: a value that its column cannot hold.
-    """
-    left = {name.strip(): value for name, value in row.items() if name and value not in (None, "")}
-    path = next((left.pop(name) for name in PATH_COLUMNS if name in left), "")
-    prompt = next((left.pop(name) for name in PROMPT_COLUMNS if name in left), None)
-    for name, text in (("path", path), ("prompt", prompt)):
-        if not isinstance(text, str | None):
-            raise InputError(f"{name} must be a text, not {text!r}")
-    identifier = str(left.pop("id", ""))
-    start, total = (_seconds(name, left.pop(name, None)) for name in ("seconds_start", "seconds_total"))
-    return Recording(identifier, path, None, prompt, start, total, left)
-
-
-def _seconds(name: str, value: Any) -> float | None:
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be a number of seconds, not {value!r}") from error
-    if not math.isfinite(seconds) or seconds < 0:
-        raise InputError(f"{name} must be a finite number of seconds, 0 or more, not {value!r}")
-    return seconds
-
-
-def json_object(text: str) -> dict[str, Any]:
-    """A JSON object; InputError if the text is none."""
-    try:
-        made = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"it is not JSON: {error}") from error
-    if not isinstance(made, dict):
-        raise InputError("it is not a JSON object")
-    return made
+    def told(self) -> Iterator[Reject]:
+        """Rows that say nothing of any recording that has come by: those that are none, and those unused."""
+        yield from self.rejects
+        for name in self._notes.untaken_names():
+            yield Remark(f"{self._path}: {name}", "this row of the captions names no sound of the sources")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
 
 class Notes:
@@ -28,6 +29,16 @@ class Notes:
     def untaken(self) -> int:
         """Texts that were not taken so far."""
         return int(self._database.execute("SELECT count(*) FROM notes WHERE taken = 0").fetchone()[0])
+
+    @property
+    def count(self) -> int:
+        """Texts in all."""
+        return int(self._database.execute("SELECT count(*) FROM notes").fetchone()[0])
+
+    def untaken_names(self) -> Iterator[str]:
+        """Names of the texts that were not taken so far, in order."""
+        for (name,) in self._database.execute("SELECT name FROM notes WHERE taken = 0 ORDER BY name"):
+            yield name
 
 
 def temporary_database() -> sqlite3.Connection:

@@ -196,7 +196,7 @@ class _Reader:
     def _read(self, part: Sources) -> Iterator[Message]:
         self._ledger.forget()  # another part, or this one if Ray has it read again
         try:
-            yield from to_decode(part, self._ledger, self._sample_rate, scratch="")
+            yield from to_decode(part, self._ledger, self._sample_rate, scratch="", limits=part.limits)
             yield Walked(part.unused_captions)
         except UnheardError as error:
             yield error

@@ -6,11 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SOUNDS = frozenset("wav wave flac ogg oga opus mp3 aif aiff aifc au snd caf w64 rf64".split())  # noqa: SIM905
-"""Endings of what libsndfile reads."""
-OTHER_SOUNDS = frozenset("m4a aac wma mp4 mka webm".split())  # noqa: SIM905
-"""Endings of sounds that it does not read: these are rejected by name instead of being passed over."""
-
 
 @dataclass(frozen=True)
 class Recording:
@@ -23,6 +18,7 @@ class Recording:
         prompt: caption, or None.
         seconds_start, seconds_total: timing the model was trained with; None for 0 and the sound's length.
         further: whatever else the source says of it, such as licence and URL.
+        remarks: what of that could not be taken as it stands there, a sentence each.
     """
 
     id: str
@@ -32,6 +28,7 @@ class Recording:
     seconds_start: float | None = None
     seconds_total: float | None = None
     further: Mapping[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,11 +40,6 @@ class Reject:
     id: str | None = None
 
 
-def ending_of(name: str) -> str:
-    """What follows the last dot of a name, in lower case; empty without a dot."""
-    return name.rpartition(".")[2].lower() if "." in name else ""
-
-
-def is_sound(name: str) -> bool:
-    """Whether a name ends as a sound's does, of those that cannot be read too."""
-    return ending_of(name) in SOUNDS | OTHER_SOUNDS
+@dataclass(frozen=True)
+class Remark(Reject):
+    """What is taken, but not as its source has it, and how (a sentence without the name)."""

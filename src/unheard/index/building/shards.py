@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import IO, cast
 
-from unheard.common.shards import SEPARATOR, sample_and_ending
+from unheard.common.regular_files import open_regular
+from unheard.common.shards import SEPARATOR, SHARD_ERRORS, Member, check_size, members, sample_and_ending
+from unheard.common.sound_endings import ending_of, is_sound
 from unheard.errors import InputError
-from unheard.index.building.recording import Recording, Reject, is_sound
-from unheard.index.building.sidecars import described_by
+from unheard.index.building.recording import Recording, Reject
+from unheard.index.building.sidecars import LARGEST_SIDECAR, described_by
 
 SHARDS = (".tar", ".tar.gz", ".tgz")
+DESCRIPTIONS = ("json", "txt")
 
 
 class Shard:
     """A tar file in WebDataset's layout: members that share a name up to its first dot are one sample.
+
+    Where a sound's name has several dots, a caption that shares it up to the last one goes before.
 
     Attributes:
         name: without its ending; the first part of its recordings' ids.
@@ -31,45 +37,99 @@ class Shard:
         return None
 
     def recordings(self) -> Iterator[Recording | Reject]:
-        key, members = "", dict[str, bytes]()
+        sample = _Sample("")
         try:
-            with _opened(self._path) as file, tarfile.open(fileobj=file, mode="r|*") as shard:
-                for member in shard:
-                    name = PurePosixPath(member.name)
-                    if not member.isfile() or name.name.startswith("."):
-                        continue
-                    sample, ending = sample_and_ending(member.name)
-                    if sample != key:
-                        yield from self._sample(key, members)
-                        key, members = sample, {}
-                    members[ending] = cast(IO[bytes], shard.extractfile(member)).read()
-        except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-            yield from self._sample(key, members)
-            yield Reject(self._path, f"the shard cannot be read to its end: {error}")
+            with _opened(self._path) as file, tarfile.open(fileobj=file, mode="r|*", tarinfo=Member) as shard:
+                for name, member in members(shard):
+                    key, _ = sample_and_ending(name)
+                    if key != sample.key:
+                        yield from self._recordings(sample)
+                        sample = _Sample(key)
+                    sample.take(name, member, shard)
+        except SHARD_ERRORS as error:
+            yield from self._recordings(sample)
+            said = str(error) or type(error).__name__
+            yield Reject(self._path, f"the shard cannot be read to its end: {said}")
             return
-        yield from self._sample(key, members)
+        yield from self._recordings(sample)
 
-    def _sample(self, key: str, members: Mapping[str, bytes]) -> Iterator[Recording | Reject]:
-        sounds = [ending for ending in members if is_sound(f".{ending}")]
-        if not sounds and members.keys() & {"txt", "json"}:
-            yield Reject(
-                f"{self._path}{SEPARATOR}{key}",
-                "it is a caption without a sound; the members of a sample have to follow each other",
+    def _recordings(self, sample: _Sample) -> Iterator[Recording | Reject]:
+        for name, reason in sample.left_out:
+            yield Reject(self._source(name), reason)
+        if not sample.sounds:
+            if sample.described:
+                reason = "it is a caption without a sound; the members of a sample have to follow each other"
+                yield Reject(self._source(sample.key), reason)
+            for name in sample.others:
+                yield Reject(self._source(name), "its ending is none of a sound that is known")
+        for name, content in sample.sounds.items():
+            yield described_by(
+                Recording(f"{self.name}/{sample.name_of(name)}", self._source(name), content),
+                *(sample.description(name, ending) for ending in DESCRIPTIONS),
             )
-        for ending in sounds:
-            source = f"{self._path}{SEPARATOR}{key}.{ending}"
-            identifier = f"{self.name}/{key}" + ("" if len(sounds) == 1 else f".{ending}")
-            recording = Recording(identifier, source, members[ending])
+
+    def _source(self, name: str) -> str:
+        return f"{self._path}{SEPARATOR}{name}"
+
+
+@dataclass
+class _Sample:
+    """Members that follow each other and share a name up to its first dot.
+
+    Attributes:
+        key: what they share.
+        sounds: content by name.
+        described: captions and other descriptions, by name with the ending in lower case.
+        others: names of members that are neither.
+        left_out: names of members that cannot be taken, with the reason.
+    """
+
+    key: str
+    sounds: dict[str, bytes] = field(default_factory=dict)
+    described: dict[str, bytes] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+    def take(self, name: str, member: tarfile.TarInfo, shard: tarfile.TarFile) -> None:
+        """Read a member, as far as it is a sound or a description."""
+        lowered = f"{_stem(name)}.{ending_of(name)}"
+        if name in self.sounds or lowered in self.described or name in self.others:
+            self.left_out.append((name, "another member of this name came before it: that one is taken"))
+        elif not member.isfile():
+            self.left_out.append((name, "it is a link or a device, and no file of the shard"))
+        elif is_sound(name):
             try:
-                yield described_by(recording, members.get("json"), members.get("txt"))
+                check_size(member.size)
             except InputError as error:
-                yield Reject(source, str(error))
+                self.left_out.append((name, str(error)))
+            else:
+                self.sounds[name] = cast(IO[bytes], shard.extractfile(member)).read()
+        elif ending_of(name) in DESCRIPTIONS:
+            self.described[lowered] = cast(IO[bytes], shard.extractfile(member)).read(LARGEST_SIDECAR + 1)
+        else:
+            self.others.append(name)
+
+    def name_of(self, sound: str) -> str:
+        """What a sound is called in its shard: as its sample where that is plain, else by its whole name."""
+        described = any(f"{self.key}.{ending}" in self.described for ending in DESCRIPTIONS)
+        plain = _stem(sound) == self.key or described
+        return self.key if plain and len(self.sounds) == 1 else sound
+
+    def description(self, sound: str, ending: str) -> bytes | None:
+        """What is said of a sound under its own name, or under that of the sample."""
+        own = self.described.get(f"{_stem(sound)}.{ending}")
+        return self.described.get(f"{self.key}.{ending}") if own is None else own
+
+
+def _stem(name: str) -> str:
+    """A name up to its last dot."""
+    return name.rpartition(".")[0] if "." in PurePosixPath(name).name else name
 
 
 def _opened(path: str) -> IO[bytes]:
     """A file here, or at a URI."""
     if "://" not in path:
-        return open(path, "rb")
+        return open_regular(path)
     import fsspec
 
     return cast(IO[bytes], fsspec.open(path, "rb").open())

@@ -21,6 +21,7 @@ from unheard.index.building.decoding import Decoded
 from unheard.index.building.heap import HEAP
 from unheard.index.building.ledger import further_json
 from unheard.index.building.recording import Recording
+from unheard.index.store.locations import absolute
 from unheard.index.store.rows import schema
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def rows(recordings: Sequence[Embedded], dimension: int) -> pa.Table:
                 "seconds_start": recording.seconds_start or 0.0,
                 "seconds_total": done.seconds if total is None else total,
                 "content_sha256": done.content_sha256,
-                "source": recording.source,
+                "source": absolute(recording.source),
                 "silent": silent,
                 "further": further_json(recording.further),
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -12,8 +13,11 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing.connection import wait
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import ModuleType
 from typing import cast
 
+from unheard.errors import InputError
 from unheard.index.building.decoding import Decoded, Job, Unchanged, decode
 from unheard.index.building.recording import Reject
 
@@ -86,8 +90,41 @@ def _renewed(broken: ProcessPoolExecutor, workers: int) -> ProcessPoolExecutor:
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    # Not forked: the threads of torch, which this process has loaded, do not survive it.
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+    """Processes that decode, once one of them has shown that they can be started.
+
+    Raises:
+        InputError: they cannot.
+    """
+    pool = ProcessPoolExecutor(workers, _WithoutMain(), initializer=_start_worker)
+    try:
+        pool.submit(os.getpid).result()
+    except (OSError, BrokenProcessPool) as error:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise InputError(
+            "the processes that decode end as soon as they are started: decode in this one (--workers 0, "
+            "workers=0)"
+        ) from error
+    return pool
+
+
+class _Worker(SpawnProcess):
+    """A process that does not run the program's main file anew, as Python's own would.
+
+    So it needs no main guard there, and takes programs from standard input too.
+    """
+
+    def start(self) -> None:
+        main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+        try:
+            super().start()
+        finally:
+            sys.modules["__main__"] = main
+
+
+class _WithoutMain(SpawnContext):
+    """Not forked: the threads of torch, which this process has loaded, do not survive it."""
+
+    Process = _Worker
 
 
 def _start_worker() -> None:

@@ -111,9 +111,7 @@ def _destination(
     if None not in (written, embedder_name) and written != embedder_name:
         raise IndexFileError(f"{path} was made by the embedder {written!r}, not by {embedder_name!r}")
     embedder = EmbedderRecord(name=written or embedder_name, dimension=len(batch[0][1]["embedding"]))
-    if not Store.exists(uri):
-        return Store.create(uri, embedder)
-    store = Store.open(uri)
+    store = Store.open_or_create(uri, embedder)
     store.embedder.check(embedder, store.uri)
     return store
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unheard.common.files import locked
 from unheard.errors import InputError
 from unheard.index.published import json_file
 from unheard.index.searching.entries import snapshot_of
@@ -84,11 +87,10 @@ class JSONIndex(Index):
 
     def remove(self, ids: Sequence[str]) -> int:
         """Take out the items with these ids; returns how many there were."""
-        before, unwanted = len(self._entries), set(ids)
-        left = {name: entry for name, entry in self._entries.items() if name not in unwanted}
-        if len(left) < before:
-            self._hold(left)
-        return before - len(left)
+        unwanted = {name for name in ids if name in self._entries}
+        if unwanted:
+            self._hold({name: entry for name, entry in self._entries.items() if name not in unwanted})
+        return len(unwanted)
 
     def save(self, path: str | Path) -> None:
         """Write the index, wholly or not at all, with everything that was in the file it came from.
@@ -99,6 +101,26 @@ class JSONIndex(Index):
         sha256 = json_file.write(path, self._entries)
         self._snapshot = replace(self._snapshot, checksum=lambda: sha256)
         self._path = Path(path)
+
+    @classmethod
+    @contextmanager
+    def changing(cls, path: str | Path, *, create: bool = False) -> Iterator[JSONIndex]:
+        """An index to change in a block, at whose end it is saved if it did; other processes wait so long.
+
+        Args:
+            path: the file.
+            create: whether to begin an empty index where there is no file.
+
+        Raises:
+            IndexFileError: it cannot be read.
+            InputError: it cannot be written, or is left empty.
+        """
+        with locked(path):
+            index = cls() if create and not os.path.exists(path) else cls.open(path)
+            before = index._entries
+            yield index
+            if index._entries is not before:
+                index.save(path)
 
     def _hold(self, entries: dict[str, json_file.Entry]) -> None:
         self._entries, self._snapshot = entries, snapshot_of(entries)

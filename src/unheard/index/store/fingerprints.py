@@ -52,8 +52,7 @@ class FingerprintTable:
             for batch in table.search().select(_schema().names).to_batches(1 << 13):
                 for row in batch.to_pylist():
                     if row["maker"] == maker:
-                        prints = np.frombuffer(row["prints"], "<f2").reshape(row["windows"], -1)
-                        found[row["content_sha256"]] = prints, row["seconds"]
+                        found[row["content_sha256"]] = _prints(row["prints"], row["windows"]), row["seconds"]
         return found
 
     def add(self, maker: str, made: Mapping[str, Prints]) -> None:
@@ -103,6 +102,12 @@ class FingerprintTable:
         """The LanceDB table at its newest version; None before the first `add`."""
         database = connected(self.uri)
         return database.open_table(TABLE) if TABLE in database.list_tables().tables else None
+
+
+def _prints(stored: bytes, windows: int) -> np.ndarray:
+    """Fingerprints [windows, numbers]; none at all where there are not as many numbers for each window."""
+    whole = windows > 0 and len(stored) % (2 * windows) == 0
+    return np.frombuffer(stored, "<f2").reshape(windows, -1) if whole else np.empty((0, 0), np.float16)
 
 
 def _schema() -> pa.Schema:

@@ -7,6 +7,7 @@ opened. The embedder that made the rows stands in the table's metadata, written 
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -20,6 +21,7 @@ from unheard.errors import IndexFileError, InputError
 from unheard.index.store.embedder_record import EmbedderRecord
 from unheard.index.store.fingerprints import FingerprintTable
 from unheard.index.store.lance import connected, explained, flush, insistent, is_conflict, pyarrow
+from unheard.index.store.locations import located
 from unheard.index.store.rows import TABLE, checksum, digest_field, schema, with_digests
 from unheard.index.store.uri import checked_uri, is_local
 from unheard.index.store.verification import problems
@@ -36,8 +38,9 @@ class Store:
     Columns of a row: `id`; `window`, its number within the item, and `window_start`, `window_end` in seconds
     of the recording; `embedding`, float32 [dimension]; `prompt`, null without a caption; `seconds_start`,
     `seconds_total`, the timing the model was trained with; `content_sha256` of the sound file's bytes, null
-    where it was imported; `source`, a path or `shard.tar::member`; `silent`, without meaningful direction;
-    `further`, a JSON object of whatever else is known; `digest`, which `verify` compares.
+    where it was imported; `source`, an absolute path, a URI, or `shard.tar::member` of one; `silent`, without
+    meaningful direction; `further`, a JSON object of whatever else is known; `digest`, which `verify`
+    compares.
     """
 
     def __init__(self, uri: str, table: Any) -> None:
@@ -59,13 +62,34 @@ class Store:
         if is_local(uri) and _holds_other_things(Path(uri)):
             raise InputError(f"{uri} is a folder with other things in it; choose a new folder for the index")
         fields = [*schema(embedder.dimension), digest_field()]
-        metadata = {"unheard.format": FORMAT, "unheard.embedder": json.dumps(asdict(embedder))}
+        metadata: dict[str, str | bytes] = {
+            "unheard.format": FORMAT,
+            "unheard.embedder": json.dumps(asdict(embedder)),
+        }
+        if is_local(uri):
+            metadata["unheard.made_in"] = os.fsencode(os.path.abspath(uri))
         try:
             with explained(f"cannot make an index at {uri}"):
                 table = connected(uri).create_table(TABLE, schema=pyarrow().schema(fields, metadata=metadata))
         except IndexFileError as error:
             raise InputError(f"{error}; choose a folder that can be written") from error
         return cls(uri, table)
+
+    @classmethod
+    def open_or_create(cls, uri: str | Path, embedder: EmbedderRecord) -> Self:
+        """The store that is there, by whatever embedder, or a new one; other processes may do the same.
+
+        Raises:
+            IndexFileError: it is damaged.
+            InputError: nothing can be written there.
+        """
+        if not cls.exists(uri):
+            try:
+                return cls.create(uri, embedder)
+            except InputError:
+                if not cls.exists(uri):  # else another process was first, and it is no longer new
+                    raise
+        return cls.open(uri)
 
     @classmethod
     def open(cls, uri: str | Path) -> Self:
@@ -102,6 +126,12 @@ class Store:
     def table(self) -> Any:
         """The LanceDB table, for an approximate index."""
         return self._table
+
+    def locate(self, source: str) -> str | None:
+        """Where a recording is available that the index says is at `source`; None where it is not."""
+        made_in = (self._table.schema.metadata or {}).get(b"unheard.made_in")
+        folder = self.uri if is_local(self.uri) else None
+        return located(source, folder, None if made_in is None else os.fsdecode(made_in))
 
     def __len__(self) -> int:
         """Rows, that is windows."""
@@ -160,13 +190,21 @@ class Store:
             self._table.checkout_latest()
             found = self._table.search().where(condition).select(["id"]).to_arrow()["id"]
         self._commit(lambda: self._table.delete(condition))
+        self.forget_removed()
+        return len(found.unique())
+
+    def forget_removed(self) -> None:
+        """Take out the fingerprints of sounds that no item has any more.
+
+        Raises:
+            InputError: nothing can be written.
+        """
         left = (
             content
             for batch in self.batches(["content_sha256"], 1 << 16)
             for content in batch["content_sha256"].to_pylist()
         )
         FingerprintTable(self.uri).forget_all_but(left)
-        return len(found.unique())
 
     def batches(self, columns: Sequence[str], batch_size: int = 8192) -> Iterator[pa.RecordBatch]:
         """All rows in the order of this version, which every reader of it sees.
