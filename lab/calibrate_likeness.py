@@ -1,11 +1,11 @@
 """Calibrates likenesses: `python -m lab.calibrate_likeness --real build/real` (some minutes on one core).
 
 Writes what the package brings beside `unheard.auditing.likeness.null_distributions`: how the scores of pairs
-that were made independently of one another are distributed, for each kind of likeness. The material: rendered
-families (`audit_material`) of a world of their own, and the calibration's side of real recordings
-(`python -m lab.real_sound`). Every sound meets all relatives (other phrases of its family, other sounds of its
-pack) and some strangers. Sounds of one piece are never compared, and pairs in which one is shorter than the
-shortest passage do not count: their score is 0 by definition.
+that were made independently of one another are distributed, for each kind of likeness. The material is
+rendered families (`audit_material`) of a world of their own, and the calibration's side of real recordings
+(`python -m lab.real_sound`). Every sound meets all relatives (other phrases of its family, other sounds of
+its pack) and some strangers. Sounds of one piece are never compared, and pairs in which one is shorter than
+the shortest passage do not count: their score is 0 by definition.
 """
 
 from __future__ import annotations
@@ -134,9 +134,8 @@ def main() -> None:
     arguments.out.write_text(json.dumps(asdict(result), indent=1) + "\n")
     print(", ".join(f"{key} {value}" for key, value in result.made_by.items()))
     for name, some in result.kinds.items():
-        print(
-            f"{name}: one false alarm in {1 / UNUSUAL:.0f} comparisons from a score of {score_at(some, UNUSUAL):.2f}"
-        )
+        at = score_at(some, UNUSUAL)
+        print(f"{name}: one false alarm in {1 / UNUSUAL:.0f} comparisons from a score of {at:.2f}")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ TEMPI = tuple(np.linspace(0.92, 1.08, 9).tolist())
 LINES = 3
 """Tempi whose best line is looked at closely."""
 LEAST, MOST = 2.0, 10.0
-"""Seconds of the shortest passage, and from which a longer one says no more: long sounds leave chance room."""
+"""Seconds of the shortest passage, and from which a longer one says no more: chance has more room in it."""
 BAR = 0.3
 """Correlation above which a frame counts for a passage."""
 HIGHEST_CORRELATION = 0.97
@@ -73,7 +73,7 @@ def agreement(first: np.ndarray, second: np.ndarray, *, circle: bool = False) ->
 def together(field: np.ndarray) -> np.ndarray:
     """A field [frames, values] at `RATE`: averages of `TOGETHER` frames."""
     frames = len(field) // TOGETHER
-    averaged: np.ndarray = field[: frames * TOGETHER].reshape(frames, TOGETHER, -1).mean(axis=1)
+    averaged: np.ndarray = field[: frames * TOGETHER].reshape(frames, TOGETHER, field.shape[1]).mean(axis=1)
     return averaged
 
 

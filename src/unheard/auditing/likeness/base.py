@@ -13,7 +13,7 @@ UNUSUAL = 0.01
 
 
 class Likeness(Protocol):
-    """Something that sounds may have in common without being copies, with the null distribution of its scores.
+    """Something that sounds may share without being copies, with the null distribution of its scores.
 
     Attributes:
         name: the word for what is alike, such as "tune"; results say "the same tune".

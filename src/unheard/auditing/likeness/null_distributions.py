@@ -1,7 +1,8 @@
-"""What chance reaches: the null distributions of likenesses, as `python -m lab.calibrate_likeness` wrote them.
+"""What likenesses reach by chance: null distributions that `python -m lab.calibrate_likeness` wrote.
 
-Relatives are the null that counts: other phrases by the same instrument in the same key, tempo and kind, other
-takes of one pack. Much of what they share is shared by many, such as a scale, or a beat on every quarter.
+Relatives are the null that counts: other phrases by the same instrument in the same key, tempo and kind,
+other takes of one pack. Much of what they share is shared by many, such as a scale, or a beat on every
+quarter.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The same rhythm on other drums or another instrument, somewhat faster or slower.
 
 Onset strength over time: by how many decibels each band rises (spectral flux; Bello and others 2005, "A
-tutorial on onset detection in music signals"). Each band counts by its own deviation, so that the balance of a
-kit matters less, and all make one curve. Its square root is compared, since an accent on one kit need not be
-one on another, and it is blurred, since other instruments speak sooner or later.
+tutorial on onset detection in music signals"). Each band counts by its own deviation, so that the balance of
+a kit matters less, and all make one curve. Its square root is compared, since an accent on one kit need not
+be one on another, and it is blurred, since other instruments speak sooner or later.
 """
 
 from __future__ import annotations

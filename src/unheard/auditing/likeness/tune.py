@@ -1,9 +1,9 @@
 """The same tune on another instrument, in another key or register, somewhat faster or slower.
 
 Pitch classes over time (Fujishima 1999; Müller, Fundamentals of Music Processing, 2015, ch. 3): octaves are
-folded, so that registers and the harmonics that make a timbre matter less; the twelve form a circle, so that a
-transposition is a rotation. Each frame counts alike whatever its loudness, and what does not last is taken out
-by a median along time (Fitzgerald 2010), as strokes are.
+folded, so that registers and the harmonics that make a timbre matter less; the twelve form a circle, so that
+a transposition is a rotation. Each frame counts alike whatever its loudness, and what does not last is taken
+out by a median along time (Fitzgerald 2010), as strokes are.
 """
 
 from __future__ import annotations
