@@ -33,7 +33,7 @@ from lab import score
 from lab.alterations import regenerate
 from lab.audit_material import clips, played
 from lab.calibrate_likeness import MEMBERS, SECONDS, features
-from unheard.auditing.likeness import UNUSUAL, Rhythm, Tune
+from unheard.auditing.likeness import Rhythm, Tune, unusual
 from unheard.common.intervals import ClusteredShare
 
 STRANGERS = 4
@@ -86,8 +86,7 @@ def counted(world: str, families: int) -> Counts:
 
     def count(row: str, met: Sequence[tuple[Features, Features]]) -> None:
         for position, kind in enumerate(kinds):
-            scores = [kind.compare(one[position], other[position]) for one, other in met]
-            hits = sum(kind.false_alarm_rate(some) < UNUSUAL for some in scores)
+            hits = sum(unusual(kind, one[position], other[position]) for one, other in met)
             found[kind.name, row].append((hits, len(met)))
 
     own: list[list[Features]] = []

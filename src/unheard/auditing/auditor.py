@@ -21,7 +21,7 @@ from unheard.auditing.evidence import EVIDENCES, Evidence
 from unheard.auditing.evidence.joint import SUSPICIOUS, Group, Joint, Weighed
 from unheard.auditing.features import PERIOD, Signal
 from unheard.auditing.fingerprint import fingerprints
-from unheard.auditing.likeness import LIKENESSES, UNUSUAL, Likeness
+from unheard.auditing.likeness import LIKENESSES, UNUSUAL, Likeness, unusual
 from unheard.auditing.results import BOUNDS, Audit, FileAudit, Match
 from unheard.embedders import Embedder
 from unheard.errors import InputError
@@ -263,7 +263,7 @@ class Auditor:
     def _alike(self, piece: _Features, part: _Features) -> Iterator[str]:
         """Words for what a piece and a part have in common."""
         for kind, ours, theirs in zip(self.likenesses, piece.likenesses, part.likenesses, strict=True):
-            if kind.false_alarm_rate(kind.compare(ours, theirs)) < UNUSUAL:
+            if unusual(kind, ours, theirs):
                 yield kind.name
 
     def _finished(self, match: Match, share: float, alike: set[str]) -> Match:

@@ -7,11 +7,11 @@ two sounds agree, and `null_distributions` holds what chance reaches, measured b
 
 from __future__ import annotations
 
-from unheard.auditing.likeness.base import UNUSUAL, Likeness
+from unheard.auditing.likeness.base import UNUSUAL, Likeness, unusual
 from unheard.auditing.likeness.rhythm import Rhythm
 from unheard.auditing.likeness.tune import Tune
 
-__all__ = ["LIKENESSES", "UNUSUAL", "Likeness", "Rhythm", "Tune", "register"]
+__all__ = ["LIKENESSES", "UNUSUAL", "Likeness", "Rhythm", "Tune", "register", "unusual"]
 
 LIKENESSES: dict[str, type[Likeness]] = {}
 """The kinds by their names, in the order in which results name them."""

@@ -58,10 +58,11 @@ def agreement(first: np.ndarray, second: np.ndarray, *, circle: bool = False) ->
         first, second: of any length, a frame every `PERIOD` seconds.
         circle: whether the values form a circle, so that one field's may be rotated against the other's.
     """
-    first, second = together(first), _unit(together(second))
+    first, second = together(first), together(second)
     least = round(LEAST * RATE)
     if min(len(first) / max(TEMPI), len(second)) < least:
         return 0.0
+    second = _unit(second)
     stretched = [_unit(_at_tempo(first, tempo)) for tempo in TEMPI]
     lines = [(best_line(some, second, least, circle), some) for some in stretched]
     lines.sort(key=lambda found: found[0].unusual, reverse=True)
@@ -141,6 +142,6 @@ def _at_tempo(field: np.ndarray, tempo: float) -> np.ndarray:
 def _unit(field: np.ndarray) -> np.ndarray:
     """Without each value's mean, and of mean square norm 1 a frame; all zeros where nothing changes."""
     centred = field - field.mean(axis=0)
-    norm = math.sqrt(float(np.square(centred).sum(axis=1).mean())) if len(centred) else 0.0
+    norm = math.sqrt(float(np.square(centred).sum(axis=1).mean()))
     unit: np.ndarray = (centred / max(norm, 1e-9)).astype(np.float32)
     return unit

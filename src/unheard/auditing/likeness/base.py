@@ -6,10 +6,12 @@ from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
-from unheard.auditing.features import Signal
+from unheard.auditing.features import PERIOD, Signal
 
 UNUSUAL = 0.01
 """False-alarm rate of a comparison below which two sounds are alike."""
+USUAL = 10.0
+"""Seconds of the sounds that rates are of."""
 
 
 class Likeness(Protocol):
@@ -35,5 +37,15 @@ class Likeness(Protocol):
         ...
 
     def false_alarm_rate(self, score: float) -> float:
-        """Share of comparisons with a relative by chance that reach this score, 0 to 1; never rises."""
+        """Share of comparisons of relatives of `USUAL` seconds that reach this score, 0 to 1; never rises."""
         ...
+
+
+def unusual(kind: Likeness, piece: Tensor, part: Tensor) -> bool:
+    """Whether a kind finds a piece and a part alike, from its features of both [frames, ...].
+
+    In longer sounds chance has more to choose from: as many comparisons as they hold of `USUAL` seconds, by
+    Bonferroni's inequality.
+    """
+    comparisons = max(1.0, len(piece) * PERIOD / USUAL) * max(1.0, len(part) * PERIOD / USUAL)
+    return comparisons * kind.false_alarm_rate(kind.compare(piece, part)) < UNUSUAL

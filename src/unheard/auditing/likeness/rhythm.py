@@ -37,9 +37,9 @@ class Rhythm(Calibrated):
 
     def features(self, signal: Signal) -> Tensor:
         """Onset strength [frames, 1], 0 or more, around 1 where much begins."""
+        if not len(signal.features):
+            return torch.zeros(0, 1)
         decibels = envelopes.envelopes(signal.mono).numpy()
-        if len(decibels) != len(signal.features):  # shorter than a window of either
-            return torch.zeros(len(signal.features), 1)
         level = np.clip(decibels - decibels.max() + RANGE, 0, None) / RANGE
         before = np.pad(level, ((MOMENT, 0), (0, 0)), mode="edge")[: len(level)]
         rise = np.clip(level - before, 0, None)
