@@ -171,6 +171,11 @@ def test_the_length_is_exact_and_a_constant_stays(old: int, new: int, length: in
 
 
 @pytest.mark.parametrize(("old", "new"), [(3, 2), (47_999, 48_000)])
+def test_nothing_stays_nothing(old: int, new: int) -> None:
+    assert audio.resample(torch.zeros(2, 0), old, new).shape == (2, 0)
+
+
+@pytest.mark.parametrize(("old", "new"), [(3, 2), (47_999, 48_000)])
 def test_resampling_is_differentiable(old: int, new: int) -> None:
     waveform = noise(2, 40).double().requires_grad_()
     assert torch.autograd.gradcheck(lambda w: audio.resample(w, old, new), waveform)

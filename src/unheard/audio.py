@@ -184,7 +184,7 @@ def resample(waveform: Tensor, old_rate: int, new_rate: int) -> Tensor:
     for rate in (old_rate, new_rate):
         if isinstance(rate, bool) or not isinstance(rate, int) or rate <= 0:
             raise InputError(f"a sample rate is a positive integer of hertz, not {rate!r}")
-    if old_rate == new_rate:
+    if old_rate == new_rate or not waveform.shape[-1]:
         return waveform
     divisor = math.gcd(old_rate, new_rate)
     old, new = old_rate // divisor, new_rate // divisor

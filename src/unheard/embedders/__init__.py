@@ -1,7 +1,8 @@
 """Embedders: a sound, or a text, becomes a unit vector; the cosine of two of them says how alike they are.
 
 `Embedder` is what the rest of the package asks of one, and `load_embedder` finds one by name. `clap` holds
-CLAP, `mel` its spectrogram. No torch in this file.
+CLAP, `mel` its spectrogram; `sound_effects` an embedder without texts, which only audits. No torch in this
+file.
 """
 
 from __future__ import annotations
