@@ -157,7 +157,8 @@ class Auditor:
 
     def _calibration(self) -> dict[str, Any]:
         """Where the rates of the first kind come from, and those of every other by its name."""
-        first, *others = [*self.joint.kinds, *self.likenesses]
+        kinds: list[Evidence | Likeness] = [*self.joint.kinds, *self.likenesses]
+        first, *others = kinds
         return {
             **first.calibration,
             **{kind.name: kind.calibration for kind in others if kind.calibration != first.calibration},

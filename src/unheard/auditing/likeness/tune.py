@@ -37,7 +37,8 @@ class Tune(Calibrated):
         """Pitch classes [frames, CLASSES], of norm 0 to 1 a frame."""
         contrast = signal.features[:, 0].clamp(min=0).numpy()
         folded = torch.from_numpy(median_filter(contrast, (LASTING, 1))) @ folding()
-        return folded / (folded.norm(dim=1, keepdim=True) + FAINT)
+        even: Tensor = folded / (folded.norm(dim=1, keepdim=True) + FAINT)
+        return even
 
     def compare(self, piece: Tensor, part: Tensor) -> float:
         """How strongly the pitch classes agree at the best lag, tempo and transposition."""
