@@ -1,269 +1,323 @@
-"""How well copies are told from other sounds: the audit beside Chromaprint, CLAP and log-mel correlation.
+"""What the audit finds of altered and regenerated copies, and what it takes for one: real and rendered sound.
 
-    python -m benchmarks.audit --wheel fadtk-1.1.0-py3-none-any.whl --output audit.json
-    python -m benchmarks.audit --quick
-    python -m benchmarks.audit --wheel fadtk-1.1.0-py3-none-any.whl --parts build/audit   # can be stopped
+    python -m lab.real_sound --out build/real
+    python -m benchmarks.audit --real build/real --parts build/audit --output audit.json   # can be stopped
+    python -m benchmarks.audit --real build/real --quick --side calibration
 
-Nothing was calibrated on what is used here: rendered families of their own world (`lab.audit_material`), and
-the short clips of music in fadtk's wheel (`pip download --no-deps fadtk`), all cut to 8 seconds. Of the first
-of each family and of each clip, copies are made under every alteration of `lab.alterations` at three
-strengths; passages that fill a half and a quarter of another sound; and passages of half under each
-alteration's middle strength. A copy meets its origin (a hit), and a relative and a stranger (no hits):
-relatives are other phrases by the same instrument in the same key and tempo, or other takes of a loop pack.
+Nothing was calibrated on what is used here: the benchmark's side of real recordings (`lab.real_sound`) and
+rendered families of their own world (`lab.audit_material`). All of them are one catalogue, and the audit is
+the package's own `Auditor`.
 
-All contenders give each pair one number, in one run:
+*Copies.* Origins are one sound of a piece: long ones (3 s and more) and shorter ones, of each source in turn,
+and one of each rendered family. Each is treated in every way of `benchmarks.audit_treatments`, and half of
+each outcome is put inside other music as well; no such music is in the catalogue. A copy is found where the
+audit names the origin, or another sound of its piece, as `copy` or `partial copy`. Shares are of copies whose
+origin, unaltered, is not itself `too short to tell`; how many are stands beside them.
 
-    audit        the score of `unheard.auditing`
-    chromaprint  fingerprints of libchromaprint; the best run of agreeing bits on any diagonal
-    clap         the highest cosine between windows of the bundled guide
-    log-mel      correlation at the best time shift (`lab.likeness`)
+*Different pairs.* The unaltered sounds, and each of them in one treatment drawn from its name, are compared
+by the same auditor with sounds of other pieces in the same catalogue: those of the same pack or family first,
+then of the same source, then any; the fingerprints are not asked who is worth comparing. Two sounds of one
+piece are never a different pair, and a piece includes all recordings that share a passage.
 
-Reported is the share of hits at the threshold that one in 1,000 pairs without a copy exceeds, with its 95 %
-interval (Wilson), and the area under the curve with its own (Hanley and McNeil 1982). `candidates` is how
-often the origin is among the `FINALISTS` that the fingerprints propose out of all origins.
+Beside the audit stand Chromaprint, log-mel correlation, and cosines of CLAP and of a sound-effects embedder
+(`benchmarks.audit_contenders`). For them, and in the column "score" for the audit, found is what lies above
+the threshold that one in 1,000 of the different pairs exceeds. Intervals are 95 % (Wilson 1927).
 
-Needs the extra `lab`, tinysoundfont, pyacoustid and Debian's libchromaprint1.
+Needs the extra `lab`, tinysoundfont with its sound font, and Debian's libchromaprint1.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import multiprocessing
 import os
 import platform
 import signal
 import time
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 import torch
 
 import unheard
-from lab import likeness
-from lab.alterations import ALTERATIONS, SAMPLE_RATE, STRENGTHS, at_rate, insert
-from lab.audit_material import Specimen, from_wheel, pieces, rendered
-from unheard.auditing import alignment, calibration, fingerprint
-from unheard.auditing.auditor import DENSE, FINALISTS
-from unheard.auditing.features import features
-from unheard.backbones.hub import ASSETS
+from benchmarks import audit_treatments
+from benchmarks.audit_contenders import Measured, compare, measure
+from benchmarks.audit_tables import COPIES, LONG, false_alarms, print_tables, recall, thresholds
+from benchmarks.audit_treatments import TREATMENTS, treated
+from lab import alterations, likeness, resyntheses
+from lab.alterations import SAMPLE_RATE
+from lab.audit_material import Specimen, rendered
+from lab.real_sound import specimens as real_specimens
+from unheard.auditing import FileAudit, auditor
+from unheard.auditing.auditor import Auditor
+from unheard.auditing.catalogue import Catalogue
 from unheard.common.files import write_whole
-from unheard.embedders import load_embedder
 
-SECONDS = 8.0
-FALSE_ALARMS = 1e-3
-CONTENDERS = ("audit", "chromaprint", "clap", "log-mel")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What the contenders compute of a sound."""
-
-    features: torch.Tensor
-    chromaprint: np.ndarray
-    clap: torch.Tensor
-    mel: torch.Tensor
+MEMBERS, RENDERED_SECONDS = 3, 8.0
+NOTHING = -1e3
+"""The audit's score of a pair in which it finds nothing."""
 
 
-@lru_cache(maxsize=1)
-def guide() -> Any:
-    return load_embedder(ASSETS / "tiny" / "guide")
+class ChosenCatalogue(Catalogue):
+    """A catalogue that proposes what it is told to, whatever that sounds like."""
+
+    chosen: Sequence[int] = ()
+
+    def nearest(self, queries: torch.Tensor, count: int) -> list[int]:
+        """All parts of the references `chosen`."""
+        return np.flatnonzero(np.isin(self.parts[:, 0], self.chosen)).tolist()
 
 
-def measure(sound: np.ndarray) -> Measured:
-    """What each contender computes of a sound [time] at `SAMPLE_RATE`."""
-    import chromaprint
+class Bench:
+    """Sounds, the auditors that have them as catalogue, and music that is in no catalogue."""
 
-    waveform = torch.from_numpy(sound)[None]
-    length = round(SECONDS * SAMPLE_RATE)
-    whole = np.pad(sound, (0, max(0, length - len(sound))))[:length]
-    printer = chromaprint.Fingerprinter()
-    printer.start(SAMPLE_RATE, 1)
-    printer.feed((sound.clip(-1, 1) * 32767).astype("<i2").tobytes())
-    integers, _ = chromaprint.decode_fingerprint(printer.finish())
-    with torch.no_grad():
-        return Measured(
-            features(waveform, SAMPLE_RATE),
-            np.array(integers, np.int64).astype(np.uint32),
-            guide().embed_windows(waveform, SAMPLE_RATE)[1],
-            likeness.log_mel(torch.from_numpy(at_rate(whole, SAMPLE_RATE, likeness.SAMPLE_RATE))[None]),
-        )
+    def __init__(self, specimens: list[Specimen], music: list[np.ndarray], folder: Path) -> None:
+        self.specimens, self.other_music = specimens, music
+        paths = {str(number): folder / f"{number}.flac" for number in range(len(specimens))}
+        folder.mkdir(parents=True, exist_ok=True)
+        for specimen, path in zip(specimens, paths.values(), strict=True):
+            soundfile.write(path, specimen.sound, SAMPLE_RATE)
+        auditor.FEATURES_HELD = len(specimens)  # each reference is met some hundred times
+        cache = folder / "fingerprints"
+        self.auditor = Auditor(Catalogue.from_files(paths, name="benchmark", cache=cache))
+        self.chosen = ChosenCatalogue.from_files(paths, name="benchmark", cache=cache)
+        self.pair_auditor = Auditor(self.chosen)
+        if len(self.chosen) != len(specimens):
+            raise SystemExit(f"left out of the catalogue: {self.chosen.left_out}")
+
+    def music(self, rng: np.random.Generator) -> Callable[[float], np.ndarray]:
+        """Other music, drawn anew at each call, and as long as asked for."""
+
+        def some(seconds: float) -> np.ndarray:
+            length, found = round(seconds * SAMPLE_RATE), np.zeros(0, np.float32)
+            while len(found) < length:
+                found = np.concatenate([found, self.other_music[rng.integers(len(self.other_music))]])
+            return found[:length]
+
+        return some
+
+    def copies(self, number: int, origin: Measured) -> list[dict[str, Any]]:
+        """What is found of an origin, a row for each treatment and half of one."""
+        specimen, rows = self.specimens[number], []
+        rng = _rng(f"copies of {specimen.name}")
+        for (name, extent), (asked, sound) in treated(specimen.sound, rng, self.music(rng)).items():
+            said = self.auditor.judge((torch.from_numpy(sound)[None], SAMPLE_RATE))
+            own = [some for some in said.matches if self._piece(some.reference) == specimen.piece]
+            others = [some.verdict for some in said.matches if self._piece(some.reference) != specimen.piece]
+            rows.append(
+                {
+                    "sort": "copy",
+                    "origin": specimen.name,
+                    "kind": specimen.kind,
+                    "seconds": len(specimen.sound) / SAMPLE_RATE,
+                    "treatment": name,
+                    "extent": extent,
+                    "asked": asked,
+                    "verdict": said.verdict,
+                    "found": any(some.verdict in COPIES for some in own),
+                    "audit": max((some.score for some in own), default=NOTHING),
+                    "others_compared": len(others),
+                    "others_called_copies": sum(verdict in COPIES for verdict in others),
+                    **compare(measure(sound), [origin])[0],
+                }
+            )
+        return rows
+
+    def different(self, number: int, measured: Sequence[Measured], most: int) -> list[dict[str, Any]]:
+        """A sound, as it is and treated in one way, with `most` sounds of other pieces each."""
+        specimen, rows = self.specimens[number], []
+        rng = _rng(f"different from {specimen.name}")
+        treatment = str(rng.choice([name for name in TREATMENTS if name != "unaltered"]))
+        changed = TREATMENTS[treatment].apply(specimen.sound, rng, self.music(rng))
+        met = self._met(number, rng, most)
+        self.chosen.chosen = [other for _, other in met]
+        for name, sound in (("unaltered", specimen.sound), (treatment, changed)):
+            said = self.pair_auditor.judge((torch.from_numpy(sound)[None], SAMPLE_RATE))
+            matches = {int(match.reference): match for match in said.matches}
+            compared = compare(measure(sound), [measured[other] for _, other in met])
+            for (relation, other), contenders in zip(met, compared, strict=True):
+                match = matches.get(other)
+                rows.append(
+                    {
+                        "sort": "different",
+                        "origin": specimen.name,
+                        "other": self.specimens[other].name,
+                        "relation": relation,
+                        "kind": specimen.kind,
+                        "strokes": {specimen.kind, self.specimens[other].kind} == {"stroke"},
+                        "treatment": name,
+                        "verdict": _pair_verdict(said, match),
+                        "audit": NOTHING if match is None else match.score,
+                        **contenders,
+                    }
+                )
+        return rows
+
+    def _piece(self, reference: str) -> str:
+        return self.specimens[int(reference)].piece
+
+    def _met(self, number: int, rng: np.random.Generator, most: int) -> list[tuple[str, int]]:
+        """Sounds of other pieces: of the same pack first, then of the same source, then any."""
+        own = self.specimens[number]
+
+        def relation(other: Specimen) -> str:
+            if other.family == own.family:
+                return "pack"
+            return "source" if _source(other) == _source(own) else "other"
+
+        others = [
+            (relation(some), int(position))
+            for position in rng.permutation(len(self.specimens))
+            for some in (self.specimens[position],)
+            if some.piece != own.piece
+        ]
+        nearest_first = ("pack", "source", "other")
+        return sorted(others, key=lambda one: nearest_first.index(one[0]))[:most]
 
 
-def compare(query: Measured, origin: Measured) -> dict[str, float]:
-    """A pair as each contender has it; higher is more of a copy (of the audit, once it is read: `scored`)."""
-    found = alignment.align(query.features, origin.features)
-    agreement = 1 - np.bitwise_count(query.chromaprint[:, None] ^ origin.chromaprint) / 32
-    runs = alignment.best_sums((agreement - 0.65).astype(np.float32)) if agreement.size else np.zeros(1)
-    return {
-        "matched": 0.0 if found is None else found.strength,
-        "room": 0.0 if found is None else found.room,
-        "chromaprint": float(runs.max()),
-        "clap": float((query.clap @ origin.clap.T).max()),
-        "log-mel": float(likeness.correlations(query.mel, origin.mel, SECONDS)[0, 0]),
-    }
+def _pair_verdict(said: FileAudit, match: auditor.Match | None) -> str:
+    """What is said of one pair; nothing is said against a reference in which nothing is found."""
+    if match is not None:
+        return match.verdict
+    return "clear" if said.verdict in (*COPIES, "similar") else said.verdict
 
 
-def copies(
-    origin: Specimen, hosts: list[Specimen], rng: np.random.Generator
-) -> dict[tuple[str, str], np.ndarray]:
-    """Copies of a sound, by alteration and strength or share."""
-    sound = origin.sound
-    made = {("unaltered", "100 %"): sound}
-    for name, strengths in ALTERATIONS.items():
-        for strength, change in zip(STRENGTHS, strengths, strict=True):
-            made[name, strength] = change(sound, rng)
-    for name in ("unaltered", *ALTERATIONS):
-        altered = made[name, "100 %" if name == "unaltered" else "middle"]
-        host = hosts[rng.integers(len(hosts))].sound
-        made[name, "50 % middle"] = insert(altered, rng, host, 0.5)
-    made["unaltered", "25 %"] = insert(sound, rng, hosts[rng.integers(len(hosts))].sound, 0.25)
-    return made
+def _source(specimen: Specimen) -> str:
+    return specimen.name.split("/")[0] if specimen.kind != "rendered" else specimen.family
 
 
-def scored(row: dict[str, Any]) -> dict[str, Any]:
-    """With the audit's score, as the calibration in the package reads it."""
-    return row | {"audit": calibration.default().score(row["matched"], row["room"])}
+def _rng(text: str) -> np.random.Generator:
+    return np.random.default_rng(list(hashlib.sha256(text.encode()).digest()))
 
 
-def cached_trials(number: int) -> list[dict[str, Any]]:
-    """The pairs of one origin, read where an earlier run has written them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which prints what is done
-    if (parts := _shared["parts"]) is None:
-        return trials(number)
-    part = parts / f"{_shared['material']}, {_shared['specimens'][number].name}.json"
-    if not part.is_file():
-        write_whole(part, json.dumps(trials(number)).encode())
-    return json.loads(part.read_text())
+def material(real: Path, side: str, families: int, sources: int | None) -> list[Specimen]:
+    """A side's real sounds, of so many sources or all, and rendered families of the same side's world."""
+    found = real_specimens(real, side)
+    kept = list(dict.fromkeys(map(_source, found)))[:sources]
+    found = [some for some in found if _source(some) in kept]
+    return found + list(rendered(side, families, MEMBERS, RENDERED_SECONDS))
 
 
-def trials(number: int) -> list[dict[str, Any]]:
-    """All pairs with the copies of one origin."""
-    specimens, origins = _shared["specimens"], _shared["measured"]
-    own, rng = specimens[number], np.random.default_rng(number)
-    strangers = [i for i, some in enumerate(specimens) if some.family != own.family]
-    hosts = [specimens[i] for i in strangers[::2]]  # a host is never the stranger that a copy meets
-    others = strangers[1::2]
-    family = [i for i, some in enumerate(specimens) if some.family == own.family and i != number]
-    rows = []
-    for (alteration, strength), sound in copies(own, hosts, rng).items():
-        query = measure(sound)
-        resembling = fingerprint.resemblance(
-            fingerprint.fingerprints(query.features, DENSE), *_shared["prints"]
-        )
-        rank = int((resembling > resembling[number]).sum())
-        row = {"origin": own.name, "alteration": alteration, "strength": strength}
-        rows.append({**row, "pair": "copy", "rank": rank, **compare(query, origins[number])})
-        met = [("relative", i) for i in family[:1]] + [("stranger", int(rng.choice(others)))]
-        rows += [{**row, "pair": pair, **compare(query, origins[i])} for pair, i in met]
-    return rows
+def origins(specimens: list[Specimen], long: int, short: int) -> list[int]:
+    """Positions of those that are copied: one of a piece, of each source in turn; and one of a family."""
+    firsts: dict[str, int] = {}
+    for position, some in enumerate(specimens):
+        firsts.setdefault(some.family if some.kind == "rendered" else some.piece, position)
+    groups: dict[str, dict[str, list[int]]] = {"long": {}, "short": {}, "rendered": {}}
+    for position in firsts.values():
+        some = specimens[position]
+        lasting = "long" if len(some.sound) >= LONG * SAMPLE_RATE else "short"
+        group = groups["rendered" if some.kind == "rendered" else lasting]
+        group.setdefault(_source(some), []).append(position)
+
+    def in_turn(group: str) -> Iterator[int]:
+        return (one for turn in zip_longest(*groups[group].values()) for one in turn if one is not None)
+
+    chosen = [*zip(range(long), in_turn("long"), strict=False)]
+    chosen += [*zip(range(short), in_turn("short"), strict=False)]
+    return [position for _, position in chosen] + list(in_turn("rendered"))
+
+
+def _state(specimens: list[Specimen]) -> str:
+    """A word for the sounds, what is done to them, and the audit: what was done with others is not read."""
+    state = hashlib.sha256(json.dumps([some.name for some in specimens]).encode())
+    code = sorted(Path(auditor.__file__).parent.rglob("*"))
+    code += [Path(module.__file__ or "") for module in (alterations, resyntheses, audit_treatments, likeness)]
+    for path in code:
+        if path.suffix in (".py", ".json", ".safetensors"):
+            state.update(path.read_bytes())
+    return state.hexdigest()[:12]
 
 
 _shared: dict[str, Any] = {}
 
 
-def prepare(wheel: Path | None, families: int, clips: int, parts: Path | None) -> list[int]:
-    """Makes the material, shared by all workers, and says which sounds are copied."""
+def part(task: tuple[str, int]) -> list[dict[str, Any]]:
+    """The rows of one task, read where an earlier run has written them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which prints what is done
     torch.set_num_threads(1)
-    specimens = list(rendered("benchmark", families, 3, SECONDS))
-    if wheel is not None:
-        specimens += list(pieces(from_wheel(wheel, (".opus",)), SECONDS, 1))[:clips]
-    measured = [measure(some.sound) for some in specimens]
-    rows = [fingerprint.fingerprints(some.features).half().numpy() for some in measured]
-    ends = np.cumsum([len(some) for some in rows])
-    begins = ends - [len(some) for some in rows]
-    _shared.update(specimens=specimens, measured=measured, prints=(np.concatenate(rows), begins, ends))
-    _shared.update(parts=parts, material=f"{families} families, {clips if wheel else 0} clips")
-    if parts is not None:
-        parts.mkdir(parents=True, exist_ok=True)
-    firsts = {some.family: number for number, some in reversed(list(enumerate(specimens)))}
-    return list(np.random.default_rng(0).permutation(sorted(firsts.values())))
-
-
-def wilson(hits: int, total: int) -> tuple[float, float]:
-    """95 % interval of a share."""
-    z, share = 1.959964, hits / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def area(hits: np.ndarray, misses: np.ndarray) -> tuple[float, float]:
-    """Area under the curve, and half its 95 % interval (Hanley and McNeil 1982)."""
-    ordered = np.sort(misses)
-    below, upto = np.searchsorted(ordered, hits, "left"), np.searchsorted(ordered, hits, "right")
-    auc = float(((below + upto) / 2).mean() / len(misses))
-    q1, q2 = auc / (2 - auc), 2 * auc * auc / (1 + auc)
-    spread = auc * (1 - auc) + (len(hits) - 1) * (q1 - auc**2) + (len(misses) - 1) * (q2 - auc**2)
-    return auc, 1.96 * float(np.sqrt(max(spread, 0) / (len(hits) * len(misses))))
-
-
-def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One line an alteration and strength: detection and area for each contender."""
-    misses = {name: np.array([row[name] for row in rows if row["pair"] != "copy"]) for name in CONTENDERS}
-    thresholds = {name: float(np.quantile(misses[name], 1 - FALSE_ALARMS)) for name in CONTENDERS}
-    copied = [row for row in rows if row["pair"] == "copy"]
-    groups = {(row["alteration"], row["strength"]): None for row in copied}
-    lines = []
-    for alteration, strength in groups:
-        some = [row for row in copied if (row["alteration"], row["strength"]) == (alteration, strength)]
-        line: dict[str, Any] = {"alteration": alteration, "strength": strength, "copies": len(some)}
-        line["candidates"] = sum(row["rank"] < FINALISTS for row in some) / len(some)
-        for name in CONTENDERS:
-            values = np.array([row[name] for row in some])
-            found = int((values > thresholds[name]).sum())
-            line[name] = {
-                "detected": found / len(some),
-                "interval": wilson(found, len(some)),
-                "area": area(values, misses[name]),
-            }
-        lines.append(line)
-    return lines
+    sort, number = task
+    bench, measured = _shared["bench"], _shared["measured"]
+    folder: Path | None = _shared["parts"]
+    path = None if folder is None else folder / f"{sort} {number}.json"
+    if path is not None and path.is_file():
+        return json.loads(path.read_text())
+    rows = (
+        bench.copies(number, measured[number])
+        if sort == "copies"
+        else bench.different(number, measured, _shared["most"])
+    )
+    if path is not None:
+        write_whole(path, json.dumps(rows).encode())
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--wheel", type=Path, help="fadtk's wheel, for real music")
+    parser.add_argument("--real", type=Path, required=True, help="folder of `python -m lab.real_sound`")
+    parser.add_argument("--side", choices=("benchmark", "calibration"), default="benchmark")
     parser.add_argument("--families", type=int, default=20, help="rendered families (default: 20)")
-    parser.add_argument("--clips", type=int, default=20, help="clips of real music (default: 20)")
-    parser.add_argument("--quick", action="store_true", help="three families, three clips")
+    parser.add_argument("--long", type=int, default=60, help="real origins of 3 s and more (default: 60)")
+    parser.add_argument("--short", type=int, default=20, help="shorter real origins (default: 20)")
+    parser.add_argument("--met", type=int, default=40, help="others that a sound meets (default: 40)")
+    parser.add_argument("--quick", action="store_true", help="three sources, three families, some origins")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
-    parser.add_argument("--parts", type=Path, help="folder that keeps what is done, an origin a file")
-    parser.add_argument("--output", type=Path, help="file for every pair's numbers, as JSON")
+    parser.add_argument(
+        "--parts", type=Path, default=Path("build/audit-benchmark"), help="keeps what is done"
+    )
+    parser.add_argument("--output", type=Path, help="file for every row and both tables, as JSON")
     arguments = parser.parse_args()
-    families, clips = (3, 3) if arguments.quick else (arguments.families, arguments.clips)
+    sources = 3 if arguments.quick else None
+    families = 3 if arguments.quick else arguments.families
+    counts = (4, 2) if arguments.quick else (arguments.long, arguments.short)
+    torch.set_num_threads(1)
 
     started = time.time()
-    chosen = prepare(arguments.wheel, families, clips, arguments.parts)
+    specimens = material(arguments.real, arguments.side, families, sources)
+    other_side = "calibration" if arguments.side == "benchmark" else "benchmark"
+    music = [some.sound for some in real_specimens(arguments.real, other_side) if some.kind == "excerpt"]
+    parts = arguments.parts / f"{arguments.side} {_state(specimens)} {arguments.met}"
+    parts.mkdir(parents=True, exist_ok=True)
+    _shared.update(bench=Bench(specimens, music, parts / "catalogue"), parts=parts, most=arguments.met)
+    pool = multiprocessing.get_context("fork").Pool
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    with pool(arguments.workers, signal.signal, ignore) as measurers:
+        _shared["measured"] = list(measurers.imap(measure, [some.sound for some in specimens]))
+    print(f"{len(specimens)} sounds, {time.time() - started:.0f} s", flush=True)
+
+    copied = origins(specimens, *counts)
+    met = copied if arguments.quick else np.random.default_rng(0).permutation(len(specimens)).tolist()
+    turns = zip_longest((("copies", number) for number in copied), (("different", number) for number in met))
+    tasks = [task for turn in turns for task in turn if task is not None]
     rows: list[dict[str, Any]] = []
-    with multiprocessing.get_context("fork").Pool(arguments.workers) as pool:
+    with pool(arguments.workers) as workers:
         try:
-            for done, some in enumerate(pool.imap_unordered(cached_trials, chosen), start=1):
-                rows += map(scored, some)
-                print(f"{done} of {len(chosen)} origins, {time.time() - started:.0f} s", flush=True)
+            for done, some in enumerate(workers.imap_unordered(part, tasks), start=1):
+                rows += some
+                print(f"{done} of {len(tasks)} tasks, {time.time() - started:.0f} s", flush=True)
         except KeyboardInterrupt:
-            print("stopped: the table is of what is done")
-    lines = summary(rows)
-    pairs = {sort: sum(row["pair"] == sort for row in rows) for sort in ("copy", "relative", "stranger")}
-    print(f"pairs: {pairs}; {platform.machine()}, {os.cpu_count()} cores, unheard {unheard.__version__}")
-    print(f"{'alteration':15s}{'strength':13s}{'copies':>7s}{'cand.':>7s}", end="")
-    print("".join(f"{name:>26s}" for name in CONTENDERS))
-    for line in lines:
-        print(f"{line['alteration']:15s}{line['strength']:13s}", end="")
-        print(f"{line['copies']:7d}{line['candidates']:7.2f}", end="")
-        for name in CONTENDERS:
-            found = line[name]
-            low, high = found["interval"]
-            auc, half = found["area"]
-            print(f"  {found['detected']:.2f} [{low:.2f}-{high:.2f}] {auc:.3f}±{half:.3f}", end="")
-        print()
+            print("stopped: the tables are of what is done")
+    copies = [row for row in rows if row["sort"] == "copy"]
+    different = [row for row in rows if row["sort"] == "different"]
+    if not copies or not different:
+        raise SystemExit("no table yet: it takes copies and different pairs")
+    bounds = thresholds(different)
+    lines, alarms = recall(copies, bounds), false_alarms(different)
+    print_tables(lines, alarms)
+    beside = [sum(row[f"others_{what}"] for row in copies) for what in ("compared", "called_copies")]
+    print(f"\nbeside copies, {beside[0]} other references were compared, and {beside[1]} called copies")
+    print(f"{platform.machine()}, {os.cpu_count()} cores, unheard {unheard.__version__}")
     if arguments.output is not None:
-        arguments.output.write_text(json.dumps({"rows": rows, "summary": lines, "pairs": pairs}, indent=1))
+        about = {"thresholds": bounds, "recall": lines, "different": alarms, "rows": rows}
+        arguments.output.write_text(json.dumps(about, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Two sets that share no method: from `CALIBRATION` the audit learns how a regenerated copy looks, and with
 `BENCHMARK` it is measured. Each takes `[time]` float32 at `SAMPLE_RATE` and a random generator, and gives a
-sound as long, nothing of which is moved by more than 20 ms.
+sound as long, nothing of which is moved by more than 20 ms. `python -m lab.resyntheses --real build/real`
+measures how much of a sound each keeps.
 
 | set | method | after |
 |---|---|---|
@@ -20,6 +21,7 @@ sound as long, nothing of which is moved by more than 20 ms.
 
 from __future__ import annotations
 
+import argparse
 import importlib.machinery
 import importlib.util
 from functools import lru_cache, partial
@@ -33,6 +35,7 @@ from scipy.cluster.vq import kmeans2, vq
 from scipy.ndimage import median_filter
 from scipy.signal import butter, find_peaks, sosfiltfilt
 
+from lab import likeness
 from lab.alterations import SAMPLE_RATE, Alteration, at_rate, coded, peak_one, regenerate
 from lab.audit_material import rendered
 from lab.spectrograms import from_mel, griffin_lim, magnitude, single_pass, to_mel
@@ -251,3 +254,34 @@ BENCHMARK: dict[str, Alteration] = {
     "52 mel bands": single_pass_mel_inversion,
     "quantised autoencoder": quantised_autoencoder,
 }
+
+
+def kept(sound: np.ndarray, made: np.ndarray) -> float:
+    """Log-mel correlation of a sound with what was made of it, where it is or up to 30 ms away."""
+    both = (
+        torch.from_numpy(at_rate(some, SAMPLE_RATE, likeness.SAMPLE_RATE))[None] for some in (sound, made)
+    )
+    return float(likeness.correlations(*map(likeness.log_mel, both), 0.03)[0, 0])
+
+
+def main() -> None:
+    from lab.real_sound import specimens
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--real", type=Path, required=True, help="folder of `python -m lab.real_sound`")
+    parser.add_argument("--sounds", type=int, default=20, help="of the calibration's side (default: 20)")
+    arguments = parser.parse_args()
+    found = specimens(arguments.real, "calibration")
+    sounds = [some.sound for some in found[:: max(1, len(found) // arguments.sounds)]]
+    print("| set | method | log-mel correlation, median | lowest | highest |\n|---|---|--:|--:|--:|")
+    for group, methods in (("calibration", CALIBRATION), ("benchmark", BENCHMARK)):
+        for name, change in methods.items():
+            values = [kept(sound, change(sound, rng=np.random.default_rng(0))) for sound in sounds]
+            numbers = " | ".join(f"{value:.2f}" for value in (np.median(values), min(values), max(values)))
+            print(f"| {group} | {name} | {numbers} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,8 @@ import torch
 from melodies import RATE, melody
 
 from unheard import audio
-from unheard.auditing import Auditor, Catalogue, calibration
+from unheard.auditing import Auditor, Catalogue, as_bad_as, calibration
+from unheard.auditing.evidence import EVIDENCES
 from unheard.auditing.features import PERIOD
 from unheard.errors import IndexFileError, InputError
 from unheard.index import JSONIndex
@@ -22,9 +23,11 @@ def test_a_sound_against_itself(auditor: Auditor, folder: Path) -> None:
     assert (found.verdict, best.reference, best.verdict) == ("copy", "5.wav", "copy")
     assert (best.shift, best.stretch, best.transposition) == (0.0, 1.0, 0.0)
     assert best.share > 0.97
-    assert best.found_by == ("fingerprint",)
+    assert best.found_by == ("fingerprint", best.evidence[0].kind)
     assert best.expected_false_alarms < 0.05
-    assert all(match.verdict == "clear" for match in found.matches[1:])
+    assert found.share == best.share
+    assert {part.kind for part in best.evidence} == {*EVIDENCES}
+    assert not any(as_bad_as(match.verdict, "partial copy") for match in found.matches[1:])
     # no other sound, nor this one altered, comes closer to it
     noisy = melody(5) + 0.05 * torch.randn(1, 6 * RATE, generator=torch.Generator().manual_seed(0))
     assert best.score >= auditor.judge((noisy, RATE)).score > found.matches[1].score
@@ -37,7 +40,9 @@ def test_white_noise_is_clear(auditor: Auditor, seconds: float) -> None:
 
 
 def test_another_melody_is_clear(auditor: Auditor) -> None:
-    assert auditor.judge((melody(99), RATE)).verdict == "clear"
+    found = auditor.judge((melody(99), RATE))
+    assert not as_bad_as(found.verdict, "partial copy")
+    assert found.share == 0
 
 
 @pytest.mark.parametrize("silence", [0.5, 3.0])
@@ -67,8 +72,8 @@ def test_an_excerpt_in_something_else_is_a_partial_copy(auditor: Auditor) -> Non
     best = found.matches[0]
     assert (found.verdict, best.reference) == ("partial copy", "6.wav")
     assert best.share == pytest.approx(1 / 3, abs=0.08)
-    assert (best.start, best.end) == (pytest.approx(4, abs=0.3), pytest.approx(8, abs=0.3))
-    assert best.reference_start == pytest.approx(1, abs=0.3)
+    assert (best.start, best.end) == (pytest.approx(4, abs=0.5), pytest.approx(8, abs=0.5))
+    assert best.shift == pytest.approx(3, abs=0.1)
 
 
 def test_what_is_looped_counts_as_often_as_it_comes(auditor: Auditor) -> None:
@@ -83,7 +88,7 @@ def test_a_passage_in_a_long_reference(tmp_path: Path) -> None:
     auditor = Auditor(Catalogue.from_files(tmp_path))
     best = auditor.judge((long[:, 47 * RATE : 53 * RATE], RATE)).matches[0]
     assert best.verdict == "copy"
-    assert best.reference_start == pytest.approx(47, abs=0.1)
+    assert best.reference_start == pytest.approx(47, abs=0.5)
     assert best.shift == pytest.approx(-47, abs=0.1)
 
 
@@ -116,8 +121,8 @@ def test_strange_sounds_get_a_verdict(auditor: Auditor) -> None:
         (torch.zeros(1, 0), r"\[channels, time\]"),
         (torch.zeros(5), r"\[channels, time\]"),
         (torch.full((1, RATE), torch.nan), "NaN"),
-        (torch.randn(1, RATE // 2), "too short"),
-        (torch.cat([torch.zeros(1, 5 * RATE), torch.randn(1, RATE // 2)], dim=1), "too short"),
+        (torch.randn(1, RATE // 4), "too short"),
+        (torch.cat([torch.zeros(1, 5 * RATE), torch.randn(1, RATE // 4)], dim=1), "too short"),
     ],
 )
 def test_not_judged(auditor: Auditor, sound: torch.Tensor, reason: str) -> None:
@@ -147,7 +152,7 @@ def test_candidates_of_an_embedder(folder: Path) -> None:
     index = JSONIndex()
     index.add(["0.wav", "elsewhere"], torch.eye(3)[:2], ["", ""], [0, 0], [6, 6], embedder_name="listener")
     found = Auditor(Catalogue.from_files(folder), index=index, embedder=Listener()).judge((melody(0), RATE))
-    assert found.matches[0].found_by == ("fingerprint", "embedding")
+    assert found.matches[0].found_by[:2] == ("fingerprint", "embedding")
     assert found.matches[0].embedding_similarity == pytest.approx(1.0)
     with pytest.raises(InputError, match="both"):
         Auditor(Catalogue.from_files(folder), index=index)
@@ -163,3 +168,36 @@ def test_a_large_catalogue_asks_for_more(folder: Path, auditor: Auditor) -> None
     bounds = calibration.default()
     assert match.expected_false_alarms == pytest.approx(bounds.expected_false_alarms(match.score, 12))
     assert bounds.expected_false_alarms(match.score, 10**9) > match.expected_false_alarms
+
+
+def test_a_collage_is_a_copy_of_all_its_references(folder: Path, auditor: Auditor) -> None:
+    """Twelve recordings end to end: the share is of all references together, and every one is named."""
+    collage = torch.cat([melody(seed) for seed in range(12)], dim=1)
+    found = auditor.judge((collage, RATE))
+    assert found.verdict == "copy"
+    assert found.share > 0.9
+    copied = [match for match in found.matches if as_bad_as(match.verdict, "partial copy")]
+    assert {match.reference for match in copied} == {f"{seed}.wav" for seed in range(12)}
+    assert all(match.share == pytest.approx(1 / 12, abs=0.04) for match in copied)
+
+
+def test_one_short_stroke_is_too_short_to_tell(folder: Path, auditor: Auditor) -> None:
+    """Whether it is a copy or not: even against itself it would not score enough."""
+    time = torch.arange(RATE) / RATE
+    stroke = (torch.sin(2 * torch.pi * 440 * time) * torch.exp(-6 * time))[None]
+    audio.write_wav(folder.parent / "stroke.wav", stroke, RATE)
+    catalogue = Catalogue.from_files([*sorted(folder.iterdir()), folder.parent / "stroke.wav"])
+    for sound in (stroke, 0.5 * stroke):
+        found = Auditor(catalogue).judge((sound, RATE))
+        assert found.verdict == "too short to tell"
+        assert re.search(r"an exact copy of it would score .*, and .* is needed", str(found.reason))
+        best = found.matches[0]
+        assert best.score_possible is not None
+        assert best.score_possible < best.score_needed
+
+
+def test_what_an_exact_copy_reaches_is_never_less_than_what_is_found(auditor: Auditor) -> None:
+    found = auditor.judge((melody(99), RATE)).matches[0]
+    assert found.score_possible is None or found.score <= found.score_possible
+    copy = auditor.judge((melody(3), RATE)).matches[0]
+    assert copy.score >= copy.score_needed

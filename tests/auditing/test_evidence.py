@@ -67,7 +67,7 @@ def test_a_kind_of_ones_own_is_asked_and_reported(registered: None, folder: Path
     best = found.matches[0]
     assert (found.verdict, best.reference, best.found_by[-1]) == ("copy", "5.wav", "same rhythm")
     assert best.score > 0.9
-    assert best.expected_false_alarms == pytest.approx(12e-9)
+    assert best.expected_false_alarms == pytest.approx(2 * 12e-9)  # a false alarm may come from two groups
     assert (best.start, best.reference_start, best.share) == (0.0, 0.0, 1.0)
     assert best.end == best.reference_end == pytest.approx(6.0, abs=2 * PERIOD)
     assert (best.shift, best.stretch, best.transposition) == (0.0, 1.0, 0.0)
@@ -83,19 +83,22 @@ def test_without_it_nothing_is_found(folder: Path) -> None:
 
 
 def test_kinds_do_not_change_what_another_finds(registered: None, auditor: Auditor) -> None:
-    """The alignment's matches are those that it gives alone, wherever it is the surer."""
+    """Matches of the others are as without it, wherever they are surer; a false alarm is twice as likely."""
     sound = melody(3, up=1.0)[:, RATE : 4 * RATE]
     alone = {match.reference: match for match in auditor.judge((sound, RATE)).matches}
     both = Auditor(auditor.catalogue).judge((sound, RATE)).matches
-    by_alignment = [match for match in both if "same rhythm" not in match.found_by]
-    assert "3.wav" in {match.reference for match in by_alignment}
-    assert all(match == alone[match.reference] for match in by_alignment)
+    by_others = [match for match in both if "same rhythm" not in match.found_by]
+    assert "3.wav" in {match.reference for match in by_others}
+    for match in by_others:
+        other = alone[match.reference]
+        assert (match.score, match.start, match.evidence) == (other.score, other.start, other.evidence)
+        assert match.expected_false_alarms == pytest.approx(2 * other.expected_false_alarms)
 
 
 def test_a_kind_alone_and_a_calibration_of_ones_own(auditor: Auditor) -> None:
     sound = other_notes_in_the_rhythm_of(melody(5))
     found = Auditor(auditor.catalogue, evidence=[SameRhythm()]).judge((sound, RATE))
-    assert (found.verdict, found.matches[0].found_by) == ("copy", ("fingerprint",))
+    assert (found.verdict, found.matches[0].found_by) == ("copy", ("fingerprint", "same rhythm"))
     strict = replace(default(), assumed_relatives=10**6)
     lenient, severe = (
         Auditor(auditor.catalogue, evidence=[AlteredCopies(bounds)]).judge((melody(3)[:, : 2 * RATE], RATE))

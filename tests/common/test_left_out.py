@@ -12,9 +12,9 @@ def test_reasons_are_counted_without_what_is_particular() -> None:
     left_out.add("c.wav", "it is truncated: 9 of 10 samples can be read")
     left_out.add("d.wav", "the id 'x: y' came before; give ids in a manifest")
     assert left_out.lines() == [
-        "2 left out: it is truncated (a.wav, ...)",
+        "2 left out: it is truncated: 1,234 of 5,678 samples can be read (a.wav, ...)",
         "1 left out: the file is empty (b.wav)",
-        "1 left out: the id ... came before (d.wav)",
+        "1 left out: the id 'x: y' came before; give ids in a manifest (d.wav)",
     ]
     assert len(left_out) == 4
 

@@ -205,7 +205,7 @@ class Auditor:
             key=lambda match: (match.verdict not in BOUNDS, *_order(match)),
         )
         duration = signal.waveform.shape[-1] / signal.sample_rate
-        about = FileAudit(name, "clear", None, self.joint.nothing(), share, (), duration, signal.sample_rate)
+        about = FileAudit(name, "clear", None, self.joint.nothing(), (), duration, signal.sample_rate, share)
         if finished and finished[0].verdict in BOUNDS:
             verdict = finished[0].verdict if finished[0].verdict == "similar" else _extent(share)
             return replace(about, verdict=verdict, score=finished[0].score, matches=tuple(finished))

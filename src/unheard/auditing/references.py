@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -72,8 +73,14 @@ def recordings_of(items: Iterable[str], references: Iterable[str]) -> dict[str, 
     It has the item's id, or, where none has, is a file of that name: `drums/kick.wav` is that of `kick`.
     """
     ids = dict.fromkeys(references)
-    named = {Path(name).stem: name for name in ids} | {name: name for name in ids}
-    return {item: named[item] for item in items if item in named}
+    named = {_one_form(Path(name).stem): name for name in ids} | {_one_form(name): name for name in ids}
+    found = {item: named.get(_one_form(item)) for item in items}
+    return {item: name for item, name in found.items() if name is not None}
+
+
+def _one_form(name: str) -> str:
+    """Letters and accents in one form, whichever a file system has them in."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _recordings(index: Index) -> dict[str, Path]:

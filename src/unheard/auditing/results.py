@@ -103,20 +103,20 @@ class FileAudit:
         reason: why it was not judged, or cannot be told; else None.
         score: of its best match; without one, what no evidence at all scores, below 0; 0 if it was not
             judged.
-        share: how much of its audible time is copied, of all references together, 0 to 1.
         matches: the best first; there may be several references of one recording.
         duration: seconds; 0 if it could not be read.
         sample_rate: in hertz; 0 if it could not be read.
+        share: how much of its audible time is copied, of all references together, 0 to 1.
     """
 
     path: str
     verdict: str
     reason: str | None = None
     score: float = 0.0
-    share: float = 0.0
     matches: tuple[Match, ...] = ()
     duration: float = 0.0
     sample_rate: int = 0
+    share: float = 0.0
 
     def __repr__(self) -> str:
         if self.verdict in UNTOLD:

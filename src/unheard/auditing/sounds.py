@@ -100,7 +100,7 @@ def _shown(value: object) -> str:
 def sound_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     """The files meant by files and folders; a folder stands for the sounds in it, at any depth, sorted.
 
-    Hidden files are left out, and links to folders followed, see `unheard.common.folders.walk`.
+    Links to folders are followed, see `unheard.common.files.files_in`.
 
     Raises:
         InputError: a path does not exist, or a folder holds no sound.

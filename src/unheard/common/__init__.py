@@ -5,6 +5,8 @@ regular_files     files that are opened to be read: no pipes, no devices
 texts             bytes as text, as well as they can be read
 structured_files  JSON and TOML files, of a bounded size
 prompt_files      texts of one line each from a file
+afar              files at a URI
+left_out          what was left out of some work, by reason
 shards            a sound in a file, or in a tar shard
 sound_endings     the one list of sound files' endings
 sound_containers  what a sound file's container announces: its end, and joined sounds

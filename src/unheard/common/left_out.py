@@ -17,11 +17,11 @@ class LeftOut:
 
     Attributes:
         counts: by reason, without what is particular to one name: its numbers, quotations and details.
-        first: a name for each reason.
+        first: a name for each reason, and the reason as it was given.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
-    first: dict[str, str] = field(default_factory=dict)
+    first: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, reasons: Mapping[str, str]) -> LeftOut:
@@ -39,7 +39,7 @@ class LeftOut:
         if kind not in self.counts and len(self.counts) >= REASONS:
             kind = OTHER
         self.counts[kind] = self.counts.get(kind, 0) + 1
-        self.first.setdefault(kind, name)
+        self.first.setdefault(kind, (name, reason))
 
     def __len__(self) -> int:
         """How many were left out."""
@@ -47,12 +47,11 @@ class LeftOut:
 
     def lines(self, done: str = "left out") -> list[str]:
         """A line a reason, the most frequent first, such as "2 left out: the file is empty (a.wav, ...)"."""
-        ordered = sorted(self.counts.items(), key=lambda each: -each[1])
-        return [f"{count:,} {done}: {reason} ({self._named(reason)})" for reason, count in ordered]
+        return [
+            f"{count:,} {done}: {self.first[kind][1]} ({self.first[kind][0]}{', ...' if count > 1 else ''})"
+            for kind, count in sorted(self.counts.items(), key=lambda each: -each[1])
+        ]
 
     def __str__(self) -> str:
         """The same in one line."""
         return "; ".join(self.lines())
-
-    def _named(self, reason: str) -> str:
-        return f"{self.first[reason]}{', ...' if self.counts[reason] > 1 else ''}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,3 +135,24 @@ def test_captions_have_to_be_a_manifest(folder: Path) -> None:
     ]:
         with pytest.raises(InputError, match=message):
             Sources(folder, folder / name)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("way", ["s/{}", "./s/{}", "s/../s/{}", "{}", "absolute"])
+def test_captions_find_a_sound_by_any_path_and_in_either_form_of_unicode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Any, way: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "größer é.wav"
+    for written in ("NFC", "NFD"):
+        folder = tmp_path / written / "s"
+        folder.mkdir(parents=True)
+        (folder / unicodedata.normalize(written, name)).touch()
+        monkeypatch.chdir(folder.parent)
+        path = str(folder / name) if way == "absolute" else way.format(name)
+        line = {"path": unicodedata.normalize(form, path), "prompt": "found"}
+        (folder.parent / "captions.jsonl").write_text(json.dumps(line), encoding="utf-8")
+        for source in ("s", str(folder)):
+            (one,) = Sources(source, "captions.jsonl")
+            assert isinstance(one, Recording)
+            assert one.prompt == "found", (written, source)

@@ -14,7 +14,7 @@ from unheard.auditing.evidence.calibrated import Calibrated
 from unheard.auditing.features import Signal
 from unheard.auditing.results import Part
 
-SUSPICIOUS = 0.05
+SUSPICIOUS = 0.02
 """False-alarm rate of a comparison below which sounds count as similar."""
 
 

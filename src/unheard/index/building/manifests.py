@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -73,6 +74,15 @@ def _with_sound(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes | N
     return values, None
 
 
+def _one_name(path: str) -> str:
+    """A path as it is compared: without detours, and with each letter in one form of Unicode's.
+
+    A table from another system may have letters and their accents apart where the files' names have them in
+    one, or the other way round.
+    """
+    return unicodedata.normalize("NFC", os.path.normpath(path))
+
+
 class CaptionTable:
     """A manifest that tells more of recordings from elsewhere; it may be larger than memory.
 
@@ -105,16 +115,19 @@ class CaptionTable:
         if not (named := described.source or described.id):
             raise InputError(f"it names no sound; name the column one of {', '.join(PATH_COLUMNS)}")
         said = {name: value for name, value in values.items() if not isinstance(value, bytes)}
-        self._notes.write(named.removeprefix("./"), json.dumps([said, row.wrong], default=str))
+        self._notes.write(_one_name(named), json.dumps([said, row.wrong], default=str))
 
     def __reduce__(self) -> tuple[type[CaptionTable], tuple[Path]]:
         return CaptionTable, (self._path,)  # another process reads them anew
 
     def describe(self, recording: Recording, root: str) -> Recording:
         """The recording with what the captions say of it, under its path in the source or in the manifest."""
-        beside = os.path.relpath(recording.source, self._folder) if recording.content is None else ""
-        for name in (recording.id, PurePosixPath(Path(beside)).as_posix(), recording.source):
-            if (noted := self._notes.take(name)) is not None:
+        names = [recording.id, recording.source]
+        if recording.content is None:
+            names[1:1] = [os.path.relpath(recording.source, self._folder)]
+            names.append(os.path.abspath(recording.source))
+        for name in names:
+            if (noted := self._notes.take(_one_name(name))) is not None:
                 values, wrong = json.loads(noted)
                 said = describe(values, *wrong)
                 start, total = said.seconds_start, said.seconds_total

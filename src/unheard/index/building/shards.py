@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import IO, cast
 
+from unheard.common.afar import open_afar
 from unheard.common.regular_files import open_regular
 from unheard.common.shards import SEPARATOR, SHARD_ERRORS, Member, check_size, members, sample_and_ending
 from unheard.common.sound_endings import ending_of, is_sound
@@ -130,9 +131,7 @@ def _opened(path: str) -> IO[bytes]:
     """A file here, or at a URI."""
     if "://" not in path:
         return open_regular(path)
-    import fsspec
-
-    return cast(IO[bytes], fsspec.open(path, "rb").open())
+    return open_afar(path)
 
 
 def _without_ending(name: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol, cast
 
+from unheard.common.afar import check_uri
 from unheard.common.files import files_in
 from unheard.common.sound_endings import CONTAINERS, SOUNDS, ending_of, is_sound
 from unheard.common.sound_limits import current_limits
@@ -182,6 +183,8 @@ def _expand(pattern: str) -> list[Source]:
     for name in names:
         ending = ending_of(name)
         if name.endswith(SHARDS):
+            if "://" in name:
+                check_uri(name)
             sources.append(Shard(name))
         elif ending in TABLES:
             sources.append(Manifest(name))

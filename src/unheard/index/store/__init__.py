@@ -6,6 +6,7 @@ fingerprints     the audit's, in a table beside it
 verification     everything read, and compared with what was written
 repair           a commit that a power cut tore is taken back
 lance            what LanceDB leaves to its users: errors in one line, conflicts tried again
+causes           what an object store's error comes down to
 locations        where the recordings lie, from wherever one asks
 uri              where an index is, and whether it is a store
 """

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from unheard.errors import IndexFileError, InputError
+from unheard.index.store.causes import cause
 from unheard.index.store.uri import is_local
 
 CONFLICT_PATIENCE = 60.0
@@ -52,8 +53,7 @@ def explained(what: str, kind: type[IndexFileError] | type[InputError] = IndexFi
     except (OSError, RuntimeError, ValueError, TypeError) as error:
         if isinstance(error, IndexFileError | InputError):
             raise
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise kind(f"{what}: {reason[:300]}") from error
+        raise kind(f"{what}: {cause(error)}") from error
 
 
 def insistent(table: Any, write: Callable[[], Result], uri: str) -> Result:

@@ -171,7 +171,7 @@ function toggle(line, file) {
   line.after(element("tr", { class: "open" }, element("td", { colspan: COLUMNS.length }, detail)));
   if (file.matches.length === 0) {
     detail.append(audit.untold.includes(file.verdict) ? `${capital(file.verdict)}: ${file.reason}.`
-      : `None of the references was found in this sound, by ${audit.settings.evidence.join(", ")}.`);
+      : `None of the references was found in this sound, by ${(audit.settings.evidence ?? []).join(", ")}.`);
     return;
   }
   const place = element("div", { role: "tabpanel" });

@@ -1,0 +1,144 @@
+"""Everything that writes, each a function of a folder that `before` has filled, and what it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import soundfile
+import torch
+from plain_embedder import PlainEmbedder
+from random_index import random_index
+from stored_rows import GUIDE, content, rows
+
+from unheard import index
+from unheard.auditing import Audit, FileAudit, Match
+from unheard.auditing.report.report import write_report
+from unheard.cli.audit_output import write_csv
+from unheard.common.content_cache import ContentCache
+from unheard.errors import InputError
+from unheard.evaluation import columns
+from unheard.evaluation.results_folder import ResultsFolder, write_table
+from unheard.generation.sound import Sound
+from unheard.index.clustering.clusters import Duplicates
+from unheard.index.store.fingerprints import FingerprintTable
+from unheard.index.store.table import Store
+
+RATE = 16_000
+
+
+@cache
+def sound(seed: int) -> Sound:
+    waveform = torch.rand(1, 2000, generator=torch.Generator().manual_seed(seed)) - 0.5
+    return Sound(waveform, RATE, "a bell", seed, [], provenance={"unheard": 2, "seed": seed})
+
+
+@cache
+def found() -> Audit:
+    match = Match(
+        reference="r", reference_path=None, caption="a bell", verdict="copy", score=9.0,
+        false_alarm_rate=1e-6, expected_false_alarms=1e-6, start=0.0, end=0.1, reference_start=0.0,
+        reference_end=0.1, share=1.0, shift=0.0, stretch=1.0, transposition=0.0, embedding_similarity=None,
+        found_by=("fingerprint",),
+    )  # fmt: skip
+    files = (FileAudit("a.wav", "copy", matches=(match,)), FileAudit("b.wav", "clear"))
+    return Audit(files, {"name": "none", "items": 1})
+
+
+class References:
+    """References of which none can be read any more."""
+
+    def read(self, reference: str) -> Any:
+        raise InputError(f"{reference} is gone")
+
+
+def before(folder: Path) -> None:
+    """What lies in the folder beforehand: two indexes of two kinds, a sound, results."""
+    soundfile.write(folder / "new.wav", np.random.default_rng(7).uniform(-0.5, 0.5, 8000), RATE)
+    random_index(np.random.default_rng(1).standard_normal((3, 2)), "plain").save(folder / "mine.json")
+    store = Store.create(folder / "store", GUIDE)
+    store.append(rows({"a": 2, "b": 1}, seed=1))
+    store.append(rows({"c": 1}, seed=2, content_sha256="1" * 64))
+    prints = np.ones((2, 3), np.float16), 1.0
+    FingerprintTable(store.uri).add("test", {"0" * 64: prints, "1" * 64: prints})
+    sound(1).save(folder / "audio.wav")
+    write_csv(folder / "numbers.csv", found())
+
+
+def prepare() -> None:
+    """Load what the writers need before they are forked."""
+    for seed in (1, 2):
+        sound(seed)
+    found()
+    torch.set_num_threads(1)
+
+
+def report(path: Path) -> None:
+    references = References()
+    write_report(found(), references, path, read=references.read)
+
+
+def results(folder: Path) -> None:
+    out = ResultsFolder(folder / "results")
+    table = pa.table({"x": [1, 2, 3]})
+    write_table(out.part("batch"), table, {columns.ORIGIN: {"made": "here"}})
+    write_table(out.judgement("batch-judges"), table)
+
+
+def duplicates(folder: Path) -> None:
+    Duplicates("x", "0" * 64, 1, 0, 0.9, 0.9, 2, []).save(folder / "clusters.json")
+
+
+WRITERS: dict[str, Callable[[Path], Any]] = {
+    "add to JSON": lambda folder: index.add_sounds(
+        folder / "mine.json", [folder / "new.wav"], "new", PlainEmbedder()
+    ),
+    "add": lambda folder: index.add(
+        folder / "added", [folder / "new.wav"], caption="new", embedder=PlainEmbedder()
+    ),
+    "remove from JSON": lambda folder: index.remove(folder / "mine.json", ["item1"]),
+    "remove": lambda folder: index.remove(folder / "store", ["c"]),
+    "import": lambda folder: index.import_json(folder / "mine.json", folder / "imported"),
+    "export": lambda folder: index.export_json(folder / "store", folder / "exported.json"),
+    "duplicates": duplicates,
+    "generate": lambda folder: sound(2).save(folder / "audio.wav"),
+    "audit --csv": lambda folder: write_csv(folder / "numbers.csv", found()),
+    "audit --report": lambda folder: report(folder / "report"),
+    "audit --report in one file": lambda folder: report(folder / "report.html"),
+    "latents": lambda folder: ContentCache("latents", "test", folder / "cache").write(
+        "0" * 64, {"latents": np.ones(9, np.float32)}
+    ),
+    "evaluate and tune": results,
+}
+
+
+def state(folder: Path) -> dict[str, Any]:
+    """What the folder holds for whoever reads it: rows of indexes, bytes of files, no half-written ones."""
+    seen: dict[str, Any] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        inside = any(part.endswith(".lance") for part in path.parts)
+        if path.is_dir() and Store.exists(path):
+            seen[name] = (
+                elsewhere(content(path), folder),
+                sorted(FingerprintTable(str(path)).read("test")),
+                index.verify(path),
+            )
+        elif path.is_file() and not inside and not name.endswith((".part", ".lock")):
+            seen[name] = without_date(path.read_bytes())
+    return seen
+
+
+def elsewhere(rows: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """Rows without the folder in which their recordings lie."""
+    return [row | {"source": (row["source"] or "").removeprefix(str(folder))} for row in rows]
+
+
+def without_date(content: bytes) -> bytes:
+    """A report without the minute in which it was made."""
+    before, made, after = content.partition(b'"made":"')
+    return before + made + after[30:] if made else content
