@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from unheard.generation.replication_rate import Replication
 
+UNUSUAL = 0.01
+"""`unheard.auditing.likeness.UNUSUAL`, which cannot be asked without torch; a test holds them together."""
 COLOURS = {"copy": "bold red", "partial copy": "yellow", "similar": "bright_yellow", "clear": "green"}
 
 
@@ -171,6 +173,8 @@ def _cells(file: FileAudit) -> tuple[str, str, str, str, str, str]:
         return file.path, f"{file.score:.1f}", "", "", "", ""
     match = file.matches[0]
     copied, named, where = _place(match)
+    if file.verdict == "similar" and match.alike:  # what is alike has no place, and a chance of its own
+        return path, f"{file.score:.1f}", f"below {UNUSUAL:.0%} each", "", named, ""
     copied = f"{file.share:.0%}" if file.share else copied
     return file.path, f"{file.score:.1f}", chance(match), copied, named, where
 

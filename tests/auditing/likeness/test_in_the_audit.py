@@ -17,8 +17,8 @@ from torch import Tensor
 from unheard import audio
 from unheard.auditing import Auditor, Catalogue
 from unheard.auditing.features import Signal
-from unheard.auditing.likeness import LIKENESSES, register
-from unheard.cli import main
+from unheard.auditing.likeness import LIKENESSES, UNUSUAL, register
+from unheard.cli import audit_output, main
 
 
 class SameLength:
@@ -117,6 +117,8 @@ def test_the_command_line_says_what_is_alike(phrases: Path, tmp_path: Path) -> N
     table = CliRunner().invoke(main, [*arguments, "--csv", str(rows), "--report", str(page)])
     assert table.exit_code == 0, table.output
     assert "similar: the same tune" in table.stdout
+    assert f"below {UNUSUAL:.0%} each" in table.stdout
+    assert audit_output.UNUSUAL == UNUSUAL
     assert "tune" in rows.read_text().splitlines()[1]
     assert '"alike":["tune"' in page.read_text()
     printed = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)
