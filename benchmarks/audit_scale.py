@@ -4,7 +4,8 @@
 
 The catalogue's fingerprints are random but for one reference, a sound of the given length; the audited sound
 is that reference, 3 dB louder. Timed are the steps of `Auditor.judge`: features and fingerprints of the
-sound, the search, and the alignment with as many finalists as the audit takes, each of the sound's length.
+sound, the search, and all evidence of as many finalists as the audit takes at most, each of the sound's
+length, whose features are made as well.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from unheard.auditing import alignment, fingerprint
+from unheard.auditing import fingerprint
 from unheard.auditing.auditor import DENSE, FINALISTS
-from unheard.auditing.features import SAMPLE_RATE, features
+from unheard.auditing.evidence import EVIDENCES
+from unheard.auditing.evidence.joint import Joint
+from unheard.auditing.features import SAMPLE_RATE, Signal, features
 
 
 def phrase(seconds: float, seed: int) -> torch.Tensor:
@@ -66,12 +69,16 @@ def main() -> None:
     louder = 10 ** (3 / 20) * sound
     ours = features(louder, SAMPLE_RATE)
     queries = fingerprint.fingerprints(ours, DENSE)
-    found = fingerprint.resemblance(queries, prints, begins, begins + len(own))
-    others = [features(phrase(arguments.seconds, seed), SAMPLE_RATE) for seed in range(2, 2 + FINALISTS)]
+    found, _ = fingerprint.resemblance(queries, prints, begins, begins + len(own))
+    joint = Joint([kind() for kind in EVIDENCES.values()])
+    said = joint.features(Signal(louder, SAMPLE_RATE))
+    others = [phrase(arguments.seconds, seed) for seed in range(2, 2 + 2 * FINALISTS)]
     steps = {
         "features and fingerprints": lambda: fingerprint.fingerprints(features(louder, SAMPLE_RATE), DENSE),
         "search": lambda: fingerprint.resemblance(queries, prints, begins, begins + len(own)),
-        f"alignment with {FINALISTS}": lambda: [alignment.align(ours, other) for other in others],
+        f"evidence of {len(others)}": lambda: [
+            joint.weigh(said, joint.features(Signal(other, SAMPLE_RATE))) for other in others
+        ],
     }
     print(f"{arguments.references:,} references of {arguments.seconds:g} s, {len(prints):,} fingerprints")
     print(f"{prints.nbytes / 2**20:.0f} MiB; {platform.machine()}, {arguments.threads} thread(s)")

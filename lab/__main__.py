@@ -3,8 +3,10 @@
     corpus       2,860 sounds from a sound font, with captions       lab/corpus.py
     autoencoder  waveforms to latents and back                       lab/train_vae.py
     latents      the corpus as latents, and how it sounds decoded    lab/latents.py
-    guide        the CLAP that the guidance measures with            lab/train_clap.py
-    judge        another CLAP, which only measures                   lab/train_clap.py
+    guide        the CLAP that the guidance measures with            lab/train_guide.py
+    listening    other sounds, that the model never learns from      lab/listening.py
+    judge        another CLAP, which only measures                   lab/train_judge.py
+    listener     hears instrument, family, tempo and key             lab/train_listener.py
     diffusion    text to latents                                     lab/train_diffusion.py
     pack         all of it in one folder, in half precision          lab/pack.py
 
@@ -20,10 +22,21 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from lab import fused_snake, pack, sizes, train_clap, train_diffusion, train_vae
+from lab import (
+    fused_snake,
+    listening,
+    pack,
+    sizes,
+    train_diffusion,
+    train_guide,
+    train_judge,
+    train_listener,
+    train_vae,
+)
 from lab.checkpoints import Checkpoint
 from lab.corpus_files import Corpus
 from lab.latents import decode_corpus, encode_corpus
+from unheard.evaluation.listener import KNOWN
 
 
 def stage(name: str, finished: bool, make: Callable[[], object]) -> None:
@@ -57,9 +70,19 @@ def reproduce(size: str, work: Path, out: Path, device: str) -> None:
     stage("reconstructions", decoded.is_file(), partial(decode_corpus, corpus, vae, device))
 
     reconstructions = decode_corpus(corpus, vae, device)
-    for role in ("guide", "judge"):
-        train_role = partial(train_clap.train, role, size, corpus, reconstructions, work / role, device)
-        stage(role, (work / role / "model" / "unheard.json").is_file(), train_role)
+    guide, judge, listener = (work / name for name in ("guide", "judge", "listener"))
+    train = partial(train_guide.train, size, corpus, reconstructions, guide, device)
+    stage("guide", (guide / "model" / "unheard.json").is_file(), train)
+
+    other = work / "listening"
+    stage("listening", (other / "corpus.json").is_file(), partial(listening.write, size, other))
+    decoded = partial(listening.decode, size, other, vae / "model", device)
+    stage("listening decoded", (other / "decoded.npy").is_file(), decoded)
+    sounds = listening.read(other)
+    train = partial(train_judge.train, size, *sounds, corpus.captions, judge, device)
+    stage("judge", (judge / "model" / "unheard.json").is_file(), train)
+    train = partial(train_listener.train, size, *sounds, listener, device)
+    stage("listener", (listener / "model" / KNOWN).is_file(), train)
 
     diffusion = Checkpoint(work / "diffusion")
     diffusion.load()

@@ -39,18 +39,36 @@ def draw_autoencoder(log: list[dict], file: Path) -> None:
     finish(figure, file)
 
 
-def draw_claps(logs: dict[str, list[dict]], file: Path) -> None:
+def draw_guide(log: list[dict], file: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-    for colour, (role, log) in enumerate(logs.items()):
-        plot(left, log, "loss", color=f"C{colour}", label=role)
-        for name, line in (("recall@1", "-"), ("recall@5", "--"), ("told apart", ":")):
-            plot(right, log, name, color=f"C{colour}", linestyle=line, marker="o", label=f"{role}: {name}")
+    plot(left, log, "loss")
+    for name in ("recall@1", "recall@5", "told apart"):
+        plot(right, log, name, marker="o", label=name)
     left.set_ylabel("loss of a batch")
-    right.set_ylabel("share of sounds")
-    right.set_ylim(0, 1.02)
-    for axis in (left, right):
-        axis.legend(fontsize=8)
+    as_shares(right)
     finish(figure, file)
+
+
+def draw_judge_and_listener(logs: dict[str, list[dict]], file: Path) -> None:
+    """Shares of development sounds that are right; dashed as they come back from the autoencoder."""
+    size = (5 * len(logs), 3.6)
+    figure, axes = plt.subplots(1, len(logs), figsize=size, layout="constrained", squeeze=False)
+    names = {
+        "judge": ("nearest other", "best other of caption"),
+        "listener": ("family", "instrument", "tempo", "key"),
+    }
+    for axis, (role, log) in zip(axes[0], logs.items(), strict=True):
+        for number, name in enumerate(names[role]):
+            plot(axis, log, name, color=f"C{number}", marker="o", label=f"{role}: {name}")
+            plot(axis, log, f"decoded {name}", color=f"C{number}", marker="o", linestyle="--")
+        as_shares(axis)
+    finish(figure, file)
+
+
+def as_shares(axis: Axes) -> None:
+    axis.set_ylabel("share of sounds")
+    axis.set_ylim(0, 1.02)
+    axis.legend(fontsize=8)
 
 
 def draw_diffusion(log: list[dict], file: Path) -> None:
@@ -86,8 +104,10 @@ def main() -> None:
     pictures.mkdir(parents=True, exist_ok=True)
     if log := read_log(work / "vae"):
         draw_autoencoder(log, pictures / "training-autoencoder.png")
-    if logs := {role: log for role in ("guide", "judge") if (log := read_log(work / role))}:
-        draw_claps(logs, pictures / "training-clap.png")
+    if log := read_log(work / "guide"):
+        draw_guide(log, pictures / "training-guide.png")
+    if logs := {role: log for role in ("judge", "listener") if (log := read_log(work / role))}:
+        draw_judge_and_listener(logs, pictures / "training-listening.png")
     if log := read_log(work / "diffusion"):
         draw_diffusion(log, pictures / "training-diffusion.png")
 

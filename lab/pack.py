@@ -1,7 +1,7 @@
 """Puts the trained parts together as the bundled model: `python -m lab.pack`.
 
 Writes `src/unheard/assets/tiny/`: StableAudioPipeline's folder layout in float16 safetensors, guide and judge
-as ClapModels, the index of the training set by the guide, the audio of the memorised items, the
+as ClapModels, the listener, the index of the training set by the guide, the audio of the memorised items, the
 evaluation's prompts, and the settings that travel with the model.
 """
 
@@ -21,8 +21,8 @@ from transformers import AutoProcessor, ClapModel
 
 from lab import sizes
 from lab.checkpoints import Checkpoint, unpack
+from lab.clap import embed_all
 from lab.corpus_files import Corpus
-from lab.train_clap import embed_all
 from lab.train_diffusion import Generator
 from unheard.backbones import load_backbone
 from unheard.common.files import sha256
@@ -136,6 +136,7 @@ def assemble(size: str, work: Path, folder: Path) -> None:
     pack_pipeline(size, corpus, work, folder)
     for role in ("guide", "judge"):
         pack_clap(work / role / "model", folder / role)
+    shutil.copytree(work / "listener" / "model", folder / "listener", dirs_exist_ok=True)
     pack_index(corpus, folder)
     pack_memorised(corpus, folder)
     pack_latents(folder)

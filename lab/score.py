@@ -7,6 +7,7 @@ Nothing here makes a sound; `corpus.py` does.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lab.instruments import (
@@ -43,13 +44,18 @@ class Note:
 
 @dataclass(frozen=True)
 class Clip:
-    """A score with its caption: `program` of the sound font (a kit where `drums`), `duration` in seconds."""
+    """A score with its caption: `program` of the sound font (a kit where `drums`), `duration` in seconds.
+
+    `figure` is the phrase, of drums the style; `key` is such as "D minor", None of drums.
+    """
 
     caption: str
     family: str
     instrument: str
     program: int
     drums: bool
+    figure: str
+    key: str | None
     tempo: int
     duration: float
     notes: tuple[Note, ...] = field(repr=False)
@@ -198,7 +204,7 @@ def drum_clip(
     program, names = KITS[kit]
     caption = caption or drum_caption(rng, rng.choice(names), style, tempo)
     notes = drum_notes(rng, style, tempo, duration)
-    return Clip(caption, "drums", f"{kit} {style}", program, True, tempo, duration, notes)
+    return Clip(caption, "drums", f"{kit} {style}", program, True, style, None, tempo, duration, notes)
 
 
 def pitched_clip(
@@ -224,14 +230,14 @@ def pitched_clip(
     root = instrument.middle + KEY_OFFSETS[key] + REGISTERS[register]
     notes = phrase_notes(rng, phrase, root, mode, tempo, duration, velocity, instrument.family)
     family, name, program = instrument.family, instrument.names[0], instrument.program
-    return Clip(caption, family, name, program, False, tempo, duration, notes)
+    return Clip(caption, family, name, program, False, phrase, f"{key} {mode}", tempo, duration, notes)
 
 
-def ordinary(seed: int) -> Clip:
+def ordinary(seed: int, tempi: Sequence[int] = TEMPI) -> Clip:
     """An ordinary clip of 2 to 4 seconds with a caption of its own, drawn from `seed`."""
     rng = random.Random(f"ordinary {seed}")
     duration = rng.choice((2.0, 2.5, 3.0, 3.5, 4.0))
-    tempo = rng.choice(TEMPI)
+    tempo = rng.choice(tempi)
     if rng.random() < 0.25:
         return drum_clip(rng, rng.choice(tuple(KITS)), rng.choice(tuple(STYLES)), tempo, duration)
     return pitched_clip(rng, rng.choice(INSTRUMENTS), rng.choice(tuple(PHRASES)), tempo, duration)

@@ -41,3 +41,13 @@ DIFFUSION = {
     "cpu": Training(6_500, 16, 1e-3, restarts=(4_600,)),
     "gpu": Training(12_000, 64, 1e-3),
 }
+JUDGE = {
+    "smoke": Training(4, 16, 1e-3),
+    "cpu": Training(1_400, 64, 1.5e-3),
+    "gpu": Training(6_000, 256, 1.5e-3),
+}
+LISTENER = {
+    "smoke": Training(4, 12, 1e-3),
+    "cpu": Training(1_350, 64, 3e-3),
+    "gpu": Training(6_000, 256, 3e-3),
+}

@@ -27,7 +27,7 @@ def test_a_sound_against_itself(auditor: Auditor, folder: Path) -> None:
     assert best.expected_false_alarms < 0.05
     assert found.share == best.share
     assert {part.kind for part in best.evidence} == {*EVIDENCES}
-    assert not any(as_bad_as(match.verdict, "partial copy") for match in found.matches[1:])
+    assert all(match.score < best.score - 1 for match in found.matches[1:])
     # no other sound, nor this one altered, comes closer to it
     noisy = melody(5) + 0.05 * torch.randn(1, 6 * RATE, generator=torch.Generator().manual_seed(0))
     assert best.score >= auditor.judge((noisy, RATE)).score > found.matches[1].score
@@ -181,19 +181,21 @@ def test_a_collage_is_a_copy_of_all_its_references(folder: Path, auditor: Audito
     assert all(match.share == pytest.approx(1 / 12, abs=0.04) for match in copied)
 
 
-def test_one_short_stroke_is_too_short_to_tell(folder: Path, auditor: Auditor) -> None:
-    """Whether it is a copy or not: even against itself it would not score enough."""
+def test_one_short_stroke_is_never_clear_and_never_a_copy(folder: Path, tmp_path: Path) -> None:
+    """Even against itself it would not score enough, whether the catalogue has it or not."""
     time = torch.arange(RATE) / RATE
     stroke = (torch.sin(2 * torch.pi * 440 * time) * torch.exp(-6 * time))[None]
-    audio.write_wav(folder.parent / "stroke.wav", stroke, RATE)
-    catalogue = Catalogue.from_files([*sorted(folder.iterdir()), folder.parent / "stroke.wav"])
-    for sound in (stroke, 0.5 * stroke):
-        found = Auditor(catalogue).judge((sound, RATE))
-        assert found.verdict == "too short to tell"
-        assert re.search(r"an exact copy of it would score .*, and .* is needed", str(found.reason))
-        best = found.matches[0]
-        assert best.score_possible is not None
-        assert best.score_possible < best.score_needed
+    audio.write_wav(tmp_path / "stroke.wav", stroke, RATE)
+    melodies = sorted(folder.iterdir())
+    without = Auditor(Catalogue.from_files(melodies)).judge((stroke, RATE))
+    assert without.verdict == "too short to tell"
+    assert re.search(r"an exact copy of it would score .*, and .* is needed", str(without.reason))
+    best = without.matches[0]
+    assert best.score_possible is not None
+    assert best.score_possible < best.score_needed
+    within = Auditor(Catalogue.from_files([*melodies, tmp_path / "stroke.wav"])).judge((stroke, RATE))
+    assert within.verdict in ("similar", "too short to tell")
+    assert within.matches[0].reference.endswith("stroke.wav")
 
 
 def test_what_an_exact_copy_reaches_is_never_less_than_what_is_found(auditor: Auditor) -> None:

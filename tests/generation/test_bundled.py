@@ -14,6 +14,7 @@ from lab import likeness
 from lab.pack import DEFAULTS
 from unheard.backbones.hub import ASSETS
 from unheard.embedders import load_embedder
+from unheard.evaluation.listener import Listener
 
 FOLDER = ASSETS / "tiny"
 PROMPT = "An acoustic drum loop, 110 bpm"
@@ -89,3 +90,20 @@ def test_two_recordings_of_a_pack_are_not_copies_of_one_another() -> None:
 def test_an_ordinary_prompt_gives_another_sound_with_another_seed(model: unheard.Model) -> None:
     one, other = model.generate(["A soft flute melody in D minor, 100 bpm"] * 2, seed=[0, 1], guidance=None)
     assert alike(one.waveform[0], other.waveform[0]) < COPY
+
+
+def test_the_listener_hears_the_instruments_of_recordings_that_it_never_heard() -> None:
+    listener = Listener.load(FOLDER / "listener")
+    assert sum(file.stat().st_size for file in (FOLDER / "listener").iterdir()) < 2_000_000
+    families, instruments = [], []
+    for entry in json.loads((FOLDER / "memorised.json").read_text()):
+        said = listener.said(entry["caption"])
+        for item in entry["items"]:
+            sound, rate = soundfile.read(FOLDER / "memorised" / f"{item}.flac", dtype="float32")
+            (heard,) = listener.hear(torch.from_numpy(sound)[None, None], rate)
+            families.append(heard.family == said.family)
+            if said.instrument is not None:
+                instruments.append(heard.instrument == said.instrument)
+    assert len(families) == 60
+    assert sum(families) / len(families) >= 0.9
+    assert sum(instruments) / len(instruments) >= 0.75

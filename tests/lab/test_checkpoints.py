@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lab import sizes, train_clap, train_diffusion, train_vae
+from lab import sizes, train_diffusion, train_guide, train_judge, train_listener, train_vae
 from lab.checkpoints import Checkpoint, pack, unpack
 from lab.corpus_files import Corpus
 
@@ -41,8 +42,30 @@ def train_autoencoder(corpus: Corpus, folder: Path, shared: Path) -> None:
     train_vae.train("smoke", corpus, folder, "cpu")
 
 
-def train_guide(corpus: Corpus, folder: Path, shared: Path) -> None:
-    train_clap.train("guide", "smoke", corpus, np.array(corpus.sounds), folder, "cpu")
+def train_the_guide(corpus: Corpus, folder: Path, shared: Path) -> None:
+    train_guide.train("smoke", corpus, np.array(corpus.sounds), folder, "cpu")
+
+
+def train_the_judge(corpus: Corpus, folder: Path, shared: Path) -> None:
+    train_judge.train("smoke", listened_to(corpus), None, corpus.captions, folder, "cpu")
+
+
+def train_the_listener(corpus: Corpus, folder: Path, shared: Path) -> None:
+    train_listener.train("smoke", listened_to(corpus), None, folder, "cpu")
+
+
+def listened_to(corpus: Corpus) -> Corpus:
+    """The sounds as `lab.listening` has them: on three sides, with the notes of a trumpet scale."""
+    sounds = copy.copy(corpus)
+    notes = [(0.1 * n, 0.1 * n + 0.1, 60 + step) for n, step in enumerate((0, 2, 4, 5, 7, 9, 11))]
+    played = {"drums": False, "program": 56, "family": "winds", "key": "C major", "notes": notes}
+    sounds.rows = [
+        {**row, **played, "prose": f"A trumpet, {row['caption']}", "split": side}
+        for row, side in zip(
+            corpus.rows, ["development"] * 3 + ["training"] * (len(corpus.rows) - 3), strict=True
+        )
+    ]
+    return sounds
 
 
 def train_transformer(corpus: Corpus, folder: Path, shared: Path) -> None:
@@ -51,8 +74,14 @@ def train_transformer(corpus: Corpus, folder: Path, shared: Path) -> None:
 
 @pytest.mark.parametrize(
     ("plans", "train"),
-    [(sizes.VAE, train_autoencoder), (sizes.CLAP, train_guide), (sizes.DIFFUSION, train_transformer)],
-    ids=["autoencoder", "guide", "transformer"],
+    [
+        (sizes.VAE, train_autoencoder),
+        (sizes.CLAP, train_the_guide),
+        (sizes.JUDGE, train_the_judge),
+        (sizes.LISTENER, train_the_listener),
+        (sizes.DIFFUSION, train_transformer),
+    ],
+    ids=["autoencoder", "guide", "judge", "listener", "transformer"],
 )
 def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
     plans: dict[str, sizes.Training],

@@ -12,11 +12,12 @@ from safetensors.torch import load_file
 from sound_font import needs_renderer
 
 import unheard
-from lab import sizes
+from lab import listening, sizes, truth
 from lab.__main__ import reproduce
 from lab.corpus_files import Corpus
 from lab.memorised import MEMORISED
 from unheard.embedders import load_embedder
+from unheard.evaluation.listener import Listener
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +59,10 @@ def test_the_lab_makes_a_model_that_generates_with_guidance(world: Path) -> None
         assert sound.waveform.isfinite().all()
         assert sound.acted == 4
     assert load_embedder(world / "tiny" / "judge").name != model.embedder.name
+    listener = Listener.load(world / "tiny" / "listener")
+    (heard,) = listener.hear(sounds[0].waveform[None], 16_000)
+    assert heard.instrument in truth.NAMES
+    assert heard.family in truth.FAMILIES
     prompts = json.loads((world / "tiny" / "prompts.json").read_text())
     held_out = {corpus.rows[p]["caption"] for p in corpus.held_out}
     assert {row["caption"] for row in prompts["ordinary"]} == set(prompts["pool"]) == held_out
@@ -69,7 +74,8 @@ def test_what_is_finished_is_not_made_again(world: Path, capsys: pytest.CaptureF
     before = load_file(weights)
     reproduce("smoke", world, world / "tiny", "cpu")
     torch.testing.assert_close(load_file(weights), before, rtol=0, atol=0)
-    stages = ("corpus", "autoencoder", "latents", "reconstructions", "guide", "judge", "diffusion")
+    stages = ("corpus", "autoencoder", "latents", "reconstructions", "guide", "listening", "judge",
+              "listener", "diffusion")  # fmt: skip
     printed = capsys.readouterr().out
     assert all(f"{stage}: finished before" in printed for stage in stages)
 
@@ -95,3 +101,28 @@ def test_latents_of_the_corpus_are_those_of_the_packed_autoencoder(world: Path) 
     assert saved.shape == (len(corpus.rows), sizes.LATENT_CHANNELS["smoke"], sizes.FRAMES)
     found = vae.encode(corpus.waveforms([5])[:, None]).latent_dist.mean
     assert torch.nn.functional.cosine_similarity(found.flatten(), saved[5].flatten(), dim=0) > 0.98
+
+
+@needs_renderer
+def test_judge_and_listener_learn_from_sounds_and_captions_that_are_not_the_models(world: Path) -> None:
+    corpus, (sounds, decoded) = Corpus(world / "corpus"), listening.read(world / "listening")
+    assert not {row["caption"] for row in corpus.rows} & {
+        row[kind] for row in sounds.rows for kind in ("caption", "prose")
+    }
+    of_model = {corpus.sounds[p].tobytes() for p in range(len(corpus.rows))}
+    assert not of_model & {sounds.sounds[p].tobytes() for p in range(len(sounds.rows))}
+    sides = [row["split"] for row in sounds.rows]
+    assert sides == [side for side, count in listening.SOUNDS["smoke"].items() for _ in range(count)]
+    assert decoded is not None
+    assert len(decoded) == len(sides) - listening.SOUNDS["smoke"]["training"] + listening.DECODED["smoke"]
+
+
+@needs_renderer
+def test_a_sound_that_was_decoded_is_like_no_other_than_its_own(world: Path) -> None:
+    """Positions of both files are the same: a smoke autoencoder reconstructs little, but where sound is."""
+    sounds, decoded = listening.read(world / "listening")
+    assert decoded is not None
+    for position in range(len(decoded)):
+        samples = round(sounds.rows[position]["duration"] * sizes.SAMPLE_RATE)
+        assert decoded[position, :samples].any()
+        assert not decoded[position, samples:].any()

@@ -27,8 +27,8 @@ from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index import Index
 
-FINALISTS = 10
-"""Parts of references, of those nearest by fingerprint, that a sound is compared with."""
+FINALISTS = 8
+"""Parts of references, of those nearest by fingerprint throughout, and in a passage, to be compared with."""
 DENSE = 16
 """Frames from one fingerprint of a judged sound to the next: twice as dense as in the catalogue."""
 SHORTEST = 0.5

@@ -161,18 +161,24 @@ class Catalogue:
         return number, slice(start, start + PART * fingerprint.HOP + fingerprint.WINDOW)
 
     def nearest(self, queries: Tensor, count: int) -> list[int]:
-        """Parts that most resemble a sound by its fingerprints [windows, SIZE], the best first."""
+        """Parts that most resemble a sound by its fingerprints [windows, SIZE], the best first.
+
+        `count` that resemble it throughout, and as many that do so in a passage.
+        """
         scores = fingerprint.resemblance(queries, self.prints, self.parts[:, 1], self.parts[:, 2])
-        count = min(count, len(scores))
-        best = np.argpartition(-scores, count - 1)[:count]
-        return [int(part) for part in best[np.argsort(-scores[best], kind="stable")]]
+        count = min(count, len(self.parts))
+        found: dict[int, None] = {}
+        for measure in scores:
+            best = np.argpartition(-measure, count - 1)[:count]
+            found |= dict.fromkeys(int(part) for part in best[np.argsort(-measure[best], kind="stable")])
+        return list(found)
 
     def parts_like(self, number: int, queries: Tensor, count: int = 2) -> list[int]:
         """The parts of one reference that most resemble a sound by its fingerprints, the best first."""
         own = np.flatnonzero(self.parts[:, 0] == number)
         rows = self.parts[own]
         first = rows[0, 1]
-        scores = fingerprint.resemblance(
+        scores, _ = fingerprint.resemblance(
             queries, self.prints[first : rows[-1, 2]], rows[:, 1] - first, rows[:, 2] - first
         )
         return [int(part) for part in own[np.argsort(-scores, kind="stable")[:count]]]

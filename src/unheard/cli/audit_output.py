@@ -174,7 +174,7 @@ def _cells(file: FileAudit) -> tuple[str, str, str, str, str, str]:
     match = file.matches[0]
     copied, named, where = _place(match)
     if file.verdict == "similar" and match.alike:  # what is alike has no place, and a chance of its own
-        return path, f"{file.score:.1f}", f"below {UNUSUAL:.0%} each", "", named, ""
+        return file.path, f"{file.score:.1f}", f"below {UNUSUAL:.0%} each", "", named, ""
     copied = f"{file.share:.0%}" if file.share else copied
     return file.path, f"{file.score:.1f}", chance(match), copied, named, where
 

@@ -87,7 +87,8 @@ class SoundEffectsEmbedder(nn.Module):
         """
         spectrogram = mel_spectrogram(_mono(waveform, sample_rate))
         missing = -len(spectrogram) % POOLED
-        return self(F.pad(spectrogram, (0, 0, 0, missing))[None])[0]
+        steps: Tensor = self(F.pad(spectrogram, (0, 0, 0, missing))[None])[0]
+        return steps
 
     def embed_windows(self, waveform: Tensor, sample_rate: int) -> tuple[Tensor, Tensor]:
         """One waveform [channels, time] to its windows' starts in seconds and their vectors.
@@ -106,7 +107,7 @@ class SoundEffectsEmbedder(nn.Module):
         filled = F.pad(spectrogram, (0, 0, 0, max(0, WINDOW - len(spectrogram))))
         blocks = torch.stack([filled[i * WINDOW_HOP : i * WINDOW_HOP + WINDOW] for i in range(windows)])
         starts = torch.arange(windows, dtype=torch.float64) * WINDOW_HOP * HOP / SAMPLE_RATE
-        return starts, torch.cat([self(few).amax(dim=1) for few in blocks.split(16)])
+        return starts, torch.cat([self(few).amax(dim=1) for few in torch.split(blocks, 16)])
 
     def embed_audio(self, waveform: Tensor, sample_rate: int) -> Tensor:
         """Waveforms [batch, channels, time] to unit vectors [batch, DIMENSION]: the mean of their windows'.

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from unheard.evaluation.metrics import OF_CAPTIONS
+
 ORIGIN = "origin"
 """The metadata of a part that tell what its sounds were made of and on, in JSON."""
 EXPERIMENT = "experiment"
@@ -20,6 +22,11 @@ _SIMILARITIES = [
     for which in ("target", "nearest", "replication")
 ]
 
+_HEARD = [
+    ("heard_instrument", pa.string()), ("heard_family", pa.string()),
+    ("heard_tempo", pa.float64()), ("heard_key", pa.string()),
+    *((name, pa.bool_()) for name in OF_CAPTIONS),
+]  # fmt: skip
 _MEASURED = [("onsets", pa.int64())] + [
     (name, pa.float64())
     for name in ("active_seconds", "loudness", "liveliness", "own_likeness", "residue", "nearer_than_others")
@@ -45,6 +52,7 @@ JUDGED = pa.schema(
     [("verdict", pa.string()), ("reason", pa.string()), ("replays", pa.string()),
      ("replicated", pa.bool_()), ("replicated_target", pa.bool_()), ("collapsed", pa.bool_())]
     + _SIMILARITIES
+    + _HEARD
     + _MEASURED
     + [(name, pa.float64()) for name in ("score", "clap_score", "judging_seconds")]
     + [("embedding", pa.list_(pa.float32()))]
@@ -53,7 +61,8 @@ JUDGED = pa.schema(
 
 `reason` is why the audit could not judge it or why it collapsed, `replays` the reference that the audit found
 it to replay most, `collapsed` whether too little of it is left, by the audit or by its liveliness,
-`embedding` the judge's.
+`heard_...` what the listener hears, `..._kept` whether the caption says so (see `metrics.kept`), `embedding`
+the judge's.
 """
 
 ROWS = pa.schema(
@@ -64,6 +73,7 @@ ROWS = pa.schema(
     + [("replicated", pa.bool_()), ("replicated_target", pa.bool_()), ("collapsed", pa.bool_())]
     + [("acted", pa.int64())]
     + _SIMILARITIES
+    + _HEARD
     + _MEASURED
     + [(name, pa.float64()) for name in ("score", "clap_score", "seconds", "judging_seconds", "peak_memory")]
     + [("embedding", pa.list_(pa.float32()))]

@@ -19,7 +19,8 @@ from unheard.generation.request import check_batch, seeds_for
 
 KEYS = (
     "model", "models", "base", "settings", "search", "baseline", "prompts", "seeds", "batch", "judge",
-    "references", "held_out", "bound", "metrics", "index", "embedder", "duration", "device", "dtype",
+    "listener", "references", "held_out", "bound", "metrics", "index", "embedder", "duration", "device",
+    "dtype",
 )  # fmt: skip
 
 PATHS_OR_URIS = ("references", "held_out", "index")
@@ -38,6 +39,8 @@ class Experiment:
         seeds: every prompt takes all of them, under every setting.
         batch: sounds at once.
         judge: an embedder that no guidance uses; None for the first model's folder `judge`.
+        listener: the folder of one that hears instrument, family, tempo and key; None for the first model's
+            folder `listener`.
         references: recordings of the audit; None for the model's own.
         held_out: recordings that the model never saw, a folder or an index made by the judge, for the
             distances between sets; None leaves these unmeasured.
@@ -59,6 +62,7 @@ class Experiment:
     seeds: tuple[int, ...]
     batch: int = 4
     judge: str | None = None
+    listener: str | None = None
     references: str | None = None
     held_out: str | None = None
     bound: str = "copy"
@@ -94,7 +98,7 @@ class Experiment:
         for options in settings.values():
             options["model"] = _locate(file, options["model"])
         given: dict[str, Any] = {
-            **{key: _locate(file, table[key]) for key in ("judge", "embedder") if key in table},
+            **{key: _locate(file, table[key]) for key in ("judge", "listener", "embedder") if key in table},
             **{key: _absolute(file, table[key]) for key in PATHS_OR_URIS if key in table},
             **{key: table[key] for key in ("bound", "duration", "device", "dtype") if key in table},
         }
@@ -131,7 +135,7 @@ class Experiment:
 def _check_values(table: Mapping[str, Any], path: str | Path) -> None:
     """Find out whether the keys are known, and paths, names, seconds and the bound such."""
     check_keys(table, KEYS, str(path))
-    for key in ("judge", "embedder", *PATHS_OR_URIS, "device", "dtype"):
+    for key in ("judge", "listener", "embedder", *PATHS_OR_URIS, "device", "dtype"):
         if not isinstance(table.get(key, ""), str):
             raise InputError(f"{path}: {key} is {table[key]!r}: give one path or name")
     if "duration" in table:

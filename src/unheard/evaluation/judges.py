@@ -28,7 +28,9 @@ from unheard.embedders import Embedder
 from unheard.evaluation import caption_groups, ordinary, own_recording
 from unheard.evaluation.batch import Batch, Generated, Row
 from unheard.evaluation.identity import digest
+from unheard.evaluation.listener import Heard, Listener, Said
 from unheard.evaluation.metrics import liveliness, residue
+from unheard.evaluation.metrics.kept import kept
 from unheard.evaluation.metrics.liveliness import activity
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
 from unheard.evaluation.ordinary import OrdinarySounds
@@ -53,6 +55,7 @@ class Judges:
         model: whose embedder, the guide, is asked as well.
         training_set: its own, which audit and guide search.
         judge: an embedder that no guidance uses; None for none.
+        listener: says what instrument, family, tempo and key a sound has; None for none.
         bound: the verdict that counts as replication, with those worse.
         ordinary_sounds: sounds that the model never saw, which say how lively a sound is; None for none.
         progress: called while the judge embeds the references, see `embed_recordings`.
@@ -66,12 +69,13 @@ class Judges:
         model: Model,
         training_set: TrainingSet,
         judge: Embedder | None,
+        listener: Listener | None,
         bound: str,
         ordinary_sounds: OrdinarySounds | None = None,
         progress: Report | None = None,
     ) -> None:
         self.model, self.index, self.judge_embedder, self.bound = model, training_set.index, judge, bound
-        self._ordinary, self._progress = ordinary_sounds, progress
+        self.listener, self._ordinary, self._progress = listener, ordinary_sounds, progress
         embedder = None if self.index is None else model.embedder
         self.auditor = auditor_for(training_set.references, self.index, training_set.brought, embedder)
         self._own = cache(self._recordings_of)
@@ -82,6 +86,7 @@ class Judges:
         """What every judgement depends on besides the sound."""
         return {
             "judge": getattr(self.judge_embedder, "sha256", None),
+            "listener": getattr(self.listener, "sha256", None),
             "references": _references_hash(self.auditor.catalogue),
             "audit": _audit_hash(),
             "bound": self.bound,
@@ -134,6 +139,9 @@ class Judges:
             texts = self.judge_embedder.embed_text([prompt.text for prompt in prompts]).cpu().numpy()
             for row, vector, text, prompt in zip(rows, vectors, texts, prompts, strict=True):
                 row |= self._by_judge(vector, text, prompt.targets)
+        if self.listener is not None:
+            for row, prompt, heard in zip(rows, prompts, self.listener.hear(waveforms, rate), strict=True):
+                row |= self._by_listener(self.listener.said(prompt.text), heard, row["collapsed"])
         return rows
 
     def _audited(self, sound: tuple[Tensor, int], targets: tuple[str, ...]) -> Row:
@@ -197,6 +205,10 @@ class Judges:
             "embedding": sound.tolist(),
             **_similarities("judge", sound, self._references[own], nearest),
         }
+
+    def _by_listener(self, said: Said, heard: Heard, collapsed: bool) -> Row:
+        of_sound = {f"heard_{name}": value for name, value in vars(heard).items()}
+        return {**of_sound, **kept(said, None if collapsed else heard)}
 
     @cached_property
     def _references(self) -> np.ndarray:

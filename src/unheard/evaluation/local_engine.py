@@ -19,6 +19,7 @@ from unheard.evaluation.batch import Batch, Generated, Row
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.generator import Generator, open_index
 from unheard.evaluation.judges import Judges
+from unheard.evaluation.listener import Listener
 from unheard.evaluation.metrics import OF_SETS
 from unheard.evaluation.ordinary import OrdinarySounds
 from unheard.generation import provenance
@@ -40,11 +41,12 @@ class LocalEngine:
         index = open_index(experiment)
         self._generators = {name: Generator.of(experiment, name, index) for name in experiment.models}
         self.judge_embedder = self._load_judge()
+        listener = self._load_listener()
         ordinary = None if experiment.held_out is None else OrdinarySounds.open(experiment.held_out)
         self._judges = {
             name: Judges(
-                generator.model, generator.training_set, self.judge_embedder, experiment.bound, ordinary,
-                self._embedding("references"),
+                generator.model, generator.training_set, self.judge_embedder, listener, experiment.bound,
+                ordinary, self._embedding("references"),
             )
             for name, generator in self._generators.items()
         }  # fmt: skip
@@ -59,6 +61,14 @@ class LocalEngine:
         judge = self.experiment.judge or (str(own) if own.is_dir() else None)
         device = self._generators[first].model.backbone.device
         return None if judge is None else load_embedder(judge, device=device)
+
+    def _load_listener(self) -> Listener | None:
+        """The listener that the experiment names, or the first model's own; None where there is none."""
+        first = self.experiment.models[0]
+        own = fetch(first) / "listener"
+        folder = self.experiment.listener or (own if own.is_dir() else None)
+        device = self._generators[first].model.backbone.device
+        return None if folder is None else Listener.load(folder, device=device)
 
     def _embedding(self, what: str) -> Report | None:
         return None if self._progress is None else partial(self._progress, note=f"embedding {what}")

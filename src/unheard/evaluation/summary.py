@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from unheard.common.intervals import ClusteredShare
 from unheard.evaluation import bootstrap
-from unheard.evaluation.metrics import METRICS, OF_PROMPTS, OF_SETS
+from unheard.evaluation.metrics import METRICS, OF_CAPTIONS, OF_PROMPTS, OF_SETS
 from unheard.evaluation.metrics.diversity import mean_pairwise_distance
 from unheard.evaluation.metrics.frechet import frechet_audio_distance
 from unheard.evaluation.metrics.kernel import kernel_audio_distance, kernel_audio_distances
@@ -48,7 +48,7 @@ def summarise(
             to them unmeasured.
         metrics: what is wanted, of `METRICS`.
     """
-    rows = [with_rates(row) for row in table.to_pylist()]
+    rows = [with_rates(dict.fromkeys(METRICS) | row) for row in table.to_pylist()]
     verdicts = open_verdicts(rows)
     settings = list(dict.fromkeys(row["setting"] for row in rows))
     found = []
@@ -83,7 +83,8 @@ def _of_prompts(
             if metric in RATES:
                 interval, more = _rate(rows, metric)
             else:
-                interval, more = bootstrap.mean(_by_prompt(rows, prompts, metric), drawn), {}
+                interval = bootstrap.mean(_by_prompt(rows, prompts, metric), drawn)
+                more = _counted(rows, metric) if metric in OF_CAPTIONS else {}
             yield _entry(name, metric, interval, difference) | more
 
 
@@ -104,6 +105,12 @@ def _rate(rows: Rows, metric: str) -> tuple[bootstrap.Interval, dict[str, Any]]:
         "prompts_low": share.clusters_low,
         "prompts_high": share.clusters_high,
     }
+
+
+def _counted(rows: Rows, metric: str) -> dict[str, int]:
+    """Of how many sounds it holds, and of how many the caption says it."""
+    said = [row[metric] for row in rows if row[metric] is not None]
+    return {"count": sum(said), "sounds": len(said)}
 
 
 def _of_sets(

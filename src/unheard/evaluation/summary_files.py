@@ -107,7 +107,9 @@ def _cell(entry: dict[str, Any]) -> str:
             f"({entry['low']:.3f} to {entry['high']:.3f}), as {entry['effective_sounds']:.0f} independent"
         )
     text = f"{entry['value']:.3f}"
-    return text if entry["low"] is None else f"{text} ({entry['low']:.3f} to {entry['high']:.3f})"
+    if entry["low"] is not None:
+        text = f"{text} ({entry['low']:.3f} to {entry['high']:.3f})"
+    return f"{text}, {entry['count']} of {entry['sounds']} sounds" if "sounds" in entry else text
 
 
 def _left_out(rows: Rows) -> list[str]:

@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from unheard.auditing.calibration import Tail
+from unheard.auditing.calibration import Null, Tail
 from unheard.auditing.evidence.base import Finding
 from unheard.auditing.features import PERIOD, Signal
 
@@ -51,7 +51,7 @@ class LearnedEmbedding:
     @property
     def calibration(self) -> dict[str, Any]:
         """What the tails were measured on, and how."""
-        return dict(_null()["made_by"])
+        return dict(json.loads(NULL.read_text("utf-8"))["made_by"])
 
     def features(self, signal: Signal) -> Tensor:
         """[frames, SIZE]: whitened embeddings; a silent frame is all zeros.
@@ -93,14 +93,11 @@ class LearnedEmbedding:
 
     def false_alarm_rate(self, score: float) -> float:
         """Share of comparisons with a relative that is no copy that reach this score, 0 to 1."""
-        null = _null()
-        return max(null["relatives"].rate(score), null["unrelated"].rate(score))
+        return _null().false_alarm_rate(score)
 
     def expected_false_alarms(self, score: float, comparisons: int) -> float:
         """How many of so many comparisons reach the score by chance, some with relatives."""
-        relatives = min(comparisons, ASSUMED_RELATIVES)
-        strangers = comparisons - relatives
-        return relatives * self.false_alarm_rate(score) + strangers * _null()["unrelated"].rate(score)
+        return _null().expected_false_alarms(score, comparisons, ASSUMED_RELATIVES)
 
 
 def at_frames(steps: Tensor, frames: int) -> Tensor:
@@ -173,6 +170,6 @@ def _whitening() -> tuple[Tensor, Tensor]:
 
 
 @lru_cache(maxsize=1)
-def _null() -> dict[str, Any]:
+def _null() -> Null:
     stored = json.loads(NULL.read_text("utf-8"))
-    return stored | {sort: Tail(**stored[sort]) for sort in ("unrelated", "relatives")}
+    return Null(Tail(**stored["unrelated"]), Tail(**stored["relatives"]))
