@@ -40,6 +40,7 @@ from dataclasses import dataclass
 from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -321,12 +322,13 @@ def read_record(path: Path) -> None:
 
 def read_model(path: Path) -> None:
     from unheard.auditing.catalogue import Catalogue
-    from unheard.backbones.hub import pipeline_class
+    from unheard.backbones.hub import fetch, pipeline_class
     from unheard.generation.defaults import read_defaults
 
     for name, content in models().items():
         if name != path.name:
             (path.parent / name).write_bytes(content)
+    fetch(str(path.parent))
     read_defaults(path.parent)
     pipeline_class(path.parent)
     Catalogue.of_model(path.parent)
@@ -372,9 +374,8 @@ def damaged(family: Family, number: int) -> tuple[str, bytes]:
     chance = random.Random(number)
     name, content = chance.choice(sorted(family.good().items()))
     for _ in range(chance.randint(1, 4)):
-        content = (_other_value if family.text and chance.random() < 0.6 else _other_bytes)(
-            content, chance, family
-        )
+        damage = chance.choice([_other_value, _other_value, _other_node, _other_bytes])
+        content = (damage if family.text else _other_bytes)(content, chance, family)
     return name, content
 
 
@@ -417,6 +418,48 @@ def _other_value(content: bytes, chance: random.Random, family: Family) -> bytes
     token = chance.choice(tokens)
     value = chance.choice([*VALUES, chance.choice(tokens)[0].decode("utf-8", "replace")]).encode()
     return content[: token.start()] + value + content[token.end() :]
+
+
+NODES = [
+    None,
+    True,
+    -1,
+    0,
+    2.5,
+    10**400,
+    "",
+    "x",
+    [],
+    {},
+    [[]],
+    [None],
+    ["a", 3],
+    {"a": {}},
+    [{}],
+    "\ud83d\0",
+]
+
+
+def _other_node(content: bytes, chance: random.Random, family: Family) -> bytes:
+    """Another value in the place of any part of a JSON document, however much is in it."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return _other_value(content, chance, family)
+    if not isinstance(document, dict | list):
+        return _other_value(content, chance, family)
+    parts: list[tuple[Any, Any]] = []
+    waiting = [document]
+    while waiting:
+        part = waiting.pop()
+        inside = list(part.items()) if isinstance(part, dict) else list(enumerate(part))
+        parts += [(part, key) for key, _ in inside]
+        waiting += [value for _, value in inside if isinstance(value, dict | list)]
+    if not parts:
+        return content
+    part, key = chance.choice(parts)
+    part[key] = chance.choice(NODES)
+    return json.dumps(document).encode()
 
 
 # Children
@@ -481,7 +524,7 @@ def failures(name: str, first: int, count: int) -> Iterator[Failure | int]:
                     continue
                 first = number + 1
                 if raised is not None:
-                    yield Failure(number, "traceback", "\n".join(raised.strip().splitlines()[-4:]))
+                    yield Failure(number, "traceback", "\n".join(raised.strip().splitlines()[-4:])[-600:])
                 if used > MEMORY:
                     yield Failure(number, "memory", f"{used / MEMORY:.2f} GiB")
                 else:

@@ -90,11 +90,13 @@ def download(source: Source, folder: Path) -> list[Path]:
     }[source.registry]
     found = []
     for package in source.packages:
-        kept = sorted(folder.glob(f"{package}[-_][0-9]*"))
-        if not kept:
-            subprocess.run([*command, package], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-            kept = sorted(folder.glob(f"{package}[-_][0-9]*"))
-        found.append(kept[-1])
+        pattern = f"{package}[-_][0-9]*"
+        if not any(folder.glob(pattern)):
+            try:
+                subprocess.run([*command, package], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+            except (OSError, subprocess.CalledProcessError) as error:
+                raise SystemExit(f"{package} of {source.registry} was not downloaded: {error}") from None
+        found.append(max(folder.glob(pattern)))
     return found
 
 
@@ -141,7 +143,7 @@ def recordings(source: Source, downloads: Path, out: Path) -> list[tuple[Recordi
         with members(package) as files:
             for name in sorted(files, key=lambda name: hashlib.sha256(name.encode()).digest()):
                 if name.endswith(COPYRIGHT):
-                    _keep_copyright(files[name], out / source.side / _slug(source.name), package)
+                    _keep_copyright(files[name], out / source.side / _slug(source.name), package, name)
                     continue
                 if not re.search(source.within, name) or not any(quota.values()):
                     continue
@@ -219,9 +221,9 @@ def _write(
     )
 
 
-def _keep_copyright(file: Path, folder: Path, package: Path) -> None:
+def _keep_copyright(file: Path, folder: Path, package: Path, name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(file, folder / f"copyright of {package.name.split('_')[0]}")
+    shutil.copyfile(file, folder / f"copyright of {package.name.split('_')[0]}, {_slug(name)}.txt")
 
 
 def _slug(text: str) -> str:

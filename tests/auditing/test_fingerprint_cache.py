@@ -159,3 +159,51 @@ def test_a_stop_loses_little(path: Path, sounds: Path, monkeypatch: pytest.Monke
         assert content not in fingerprint_files()
         of_files.prints(recording)
         assert content in fingerprint_files()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"prints": np.zeros((3, 64), np.float16)},
+        {"prints": np.zeros((3, 64), np.float32), "seconds": np.array(2.0)},
+        {"prints": np.zeros((3, 63), np.float16), "seconds": np.array(2.0)},
+        {"prints": np.zeros((0, 64), np.float16), "seconds": np.array(2.0)},
+        {"prints": np.full((3, 64), np.nan, np.float16), "seconds": np.array(2.0)},
+        {"prints": np.zeros((3, 64), np.float16), "seconds": np.array(np.inf)},
+        {"prints": np.zeros((3, 64), np.float16), "seconds": np.array([2.0, 2.0])},
+        {"else": np.zeros(3)},
+    ],
+)
+def test_an_entry_that_is_no_fingerprint_is_made_again(
+    sounds: Path, tmp_path: Path, entry: dict[str, np.ndarray]
+) -> None:
+    path = sounds / "00000.flac"
+    files = fingerprint_files(tmp_path / "cache")
+    made, seconds = FingerprintCache(files).prints(path)
+    files.write(sha256(path), entry)
+    with pytest.warns(UserWarning, match="it holds other arrays than it should; it is made again"):
+        again, lasting = FingerprintCache(files).prints(path)
+    assert np.array_equal(again, made)
+    assert lasting == seconds
+    FingerprintCache(files).prints(path)  # without a warning
+
+
+def test_damaged_fingerprints_of_an_index_are_made_again(path: Path) -> None:
+    first = locate_catalogue(None, Index.open(path), None)
+    known = table(path).read(maker())
+    spoilt = {content: (prints[:, :7], seconds) for content, (prints, seconds) in list(known.items())[:2]}
+    table(path).add(maker(), spoilt)
+    with pytest.warns(UserWarning, match="2 fingerprints in the index .* are damaged; they are made again"):
+        second = locate_catalogue(None, Index.open(path), None)
+    assert np.array_equal(second.prints, first.prints)
+    assert all(np.array_equal(table(path).read(maker())[content][0], known[content][0]) for content in known)
+
+
+def test_a_table_of_fingerprints_that_cannot_be_read_is_done_without(path: Path) -> None:
+    first = locate_catalogue(None, Index.open(path), None)
+    for file in path.rglob("fingerprints.lance/**/*"):
+        if file.is_file():
+            file.write_bytes(b"\xff" * 40)
+    with pytest.warns(UserWarning, match="cannot read the fingerprints .*; the fingerprints are made again"):
+        second = locate_catalogue(None, Index.open(path), None)
+    assert np.array_equal(second.prints, first.prints)

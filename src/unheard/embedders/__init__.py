@@ -7,6 +7,7 @@ file.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -122,6 +123,6 @@ def load_embedder(
     from unheard.embedders.clap import BundledClap, ClapEmbedder
 
     folder = Path(name_or_folder).resolve()
-    if folder.is_relative_to(ASSETS.resolve()) and folder.is_dir():
+    if folder.is_relative_to(ASSETS.resolve()) and os.path.isdir(folder):
         return BundledClap(folder, device=device, dtype=dtype)
     return ClapEmbedder.load(name_or_folder, device=device, dtype=dtype)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -101,7 +102,7 @@ class ClapEmbedder:
         with importing():
             from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
 
-        if Path(name_or_folder).is_dir():
+        if os.path.isdir(name_or_folder):
             folder = Path(name_or_folder).resolve()
             name, revision = _recorded_name(folder), None
         else:

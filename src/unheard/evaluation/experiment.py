@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ KEYS = (
 )  # fmt: skip
 
 PATHS_OR_URIS = ("references", "held_out", "index")
+MOST_SEEDS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def _locate(file: Path, name: str) -> str:
     if name in {model.name for model in KNOWN_MODELS}:
         return name
     folders = (folder / Path(name).expanduser() for folder in (file.parent, Path()))
-    return next((str(folder.resolve()) for folder in folders if folder.is_dir()), name)
+    return next((str(folder.resolve()) for folder in folders if os.path.isdir(folder)), name)
 
 
 def _absolute(file: Path, path_or_uri: str) -> str:
@@ -181,6 +183,8 @@ def _seeds(given: Any, path: str | Path) -> tuple[int, ...]:
         first, count = given.get("first", 0), given.get("count", 1)
         require_whole("first of seeds", first, 0)
         require_whole("count of seeds", count, 1)
+        if count > MOST_SEEDS:
+            raise InputError(f"{path}: count of seeds is {count}: give at most {MOST_SEEDS:,}")
         given = range(first, first + count)
     if not isinstance(given, list | range):
         raise InputError(f"{path}: seeds is {given!r}: give a list, or a table with first and count")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def embed(source: str, judge: Embedder, progress: Report | None = None) -> np.nd
 def is_index(source: str) -> bool:
     """An index is a JSON file, an object store's URI, or a folder with a store in it."""
     path = Path(source)
-    return not is_local(source) or path.suffix == ".json" or (path.is_dir() and Store.exists(path))
+    return not is_local(source) or path.suffix == ".json" or (os.path.isdir(path) and Store.exists(path))
 
 
 def _drawn(items: int) -> np.ndarray:

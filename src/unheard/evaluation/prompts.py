@@ -116,8 +116,9 @@ def _chosen(prompts: list[Prompt], source: Mapping[str, Any]) -> list[Prompt]:
 
 def _of_source(source: Mapping[str, Any], folder: Path, model: str | Path) -> list[Prompt]:
     """The prompts of a source, in the groups that it has itself."""
-    if not isinstance(source.get("list", []), list):
-        raise InputError(f"the list of prompts is {source['list']!r}: give a list of texts")
+    listed = source.get("list", [])
+    if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
+        raise InputError(f"the list of prompts is {listed!r}: give a list of texts")
     try:
         if "list" in source:
             return [Prompt(text, "listed") for text in source["list"]]

@@ -5,6 +5,8 @@ Weights and thresholds that suit one embedder do not suit another, so they lie b
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,7 +93,7 @@ def read_defaults(folder: Path) -> Defaults:
 
 
 def _seconds(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < float("inf"):
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= sys.float_info.max:
         raise InputError(f"duration is {value!r}: give seconds above 0")
     return float(value)
 
@@ -100,12 +102,12 @@ def _inside(folder: Path, embedder: object) -> str:
     if not isinstance(embedder, str) or not embedder:
         raise InputError(f"embedder is {embedder!r}: give a folder inside the model's, or a hub id")
     # A hub id has the form of a path that stays inside; anything else that leads elsewhere is refused.
-    return str(named) if (named := inside(folder, embedder)).is_dir() else embedder
+    return str(named) if os.path.isdir(named := inside(folder, embedder)) else embedder
 
 
 def _file_inside(folder: Path, key: str, name: object) -> Path | None:
     if name is None:
         return None
-    if not isinstance(name, str) or not inside(folder, name).is_file():
+    if not isinstance(name, str) or not os.path.isfile(inside(folder, name)):
         raise InputError(f"{key} is {name!r}: there is no such file in the model's folder")
     return folder / name

@@ -5,6 +5,7 @@ prompts -> conditioning -> sampler over a guided denoiser -> decoded waveforms -
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -473,7 +474,7 @@ class Model:
         }
         if index is not None:
             given = self._given_embedder
-            if isinstance(given, str | Path) and Path(given).is_dir():
+            if isinstance(given, str | Path) and os.path.isdir(given):
                 given = Path(given).resolve()
             described["embedder"] = {
                 "name": self.embedder.name,

@@ -81,6 +81,11 @@ def read(path: str | Path) -> dict[str, Any]:
         lacking += [f"{name}.{key}" for key in keys if key not in _part(record, name)]
     if lacking:
         raise InputError(f"{path} lacks {', '.join(lacking)}: give the .json as it was written")
+    guidance, trace = record["guidance"], record.get("trace", [])
+    if not isinstance(guidance, Mapping | None) or not isinstance(trace, list):
+        raise InputError(f"{path} has a guidance or a trace that is none: give the .json as it was written")
+    if not all(isinstance(step, Mapping) for step in trace):
+        raise InputError(f"{path} has a step that is none in its trace: give the .json as it was written")
     return record if record["unheard"] == FORMAT else _of_format_1(record)
 
 

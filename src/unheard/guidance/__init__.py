@@ -131,7 +131,7 @@ def read_guidance(given: Mapping[str, Any] | str) -> Guidance | None:
 
 def with_present_names(table: Mapping[str, Any]) -> dict[str, Any]:
     """A table with `kind` whose settings have their present names, whatever they had before."""
-    present = FORMER_NAMES.get(table.get("kind", AMG.kind), {})
+    present = FORMER_NAMES.get(str(table.get("kind", AMG.kind)), {})
     return {present.get(name, name): value for name, value in table.items()}
 
 

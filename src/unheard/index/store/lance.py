@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from unheard.errors import IndexFileError, InputError
+from unheard.errors import IndexFileError, InputError, UnheardError
 from unheard.index.store.causes import cause
 from unheard.index.store.uri import is_local
 
@@ -50,9 +50,9 @@ def explained(what: str, kind: type[IndexFileError] | type[InputError] = IndexFi
     """Turn the libraries' errors into one line that begins with `what`."""
     try:
         yield
-    except (OSError, RuntimeError, ValueError, TypeError) as error:
-        if isinstance(error, IndexFileError | InputError):
-            raise
+    except UnheardError:
+        raise
+    except Exception as error:  # Lance panics on some damaged files, by an exception that has no module
         raise kind(f"{what}: {cause(error)}") from error
 
 

@@ -1,0 +1,38 @@
+"""Some of the damaged inputs that `python -m benchmarks.mutations` reads by the ten thousand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.mutations import FAMILIES, attempt, damaged, failures
+
+COUNT = 60
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_inputs_are_read_or_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    family = FAMILIES[name]
+    for number in range(COUNT):
+        (folder := tmp_path / str(number)).mkdir()
+        assert attempt(family, number, folder) is None, number
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_good_inputs_are_read_and_damage_is_the_same_each_time(name: str, tmp_path: Path) -> None:
+    family = FAMILIES[name]
+    for file, content in family.good().items():
+        (tmp_path / file).write_bytes(content)
+    for number in range(20):
+        file, content = damaged(family, number)
+        assert (file, content) == damaged(family, number)
+        assert file in family.good()
+    assert len({damaged(family, number) for number in range(20)}) > 10
+
+
+def test_children_read_to_the_end() -> None:
+    (peak,) = failures("toml", 0, 20)
+    assert isinstance(peak, int)
+    assert peak > 0
