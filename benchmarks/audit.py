@@ -21,7 +21,8 @@ piece are never a different pair, and a piece includes all recordings that share
 
 Beside the audit stand Chromaprint, log-mel correlation, and cosines of CLAP and of a sound-effects embedder
 (`benchmarks.audit_contenders`). For them, and in the column "score" for the audit, found is what lies above
-the threshold that one in 1,000 of the different pairs exceeds. Intervals are 95 % (Wilson 1927).
+the threshold that one in 1,000 of the different pairs exceeds. Pairs of a sound that is too short to tell are
+counted apart, and no share or threshold is of them. Intervals are 95 % (Wilson 1927).
 
 Needs the extra `lab`, tinysoundfont with its sound font, and Debian's libchromaprint1.
 """
@@ -48,13 +49,13 @@ import torch
 import unheard
 from benchmarks import audit_treatments
 from benchmarks.audit_contenders import Measured, compare, measure
-from benchmarks.audit_tables import COPIES, LONG, false_alarms, print_tables, recall, thresholds
+from benchmarks.audit_tables import COPIES, LONG, UNTOLD, false_alarms, print_tables, recall, thresholds
 from benchmarks.audit_treatments import TREATMENTS, treated
 from lab import alterations, likeness, resyntheses
 from lab.alterations import SAMPLE_RATE
 from lab.audit_material import Specimen, rendered
 from lab.real_sound import specimens as real_specimens
-from unheard.auditing import FileAudit, auditor
+from unheard.auditing import BOUNDS, FileAudit, auditor
 from unheard.auditing.auditor import Auditor
 from unheard.auditing.catalogue import Catalogue
 from unheard.common.files import write_whole
@@ -182,10 +183,10 @@ class Bench:
 
 
 def _pair_verdict(said: FileAudit, match: auditor.Match | None) -> str:
-    """What is said of one pair; nothing is said against a reference in which nothing is found."""
-    if match is not None:
+    """What is said of one pair: that the sound is too short to tell, unless the match is called more."""
+    if match is not None and match.verdict in BOUNDS:
         return match.verdict
-    return "clear" if said.verdict in (*COPIES, "similar") else said.verdict
+    return said.verdict if said.verdict in UNTOLD else "clear"
 
 
 def _source(specimen: Specimen) -> str:

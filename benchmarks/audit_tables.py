@@ -14,6 +14,7 @@ from unheard.auditing import VERDICTS
 
 FALSE_ALARMS = 1e-3
 COPIES = ("copy", "partial copy")
+UNTOLD = ("too short to tell", "not judged")
 LONG = 3.0
 """Seconds from which a real sound is told of apart."""
 
@@ -27,9 +28,10 @@ def share(hits: int, total: int) -> dict[str, Any]:
 
 
 def thresholds(different: list[dict[str, Any]]) -> dict[str, float]:
-    """What one in 1,000 of the different pairs exceeds, by contender."""
+    """What one in 1,000 of the different pairs that the audit can tell exceeds, by contender."""
+    told = [row for row in different if row["verdict"] not in UNTOLD]
     return {
-        name: float(np.quantile([row[name] for row in different], 1 - FALSE_ALARMS))
+        name: float(np.quantile([row[name] for row in told], 1 - FALSE_ALARMS))
         for name in ("audit", *CONTENDERS)
     }
 
@@ -37,7 +39,7 @@ def thresholds(different: list[dict[str, Any]]) -> dict[str, float]:
 def recall(copies: list[dict[str, Any]], bounds: dict[str, float]) -> list[dict[str, Any]]:
     """One line a sort of sound, treatment and extent."""
     whole = [row for row in copies if row["treatment"] == "unaltered" and row["extent"] == "whole"]
-    untold = {row["origin"] for row in whole if row["verdict"] in ("too short to tell", "not judged")}
+    untold = {row["origin"] for row in whole if row["verdict"] in UNTOLD}
     lines = []
     for group, extent, treatment in dict.fromkeys(
         (_group(row), row["extent"], row["treatment"]) for row in sorted(copies, key=_line_order)
@@ -87,7 +89,8 @@ def false_alarms(different: list[dict[str, Any]]) -> list[dict[str, Any]]:
         verdicts = [row["verdict"] for row in some]
         called = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
         hit = {row["origin"] for row in some if row["verdict"] in COPIES}
-        copies = share(sum(called[verdict] for verdict in COPIES), len(verdicts))
+        told = sum(verdict not in UNTOLD for verdict in verdicts)
+        copies = share(sum(called[verdict] for verdict in COPIES), told)
         line = {"pairs": name, "compared": len(some), "called": called, "copies": copies}
         lines.append(line | {"origins": len({row["origin"] for row in some}), "origins hit": len(hit)})
     return lines

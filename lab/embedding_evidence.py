@@ -2,7 +2,7 @@
 
 The folder has the packages of arcade and pygame (PyPI) and of supersonic-scsynth-samples (npm), all of the
 calibration's side. The whitening is worked out on the first two and on rendered sound. Recordings of the
-third, `SHORTEST` seconds and longer, are altered, and each meets its original and `RIVALS` others, of its
+third, `SHORTEST` seconds and longer, are altered, and each meets its original and some others, of its
 pack first: those are never copies, and give the null distribution. Writes both beside
 `unheard.auditing.evidence.learned_embedding`.
 
@@ -47,11 +47,10 @@ from unheard.auditing.features import Signal
 from unheard.embedders.sound_effects import bundled
 
 SHORTEST = 3.0
-RIVALS = 12
 RATE = 1e-3
 
 Scores = dict[str, np.ndarray]
-"""Of each kind of evidence [queries, 1 + RIVALS], a query's own recording first."""
+"""Of each kind of evidence [queries, 1 + rivals], a query's own recording first."""
 
 
 def material(packages: Path) -> Iterator[Specimen]:
@@ -99,24 +98,28 @@ def signal(sound: np.ndarray) -> Signal:
     return Signal(torch.from_numpy(np.ascontiguousarray(sound, np.float32))[None], SAMPLE_RATE)
 
 
-def met(specimens: list[Specimen], number: int) -> list[int]:
+def met(specimens: list[Specimen], number: int, rivals: int) -> list[int]:
     """Whom a recording meets: itself, others of its pack, and then others."""
     shuffled = np.random.default_rng([number, 1]).permutation(len(specimens)).tolist()
     family = specimens[number].family
     nearest_first = sorted(shuffled, key=lambda other: (other != number, specimens[other].family != family))
-    return nearest_first[: 1 + RIVALS]
+    return nearest_first[: 1 + rivals]
 
 
 def measure(
-    specimens: list[Specimen], kinds: list[Evidence], references: list[list[Tensor]], change: Alteration
+    specimens: list[Specimen],
+    kinds: list[Evidence],
+    references: list[list[Tensor]],
+    change: Alteration,
+    rivals: int,
 ) -> Scores:
     """The scores of one alteration; `references` has the recordings' features, by kind."""
-    scores = {kind.name: np.zeros((len(specimens), 1 + RIVALS)) for kind in kinds}
+    scores = {kind.name: np.zeros((len(specimens), 1 + rivals)) for kind in kinds}
     for number, some in enumerate(specimens):
         altered = signal(change(some.sound, np.random.default_rng(number)))
         for kind, theirs in zip(kinds, references, strict=True):
             ours = kind.features(altered)
-            findings = [kind.compare(ours, theirs[other]) for other in met(specimens, number)]
+            findings = [kind.compare(ours, theirs[other]) for other in met(specimens, number, rivals)]
             scores[kind.name][number] = [0.0 if some is None else some.score for some in findings]
     return scores
 
@@ -142,16 +145,16 @@ def report(found: dict[str, Scores]) -> Iterator[str]:
             f"{hits[kind].mean():.2f} ({area(scores[kind][:, 0], scores[kind][:, 1:].ravel()):.3f})"
             for kind in kinds
         ]
-        others = np.any([hits[kind] for kind in kinds if kind != LearnedEmbedding.name], axis=0)
+        others = np.any([hits[kind] for kind in kinds if kind != LearnedEmbedding.name] or [[False]], axis=0)
         yield f"| {name} | {' | '.join(cells)} | {(hits[LearnedEmbedding.name] & ~others).mean():.2f} |"
 
 
-def null(specimens: list[Specimen], found: dict[str, Scores]) -> dict[str, object]:
+def null(specimens: list[Specimen], found: dict[str, Scores], rivals: int) -> dict[str, object]:
     """The tails of the scores of different pairs, those of one pack apart."""
     family = [some.family for some in specimens]
     sorts: dict[str, list[float]] = {"unrelated": [], "relatives": []}
     for number in range(len(specimens)):
-        for column, other in enumerate(met(specimens, number)[1:], start=1):
+        for column, other in enumerate(met(specimens, number, rivals)[1:], start=1):
             sort = "relatives" if family[other] == family[number] else "unrelated"
             sorts[sort] += [float(some[LearnedEmbedding.name][number, column]) for some in found.values()]
     return {sort: asdict(tail(values)) for sort, values in sorts.items()}
@@ -162,6 +165,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--packages", type=Path, required=True, help="folder of the three packages")
+    parser.add_argument("--rivals", type=int, default=12, help="others that each meets (default: 12)")
+    parser.add_argument("--treatments", type=int, default=9, help="how many, the first ones (default: 9)")
+    parser.add_argument("--alone", action="store_true", help="without the other kinds of evidence")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 
@@ -173,22 +179,28 @@ def main() -> None:
     print(f"whitened by {len(steps)} sounds", flush=True)
 
     specimens = recordings(arguments.packages)
-    kinds = [*(kind() for kind in EVIDENCES.values() if kind is not LearnedEmbedding), LearnedEmbedding()]
+    others = {} if arguments.alone else EVIDENCES
+    kinds = [*(kind() for kind in others.values() if kind is not LearnedEmbedding), LearnedEmbedding()]
     references = [[kind.features(signal(some.sound)) for some in specimens] for kind in kinds]
     found: dict[str, Scores] = {}
-    for name, change in treatments([some.sound for some in fitted]).items():
+    changes = list(treatments([some.sound for some in fitted]).items())
+    for name, change in changes[: arguments.treatments]:
         started = time.process_time()
-        found[name] = measure(specimens, kinds, references, change)
+        found[name] = measure(specimens, kinds, references, change, arguments.rivals)
         print(f"{name}: {time.process_time() - started:.0f} s of processor time", flush=True)
     print(*report(found), sep="\n")
 
     made_by = {
-        "command": "python -m lab.embedding_evidence --packages FOLDER",
+        "command": "python -m lab.embedding_evidence --packages FOLDER"
+        f" --rivals {arguments.rivals} --treatments {arguments.treatments}"
+        + (" --alone" if arguments.alone else ""),
         "date": datetime.date.today().isoformat(),
         "sounds": len(specimens),
-        "pairs": len(specimens) * RIVALS * len(found),
+        "pairs": len(specimens) * arguments.rivals * len(found),
     }
-    NULL.write_text(json.dumps({**null(specimens, found), "made_by": made_by}, indent=1) + "\n")
+    NULL.write_text(
+        json.dumps({**null(specimens, found, arguments.rivals), "made_by": made_by}, indent=1) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,12 @@ from unheard.index.store.fingerprints import FingerprintTable
 from unheard.index.store.table import Store
 
 RATE = 16_000
+LAZILY = (
+    "braceexpand", "encodings.utf_8_sig", "soxr", "sqlite3", "unheard.index.building.additions",
+    "unheard.index.building.builder", "unheard.index.building.engine", "unheard.index.building.ledger",
+    "unheard.index.published.exchange", "unheard.index.clustering.clusters",
+)  # fmt: skip
+"""What functions import when they are called."""
 
 
 @cache
@@ -70,7 +77,9 @@ def before(folder: Path) -> None:
 
 
 def prepare() -> None:
-    """Load what the writers need before they are forked."""
+    """Load what the writers need before they are forked, and may be somebody who may not read it."""
+    for module in LAZILY:
+        import_module(module)
     for seed in (1, 2):
         sound(seed)
     found()

@@ -121,10 +121,11 @@ def test_false_alarms_are_counted_by_sort_of_pair() -> None:
         row("a", verdict="copy", relation="pack", strokes=True),
         row("a", verdict="similar", relation="other", strokes=False),
         row("b", verdict="clear", relation="pack", strokes=False, kind="rendered"),
+        row("c", verdict="too short to tell", relation="pack", strokes=False),
     ]
     lines = {line["pairs"]: line for line in false_alarms(pairs)}
-    assert lines["all"]["compared"] == 3
-    assert lines["all"]["copies"]["hits"] == 1
+    assert lines["all"]["compared"] == 4
+    assert (lines["all"]["copies"]["hits"], lines["all"]["copies"]["of"]) == (1, 3)
     assert lines["real, same pack"]["called"]["copy"] == 1
     assert lines["single strokes of one pack"]["compared"] == 1
     assert lines["rendered, same family"]["called"]["clear"] == 1

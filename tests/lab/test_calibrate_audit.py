@@ -68,7 +68,7 @@ def test_slow_phrases_that_share_their_notes(keys: tuple[int, ...], seconds: flo
         line = [(0.0, before), *((1.0 + seconds * place, key) for place, key in enumerate(keys))]
         line.append((1.0 + seconds * len(keys), after))
         notes = tuple(score.Note(onset, onset + 0.5, key, 90) for onset, key in line)
-        return score.Clip("", "bells", "xylophone", 13, False, 60, 10.0, notes)
+        return score.Clip("", "bells", "xylophone", 13, False, "melody", "C major", 60, 10.0, notes)
 
     assert written_alike(clip(40, 90), clip(50, 100)) == alike
 

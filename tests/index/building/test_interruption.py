@@ -241,7 +241,6 @@ def test_two_builds_at_once_lose_nothing(forked_builds: ForkedBuilds, tmp_path: 
     folders = [write_corpus(tmp_path / name, 9) for name in ("x", "y")]
     for number, path in enumerate(sorted(folders[1].rglob("*.wav"))):
         path.rename(path.with_name(f"other {number}.wav"))  # so that the two share some ids and not others
-    Store.create(tmp_path / "index", builder.EmbedderRecord.of(embedder))
     forked_builds.at_once([(folder, tmp_path / "index") for folder in folders])
     ids = {
         path.relative_to(folder).as_posix()

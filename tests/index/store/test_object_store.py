@@ -77,7 +77,9 @@ def test_the_same_rows_as_in_a_folder_whatever_names_it(corpus: Path, tmp_path: 
 def test_shards_are_read_from_there(s3: str, tmp_path: Path, embedder: Any) -> None:
     put(s3, "shards/train-0.tar", shard(3))
     (tmp_path / "train-0.tar").write_bytes(shard(3))
-    index.build(Path("s3://bucket/shards/train-0.tar"), "s3://bucket/of-shards", embedder=embedder, workers=0)
+    index.build(
+        Path("s3://bucket/shards/train-{0..0}.tar"), "s3://bucket/of-shards", embedder=embedder, workers=0
+    )
     index.build(tmp_path / "train-0.tar", tmp_path / "local", embedder=embedder, workers=0)
     there, here = content("s3://bucket/of-shards"), content(tmp_path / "local")
     assert there[0]["source"] == "s3://bucket/shards/train-0.tar::000.wav"

@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from unheard.auditing.calibration import Null, Tail
+from unheard.auditing.calibration import Tail
 from unheard.auditing.evidence.base import Finding
 from unheard.auditing.features import PERIOD, Signal
 
@@ -51,7 +51,8 @@ class LearnedEmbedding:
     @property
     def calibration(self) -> dict[str, Any]:
         """What the tails were measured on, and how."""
-        return dict(json.loads(NULL.read_text("utf-8"))["made_by"])
+        made_by: dict[str, Any] = _stored()["made_by"]
+        return made_by
 
     def features(self, signal: Signal) -> Tensor:
         """[frames, SIZE]: whitened embeddings; a silent frame is all zeros.
@@ -93,11 +94,13 @@ class LearnedEmbedding:
 
     def false_alarm_rate(self, score: float) -> float:
         """Share of comparisons with a relative that is no copy that reach this score, 0 to 1."""
-        return _null().false_alarm_rate(score)
+        return max(tail.rate(score) for tail in _tails().values())
 
     def expected_false_alarms(self, score: float, comparisons: int) -> float:
         """How many of so many comparisons reach the score by chance, some with relatives."""
-        return _null().expected_false_alarms(score, comparisons, ASSUMED_RELATIVES)
+        relatives = min(comparisons, ASSUMED_RELATIVES)
+        strangers = comparisons - relatives
+        return relatives * self.false_alarm_rate(score) + strangers * _tails()["unrelated"].rate(score)
 
 
 def at_frames(steps: Tensor, frames: int) -> Tensor:
@@ -170,6 +173,11 @@ def _whitening() -> tuple[Tensor, Tensor]:
 
 
 @lru_cache(maxsize=1)
-def _null() -> Null:
-    stored = json.loads(NULL.read_text("utf-8"))
-    return Null(Tail(**stored["unrelated"]), Tail(**stored["relatives"]))
+def _stored() -> dict[str, Any]:
+    stored: dict[str, Any] = json.loads(NULL.read_text("utf-8"))
+    return stored
+
+
+@lru_cache(maxsize=1)
+def _tails() -> dict[str, Tail]:
+    return {sort: Tail(**_stored()[sort]) for sort in ("unrelated", "relatives")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -60,9 +61,9 @@ def add_sounds(
     sounds = [Path(file) for file in files]
     if not sounds:
         raise InputError("no sounds to add; name one sound file or more")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise InputError(f"cannot write {path}: the folder {path.parent} does not exist; create it")
-    if path.exists():
+    if os.path.exists(path):
         JSONIndex.open(path).check_embedder(embedder)
 
     read: list[Path] = []

@@ -170,7 +170,7 @@ def _relative(path: str, root: str) -> str:
 
 def _expand(pattern: str) -> list[Source]:
     """The sources that a path or pattern names."""
-    if os.path.exists(pattern) or "://" in pattern:
+    if os.path.exists(pattern):
         names, root = [pattern], str(Path(pattern).parent)
     else:
         names, root = _matches(pattern)
@@ -206,10 +206,10 @@ def _matches(pattern: str) -> tuple[list[str], str]:
     written = _expanded(pattern)
     paths: list[str] = []
     for name in written:
-        if glob.has_magic(name):
-            paths += [path for path in sorted(glob.glob(name, recursive=True)) if _is_source(path)]
-        elif os.path.exists(name) or "://" in name:
+        if "://" in name or os.path.exists(name):
             paths.append(name)
+        elif glob.has_magic(name):
+            paths += [path for path in sorted(glob.glob(name, recursive=True)) if _is_source(path)]
         else:
             named = name if name == pattern else f"{name}, which {pattern} names,"
             raise InputError(f"{named} does not exist; check the spelling")

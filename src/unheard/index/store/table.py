@@ -109,12 +109,12 @@ class Store:
         """Whether there is a store: one that was killed while it was made, before its first commit, is none.
 
         Raises:
-            IndexFileError: an object store that cannot be reached.
+            IndexFileError: a folder or an object store that cannot be reached.
         """
         uri = checked_uri(uri)
-        if is_local(uri):
-            return any((Path(uri) / f"{TABLE}.lance" / "_versions").glob("*.manifest"))
         with explained(f"cannot reach {uri}"):
+            if is_local(uri):
+                return any((Path(uri) / f"{TABLE}.lance" / "_versions").glob("*.manifest"))
             return TABLE in connected(uri).list_tables().tables
 
     @property
