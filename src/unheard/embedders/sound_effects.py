@@ -93,8 +93,8 @@ class SoundEffectsEmbedder(nn.Module):
     def embed_windows(self, waveform: Tensor, sample_rate: int) -> tuple[Tensor, Tensor]:
         """One waveform [channels, time] to its windows' starts in seconds and their vectors.
 
-        Windows lie as in the paper. What is shorter than a window is filled up with silence, and so is the
-        last one; it is left out where it would begin in another window's last half.
+        Windows lie as in the authors' package: a sound shorter than one is filled up with silence, and what
+        is left at the end of a longer one, less than `WINDOW_HOP` frames, is left out.
 
         Returns:
             Starts [windows], float64, and vectors [windows, DIMENSION], 0 or more, not of unit length.

@@ -40,12 +40,13 @@ def shard(number: int) -> bytes:
 
 
 @pytest.fixture
-def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A head and two nodes, which find the object store; the store holds the shards."""
     import ray
     from ray.cluster_utils import Cluster
 
     ray.shutdown()
+    monkeypatch.chdir(tmp_path)  # where the list of what is left out goes
     with s3_server() as variables:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
