@@ -48,6 +48,12 @@ def rendered(world: str, families: int, members: int, duration: float) -> Iterat
 
 def family(name: str, members: int, duration: float) -> Iterator[Specimen]:
     """One family, drawn from its name."""
+    for member, clip in enumerate(clips(name, members, duration)):
+        yield Specimen(f"{name}.{member}", name, played(clip), f"{name}.{member}")
+
+
+def clips(name: str, members: int, duration: float) -> list[score.Clip]:
+    """The scores of a family: the same instrument, key, tempo and kind of phrase; no passage in common."""
     kept: list[score.Clip] = []
     for seed in range(40):
         clip = _clip(name, seed, duration)
@@ -55,9 +61,12 @@ def family(name: str, members: int, duration: float) -> Iterator[Specimen]:
             kept.append(clip)
         if len(kept) == members:
             break
-    for member, clip in enumerate(kept):
-        sound = at_rate(player().render(clip) / np.float32(32768), RENDERED_RATE, SAMPLE_RATE)
-        yield Specimen(f"{name}.{member}", name, peak_one(sound), f"{name}.{member}")
+    return kept
+
+
+def played(clip: score.Clip) -> np.ndarray:
+    """A score as sound [time] at `SAMPLE_RATE`, peak 1."""
+    return peak_one(at_rate(player().render(clip) / np.float32(32768), RENDERED_RATE, SAMPLE_RATE))
 
 
 @lru_cache(maxsize=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib.metadata import version
@@ -21,6 +21,7 @@ from unheard.auditing.evidence import EVIDENCES, Evidence
 from unheard.auditing.evidence.joint import SUSPICIOUS, Group, Joint, Weighed
 from unheard.auditing.features import PERIOD, Signal
 from unheard.auditing.fingerprint import fingerprints
+from unheard.auditing.likeness import LIKENESSES, UNUSUAL, Likeness, unusual
 from unheard.auditing.results import BOUNDS, Audit, FileAudit, Match
 from unheard.embedders import Embedder
 from unheard.errors import InputError
@@ -52,6 +53,8 @@ class Auditor:
             where its id is one of the catalogue's.
         k: how many items the embedder proposes for each of its windows.
         evidence: what tells copies; all of `unheard.auditing.evidence.EVIDENCES` if left out.
+        likenesses: what makes a sound similar without being a copy; all of
+            `unheard.auditing.likeness.LIKENESSES` if left out.
 
     Raises:
         InputError: only one of index and embedder is given, or no evidence.
@@ -66,6 +69,7 @@ class Auditor:
         embedder: Embedder | None = None,
         k: int = 5,
         evidence: Sequence[Evidence] | None = None,
+        likenesses: Sequence[Likeness] | None = None,
     ) -> None:
         if (index is None) != (embedder is None):
             raise InputError("the embedder's candidates need both an index and its embedder, not one of them")
@@ -78,7 +82,10 @@ class Auditor:
         if not kinds:
             raise InputError("evidence is empty: give at least one kind, or leave it out")
         self.joint = Joint(kinds)
-        self._reference_features = lru_cache(FEATURES_HELD)(partial(_features, catalogue, self.joint))
+        self.likenesses = [kind() for kind in LIKENESSES.values()] if likenesses is None else list(likenesses)
+        self._reference_features = lru_cache(FEATURES_HELD)(
+            partial(_features_of_reference, catalogue, self.joint, self.likenesses)
+        )
 
     @torch.no_grad()
     def judge(self, sound: str | Path | tuple[Tensor, int], name: str | None = None) -> FileAudit:
@@ -114,12 +121,14 @@ class Auditor:
             },
             {
                 "evidence": [kind.name for kind in self.joint.kinds],
+                "likenesses": [kind.name for kind in self.likenesses],
                 "finalists": FINALISTS,
                 "k": self.k if self.index is not None else None,
                 "embedder": self.embedder.name if self.embedder is not None else None,
                 "copy_below_expected_false_alarms": CONVINCING,
                 "copy_from_share": WHOLE,
                 "similar_below_false_alarm_rate": SUSPICIOUS,
+                "alike_below_false_alarm_rate": UNUSUAL,
                 "shortest_seconds": SHORTEST,
             },
             self._calibration(),
@@ -148,7 +157,8 @@ class Auditor:
 
     def _calibration(self) -> dict[str, Any]:
         """Where the rates of the first kind come from, and those of every other by its name."""
-        first, *others = self.joint.kinds
+        kinds: list[Evidence | Likeness] = [*self.joint.kinds, *self.likenesses]
+        first, *others = kinds
         return {
             **first.calibration,
             **{kind.name: kind.calibration for kind in others if kind.calibration != first.calibration},
@@ -156,11 +166,12 @@ class Auditor:
 
     def _judged(self, name: str, signal: Signal, embedded: dict[int, float]) -> FileAudit:
         """The best match with each candidate, the best first, and what they come to."""
-        features = self.joint.features(signal)
+        features = _features(self.joint, self.likenesses, signal)
         pieces = _pieces(len(signal.features))
         # what chance could have matched: every piece with every part
         comparisons = len(pieces) * len(self.catalogue.parts)
         matches: dict[int, Match] = {}
+        alike: dict[int, set[str]] = {}
         best: tuple[Weighed, _Candidate] | None = None
         copied: dict[int, np.ndarray] = {}
         union = np.zeros(len(signal.features), bool)
@@ -169,7 +180,11 @@ class Auditor:
                 continue
             for candidate in self._candidates(signal.features[piece], embedded):
                 number = candidate.number
-                for weighed in self._weigh([some[piece] for some in features], candidate):
+                ours, theirs = features.of(piece), self._part_of_reference(candidate)
+                if theirs is None:
+                    continue
+                alike.setdefault(number, set()).update(self._alike(ours, theirs))
+                for weighed in self.joint.weigh(ours.evidence, theirs.evidence):
                     match = self._match(candidate, weighed, piece.start, comparisons)
                     marks = copied.setdefault(number, np.zeros_like(union))
                     finding = weighed.finding
@@ -186,18 +201,15 @@ class Auditor:
         shares = {number: float(marks[signal.audible].mean()) for number, marks in copied.items()}
         share = float(union[signal.audible].mean())
         finished = sorted(
-            (
-                replace(match, share=shares[number], verdict=_verdict(match, shares[number]))
-                for number, match in matches.items()
-            ),
-            key=_order,
+            (self._finished(match, shares[number], alike[number]) for number, match in matches.items()),
+            key=lambda match: (match.verdict not in BOUNDS, *_order(match)),
         )
         duration = signal.waveform.shape[-1] / signal.sample_rate
         about = FileAudit(name, "clear", None, self.joint.nothing(), (), duration, signal.sample_rate, share)
         if finished and finished[0].verdict in BOUNDS:
             verdict = finished[0].verdict if finished[0].verdict == "similar" else _extent(share)
             return replace(about, verdict=verdict, score=finished[0].score, matches=tuple(finished))
-        return self._cleared(about, features, pieces, comparisons, finished, best)
+        return self._cleared(about, features.evidence, pieces, comparisons, finished, best)
 
     def _cleared(
         self,
@@ -219,7 +231,7 @@ class Auditor:
         reason = _too_short("an exact copy of it", of_sound, needed)
         possible = of_sound
         if best is not None:
-            theirs = self._reference_features(best[1].number)
+            theirs = self._reference_features(best[1].number).evidence
             of_reference = self.joint.highest([some[best[1].frames] for some in theirs], group)
             possible = min(-math.inf if some is None else some for some in (of_sound, of_reference))
             copy = f"an exact copy of {matches[0].reference}, which is most alike,"
@@ -242,13 +254,26 @@ class Auditor:
             found.append(_Candidate(number, frames, embedded.get(number), sources))
         return found
 
-    def _weigh(self, piece: Sequence[Tensor], candidate: _Candidate) -> list[Weighed]:
-        """What the evidence says; `piece` has the features of each kind."""
+    def _part_of_reference(self, candidate: _Candidate) -> _Features | None:
+        """The features of a candidate; None where it cannot be read."""
         try:
-            theirs = self._reference_features(candidate.number)
+            return self._reference_features(candidate.number).of(candidate.frames)
         except InputError:  # it was there when it was fingerprinted
-            return []
-        return self.joint.weigh(piece, [some[candidate.frames] for some in theirs])
+            return None
+
+    def _alike(self, piece: _Features, part: _Features) -> Iterator[str]:
+        """Words for what a piece and a part have in common."""
+        for kind, ours, theirs in zip(self.likenesses, piece.likenesses, part.likenesses, strict=True):
+            if unusual(kind, ours, theirs):
+                yield kind.name
+
+    def _finished(self, match: Match, share: float, alike: set[str]) -> Match:
+        """A match with what all pieces together say of it."""
+        words = tuple(kind.name for kind in self.likenesses if kind.name in alike)
+        verdict = _verdict(match, share)
+        return replace(
+            match, share=share, alike=words, verdict="similar" if words and verdict == "clear" else verdict
+        )
 
     def _match(self, candidate: _Candidate, weighed: Weighed, piece_start: int, comparisons: int) -> Match:
         """A match in seconds and rates; share and verdict are still open."""
@@ -299,9 +324,26 @@ class _Candidate:
     found_by: tuple[str, ...]
 
 
-def _features(catalogue: Catalogue, joint: Joint, number: int) -> list[Tensor]:
-    """A reference's features, for every kind of evidence."""
-    return joint.features(Signal(*audio.read(catalogue.paths[number])))
+@dataclass(frozen=True)
+class _Features:
+    """What every kind of evidence, and of likeness, needs of a sound, [frames, ...] each."""
+
+    evidence: list[Tensor]
+    likenesses: list[Tensor]
+
+    def of(self, frames: slice) -> _Features:
+        """Those of some frames."""
+        return _Features([some[frames] for some in self.evidence], [some[frames] for some in self.likenesses])
+
+
+def _features(joint: Joint, likenesses: Sequence[Likeness], signal: Signal) -> _Features:
+    return _Features(joint.features(signal), [kind.features(signal) for kind in likenesses])
+
+
+def _features_of_reference(
+    catalogue: Catalogue, joint: Joint, likenesses: Sequence[Likeness], number: int
+) -> _Features:
+    return _features(joint, likenesses, Signal(*audio.read(catalogue.paths[number])))
 
 
 def _order(match: Match) -> tuple[float, float]:

@@ -139,9 +139,9 @@ class Calibration:
         return cls(
             **stored
             | {
-                "kinds": {name: _null(null) for name, null in stored["kinds"].items()},
+                "kinds": {name: stored_null(null) for name, null in stored["kinds"].items()},
                 "weights": {name: Weights(**weights) for name, weights in stored["weights"].items()},
-                "joint": _null(stored["joint"]),
+                "joint": stored_null(stored["joint"]),
             }
         )
 
@@ -168,7 +168,8 @@ class Calibration:
         return self.joint.expected_false_alarms(ratio, comparisons, self.assumed_relatives)
 
 
-def _null(stored: dict[str, dict[str, Any]]) -> Null:
+def stored_null(stored: dict[str, dict[str, Any]]) -> Null:
+    """A null distribution as `dataclasses.asdict` gives it."""
     return Null(**{sort: Tail(**tail) for sort, tail in stored.items()})
 
 

@@ -61,6 +61,8 @@ class Match:
         embedding_similarity: cosine of the embedder's nearest windows, if an embedder was asked.
         found_by: which searches proposed it ("fingerprint", "embedding"), and the kind of evidence that
             places it.
+        alike: words for what is alike to the reference, such as "tune", by the kinds in
+            `unheard.auditing.likeness.LIKENESSES`; never a sign of a copy by itself.
     """
 
     reference: str
@@ -83,6 +85,12 @@ class Match:
     transposition: float
     embedding_similarity: float | None
     found_by: tuple[str, ...]
+    alike: tuple[str, ...] = ()
+
+    @property
+    def likeness(self) -> str:
+        """What is alike in words, such as "the same tune and rhythm"; empty if nothing is."""
+        return f"the same {' and '.join(self.alike)}" if self.alike else ""
 
 
 @dataclass(frozen=True, repr=False)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from unheard.generation.replication_rate import Replication
 
+UNUSUAL = 0.01
+"""`unheard.auditing.likeness.UNUSUAL`, which cannot be asked without torch; a test holds them together."""
 COLOURS = {"copy": "bold red", "partial copy": "yellow", "similar": "bright_yellow", "clear": "green"}
 
 
@@ -34,7 +36,8 @@ def write_csv(path: Path, result: Audit) -> None:
             rows.writerow([*about, *[None] * (1 + len(of_match))])
         for rank, match in enumerate(file.matches, 1):
             said = " ".join(f"{part.kind.replace(' ', '_')}={part.score:.4g}" for part in match.evidence)
-            values = {**asdict(match), "found_by": ", ".join(match.found_by), "evidence": said}
+            lists = {name: ", ".join(getattr(match, name)) for name in ("found_by", "alike")}
+            values = {**asdict(match), **lists, "evidence": said}
             rows.writerow([*about, rank, *(values[name] for name in of_match)])
     write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
@@ -130,7 +133,7 @@ def _of_sounds(result: Audit) -> Table:
     table.add_column("replays", overflow="fold")
     table.add_column("at", no_wrap=True)
     for file in result.files:
-        table.add_row(Text(file.verdict, COLOURS.get(file.verdict, "dim")), *map(Text, _cells(file)))
+        table.add_row(Text(_said(file), COLOURS.get(file.verdict, "dim")), *map(Text, _cells(file)))
         for match in file.matches[1:]:
             if as_bad_as(match.verdict, "partial copy"):
                 cells = "", "", f"{match.score:.1f}", chance(match), *_place(match)
@@ -155,6 +158,13 @@ def _of_prompts(counted: Replication) -> Table:
     return table
 
 
+def _said(file: FileAudit) -> str:
+    """The verdict, with the word for what is alike where that is no copy."""
+    if file.verdict == "similar" and file.matches[0].likeness:
+        return f"similar: {file.matches[0].likeness}"
+    return file.verdict
+
+
 def _cells(file: FileAudit) -> tuple[str, str, str, str, str, str]:
     """A sound's row but for the verdict."""
     if file.verdict in UNTOLD:
@@ -163,6 +173,8 @@ def _cells(file: FileAudit) -> tuple[str, str, str, str, str, str]:
         return file.path, f"{file.score:.1f}", "", "", "", ""
     match = file.matches[0]
     copied, named, where = _place(match)
+    if file.verdict == "similar" and match.alike:  # what is alike has no place, and a chance of its own
+        return file.path, f"{file.score:.1f}", f"below {UNUSUAL:.0%} each", "", named, ""
     copied = f"{file.share:.0%}" if file.share else copied
     return file.path, f"{file.score:.1f}", chance(match), copied, named, where
 

@@ -34,6 +34,10 @@ function blob(base64, type) {
   return URL.createObjectURL(new Blob([bytes], { type }));
 }
 
+function theSame(alike) {
+  return `the same ${alike.join(" and ")}`;
+}
+
 function badge(verdict) {
   return element("span", { class: `verdict ${verdict.replaceAll(" ", "-")}` }, verdict);
 }
@@ -133,7 +137,8 @@ function row(file) {
     click: (event) => toggle(event.currentTarget, file),
     keydown: (event) => keys(event, file),
   },
-  element("td", {}, badge(file.verdict)),
+  element("td", {}, badge(file.verdict),
+    file.verdict === "similar" && match.alike.length ? element("small", {}, theSame(match.alike)) : null),
   element("td", { class: "name", title: file.path }, fileName(file.path),
     file.duration ? element("small", {}, `${seconds(file.duration)}, ${(file.sample_rate / 1000).toLocaleString("en")} kHz`) : null),
   element("td", { class: "number" }, audit.untold.includes(file.verdict) ? "" : file.score.toFixed(1)),
@@ -224,7 +229,8 @@ function sentence(match) {
   return element("p", { class: "sentence" }, badge(match.verdict),
     `: ${percent(match.share)} of the sound. Its ${seconds(match.start)} to ${seconds(match.end)} match ` +
     `${seconds(match.reference_start)} to ${seconds(match.reference_end)} of the reference, ` +
-    `${changes.length ? changes.join(" and ") : "at the same pitch and tempo"}.`);
+    `${changes.length ? changes.join(" and ") : "at the same pitch and tempo"}.` +
+    (match.alike.length ? ` Both have ${theSame(match.alike)}.` : ""));
 }
 
 function drawLane(lane, before, span) {
@@ -322,6 +328,7 @@ function numbers(match) {
     ["Stretch", `× ${match.stretch.toFixed(3)}`],
     ["Transposition", `${signed(match.transposition, 2)} semitones`],
     ["Embedding cosine", match.embedding_similarity === null ? "not asked" : match.embedding_similarity.toFixed(3)],
+    match.alike.length ? ["Alike", theSame(match.alike)] : null,
     ["Found by", match.found_by.join(" and ")],
     ["Reference", match.reference],
     match.caption === null ? null : ["Caption", match.caption],
