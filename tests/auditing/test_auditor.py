@@ -196,6 +196,7 @@ def test_one_short_stroke_is_never_clear_and_never_a_copy(folder: Path, tmp_path
     within = Auditor(Catalogue.from_files([*melodies, tmp_path / "stroke.wav"])).judge((stroke, RATE))
     assert within.verdict in ("similar", "too short to tell")
     assert within.matches[0].reference.endswith("stroke.wav")
+    assert not within.told
 
 
 def test_what_an_exact_copy_reaches_is_never_less_than_what_is_found(auditor: Auditor) -> None:

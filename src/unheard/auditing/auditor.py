@@ -22,7 +22,7 @@ from unheard.auditing.evidence.joint import SUSPICIOUS, Group, Joint, Weighed
 from unheard.auditing.features import PERIOD, Signal
 from unheard.auditing.fingerprint import fingerprints
 from unheard.auditing.likeness import LIKENESSES, UNUSUAL, Likeness, unusual
-from unheard.auditing.results import BOUNDS, Audit, FileAudit, Match
+from unheard.auditing.results import BOUNDS, Audit, FileAudit, Match, as_bad_as
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index import Index
@@ -172,7 +172,7 @@ class Auditor:
         comparisons = len(pieces) * len(self.catalogue.parts)
         matches: dict[int, Match] = {}
         alike: dict[int, set[str]] = {}
-        best: tuple[Weighed, _Candidate] | None = None
+        weighty: dict[int, tuple[Weighed, _Candidate]] = {}
         copied: dict[int, np.ndarray] = {}
         union = np.zeros(len(signal.features), bool)
         for piece in pieces:
@@ -195,9 +195,7 @@ class Auditor:
                     passage = slice(piece.start + finding.start, piece.start + finding.end)
                     marks[passage] |= match.false_alarm_rate < SUSPICIOUS
                     if number not in matches or _order(match) < _order(matches[number]):
-                        if all(_order(match) < _order(other) for other in matches.values()):
-                            best = weighed, candidate
-                        matches[number] = match
+                        matches[number], weighty[number] = match, (weighed, candidate)
         shares = {number: float(marks[signal.audible].mean()) for number, marks in copied.items()}
         share = float(union[signal.audible].mean())
         finished = sorted(
@@ -206,12 +204,14 @@ class Auditor:
         )
         duration = signal.waveform.shape[-1] / signal.sample_rate
         about = FileAudit(name, "clear", None, self.joint.nothing(), (), duration, signal.sample_rate, share)
-        if finished and finished[0].verdict in BOUNDS:
-            verdict = finished[0].verdict if finished[0].verdict == "similar" else _extent(share)
-            return replace(about, verdict=verdict, score=finished[0].score, matches=tuple(finished))
-        return self._cleared(about, features.evidence, pieces, comparisons, finished, best)
+        if not finished:
+            return self._uncopied(about, features.evidence, pieces, comparisons, [], None)
+        if as_bad_as(finished[0].verdict, "partial copy"):
+            return replace(about, verdict=_extent(share), score=finished[0].score, matches=tuple(finished))
+        best = weighty[self.catalogue.number(finished[0].reference)]
+        return self._uncopied(about, features.evidence, pieces, comparisons, finished, best)
 
-    def _cleared(
+    def _uncopied(
         self,
         about: FileAudit,
         features: Sequence[Tensor],
@@ -220,7 +220,7 @@ class Auditor:
         matches: list[Match],
         best: tuple[Weighed, _Candidate] | None,
     ) -> FileAudit:
-        """What is to be said where nothing was found: whether a copy would have been.
+        """What is to be said where no copy was found: whether one would have been.
 
         An exact copy of the sound is the sound itself, and one of the reference that is most alike is that.
         """
@@ -238,6 +238,7 @@ class Auditor:
             reason = reason or _too_short(copy, of_reference, needed)
         verdict = "clear" if reason is None else "too short to tell"
         if matches:
+            verdict = "similar" if matches[0].verdict == "similar" else verdict
             matches[0] = replace(matches[0], score_possible=possible, verdict=verdict)
             about = replace(about, score=matches[0].score)
         return replace(about, verdict=verdict, reason=reason, matches=tuple(matches))

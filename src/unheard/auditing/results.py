@@ -100,7 +100,7 @@ class FileAudit:
     Attributes:
         path: its file, or a name such as "sound 3" for a waveform.
         verdict: one of `VERDICTS`.
-        reason: why it was not judged, or cannot be told; else None.
+        reason: why it was not judged, or why it could not be told if it were a copy; else None.
         score: of its best match; without one, what no evidence at all scores, below 0; 0 if it was not
             judged.
         matches: the best first; there may be several references of one recording.
@@ -117,6 +117,11 @@ class FileAudit:
     duration: float = 0.0
     sample_rate: int = 0
     share: float = 0.0
+
+    @property
+    def told(self) -> bool:
+        """Whether it is a copy, or would have been told if it were one."""
+        return self.reason is None
 
     def __repr__(self) -> str:
         if self.verdict in UNTOLD:

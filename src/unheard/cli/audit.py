@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unheard.auditing import BOUNDS, UNTOLD, Audit, FileAudit, as_bad_as
+from unheard.auditing import BOUNDS, Audit, FileAudit, as_bad_as
 from unheard.cli import exits
 from unheard.cli.audit_output import as_json, by_prompt, counts, output, write_csv
 from unheard.cli.files import make_folder, matching
@@ -180,7 +180,7 @@ def audit(
 def _gate(files: Sequence[FileAudit], bound: str, accept_untold: bool) -> int:
     """The exit code for a pipeline; what is as bad as the bound, or could not be told, is said in a line."""
     bad = [file for file in files if bound in BOUNDS and as_bad_as(file.verdict, bound)]
-    untold = [file for file in files if file.verdict in UNTOLD and not accept_untold]
+    untold = [file for file in files if not file.told and file not in bad and not accept_untold]
     if bad:
         say(f"unheard: {len(bad)} of {len(files)} sounds fail: {counts(bad)}", err=True)
     if untold:
