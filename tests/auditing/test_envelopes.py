@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from melodies import RATE, melody
+from scipy.ndimage import uniform_filter1d
 
 from unheard.auditing import envelopes
 from unheard.auditing.features import PERIOD, Signal
@@ -104,3 +105,10 @@ def test_correlations_of_independent_noise_are_within_their_scatter() -> None:
 def test_silence_and_too_little_are_like_nothing(sound: torch.Tensor) -> None:
     found = envelopes.compare(envelope(sound), envelope(melody(1)))
     assert found is None or found.strength < 1
+
+
+def test_local_levels_are_those_of_scipy() -> None:
+    level = np.random.default_rng(0).uniform(0, 1, (300, envelopes.BANDS)).astype(np.float32)
+    without = level - level.mean(axis=1, keepdims=True)
+    around = uniform_filter1d(without, 2 * envelopes.WHILE + 1, axis=0, mode="nearest")
+    assert envelopes._local(level) == pytest.approx(without - around, abs=1e-5)

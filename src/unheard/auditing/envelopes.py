@@ -22,8 +22,8 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from scipy.ndimage import uniform_filter1d
 from torch import Tensor
+from torch.nn import functional as F
 
 from unheard.auditing.alignment import best_sums
 from unheard.auditing.features import HOP, SAMPLE_RATE
@@ -204,6 +204,7 @@ def _elsewhere(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[int, int
 def _local(level: np.ndarray) -> np.ndarray:
     """[frames, BANDS] without the mean of each frame, and of each band over some seconds."""
     without = level - level.mean(axis=1, keepdims=True)
-    around: np.ndarray = uniform_filter1d(without, 2 * WHILE + 1, axis=0, mode="nearest")
+    padded = F.pad(torch.from_numpy(without.T[None]), (WHILE, WHILE), mode="replicate")
+    around = F.avg_pool1d(padded, 2 * WHILE + 1, stride=1)[0].T.numpy()
     local: np.ndarray = np.subtract(without, around)
     return local
