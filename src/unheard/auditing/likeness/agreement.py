@@ -14,7 +14,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import fft
+from numpy import fft
 
 from unheard.auditing.envelopes import independent_moments
 from unheard.auditing.features import PERIOD
@@ -81,7 +81,7 @@ def together(field: np.ndarray) -> np.ndarray:
 def best_line(first: np.ndarray, second: np.ndarray, least: int, circle: bool) -> Line:
     """The line along which two centred fields [frames, values] agree most, over `least` frames or more."""
     frames, values = first.shape
-    size = fft.next_fast_len(frames + len(second), real=True)
+    size = 1 << (frames + len(second) - 1).bit_length()
     if circle:
         x, y = (fft.rfft2(some, (values, size), axes=(1, 0)) for some in (first, second))
         cross = fft.irfft2(x.conj() * y, (values, size), axes=(1, 0))  # [lags, rotations]

@@ -11,8 +11,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import ClassVar
 
+import numpy as np
 import torch
-from scipy.ndimage import median_filter
 from torch import Tensor
 
 from unheard.auditing.features import BANDS, PER_SEMITONE, Signal
@@ -36,7 +36,11 @@ class Tune(Calibrated):
     def features(self, signal: Signal) -> Tensor:
         """Pitch classes [frames, CLASSES], of norm 0 to 1 a frame."""
         contrast = signal.features[:, 0].clamp(min=0).numpy()
-        folded = torch.from_numpy(median_filter(contrast, (LASTING, 1))) @ folding()
+        if not len(contrast):
+            return torch.zeros(0, CLASSES)
+        beyond = np.pad(contrast, ((LASTING // 2, (LASTING - 1) // 2), (0, 0)), mode="symmetric")
+        lasting = np.median(np.lib.stride_tricks.sliding_window_view(beyond, LASTING, axis=0), axis=-1)
+        folded = torch.from_numpy(lasting) @ folding()
         even: Tensor = folded / (folded.norm(dim=1, keepdim=True) + FAINT)
         return even
 
