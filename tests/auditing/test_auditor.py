@@ -23,6 +23,8 @@ def test_a_sound_against_itself(auditor: Auditor, folder: Path) -> None:
     assert (found.verdict, best.reference, best.verdict) == ("copy", "5.wav", "copy")
     assert (best.shift, best.stretch, best.transposition) == (0.0, 1.0, 0.0)
     assert best.share > 0.97
+    assert best.end <= found.duration == 6.0
+    assert best.reference_end <= 6.0
     assert best.found_by == ("fingerprint", best.evidence[0].kind)
     assert best.expected_false_alarms < 0.05
     assert found.share == best.share

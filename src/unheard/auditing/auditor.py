@@ -198,11 +198,14 @@ class Auditor:
                         matches[number], weighty[number] = match, (weighed, candidate)
         shares = {number: float(marks[signal.audible].mean()) for number, marks in copied.items()}
         share = float(union[signal.audible].mean())
+        duration = signal.waveform.shape[-1] / signal.sample_rate
         finished = sorted(
-            (self._finished(match, shares[number], alike[number]) for number, match in matches.items()),
+            (
+                self._finished(match, shares[number], alike[number], duration)
+                for number, match in matches.items()
+            ),
             key=lambda match: (match.verdict not in BOUNDS, *_order(match)),
         )
-        duration = signal.waveform.shape[-1] / signal.sample_rate
         about = FileAudit(name, "clear", None, self.joint.nothing(), (), duration, signal.sample_rate, share)
         if not finished:
             return self._uncopied(about, features.evidence, pieces, comparisons, [], None)
@@ -268,12 +271,18 @@ class Auditor:
             if unusual(kind, ours, theirs):
                 yield kind.name
 
-    def _finished(self, match: Match, share: float, alike: set[str]) -> Match:
-        """A match with what all pieces together say of it."""
+    def _finished(self, match: Match, share: float, alike: set[str], duration: float) -> Match:
+        """A match with what all pieces together say of it; its last frame may reach beyond both sounds."""
+        lasting = self.catalogue.seconds[self.catalogue.number(match.reference)]
         words = tuple(kind.name for kind in self.likenesses if kind.name in alike)
         verdict = _verdict(match, share)
         return replace(
-            match, share=share, alike=words, verdict="similar" if words and verdict == "clear" else verdict
+            match,
+            verdict="similar" if words and verdict == "clear" else verdict,
+            end=min(match.end, duration),
+            reference_end=min(match.reference_end, lasting),
+            share=share,
+            alike=words,
         )
 
     def _match(self, candidate: _Candidate, weighed: Weighed, piece_start: int, comparisons: int) -> Match:
