@@ -70,7 +70,7 @@ class ChosenCatalogue(Catalogue):
 
     chosen: Sequence[int] = ()
 
-    def nearest(self, queries: torch.Tensor, count: int) -> list[int]:
+    def nearest(self, queries: torch.Tensor, throughout: int, glimpsed: int = 0) -> list[int]:
         """All parts of the references `chosen`."""
         return np.flatnonzero(np.isin(self.parts[:, 0], self.chosen)).tolist()
 

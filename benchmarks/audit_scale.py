@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from unheard.auditing import fingerprint
-from unheard.auditing.auditor import DENSE, FINALISTS
+from unheard.auditing.auditor import DENSE, FINALISTS, GLIMPSED
 from unheard.auditing.evidence import EVIDENCES
 from unheard.auditing.evidence.joint import Joint
 from unheard.auditing.features import SAMPLE_RATE, Signal, features
@@ -72,7 +72,7 @@ def main() -> None:
     found, _ = fingerprint.resemblance(queries, prints, begins, begins + len(own))
     joint = Joint([kind() for kind in EVIDENCES.values()])
     said = joint.features(Signal(louder, SAMPLE_RATE))
-    others = [phrase(arguments.seconds, seed) for seed in range(2, 2 + 2 * FINALISTS)]
+    others = [phrase(arguments.seconds, seed) for seed in range(2, 2 + FINALISTS + GLIMPSED)]
     steps = {
         "features and fingerprints": lambda: fingerprint.fingerprints(features(louder, SAMPLE_RATE), DENSE),
         "search": lambda: fingerprint.resemblance(queries, prints, begins, begins + len(own)),

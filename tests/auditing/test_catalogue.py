@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from melodies import RATE, melody
 
 from unheard import audio
 from unheard.auditing import Catalogue, fingerprint_cache
+from unheard.auditing.features import features
+from unheard.auditing.fingerprint import fingerprints
 from unheard.errors import InputError
 
 
@@ -45,3 +48,16 @@ def test_paths_that_are_not_there(tmp_path: Path) -> None:
         Catalogue.from_files(tmp_path / "nowhere")
     with pytest.raises(InputError, match="no sound in the folder"):
         Catalogue.from_files(tmp_path)
+
+
+def test_candidates_are_those_throughout_and_then_those_in_a_passage(folder: Path) -> None:
+    """What fills a sixth of a sound is not among the nearest throughout, and is among the glimpsed."""
+    catalogue = Catalogue.from_files(folder)
+    sound = torch.cat([melody(seed) for seed in (20, 21, 22, 23, 24, 3)], dim=1)
+    queries = fingerprints(features(sound, RATE), 16)
+    throughout = catalogue.nearest(queries, 2)
+    both = catalogue.nearest(queries, 2, 3)
+    assert both[:2] == throughout
+    assert len(both) == len({*both}) <= 5
+    assert catalogue.number("3.wav") in (catalogue.part(part)[0] for part in both)
+    assert len(catalogue.nearest(queries, 100, 100)) == len(catalogue)

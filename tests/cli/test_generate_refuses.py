@@ -21,7 +21,7 @@ from command_line import refused
         (("x" * 10_000,), "10,000 characters: give at most 2,000"),
         (("caf\udce9",), "prompt is not text"),
         (("A bell", "--prompts-file", "missing.txt"), "cannot read missing.txt: No such file"),
-        (("--prompts-file", "bytes.txt"), "bytes.txt is not text in UTF-8"),
+        (("--prompts-file", "bytes.txt"), "bytes.txt is not all UTF-16-LE: convert it"),
         (("--prompts-file", "blank.txt"), "blank.txt holds no prompt"),
         (("A bell", "--count", "0"), "count is 0"),
         (("A bell", "--output", "audio.mp3"), "ends in .wav"),

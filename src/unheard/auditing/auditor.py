@@ -27,8 +27,8 @@ from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index import Index
 
-FINALISTS = 8
-"""Parts of references, of those nearest by fingerprint throughout, and in a passage, to be compared with."""
+FINALISTS, GLIMPSED = 10, 6
+"""Parts of references to compare with: nearest by fingerprint throughout, and nearest in a passage."""
 DENSE = 16
 """Frames from one fingerprint of a judged sound to the next: twice as dense as in the catalogue."""
 SHORTEST = 0.5
@@ -123,6 +123,7 @@ class Auditor:
                 "evidence": [kind.name for kind in self.joint.kinds],
                 "likenesses": [kind.name for kind in self.likenesses],
                 "finalists": FINALISTS,
+                "glimpsed": GLIMPSED,
                 "k": self.k if self.index is not None else None,
                 "embedder": self.embedder.name if self.embedder is not None else None,
                 "copy_below_expected_false_alarms": CONVINCING,
@@ -249,7 +250,7 @@ class Auditor:
     def _candidates(self, piece: Tensor, embedded: dict[int, float]) -> list[_Candidate]:
         """Parts of references to compare a piece's features with: the nearest, and those of embedded ones."""
         queries = fingerprints(piece, DENSE)
-        nearest = self.catalogue.nearest(queries, FINALISTS)
+        nearest = self.catalogue.nearest(queries, FINALISTS, GLIMPSED)
         proposed = [part for number in embedded for part in self.catalogue.parts_like(number, queries)]
         by_print, found = set(nearest), []
         for part in dict.fromkeys([*nearest, *proposed]):

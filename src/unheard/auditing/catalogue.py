@@ -160,15 +160,16 @@ class Catalogue:
         start = first * fingerprint.HOP
         return number, slice(start, start + PART * fingerprint.HOP + fingerprint.WINDOW)
 
-    def nearest(self, queries: Tensor, count: int) -> list[int]:
-        """Parts that most resemble a sound by its fingerprints [windows, SIZE], the best first.
+    def nearest(self, queries: Tensor, throughout: int, glimpsed: int = 0) -> list[int]:
+        """Parts that most resemble a sound by its fingerprints [windows, SIZE].
 
-        `count` that resemble it throughout, and as many that do so in a passage.
+        So many that do throughout, the best first, and then so many that do in a passage.
         """
         scores = fingerprint.resemblance(queries, self.prints, self.parts[:, 1], self.parts[:, 2])
-        count = min(count, len(self.parts))
         found: dict[int, None] = {}
-        for measure in scores:
+        for measure, wanted in zip(scores, (throughout, glimpsed), strict=True):
+            if (count := min(wanted, len(self.parts))) < 1:
+                continue
             best = np.argpartition(-measure, count - 1)[:count]
             found |= dict.fromkeys(int(part) for part in best[np.argsort(-measure[best], kind="stable")])
         return list(found)

@@ -39,7 +39,7 @@ def test_latents_of_an_index_are_made_beforehand(
     first = latents()
     assert first.exit_code == 0, first.stderr
     assert first.stdout == f"{place}: 2 encoded, 0 there already, 1 left out\n"
-    assert "left out: cannot read" in first.stderr
+    assert "1 left out: it is no sound that can be read" in first.stderr
     assert json.loads(latents("--json").stdout)["there"] == 2
     encode = RecordingLatents.encoded
     monkeypatch.setattr(
