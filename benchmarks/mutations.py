@@ -498,12 +498,21 @@ def _child(name: str, first: int, end: int, memory: int, results: Connection) ->
             signal.setitimer(signal.ITIMER_PROF, SECONDS)  # ends the process
             raised = attempt(family, number, Path(folder))
             signal.setitimer(signal.ITIMER_PROF, 0)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        peak = _peak()
         if raised is None and "Traceback" in said.getvalue():
             raised = said.getvalue()
         results.send((number, raised, peak))
         if peak > memory:
             return  # another process goes on, whose peak is its own
+
+
+def _peak() -> int:
+    """The most memory that this process has held, in bytes.
+
+    `ru_maxrss` would be at least what the process held that started this one, whatever this one runs.
+    """
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) * 1024
 
 
 def failures(name: str, first: int, count: int) -> Iterator[Failure | int]:
