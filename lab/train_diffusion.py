@@ -8,7 +8,6 @@ the rest, averaged weights.
 
 from __future__ import annotations
 
-import argparse
 import math
 import random
 import time
@@ -22,7 +21,7 @@ from diffusers.pipelines.stable_audio import StableAudioProjectionModel
 from torch import nn
 from transformers import T5Config, T5EncoderModel
 
-from lab import sizes
+from lab import options, sizes
 from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
 from lab.corpus_files import Corpus
 from lab.latents import encode_corpus
@@ -203,12 +202,7 @@ def train(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", choices=sizes.NAMES, default="cpu", help="how long to train (default: cpu)")
-    parser.add_argument("--work", type=Path, default="build/lab", help="folder of corpus and checkpoints")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    parser.add_argument("--steps", type=int, help="train to this step instead of the size's own")
-    arguments = parser.parse_args()
+    arguments = options.training(__doc__).parse_args()
     work, device = arguments.work, arguments.device
     corpus = Corpus(work / "corpus")
     train(arguments.size, corpus, work / "diffusion", work / "vae", device, arguments.steps)

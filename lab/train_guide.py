@@ -7,7 +7,6 @@ in the batch are the hard negatives that teach it to tell takes apart.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import time
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from lab import sizes
+from lab import options, sizes
 from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
 from lab.clap import altered, build, contrast, embed_all, fill_window, hear, spectrogram
 from lab.corpus_files import Corpus, as_float
@@ -141,12 +140,7 @@ def train(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", choices=sizes.NAMES, default="cpu", help="how long to train (default: cpu)")
-    parser.add_argument("--work", type=Path, default="build/lab", help="folder of corpus and checkpoints")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    parser.add_argument("--steps", type=int, help="train to this step instead of the size's own")
-    arguments = parser.parse_args()
+    arguments = options.training(__doc__).parse_args()
     work = arguments.work
     file = work / "vae" / "decoded.npy"
     decoded = np.load(file, mmap_mode="r") if file.is_file() else None

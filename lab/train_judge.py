@@ -12,7 +12,6 @@ the batch the contrast with an altered copy, so that they do not fall together.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import time
@@ -23,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lab import listening, sizes, truth
+from lab import listening, options, sizes, truth
 from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
 from lab.clap import altered, build, contrast, embed_all, fill_window, hear, spectrogram
 from lab.corpus_files import Corpus, as_float
@@ -181,12 +180,7 @@ def train(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", choices=sizes.NAMES, default="cpu", help="how long to train (default: cpu)")
-    parser.add_argument("--work", type=Path, default="build/lab", help="folder of sounds and checkpoints")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    parser.add_argument("--steps", type=int, help="train to this step instead of the size's own")
-    arguments = parser.parse_args()
+    arguments = options.training(__doc__).parse_args()
     work, sounds = arguments.work, listening.read(arguments.work / "listening")
     words = Corpus(work / "corpus").captions
     train(arguments.size, *sounds, words, work / "judge", arguments.device, arguments.steps)

@@ -6,7 +6,6 @@ they come back from the autoencoder.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from lab import listening, sizes, truth
+from lab import listening, options, sizes, truth
 from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
 from lab.clap import altered
 from lab.corpus_files import Corpus, as_float
@@ -225,12 +224,7 @@ def vocabulary() -> Vocabulary:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", choices=sizes.NAMES, default="cpu", help="how long to train (default: cpu)")
-    parser.add_argument("--work", type=Path, default="build/lab", help="folder of sounds and checkpoints")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    parser.add_argument("--steps", type=int, help="train to this step instead of the size's own")
-    arguments = parser.parse_args()
+    arguments = options.training(__doc__).parse_args()
     work, sounds = arguments.work, listening.read(arguments.work / "listening")
     train(arguments.size, *sounds, work / "listener", arguments.device, arguments.steps)
 

@@ -117,6 +117,14 @@ def best_sums(similarity: np.ndarray) -> np.ndarray:
     return best
 
 
+def best_run(values: np.ndarray) -> tuple[int, int]:
+    """Start and end, which is exclusive, of the run of values [frames] with the largest sum."""
+    sums = np.cumsum(values)
+    before = np.concatenate([[0], sums[:-1]])
+    last = int((sums - np.minimum.accumulate(before)).argmax())
+    return int(before[: last + 1].argmin()), last + 1
+
+
 def lines(similarity: np.ndarray) -> np.ndarray:
     """[frames, others] to its diagonals [frames, frames + others - 1], in the order of `best_sums`."""
     frames, others = similarity.shape

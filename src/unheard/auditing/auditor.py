@@ -179,9 +179,9 @@ class Auditor:
         for piece in pieces:
             if not signal.features[piece].any():
                 continue
+            ours = features.of(piece)
             for candidate in self._candidates(signal.features[piece], embedded):
-                number = candidate.number
-                ours, theirs = features.of(piece), self._part_of_reference(candidate)
+                number, theirs = candidate.number, self._part_of_reference(candidate)
                 if theirs is None:
                     continue
                 alike.setdefault(number, set()).update(self._alike(ours, theirs))
@@ -208,11 +208,9 @@ class Auditor:
             key=lambda match: (match.verdict not in BOUNDS, *_order(match)),
         )
         about = FileAudit(name, "clear", None, self.joint.nothing(), (), duration, signal.sample_rate, share)
-        if not finished:
-            return self._uncopied(about, features.evidence, pieces, comparisons, [], None)
-        if as_bad_as(finished[0].verdict, "partial copy"):
+        if finished and as_bad_as(finished[0].verdict, "partial copy"):
             return replace(about, verdict=_extent(share), score=finished[0].score, matches=tuple(finished))
-        best = weighty[self.catalogue.number(finished[0].reference)]
+        best = weighty[self.catalogue.number(finished[0].reference)] if finished else None
         return self._uncopied(about, features.evidence, pieces, comparisons, finished, best)
 
     def _uncopied(
@@ -229,7 +227,7 @@ class Auditor:
         An exact copy of the sound is the sound itself, and one of the reference that is most alike is that.
         """
         group = self.joint.groups[0] if best is None else best[0].group
-        needed = group.score_needed(comparisons, CONVINCING)
+        needed = self._score_needed(group, comparisons)
         longest = max(pieces, key=lambda piece: float(features[0][piece].abs().sum()))
         of_sound = self.joint.highest([some[longest] for some in features], group)
         reason = _too_short("an exact copy of it", of_sound, needed)

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unheard.auditing.alignment import best_sums
+from unheard.auditing.alignment import best_run, best_sums
 from unheard.auditing.features import HOP, SAMPLE_RATE
 
 FFT = 1024
@@ -116,6 +116,12 @@ def centred(level: np.ndarray) -> np.ndarray:
     return without
 
 
+def cosine(first: np.ndarray, second: np.ndarray) -> float:
+    """Of two fields of one shape, -1 to 1; of centred ones it is the correlation. 0 if one is all zeros."""
+    power = math.sqrt(float(np.square(first).sum() * np.square(second).sum()))
+    return float((first * second).sum()) / power if power > 0 else 0.0
+
+
 def independent_moments(field: np.ndarray) -> float:
     """How many frames of a field [frames, bands] count, over how many one looks like its neighbours."""
     frames = len(field)
@@ -140,8 +146,7 @@ def _measure(first: np.ndarray, second: np.ndarray, start: int, end: int, lag: i
     strengths, correlations = [], []
     for span in RANGES:
         x, y = centred(levels(ours, span)), centred(levels(theirs, span))
-        power = math.sqrt(float(np.square(x).sum() * np.square(y).sum()))
-        correlation = float((x * y).sum()) / power if power > 0 else 0.0
+        correlation = cosine(x, y)
         correlations.append(correlation)
         if correlation <= 0:
             strengths.append(0.0)
@@ -167,8 +172,7 @@ def _from_the_beginning(first: np.ndarray, second: np.ndarray) -> Iterator[tuple
         if end - start < LEAST:
             continue
         x, y = centred(ours[start:end]), centred(theirs[start + lag : end + lag])
-        power = math.sqrt(float(np.square(x).sum() * np.square(y).sum()))
-        correlation = float((x * y).sum()) / power if power > 0 else 0.0
+        correlation = cosine(x, y)
         if correlation > best:
             best, found = correlation, (start, end, lag, 0.0)
     if found is not None:
@@ -193,12 +197,9 @@ def _elsewhere(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[int, int
     for lag in lags:
         first_frame, beyond = max(0, -lag), min(len(x), len(y) - lag)
         frames = np.arange(first_frame, beyond)
-        total = np.cumsum(similarity[frames, frames + lag])
-        before = np.concatenate([[0], total[:-1]])
-        last = int((total - np.minimum.accumulate(before)).argmax())
-        start = int(before[: last + 1].argmin())
-        if last + 1 - start >= LEAST:
-            yield first_frame + start, first_frame + last + 1, lag, CHOICE
+        start, end = best_run(similarity[frames, frames + lag])
+        if end - start >= LEAST:
+            yield first_frame + start, first_frame + end, lag, CHOICE
 
 
 def _local(level: np.ndarray) -> np.ndarray:

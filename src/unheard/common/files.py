@@ -41,11 +41,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except OSError as error:
-        if not os.path.isdir(target.parent):
-            raise InputError(
-                f"cannot write {path}: the folder {target.parent} does not exist; create it"
-            ) from error
-        raise InputError(f"cannot write {path}: {error.strerror or error}; choose another path") from error
+        raise _unwritable(path, target, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -55,6 +51,13 @@ def check_name(path: Path) -> None:
     """Raise OSError, before any work is done for it, if no file can have this name: it may be too long."""
     with suppress(FileNotFoundError):
         os.lstat(path)
+
+
+def _unwritable(path: str | Path, target: Path, error: OSError) -> InputError:
+    """Why `path`, which leads to `target`, cannot be written, in a line."""
+    if not os.path.isdir(target.parent):
+        return InputError(f"cannot write {path}: the folder {target.parent} does not exist; create it")
+    return InputError(f"cannot write {path}: {error.strerror or error}; choose another path")
 
 
 @contextmanager
@@ -72,11 +75,7 @@ def locked(path: str | Path) -> Iterator[None]:
     try:
         handle = _hold(lock)
     except OSError as error:
-        if not os.path.isdir(target.parent):
-            raise InputError(
-                f"cannot write {path}: the folder {target.parent} does not exist; create it"
-            ) from error
-        raise InputError(f"cannot write {path}: {error.strerror or error}; choose another path") from error
+        raise _unwritable(path, target, error) from error
     try:
         yield
     finally:

@@ -36,6 +36,13 @@ class Finding:
     transposition: float = 0.0
 
 
+def passage(frames: int, start: int, end: int) -> np.ndarray:
+    """The frames [frames] of one passage, as truth values: for `Finding.covers`; `end` is exclusive."""
+    inside = np.zeros(frames, bool)
+    inside[start:end] = True
+    return inside
+
+
 class Evidence(Protocol):
     """A kind of evidence, with the null distribution that its scores are read against.
 

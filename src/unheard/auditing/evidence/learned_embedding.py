@@ -13,19 +13,18 @@ distribution lie beside this file, made by `python -m lab.embedding_evidence`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from unheard.auditing.calibration import Tail
-from unheard.auditing.evidence.base import Finding
+from unheard.auditing.alignment import best_run
+from unheard.auditing.calibration import Null, stored_null
+from unheard.auditing.evidence.base import Finding, passage
 from unheard.auditing.features import PERIOD, Signal
 
 WHITENING = Path(__file__).with_suffix(".safetensors")
@@ -80,8 +79,7 @@ class LearnedEmbedding:
         if scores[best] <= 0:
             return None
         shift = best - (len(ours) - 1)
-        alike = cosines.diagonal(shift)
-        start, end = densest(alike)
+        start, end = densest(cosines.diagonal(shift))
         first, other = max(0, -shift), max(0, shift)
         return Finding(
             score=float(scores[best]),
@@ -89,18 +87,16 @@ class LearnedEmbedding:
             end=min((first + end) * SPACING, len(piece)),
             reference_start=(other + start) * SPACING,
             reference_end=min((other + end) * SPACING, len(part)),
-            covers=_covering(len(piece), first, alike),
+            covers=partial(passage, len(piece), (first + start) * SPACING, (first + end) * SPACING),
         )
 
     def false_alarm_rate(self, score: float) -> float:
         """Share of comparisons with a relative that is no copy that reach this score, 0 to 1."""
-        return max(tail.rate(score) for tail in _tails().values())
+        return _null().false_alarm_rate(score)
 
     def expected_false_alarms(self, score: float, comparisons: int) -> float:
         """How many of so many comparisons reach the score by chance, some with relatives."""
-        relatives = min(comparisons, ASSUMED_RELATIVES)
-        strangers = comparisons - relatives
-        return relatives * self.false_alarm_rate(score) + strangers * _tails()["unrelated"].rate(score)
+        return _null().expected_false_alarms(score, comparisons, ASSUMED_RELATIVES)
 
 
 def at_frames(steps: Tensor, frames: int) -> Tensor:
@@ -129,28 +125,8 @@ def along_diagonals(table: Tensor) -> Tensor:
 
 
 def densest(alike: Tensor) -> tuple[int, int]:
-    """Start and end of the run with the largest sum of what exceeds half the values' mean (Kadane 1984)."""
-    over = (alike - alike.mean() / 2).tolist()
-    best, best_run, start, total = 0.0, (0, len(over)), 0, 0.0
-    for position, value in enumerate(over):
-        if total <= 0:
-            start, total = position, 0.0
-        total += value
-        if total > best:
-            best, best_run = total, (start, position + 1)
-    return best_run
-
-
-def _covering(frames: int, first: int, alike: Tensor) -> Callable[[], np.ndarray]:
-    """The frames of the piece in the densest run."""
-    start, end = densest(alike)
-
-    def covers() -> np.ndarray:
-        marks = np.zeros(frames, bool)
-        marks[(first + start) * SPACING : (first + end) * SPACING] = True
-        return marks
-
-    return covers
+    """Start and end of the run with the largest sum of what exceeds half the values' mean."""
+    return best_run((alike - alike.mean() / 2).double().numpy())
 
 
 def whitening(samples: Tensor) -> tuple[Tensor, Tensor]:
@@ -179,5 +155,5 @@ def _stored() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _tails() -> dict[str, Tail]:
-    return {sort: Tail(**_stored()[sort]) for sort in ("unrelated", "relatives")}
+def _null() -> Null:
+    return stored_null({sort: _stored()[sort] for sort in ("unrelated", "relatives")})

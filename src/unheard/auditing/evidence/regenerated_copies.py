@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar
 
-import numpy as np
 from torch import Tensor
 
 from unheard.auditing import envelopes
-from unheard.auditing.evidence.base import Finding
+from unheard.auditing.evidence.base import Finding, passage
 from unheard.auditing.evidence.calibrated import Calibrated
 from unheard.auditing.features import Signal
 
@@ -34,11 +33,5 @@ class RegeneratedCopies(Calibrated):
             end=found.end,
             reference_start=found.start + found.lag,
             reference_end=found.end + found.lag,
-            covers=partial(_passage, len(piece), found.start, found.end),
+            covers=partial(passage, len(piece), found.start, found.end),
         )
-
-
-def _passage(frames: int, start: int, end: int) -> np.ndarray:
-    inside = np.zeros(frames, bool)
-    inside[start:end] = True
-    return inside

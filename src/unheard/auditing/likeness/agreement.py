@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy import fft
 
-from unheard.auditing.envelopes import independent_moments
+from unheard.auditing.alignment import best_run
+from unheard.auditing.envelopes import cosine, independent_moments
 from unheard.auditing.features import PERIOD
 
 TOGETHER = 2
@@ -105,8 +106,7 @@ def strength(first: np.ndarray, second: np.ndarray) -> float:
     independent moments, times a power of the seconds.
     """
     x, y = (some - some.mean(axis=0) for some in (first, second))
-    power = math.sqrt(float(np.square(x).sum() * np.square(y).sum()))
-    correlation = float((x * y).sum()) / power if power > 0 else 0.0
+    correlation = cosine(x, y)
     if correlation <= 0:
         return 0.0
     seconds = min(len(x) / RATE, MOST)
@@ -120,13 +120,10 @@ def _along(first: np.ndarray, second: np.ndarray, lag: int, least: int) -> float
     start, end = max(0, -lag), min(len(first), len(second) - lag)
     x, y = first[start:end], second[start + lag : end + lag]
     alike = (x * y).sum(axis=1) - BAR / 2 * (np.square(x) + np.square(y)).sum(axis=1)
-    total = np.cumsum(alike)
-    before = np.append(0, total[:-1])
-    last = int((total - np.minimum.accumulate(before)).argmax())
-    begin = int(before[: last + 1].argmin())
+    begin, beyond = best_run(alike)
     strongest = strength(x, y)
-    if least <= last + 1 - begin < len(x):
-        strongest = max(strongest, strength(x[begin : last + 1], y[begin : last + 1]))
+    if least <= beyond - begin < len(x):
+        strongest = max(strongest, strength(x[begin:beyond], y[begin:beyond]))
     return strongest
 
 
