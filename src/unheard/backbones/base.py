@@ -140,6 +140,19 @@ class Backbone(Protocol):
         """What classifier-free guidance leads away from: the negative prompt, or nothing where it is None."""
         ...
 
+    def encode_both(
+        self,
+        negative_prompts: Sequence[str | None],
+        prompts: Sequence[str],
+        seconds_start: Sequence[float],
+        seconds_total: Sequence[float],
+    ) -> tuple[Any, Any]:
+        """`encode_unconditional` and `encode`, for families where the one depends on the other."""
+        return (
+            self.encode_unconditional(negative_prompts, seconds_start, seconds_total),
+            self.encode(prompts, seconds_start, seconds_total),
+        )
+
     def denoise(self, x: Tensor, sigma: Tensor, conditioning: Any) -> Tensor:
         """The estimate of `x0` from `x` at noise level `sigma` (`[batch]`); differentiable in `x`."""
         ...

@@ -33,4 +33,11 @@ def _stable_audio(folder: Path, name: str, device: torch.device, dtype: torch.dt
     return StableAudioBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
 
 
+def _audioldm2(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    from unheard.backbones.audioldm2.backbone import AudioLDM2Backbone
+
+    return AudioLDM2Backbone.from_folder(folder, name=name, device=device, dtype=dtype)
+
+
 register("StableAudioPipeline", _stable_audio)
+register("AudioLDM2Pipeline", _audioldm2)
