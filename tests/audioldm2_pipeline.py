@@ -109,7 +109,9 @@ def _networks() -> dict[str, nn.Module]:
         "projection_model": AudioLDM2ProjectionModel(CLAP_DIMENSION, T5_DIMENSION, GPT2_DIMENSION),
         "language_model": GPT2LMHeadModel(
             GPT2Config(
-                vocab_size=32,
+                vocab_size=8,
+                bos_token_id=0,
+                eos_token_id=0,
                 n_positions=99,
                 n_embd=GPT2_DIMENSION,
                 n_layer=1,

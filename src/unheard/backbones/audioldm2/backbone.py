@@ -305,7 +305,7 @@ class AudioLDM2Backbone(Backbone):
         The autoencoder's mel spectrogram through the vocoder, whose few samples beyond the last frame are
         cut. Runs in the weights' dtype, comes back in the latents' own; differentiable. Within [-1, 1].
         """
-        mel = self.vae.decode(latents.to(self.dtype) / self.vae.config.scaling_factor).sample
+        mel = self.vae.decode(1 / self.vae.config.scaling_factor * latents.to(self.dtype)).sample
         waveform: Tensor = self.vocoder(mel[:, 0])[:, None, : latents.shape[-2] * self.hop_length]
         return waveform.to(latents.dtype)
 
