@@ -2,9 +2,13 @@
 
 base          what a backbone is, and what it makes of prompts
 families      the registry: pipeline class to ours
+pipelines     what a guidance has to know of a diffusers pipeline to work inside of it
 hub           which models there are, and where their files lie
 contained     a model's folder names no file outside itself, and no code
 fingerprint   what tells a model's files from any others
+parts         the parts of a pipeline, read from its folder
+texts         prompts before a text encoder reads them
+pieces        long recordings through an encoder, in pieces
 device        which device and number format a model runs in
 stable_audio  Stable Audio Open
 
