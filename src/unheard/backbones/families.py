@@ -33,4 +33,11 @@ def _stable_audio(folder: Path, name: str, device: torch.device, dtype: torch.dt
     return StableAudioBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
 
 
+def _longcat(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    from unheard.backbones.longcat.backbone import LongCatBackbone
+
+    return LongCatBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
+
+
 register("StableAudioPipeline", _stable_audio)
+register("LongCatAudioDiTPipeline", _longcat)
