@@ -53,13 +53,13 @@ def sigmas_between(sampling: Sampling, noise_level: float | None) -> Tensor:
     """The polyexponential schedule that a sampling asks for, from a noise level sigma where one is given.
 
     Raises:
-        InputError: the noise level is not above `sigma_min`.
+        InputError: the noise level is not above `sigma_min`, or is above `sigma_max`.
     """
     top = sampling.sigma_max if noise_level is None else noise_level
-    if not top > sampling.sigma_min:
+    if not sampling.sigma_min < top <= sampling.sigma_max:
         raise InputError(
-            f"init_noise_level is {noise_level:g}, not above sigma_min ({sampling.sigma_min:g}): "
-            "raise it, or lower sigma_min"
+            f"init_noise_level is {top:g}: give one above sigma_min ({sampling.sigma_min:g}), and at most "
+            f"sigma_max ({sampling.sigma_max:g})"
         )
     return polyexponential_sigmas(sampling.num_inference_steps, sampling.sigma_min, top)
 
