@@ -63,5 +63,12 @@ def _stable_audio_adapter(pipeline: Any) -> PipelineAdapter:
     return StableAudioAdapter(pipeline)
 
 
+def _longcat(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    from unheard.backbones.longcat.backbone import LongCatBackbone
+
+    return LongCatBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
+
+
 register("StableAudioPipeline", _stable_audio)
 register_adapter("StableAudioPipeline", _stable_audio_adapter)
+register("LongCatAudioDiTPipeline", _longcat)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -26,6 +27,26 @@ def flow_sigmas(shares: Tensor) -> Tensor:
     """The noise levels of a flow's times: shares of noise from 1 or less, falling, [steps]; 0 is added."""
     sigmas = sigma_of_share(shares.double())
     return torch.cat([sigmas, sigmas.new_zeros(1)])
+
+
+def flow_sigmas_between(
+    sampling: Sampling, noise_level: float | None, shares: Callable[[int], Tensor]
+) -> Tensor:
+    """The schedule that a sampling asks for, of a flow, from a share of noise where one is given.
+
+    Args:
+        sampling: says how many steps, and whether in the model's own times.
+        noise_level: the share of noise to begin with; the model's own times are shrunk to it.
+        shares: a number of steps to the model's own times, as shares of noise falling from 1.
+
+    Raises:
+        InputError: the noise level is not above 0 and at most 1, or not above `sigma_min`.
+    """
+    level = share_between(noise_level)
+    if sampling.schedule == "model":
+        return flow_sigmas(level * shares(sampling.num_inference_steps))
+    top = None if noise_level is None else float(sigma_of_share(torch.tensor(level, dtype=torch.float64)))
+    return sigmas_between(sampling, top)
 
 
 def sigmas_between(sampling: Sampling, noise_level: float | None) -> Tensor:

@@ -497,14 +497,15 @@ class Model:
         """What a guidance is given of a batch."""
         backbone = self.backbone if request.lyrics is None else self.backbone.with_lyrics(request.lyrics)
         starts, totals = [request.start] * len(batch), [request.start + request.duration] * len(batch)
-        nothing = [request.negative_prompt] * len(batch)
+        negative = [request.negative_prompt] * len(batch)
+        conditional, unconditional = backbone.encode_both(batch.prompts, negative, starts, totals)
         return self.trajectory(
             training_set,
             request.guidance,
             backbone=backbone,
             prompts=batch.prompts,
-            conditional=backbone.encode(batch.prompts, starts, totals),
-            unconditional=backbone.encode_unconditional(nothing, starts, totals),
+            conditional=conditional,
+            unconditional=unconditional,
             guidance_scale=request.sampling.guidance_scale,
             duration=request.duration,
             start=request.start,
