@@ -142,16 +142,14 @@ class Backbone(Protocol):
 
     def encode_both(
         self,
-        negative_prompts: Sequence[str | None],
         prompts: Sequence[str],
+        negative_prompts: Sequence[str | None],
         seconds_start: Sequence[float],
         seconds_total: Sequence[float],
     ) -> tuple[Any, Any]:
-        """`encode_unconditional` and `encode`, for families where the one depends on the other."""
-        return (
-            self.encode_unconditional(negative_prompts, seconds_start, seconds_total),
-            self.encode(prompts, seconds_start, seconds_total),
-        )
+        """`encode` and `encode_unconditional` of the same samples; the latter may depend on the prompts."""
+        timing = seconds_start, seconds_total
+        return self.encode(prompts, *timing), self.encode_unconditional(negative_prompts, *timing)
 
     def denoise(self, x: Tensor, sigma: Tensor, conditioning: Any) -> Tensor:
         """The estimate of `x0` from `x` at noise level `sigma` (`[batch]`); differentiable in `x`."""

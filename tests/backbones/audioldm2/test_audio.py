@@ -34,7 +34,7 @@ def noise(frames: float, seed: int = 0) -> Tensor:
 
 
 def slaney_filters() -> np.ndarray:
-    """Slaney's 64 triangles of unit area up to 8 kHz, [64, 513]: evenly up to 1 kHz, then in its logarithm."""
+    """Slaney's 64 triangles of unit area up to 8 kHz, [64, 513]: evenly up to 1 kHz, then in its log."""
 
     def hertz(mel: np.ndarray) -> np.ndarray:
         return np.where(mel < 15, 200 * mel / 3, 1000 * 6.4 ** ((mel - 15) / 27))

@@ -105,11 +105,11 @@ def run_one_by_one(
 def conditionings(
     backbone: AudioLDM2Backbone, prompts: Sequence[str], negative_prompts: Sequence[str] | None
 ) -> tuple[Conditioning, Conditioning]:
-    """Unconditional and conditional; that a long negative prompt is cut is tested elsewhere."""
+    """Conditional and unconditional; that a long negative prompt is cut is tested elsewhere."""
     timing = [0.0] * len(prompts), [DURATION] * len(prompts)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return backbone.encode_both(negative_prompts or [None] * len(prompts), prompts, *timing)
+        return backbone.encode_both(prompts, negative_prompts or [None] * len(prompts), *timing)
 
 
 def assert_near(ours: Tensor, theirs: Tensor, share: float) -> None:
@@ -143,7 +143,7 @@ def test_denoised_and_trajectory_equal_those_of_the_pipeline(
         run = run_pipeline(pipeline, monkeypatch, noise, prompt=prompts, negative_prompt=negative_prompts)
     else:
         run = run_one_by_one(pipeline, monkeypatch, noise, prompts, negative_prompts)
-    unconditional, conditional = conditionings(backbone, prompts, negative_prompts)
+    conditional, unconditional = conditionings(backbone, prompts, negative_prompts)
     both = Conditioning.cat([unconditional, conditional])
 
     def guided(x: Tensor, sigma: Tensor) -> Tensor:
@@ -203,9 +203,9 @@ def test_a_negative_prompt_is_read_as_far_as_its_prompt_is_long(backbone: AudioL
     with pytest.warns(
         UserWarning, match="'low quality noise' has 3 tokens, of which random beside it reads 2"
     ):
-        cut, _ = backbone.encode_both(["low quality noise"], ["a bell"], [0.0], [1.0])
+        _, cut = backbone.encode_both(["a bell"], ["low quality noise"], [0.0], [1.0])
     assert cut.text.shape[1] == 3
-    padded, _ = backbone.encode_both(["noise"], ["a bell"], [0.0], [1.0])
+    _, padded = backbone.encode_both(["a bell"], ["noise"], [0.0], [1.0])
     assert padded.presence.tolist() == [[1.0, 1.0, 0.0]]
     alone = backbone.encode_unconditional(["noise"], [0.0], [1.0])
     assert alone.presence.tolist() == [[1.0, 1.0]]

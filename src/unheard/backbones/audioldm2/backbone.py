@@ -238,15 +238,15 @@ class AudioLDM2Backbone(Backbone):
     @torch.no_grad()
     def encode_both(
         self,
-        negative_prompts: Sequence[str | None],
         prompts: Sequence[str],
+        negative_prompts: Sequence[str | None],
         seconds_start: Sequence[float],
         seconds_total: Sequence[float],
     ) -> tuple[AudioLDM2Conditioning, AudioLDM2Conditioning]:
-        """The unconditional conditioning and that of the prompts, as the pipeline makes both of one prompt.
+        """With prompts, and without, as the pipeline makes both of each prompt alone.
 
-        It pads a negative prompt to the prompt's tokens of T5, and cuts what is beyond them; here with a
-        warning.
+        It pads a negative prompt to as many tokens of T5 as its prompt has, and cuts what is beyond; here
+        with a warning.
 
         Raises:
             InputError: as `encode`.
@@ -254,13 +254,11 @@ class AudioLDM2Backbone(Backbone):
         conditional = self.encode(prompts, seconds_start, seconds_total)
         texts = [prompt or "" for prompt in negative_prompts]
         check_texts(texts, seconds_start, seconds_total)
-        lengths = [int(tokens) for tokens in conditional.presence.sum(dim=1)]
-        for text, tokens in zip(texts, lengths, strict=True):
+        unconditional = []
+        for text, tokens in zip(texts, conditional.presence.sum(dim=1).int().tolist(), strict=True):
             warn_of_truncation(self.prompt_encoder.tokenizer_2, [text], tokens, f"{self.name} beside it")
-        unconditional = [
-            self.prompt_encoder(text, tokens) for text, tokens in zip(texts, lengths, strict=True)
-        ]
-        return AudioLDM2Conditioning.cat(unconditional), conditional
+            unconditional.append(self.prompt_encoder(text, tokens))
+        return conditional, AudioLDM2Conditioning.cat(unconditional)
 
     def denoise(self, x: Tensor, sigma: Tensor, conditioning: AudioLDM2Conditioning) -> Tensor:
         """The estimate of `x0` in `x = x0 + sigma * noise`, from the noise that the UNet predicts.
