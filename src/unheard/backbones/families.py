@@ -75,7 +75,14 @@ def _audioldm2(folder: Path, name: str, device: torch.device, dtype: torch.dtype
     return AudioLDM2Backbone.from_folder(folder, name=name, device=device, dtype=dtype)
 
 
+def _audioldm2_adapter(pipeline: Any) -> PipelineAdapter:
+    from unheard.backbones.audioldm2.pipeline import AudioLDM2Adapter
+
+    return AudioLDM2Adapter(pipeline)
+
+
 register("StableAudioPipeline", _stable_audio)
 register_adapter("StableAudioPipeline", _stable_audio_adapter)
 register("LongCatAudioDiTPipeline", _longcat)
 register("AudioLDM2Pipeline", _audioldm2)
+register_adapter("AudioLDM2Pipeline", _audioldm2_adapter)

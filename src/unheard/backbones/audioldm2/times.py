@@ -51,7 +51,7 @@ class DiscreteTimes:
                 "discrete times, such as DDIMScheduler"
             )
         self.name = name
-        # Of a scheduler in memory, a private list says which values it did not choose: they hold all the same.
+        # In memory, a private list names the values that were not chosen: they hold all the same.
         settings = {setting: value for setting, value in config.items() if not setting.startswith("_")}
         self._scheduler = DDIMScheduler.from_config(settings)
         self.parameterisation = NoisePrediction(self._scheduler.alphas_cumprod)
