@@ -10,6 +10,7 @@ texts         prompts before a text encoder reads them
 pieces        long recordings through an encoder, in pieces
 device        which device and number format a model runs in
 stable_audio  Stable Audio Open
+stable_audio_3  Stable Audio 3
 
 `load_backbone` loads a model by name. A backbone of one's own needs what `Backbone` lists, and nothing else.
 """

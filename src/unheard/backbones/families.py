@@ -33,4 +33,12 @@ def _stable_audio(folder: Path, name: str, device: torch.device, dtype: torch.dt
     return StableAudioBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
 
 
+def _stable_audio_3(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    from unheard.backbones.stable_audio_3.backbone import StableAudio3Backbone
+
+    return StableAudio3Backbone.from_folder(folder, name=name, device=device, dtype=dtype)
+
+
 register("StableAudioPipeline", _stable_audio)
+for _pipeline in ("StableAudio3Pipeline", "StableAudio3AudioToAudioPipeline", "StableAudio3InpaintPipeline"):
+    register(_pipeline, _stable_audio_3)
