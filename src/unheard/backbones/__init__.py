@@ -2,6 +2,7 @@
 
 base          what a backbone is, and what it makes of prompts
 families      the registry: pipeline class to ours
+pipelines     what a guidance has to know of a diffusers pipeline to work inside of it
 hub           which models there are, and where their files lie
 contained     a model's folder names no file outside itself, and no code
 fingerprint   what tells a model's files from any others

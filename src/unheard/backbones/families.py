@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from unheard.errors import InputError
 
 if TYPE_CHECKING:
     import torch
 
     from unheard.backbones.base import Backbone
+    from unheard.backbones.pipelines import PipelineAdapter
 
 Load = Callable[[Path, str, "torch.device", "torch.dtype"], "Backbone"]
 """From a folder, what to call the model in messages, a device and a number format, to a backbone."""
 
 FAMILIES: dict[str, Load] = {}
 """What loads a pipeline, by the `_class_name` of its `model_index.json`."""
+ADAPTERS: dict[str, Callable[[Any], PipelineAdapter]] = {}
+"""What guides a pipeline in memory, by the name of its class."""
 
 
 def register(pipeline: str, load: Load) -> None:
@@ -27,10 +32,35 @@ def register(pipeline: str, load: Load) -> None:
     FAMILIES[pipeline] = load
 
 
+def register_adapter(pipeline: str, adapter: Callable[[Any], PipelineAdapter]) -> None:
+    """Have objects of a pipeline class guided through an adapter, see `unheard.attach`."""
+    ADAPTERS[pipeline] = adapter
+
+
+def adapter_of(pipeline: Any) -> PipelineAdapter:
+    """The adapter of a pipeline of diffusers, by the name of its class or of one that it inherits from.
+
+    Raises:
+        InputError: there is none.
+    """
+    for of in type(pipeline).__mro__:
+        if of.__name__ in ADAPTERS:
+            return ADAPTERS[of.__name__](pipeline)
+    raise InputError(
+        f"the pipeline is a {type(pipeline).__name__}: unheard attaches to {', '.join(ADAPTERS)}"
+    )
+
+
 def _stable_audio(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
     from unheard.backbones.stable_audio.backbone import StableAudioBackbone
 
     return StableAudioBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
+
+
+def _stable_audio_adapter(pipeline: Any) -> PipelineAdapter:
+    from unheard.backbones.stable_audio.pipeline import StableAudioAdapter
+
+    return StableAudioAdapter(pipeline)
 
 
 def _stable_audio_3(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
@@ -40,5 +70,7 @@ def _stable_audio_3(folder: Path, name: str, device: torch.device, dtype: torch.
 
 
 register("StableAudioPipeline", _stable_audio)
-for _pipeline in ("StableAudio3Pipeline", "StableAudio3AudioToAudioPipeline", "StableAudio3InpaintPipeline"):
-    register(_pipeline, _stable_audio_3)
+register_adapter("StableAudioPipeline", _stable_audio_adapter)
+register("StableAudio3Pipeline", _stable_audio_3)
+register("StableAudio3AudioToAudioPipeline", _stable_audio_3)
+register("StableAudio3InpaintPipeline", _stable_audio_3)

@@ -27,6 +27,7 @@ from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
 from unheard.cli.targets import Input, check_targets, inputs, sound_targets
 from unheard.cli.terminal import say, say_json
+from unheard.common.imports import importing
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.generation import provenance
@@ -178,8 +179,9 @@ def _prepare(
 
     name = given["model"] or "tiny"
     guidance = chosen_guidance(given, preset, recorded, read_defaults(fetch(name)))
-    from unheard.generation.model import load
-    from unheard.index import Index
+    with importing():
+        from unheard.generation.model import load
+        from unheard.index import Index
 
     index: Any = "auto" if given["index"] is None else Index.open(given["index"])
     model = load(name, device=given["device"] or "auto", dtype=given["dtype"], embedder=given["embedder"])

@@ -450,23 +450,34 @@ class Model:
             for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
         ]
 
+    def trajectory(
+        self, training_set: TrainingSet, guidance: Guidance | None, *, backbone: Backbone, **sounds: Any
+    ) -> Trajectory:
+        """What a guidance is given of sounds on their way, which are the other fields of `Trajectory`."""
+        return Trajectory(
+            backbone=backbone,
+            load_embedder=lambda: self.embedder,
+            latents_of=self._latents.of,
+            training_set=training_set.index,
+            recordings=training_set.recordings if _uses_recordings(guidance) else {},
+            **sounds,
+        )
+
     def _trajectory(self, training_set: TrainingSet, request: Request, batch: Batch) -> Trajectory:
         """What a guidance is given of a batch."""
         backbone = self.backbone if request.lyrics is None else self.backbone.with_lyrics(request.lyrics)
         starts, totals = [request.start] * len(batch), [request.start + request.duration] * len(batch)
         nothing = [request.negative_prompt] * len(batch)
-        return Trajectory(
+        return self.trajectory(
+            training_set,
+            request.guidance,
             backbone=backbone,
-            load_embedder=lambda: self.embedder,
-            latents_of=self._latents.of,
             prompts=batch.prompts,
             conditional=backbone.encode(batch.prompts, starts, totals),
             unconditional=backbone.encode_unconditional(nothing, starts, totals),
             guidance_scale=request.sampling.guidance_scale,
             duration=request.duration,
             start=request.start,
-            training_set=training_set.index,
-            recordings=training_set.recordings if _uses_recordings(request.guidance) else {},
         )
 
     def _decode(self, latents: Tensor, duration: float) -> Tensor:

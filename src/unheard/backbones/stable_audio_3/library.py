@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from unheard.common.imports import defer, importing
+from unheard.common.imports import importing
+from unheard.common.model_libraries import defer_unused_parts
 
 __all__ = [
     "AutoTokenizer",
@@ -14,8 +15,7 @@ __all__ = [
 ]
 
 with importing():
-    for _package in ("autoencoders", "transformers", "unets"):
-        defer(f"diffusers.models.{_package}")
+    defer_unused_parts()
 
     from diffusers.models.autoencoders.autoencoder_same import AutoencoderSAME
     from diffusers.models.transformers.transformer_stable_audio3 import StableAudio3DiTModel
