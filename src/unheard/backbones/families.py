@@ -69,8 +69,15 @@ def _stable_audio_3(folder: Path, name: str, device: torch.device, dtype: torch.
     return StableAudio3Backbone.from_folder(folder, name=name, device=device, dtype=dtype)
 
 
+def _longcat(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    from unheard.backbones.longcat.backbone import LongCatBackbone
+
+    return LongCatBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
+
+
 register("StableAudioPipeline", _stable_audio)
 register_adapter("StableAudioPipeline", _stable_audio_adapter)
 register("StableAudio3Pipeline", _stable_audio_3)
 register("StableAudio3AudioToAudioPipeline", _stable_audio_3)
 register("StableAudio3InpaintPipeline", _stable_audio_3)
+register("LongCatAudioDiTPipeline", _longcat)

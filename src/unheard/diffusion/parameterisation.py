@@ -21,9 +21,7 @@ import torch
 from torch import Tensor
 
 from unheard.diffusion.prediction import per_sample
-
-PURE_NOISE = 1e8
-"""The noise level that stands for a flow's t = 1, where sigma is infinite: t is exactly 1 in float32."""
+from unheard.diffusion.settings import PURE_NOISE
 
 
 class Parameterisation(Protocol):
