@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,8 +13,8 @@ from diffusers import (
     StableAudio3Pipeline,
 )
 from diffusers.pipelines.stable_audio_3 import StableAudio3DurationEmbedder
+from drawn import draw_zeros
 from tiny_world import CHARACTERS
-from torch import nn
 from transformers import GemmaTokenizer, T5GemmaConfig, T5GemmaEncoderModel
 from transformers.models.t5gemma.configuration_t5gemma import T5GemmaModuleConfig
 
@@ -73,14 +74,6 @@ def stable_audio_3_pipeline(
     return pipeline
 
 
-def draw_zeros(module: nn.Module) -> None:
-    """Draw every parameter that begins at zero or next to it: such layers hide what goes into them."""
-    for parameter in module.parameters():
-        if parameter.abs().max() < 1e-3:
-            inputs = parameter[0].numel() if parameter.ndim > 1 else parameter.numel()
-            nn.init.normal_(parameter, std=inputs**-0.5)
-
-
 def gemma_tokenizer() -> GemmaTokenizer:
     """A token a character; pads on the left, and marks neither begin nor end, as the published one."""
     pieces = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "▁", *CHARACTERS]
@@ -98,6 +91,11 @@ def stable_audio_3_backbone(pipeline: Any, **scheduler_config: Any) -> StableAud
         scheduler_config={**pipeline.scheduler.config, **scheduler_config},
         name="random",
     )
+
+
+def write_stable_audio_3(folder: Path, seed: int = 0) -> Path:
+    stable_audio_3_pipeline(seed).save_pretrained(folder)
+    return folder
 
 
 def _text_configuration(vocabulary: int) -> T5GemmaConfig:
