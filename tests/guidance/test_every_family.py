@@ -10,6 +10,7 @@ import pytest
 import soundfile
 import torch
 from longcat_pipeline import write_longcat
+from stable_audio_3_pipeline import write_stable_audio_3
 from tiny_world import CAPTIONS, build_index
 
 import unheard
@@ -26,9 +27,12 @@ SETTINGS = {
     "detour": {"candidates": 4, "threshold": 0.0},
 }
 PROMPTS = [CAPTIONS[0], "A slow piano melody with strings"]
-WRITERS: dict[str, Callable[[Path], Path]] = {"LongCatAudioDiTPipeline": write_longcat}
-OTHERS = {"StableAudioPipeline"}
-"""What `tests/guidance` runs on throughout."""
+WRITERS: dict[str, Callable[[Path], Path]] = {
+    "LongCatAudioDiTPipeline": write_longcat,
+    "StableAudio3Pipeline": write_stable_audio_3,
+}
+OTHERS = {"StableAudioPipeline", "StableAudio3AudioToAudioPipeline", "StableAudio3InpaintPipeline"}
+"""What `tests/guidance` runs on throughout, and what is the same model as another."""
 
 
 @dataclass
