@@ -81,6 +81,12 @@ def _longcat(folder: Path, name: str, device: torch.device, dtype: torch.dtype) 
     return LongCatBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
 
 
+def _longcat_adapter(pipeline: Any) -> PipelineAdapter:
+    from unheard.backbones.longcat.pipeline import LongCatAdapter
+
+    return LongCatAdapter(pipeline)
+
+
 register("StableAudioPipeline", _stable_audio)
 register_adapter("StableAudioPipeline", _stable_audio_adapter)
 register("StableAudio3Pipeline", _stable_audio_3)
@@ -89,3 +95,4 @@ register("StableAudio3InpaintPipeline", _stable_audio_3)
 register_adapter("StableAudio3Pipeline", _stable_audio_3_adapter)
 register_adapter("StableAudio3AudioToAudioPipeline", _stable_audio_3_adapter)
 register("LongCatAudioDiTPipeline", _longcat)
+register_adapter("LongCatAudioDiTPipeline", _longcat_adapter)

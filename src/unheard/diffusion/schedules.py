@@ -40,13 +40,20 @@ def flow_sigmas_between(
         shares: a number of steps to the model's own times, as shares of noise falling from 1.
 
     Raises:
-        InputError: the noise level is not above 0 and at most 1, or not above `sigma_min`.
+        InputError: the noise level is not above 0 and at most 1, or not between the polyexponential ones.
     """
     level = share_between(noise_level)
     if sampling.schedule == "model":
         return flow_sigmas(level * shares(sampling.num_inference_steps))
-    top = None if noise_level is None else float(sigma_of_share(torch.tensor(level, dtype=torch.float64)))
-    return sigmas_between(sampling, top)
+    if level == 1:
+        return sigmas_between(sampling, None)
+    low, high, sigma = sampling.sigma_min, sampling.sigma_max, level / (1 - level)
+    if not low < sigma <= high:
+        raise InputError(
+            f"init_noise_level is {level:g}: in this schedule give a share of noise above "
+            f"{low / (1 + low):.3g} (sigma_min is {low:g}), and at most {high / (1 + high):.3g} or 1"
+        )
+    return sigmas_between(sampling, sigma)
 
 
 def sigmas_between(sampling: Sampling, noise_level: float | None) -> Tensor:

@@ -242,11 +242,11 @@ def test_a_noise_level_is_where_the_times_begin(backbone: LongCatBackbone) -> No
     assert half[0] == pytest.approx(1.0)  # as much noise as sound
     torch.testing.assert_close(half / (1 + half), whole / (1 + whole) / 2)
     assert backbone.sigmas(Sampling(), 0.5)[0] == pytest.approx(1.0)
-    assert backbone.sigmas(Sampling())[0] == pytest.approx(500.0)
+    assert backbone.sigmas(Sampling())[0] == backbone.sigmas(Sampling(), 1.0)[0] == pytest.approx(500.0)
     for level in (0.0, 1.5):
         with pytest.raises(InputError, match=f"init_noise_level is {level:g}: this model is a flow"):
             backbone.sigmas(own, level)
-    with pytest.raises(InputError, match="not above sigma_min"):
+    with pytest.raises(InputError, match=r"init_noise_level is 0.1: .* above 0.231 \(sigma_min is 0.3\)"):
         backbone.sigmas(Sampling(), 0.1)
 
 
