@@ -7,6 +7,7 @@ network with them would not hear its prompt.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import tiny_world
@@ -58,11 +59,25 @@ def random_pipeline(seed: int = 0, **scheduler: Any) -> AudioLDM2Pipeline:
         **networks,
         tokenizer=tiny_world.roberta_tokenizer(),
         tokenizer_2=tiny_world.t5_tokenizer(),
-        feature_extractor=ClapFeatureExtractor(feature_size=32, sampling_rate=16_000, max_length_s=1),
+        feature_extractor=ClapFeatureExtractor(
+            feature_size=32,
+            sampling_rate=16_000,
+            hop_length=160,
+            max_length_s=1,
+            frequency_min=50,
+            frequency_max=8_000,
+            truncation="rand_trunc",
+        ),
         scheduler=DDIMScheduler(**SCHEDULER | scheduler),
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def write_audioldm2(folder: Path) -> Path:
+    """A folder with a random pipeline."""
+    random_pipeline(seed=6).save_pretrained(folder)
+    return folder
 
 
 def draw_zeros(network: nn.Module) -> None:

@@ -26,7 +26,6 @@ PROMPTS = ["a warm bell", "an acoustic drum loop and a slow piano"]
 STEPS = 4
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:At least one mel filter:UserWarning",
     "ignore:__array__ implementation:DeprecationWarning",
     "ignore:no recordings of:unheard.guidance.base.GuidanceWarning",
 )

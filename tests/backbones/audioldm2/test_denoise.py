@@ -29,8 +29,6 @@ OTHER_LENGTHS = ["a bell", "an acoustic drum loop and a slow piano", "warm strin
 NEGATIVE_PROMPTS = ["low quality noise", "", "electric guitar"]
 SCALE, STEPS, DURATION = 3.5, 5, 0.3
 
-pytestmark = pytest.mark.filterwarnings("ignore:At least one mel filter:UserWarning")
-
 
 @pytest.fixture(scope="module")
 def pipeline() -> AudioLDM2Pipeline:

@@ -18,8 +18,6 @@ from unheard.backbones import load_backbone, resolve_dtype
 from unheard.backbones.audioldm2.backbone import COMPONENTS, AudioLDM2Backbone
 from unheard.errors import ModelError
 
-pytestmark = pytest.mark.filterwarnings("ignore:At least one mel filter:UserWarning")
-
 
 @pytest.fixture(scope="module")
 def pipeline() -> AudioLDM2Pipeline:
