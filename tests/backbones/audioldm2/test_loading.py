@@ -134,3 +134,10 @@ def test_a_scheduler_of_other_times_is_refused(folder: Path) -> None:
     (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps({"shift": 1.0}))
     with pytest.raises(ModelError, match="has no betas"):
         load_backbone(folder, device="cpu")
+
+
+def test_a_unet_without_a_length_is_refused(folder: Path) -> None:
+    config = json.loads((folder / "unet" / "config.json").read_text())
+    (folder / "unet" / "config.json").write_text(json.dumps({**config, "sample_size": None}))
+    with pytest.raises(ModelError, match="has sample_size None"):
+        load_backbone(folder, device="cpu")

@@ -72,8 +72,8 @@ class AudioLDM2Backbone(Backbone):
         folder: where it was loaded from, if it was.
 
     Raises:
-        ModelError: the scheduler's configuration is not of a noise prediction in discrete times, or the text
-            encoder is the one that reads transcriptions.
+        ModelError: the scheduler's configuration is not of a noise prediction in discrete times, the text
+            encoder is the one that reads transcriptions, or the UNet's configuration says no length.
     """
 
     def __init__(
@@ -93,6 +93,11 @@ class AudioLDM2Backbone(Backbone):
         folder: Path | None = None,
     ) -> None:
         _check_text_encoder(text_encoder_2.config.model_type, name)
+        if not isinstance(unet.config.sample_size, int):
+            raise ModelError(
+                f"the unet of {name} has sample_size {unet.config.sample_size!r}: its configuration must say "
+                "how many frames of latents it was trained on"
+            )
         self.vae = vae
         self.unet = unet
         self.vocoder = vocoder
@@ -119,7 +124,7 @@ class AudioLDM2Backbone(Backbone):
         self._bands = int(vocoder.config.model_in_dim)
         self.latent_shape: tuple[int, ...] = (
             int(unet.config.in_channels),
-            int(unet.config.sample_size),
+            unet.config.sample_size,
             self._bands // self._mel_frames,
         )
         self._times = DiscreteTimes(scheduler_config, name)
