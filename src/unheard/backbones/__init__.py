@@ -13,6 +13,7 @@ device          which device and number format a model runs in
 stable_audio    Stable Audio Open
 stable_audio_3  Stable Audio 3
 longcat         LongCat-AudioDiT
+audioldm2       AudioLDM 2
 
 `load_backbone` loads a model by name. A backbone of one's own needs what `Backbone` lists, and nothing else.
 """
