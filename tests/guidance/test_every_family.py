@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
+from ace_step_pipeline import write_ace_step
 from longcat_pipeline import write_longcat
 from stable_audio_3_pipeline import write_stable_audio_3
 from tiny_world import CAPTIONS, build_index
@@ -28,6 +29,7 @@ SETTINGS = {
 }
 PROMPTS = [CAPTIONS[0], "A slow piano melody with strings"]
 WRITERS: dict[str, Callable[[Path], Path]] = {
+    "AceStepPipeline": write_ace_step,
     "LongCatAudioDiTPipeline": write_longcat,
     "StableAudio3Pipeline": write_stable_audio_3,
 }

@@ -81,6 +81,12 @@ def _longcat_adapter(pipeline: Any) -> PipelineAdapter:
     return LongCatAdapter(pipeline)
 
 
+def _ace_step(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    from unheard.backbones.ace_step.backbone import AceStepBackbone
+
+    return AceStepBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
+
+
 register("StableAudioPipeline", _stable_audio)
 register_adapter("StableAudioPipeline", _stable_audio_adapter)
 register("StableAudio3Pipeline", _stable_audio_3)
@@ -88,3 +94,4 @@ register("StableAudio3AudioToAudioPipeline", _stable_audio_3)
 register("StableAudio3InpaintPipeline", _stable_audio_3)
 register("LongCatAudioDiTPipeline", _longcat)
 register_adapter("LongCatAudioDiTPipeline", _longcat_adapter)
+register("AceStepPipeline", _ace_step)

@@ -18,7 +18,7 @@ import unheard
 from unheard import Detour
 from unheard.backbones import load_backbone
 from unheard.backbones.longcat.backbone import COMPONENTS, LongCatBackbone
-from unheard.backbones.longcat.conditioning import LongCatConditioning as Conditioning
+from unheard.backbones.sequences import SequenceConditioning as Conditioning
 from unheard.errors import ModelError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
