@@ -87,6 +87,12 @@ def _ace_step(folder: Path, name: str, device: torch.device, dtype: torch.dtype)
     return AceStepBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
 
 
+def _ace_step_adapter(pipeline: Any) -> PipelineAdapter:
+    from unheard.backbones.ace_step.pipeline import AceStepAdapter
+
+    return AceStepAdapter(pipeline)
+
+
 register("StableAudioPipeline", _stable_audio)
 register_adapter("StableAudioPipeline", _stable_audio_adapter)
 register("StableAudio3Pipeline", _stable_audio_3)
@@ -95,3 +101,4 @@ register("StableAudio3InpaintPipeline", _stable_audio_3)
 register("LongCatAudioDiTPipeline", _longcat)
 register_adapter("LongCatAudioDiTPipeline", _longcat_adapter)
 register("AceStepPipeline", _ace_step)
+register_adapter("AceStepPipeline", _ace_step_adapter)

@@ -249,7 +249,7 @@ class AceStepBackbone(Backbone):
         for prompt in negative_prompts:
             if prompt is not None:
                 raise InputError(f"{self.name} takes no negative prompt: leave {prompt!r} out")
-        nothing = self._nothing
+        nothing = self.nothing
         one = SequenceConditioning.of(nothing[None, None], torch.ones(1, 1, device=nothing.device), nothing)
         return one.select([0] * len(negative_prompts))
 
@@ -324,7 +324,7 @@ class AceStepBackbone(Backbone):
         return self.sample_rate / self.hop_length
 
     @property
-    def _nothing(self) -> Tensor:
+    def nothing(self) -> Tensor:
         """The learned embedding of no condition, `[dimension]`."""
         nothing: Tensor = self.condition_encoder.null_condition_emb[0, 0]
         return nothing
@@ -349,7 +349,7 @@ class AceStepBackbone(Backbone):
             refer_audio_acoustic_hidden_states_packed=timbre,
             refer_audio_order_mask=torch.zeros(1, dtype=torch.long, device=self.device),
         )
-        return SequenceConditioning.of(states, mask, self._nothing)
+        return SequenceConditioning.of(states, mask, self.nothing)
 
     def _tokens(self, text: str, limit: int) -> Tensor:
         tokens = self.tokenizer([text], truncation=True, max_length=limit, return_tensors="pt")
