@@ -79,6 +79,25 @@ KNOWN_MODELS = (
         download_gb=5.7,
         needs="a GPU to be quick; an index to guide; unheard has run it with random weights only",
     ),
+    KnownModel(
+        name="ACE-Step/acestep-v15-xl-base-diffusers",
+        summary="ACE-Step 1.5 XL: songs with lyrics, up to 10 minutes, 48 kHz stereo",
+        licence="MIT, by the authors of the weights",
+        url="https://huggingface.co/ACE-Step/acestep-v15-xl-base-diffusers",
+        gated=False,
+        download_gb=11.1,
+        needs="a GPU; an index to guide; unheard has run it with random weights only",
+    ),
+    KnownModel(
+        name="ACE-Step/acestep-v15-xl-turbo-diffusers",
+        summary="ACE-Step 1.5 XL turbo: the same in 8 steps",
+        licence="MIT, by the authors of the weights",
+        url="https://huggingface.co/ACE-Step/acestep-v15-xl-turbo-diffusers",
+        gated=False,
+        download_gb=11.1,
+        needs="a GPU; an index to guide; unheard has run it with random weights only",
+        distilled=True,
+    ),
 )
 
 
