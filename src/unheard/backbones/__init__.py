@@ -15,6 +15,7 @@ stable_audio    Stable Audio Open
 stable_audio_3  Stable Audio 3
 longcat         LongCat-AudioDiT
 ace_step        ACE-Step 1.5
+audioldm2       AudioLDM 2
 
 `load_backbone` loads a model by name. A backbone of one's own needs what `Backbone` lists, and nothing else.
 """

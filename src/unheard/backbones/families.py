@@ -99,6 +99,18 @@ def _ace_step_adapter(pipeline: Any) -> PipelineAdapter:
     return AceStepAdapter(pipeline)
 
 
+def _audioldm2(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    from unheard.backbones.audioldm2.backbone import AudioLDM2Backbone
+
+    return AudioLDM2Backbone.from_folder(folder, name=name, device=device, dtype=dtype)
+
+
+def _audioldm2_adapter(pipeline: Any) -> PipelineAdapter:
+    from unheard.backbones.audioldm2.pipeline import AudioLDM2Adapter
+
+    return AudioLDM2Adapter(pipeline)
+
+
 register("StableAudioPipeline", _stable_audio)
 register_adapter("StableAudioPipeline", _stable_audio_adapter)
 register("StableAudio3Pipeline", _stable_audio_3)
@@ -110,3 +122,5 @@ register("LongCatAudioDiTPipeline", _longcat)
 register_adapter("LongCatAudioDiTPipeline", _longcat_adapter)
 register("AceStepPipeline", _ace_step)
 register_adapter("AceStepPipeline", _ace_step_adapter)
+register("AudioLDM2Pipeline", _audioldm2)
+register_adapter("AudioLDM2Pipeline", _audioldm2_adapter)
