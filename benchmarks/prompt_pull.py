@@ -19,7 +19,7 @@ import numpy as np
 
 import unheard
 from unheard.backbones.hub import ASSETS
-from unheard.diffusion.prompt_pull import prompt_pull
+from unheard.guidance.prompt_pull import prompt_pull
 
 
 def area(positive: np.ndarray, negative: np.ndarray) -> float:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from unheard import audio
+from unheard.backbones.base import Backbone
 
 RATE = 16_000
 HOP, CHANNELS, FRAMES, BANDS = 320, 8, 40, 16
@@ -63,7 +64,7 @@ class ToyConditioning:
 
 
 @dataclass
-class ToyBackbone:
+class ToyBackbone(Backbone):
     """See `unheard.Backbone`; `memorised` are recordings by the prompts that bring them back."""
 
     memorised: dict[str, Path] = field(default_factory=dict)
@@ -73,9 +74,7 @@ class ToyBackbone:
     max_duration: float = FRAMES * HOP / RATE
     latent_shape: tuple[int, ...] = (CHANNELS, FRAMES, BANDS)
     time_axis: int = -2
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    dtype: torch.dtype = torch.float32
-    fingerprint: str | None = None
+    device, dtype, fingerprint = torch.device("cpu"), torch.float32, None
 
     def __post_init__(self) -> None:
         generator = torch.Generator().manual_seed(0)

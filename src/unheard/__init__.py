@@ -8,8 +8,8 @@ Where things are, from the ground up; imports run one way, what is below never l
     errors      what can go wrong, one class a cause
     common      files, shards, checks of values, a cache by content, Ray
     audio       reading, writing, resampling, what is wrong with a waveform
+    diffusion   noise schedules, samplers over `model(x, sigma)`, what networks predict
     backbones   the text-to-audio models: encode a prompt, denoise latents, decode them
-    diffusion   noise schedules, samplers over `model(x, sigma)`, the pull of a prompt
     embedders   waveform -> unit vector (CLAP), differentiable
     index       the training set: ids, captions, embeddings; building it, searching it
     guidance    any denoiser in, a guided denoiser out, with a trace of every step; a method a folder

@@ -11,7 +11,8 @@ from toy_world import golden
 
 from unheard.diffusion import samplers
 from unheard.diffusion import settings as user_settings
-from unheard.diffusion.samplers import BrownianTreeNoise, initial_noise, polyexponential_sigmas
+from unheard.diffusion.samplers import BrownianTreeNoise, initial_noise
+from unheard.diffusion.schedules import polyexponential_sigmas
 
 RECORDED = golden("samplers.json")
 ANCHOR = torch.tensor(RECORDED["anchor"], dtype=torch.float64)

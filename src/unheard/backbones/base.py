@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from unheard.diffusion.settings import Sampling
+from unheard.errors import InputError
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+    from unheard.diffusion.prompt_guidance import PromptGuidance
 
 
 class Conditioning(Protocol):
@@ -43,6 +48,9 @@ class Conditioning(Protocol):
 class Backbone(Protocol):
     """A text-to-audio diffusion model in variance-exploding coordinates: `x = x0 + sigma * noise`.
 
+    A class that inherits from this one need only add what differs: what has a value or a body here holds for
+    a model that always denoises its full length, by classifier-free guidance, in the published schedule.
+
     Latents are `[batch, *latent_shape]`, float32 whatever the weights are, with time along `time_axis`;
     waveforms are `[batch, channels, time]`.
 
@@ -52,6 +60,9 @@ class Backbone(Protocol):
         audio_channels: 1 or 2.
         max_duration: the longest sound it can make, in seconds.
         latent_shape: of one full-length latent, without the batch; of any rank.
+        accepts: what it can be told besides a prompt and a duration: "start", "negative_prompt", "lyrics".
+        distilled: whether its weights were made to run at guidance scale 1.
+        default_sampling: how its own pipeline samples.
         time_axis: which axis of latents counts frames, from the end: -1 for `[channels, frames]`.
         folder: what it was loaded from, if it was: other files of the model lie there.
         device: where its weights are.
@@ -65,6 +76,9 @@ class Backbone(Protocol):
     max_duration: float
     latent_shape: tuple[int, ...]
     time_axis: int
+    accepts: frozenset[str] = frozenset({"negative_prompt"})
+    distilled: bool = False
+    default_sampling: Sampling = Sampling()
 
     @property
     def device(self) -> torch.device: ...
@@ -79,8 +93,40 @@ class Backbone(Protocol):
         """How many frames of latents cover `duration` seconds."""
         ...
 
+    def noise_shape(self, duration: float) -> tuple[int, ...]:
+        """The shape of the noise that `duration` seconds are made from, one sample without the batch."""
+        return self.latent_shape
+
+    def sigmas(self, sampling: Sampling, noise_level: float | None = None) -> Tensor:
+        """The noise levels of a sampling, [steps + 1] in float64 on the CPU; see `diffusion.schedules`.
+
+        Args:
+            sampling: says how many steps, and whether in the model's own times.
+            noise_level: where to begin if not in pure noise, as the family counts it: a sigma, or for a flow
+                the share of noise.
+
+        Raises:
+            InputError: a noise level that is out of range.
+        """
+        from unheard.diffusion.schedules import sigmas_between
+
+        return sigmas_between(sampling, noise_level)
+
+    def prompt_guidance(self) -> PromptGuidance:
+        """What the family's pipeline strengthens a prompt by, for one trajectory."""
+        from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE
+
+        return CLASSIFIER_FREE
+
+    def with_lyrics(self, lyrics: str) -> Backbone:
+        """The same model, which is told these lyrics with every prompt; of one that accepts them."""
+        raise InputError(f"{self.name} takes no lyrics: go without, or take a model of songs")
+
     def encode(
-        self, prompts: Sequence[str], seconds_start: Sequence[float], seconds_total: Sequence[float]
+        self,
+        prompts: Sequence[str],
+        seconds_start: Sequence[float],
+        seconds_total: Sequence[float],
     ) -> Any:
         """The `Conditioning` of each prompt with its timing."""
         ...

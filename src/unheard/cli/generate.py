@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from unheard.generation.training_set import TrainingSet
 
 OF_REQUEST = (
-    "duration", "start", "seed", "batch", "negative_prompt", "index", "references", "reject", "retries",
+    "duration", "start", "seed", "batch", "negative_prompt", "lyrics",
+    "index", "references", "reject", "retries",
     *(field.name for field in fields(Sampling)),
 )  # fmt: skip
 """The options that are arguments of `Model.request`, by the same names."""
@@ -59,6 +60,7 @@ _output = under("Output")
 @_what("--prompts-file", metavar="FILE", help="Read further prompts from a text file, one a line.")
 @_what("--from", "source", metavar="JSON", help="Make the sound of this JSON again.")
 @_what("--negative-prompt", metavar="TEXT", help="What the sound shall not be.")
+@_what("--lyrics", metavar="TEXT", help="What is sung, for models of songs.")
 @_what("--duration", type=float, metavar="S", help=f"Seconds of sound.{OF_MODEL}")
 @_what("--start", type=float, metavar="S", help="Second of the piece where it begins.  [default: 0]")
 @_what("--seed", type=int, metavar="N", help="The same seed gives the same sound.  [default: 0]")

@@ -1,7 +1,9 @@
 """From noise to latents: schedules, samplers, and what is predicted at each step.
 
-settings     sampler, steps, noise levels and guidance scale, as a user sets them; no torch
-samplers     noise levels, noise, and samplers over `model(x, sigma)`
-prediction   the two predictions of a step, classifier-free guidance, the pull of a prompt
-prompt_pull  how hard prompts pull, which tells memorised ones without the training set
+settings          sampler, steps, noise levels and guidance scale, as a user sets them; no torch
+schedules         noise levels, from much noise to none
+samplers          noise, and samplers over `model(x, sigma)`
+parameterisation  what a network sees and says, and what that is in `x`, `sigma` and denoised estimates
+prediction        the two predictions of a step, classifier-free guidance, the pull of a prompt
+prompt_guidance   what stands for the prediction without a prompt: itself, or a projection
 """

@@ -1,4 +1,4 @@
-"""Noise levels, noise, and samplers over `model(x, sigma) -> denoised`.
+"""Noise, and samplers over `model(x, sigma) -> denoised`.
 
 All in variance-exploding coordinates, `x = x0 + sigma * eps` (Karras et al. 2022, arXiv 2206.00364). `x` is
 [batch, ...] in float32 or float64; the model receives `sigma` as [batch] in the same type. A guidance wraps
@@ -26,22 +26,14 @@ import torch
 import torchsde
 from torch import Tensor
 
+from unheard.diffusion.settings import Sampling
+
 Model = Callable[[Tensor, Tensor], Tensor]
 Noise = Callable[[float, float], Tensor]
 Callback = Callable[[int, float, Tensor], None]
 
-
-def polyexponential_sigmas(n: int, sigma_min: float, sigma_max: float, rho: float = 1.0) -> Tensor:
-    """Noise levels from `sigma_max` to `sigma_min`, then 0, whose logarithm is a polynomial of degree `rho`.
-
-    With `rho` 1 they are spaced exponentially, the schedule published for Stable Audio Open.
-
-    Returns:
-        [n + 1] in float64 on the CPU.
-    """
-    ramp = torch.linspace(1, 0, n, dtype=torch.float64) ** rho
-    sigmas = torch.exp(math.log(sigma_min) + ramp * (math.log(sigma_max) - math.log(sigma_min)))
-    return torch.cat([sigmas, sigmas.new_zeros(1)])
+ALL_LEVELS = 1e-4, 1e5
+"""Between which noise levels the noise for a model's own schedule is drawn; in double precision."""
 
 
 def initial_noise(
@@ -96,8 +88,17 @@ class BrownianTreeNoise:
         return (increments / math.sqrt(high - low)).to(self.device)
 
     def _within(self, sigma: float) -> float:
-        """The ends of a schedule may lie a rounding error outside the tree."""
+        """The ends of a schedule may lie a rounding error outside the tree, and pure noise does."""
         return min(max(float(sigma), self.sigma_min), self.sigma_max)
+
+
+def noise_of(
+    sampling: Sampling, shape_of_one: Sequence[int], seeds: Sequence[int], device: torch.device | str = "cpu"
+) -> BrownianTreeNoise:
+    """The noise that a stochastic sampler adds, the same for a seed however many steps there are."""
+    if sampling.schedule == "polyexponential":
+        return BrownianTreeNoise(shape_of_one, sampling.sigma_min, sampling.sigma_max, seeds, device)
+    return BrownianTreeNoise(shape_of_one, *ALL_LEVELS, seeds, device, torch.float64)
 
 
 @torch.no_grad()
@@ -194,11 +195,29 @@ def sample_dpmpp_3m_sde(
     return x
 
 
+@torch.no_grad()
+def sample_pingpong(
+    model: Model, x: Tensor, sigmas: Tensor, noise: Noise, callback: Callback | None = None
+) -> Tensor:
+    """Denoise wholly, then add fresh noise of the next level: how distilled models are sampled.
+
+    Multistep consistency sampling, Song et al. 2023 (arXiv 2303.01469), algorithm 1; "ping-pong" in Stable
+    Audio.
+    """
+    for step, (sigma, sigma_next) in enumerate(pairwise(sigmas.tolist())):
+        denoised = _denoise(model, x, sigma, step, callback)
+        if sigma_next == 0:
+            break
+        x = denoised + sigma_next * noise(sigma, sigma_next)
+    return denoised
+
+
 SAMPLERS: dict[str, Callable[..., Tensor]] = {
     "dpmpp_3m_sde": sample_dpmpp_3m_sde,
     "dpmpp_2m_sde": sample_dpmpp_2m_sde,
     "dpmpp_2m": sample_dpmpp_2m,
     "euler": sample_euler,
+    "pingpong": sample_pingpong,
 }
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 from unheard.common.checks import require_at_least_zero, require_number, require_one_of, require_whole
 from unheard.errors import InputError
 
-SamplerName = Literal["dpmpp_3m_sde", "dpmpp_2m_sde", "dpmpp_2m", "euler"]
+SamplerName = Literal["dpmpp_3m_sde", "dpmpp_2m_sde", "dpmpp_2m", "euler", "pingpong"]
 SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
+ScheduleName = Literal["polyexponential", "model"]
+SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,15 @@ class Sampling:
     The defaults are those published for Stable Audio Open 1.0.
 
     Attributes:
-        sampler: solver of the denoising equation, a stochastic one (`sde`) or another.
+        sampler: solver of the denoising equation, a stochastic one (`sde`, `pingpong`) or another; `pingpong`
+            is for distilled models.
         num_inference_steps: denoising steps, at least 1.
-        sigma_min: last noise level before 0; above 0.
-        sigma_max: first noise level; above `sigma_min`.
+        sigma_min: last noise level of the polyexponential schedule before 0; above 0.
+        sigma_max: its first noise level; above `sigma_min`.
         guidance_scale: how closely to follow the prompt: scale of classifier-free guidance, at least 0; 1 is
             the conditional prediction itself.
+        schedule: how the noise levels are spaced: `polyexponential`, evenly in their logarithm, or `model`,
+            as the model's own pipeline does.
 
     Raises:
         InputError: a value outside these ranges.
@@ -35,6 +40,7 @@ class Sampling:
     sigma_min: float = 0.3
     sigma_max: float = 500.0
     guidance_scale: float = 7.0
+    schedule: ScheduleName = "polyexponential"
 
     def __post_init__(self) -> None:
         require_one_of("sampler", self.sampler, SAMPLERS)
@@ -49,3 +55,11 @@ class Sampling:
                 "raise it or lower sigma_min"
             )
         require_at_least_zero("guidance_scale", self.guidance_scale)
+        require_one_of("schedule", self.schedule, SCHEDULES)
+
+    def described(self) -> dict[str, Any]:
+        """Its fields, for files; without the schedule where it is the one of files that do not name one."""
+        table = asdict(self)
+        if self.schedule == "polyexponential":
+            del table["schedule"]
+        return table

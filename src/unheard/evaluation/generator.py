@@ -6,7 +6,7 @@ import hashlib
 import io
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ class Generator:
             raise InputError(f"setting {name!r}: {error}") from error
         self._requests[name] = request
         self._asked[name] = self.identity() | {
-            "sampling": asdict(request.sampling),
+            "sampling": request.sampling.described(),
             "guidance": None if request.guidance is None else describe_guidance(request.guidance),
             "negative_prompt": request.negative_prompt,
             "recordings": self._recordings_hash(request.guidance),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,7 @@ class Defaults:
         return read_guidance(kind)
 
 
-def read_defaults(folder: Path) -> Defaults:
+def read_defaults(folder: Path, sampling: Sampling | None = None) -> Defaults:
     """The settings that travel with a model: its `unheard.json`, or the published ones where it has none.
 
     The file holds any of `sampling` (the fields of `Sampling`), `guidance` (see
@@ -68,20 +68,23 @@ def read_defaults(folder: Path) -> Defaults:
     is a folder inside the model's folder if there is one of that name, otherwise a hub id; `index` and
     `references` are files inside the model's folder. What is left out keeps the published value.
 
+    Args:
+        folder: the model's.
+        sampling: how the model's family samples where its file does not say; None for Stable Audio Open's.
+
     Raises:
         ModelError: the file is not a JSON object, or holds an unknown key or a value that cannot be used.
     """
-    path = folder / "unheard.json"
+    path, published = folder / "unheard.json", Defaults(sampling=sampling or Sampling())
     if not path.is_file():
-        return Defaults()
+        return published
     settings = read_json_object(path)
     unknown = settings.keys() - {part.name for part in fields(Defaults)}
     if unknown:
         raise ModelError(f"{path}: unknown key {sorted(unknown)[0]!r}: take it out or mend its spelling")
-    published = Defaults()
     try:
         return Defaults(
-            sampling=Sampling(**settings.get("sampling", {})),
+            sampling=replace(published.sampling, **settings.get("sampling", {})),
             guidance=read_guidance(settings.get("guidance", {})),
             duration=_seconds(settings.get("duration", published.duration)),
             embedder=_inside(folder, settings.get("embedder", published.embedder)),

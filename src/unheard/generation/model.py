@@ -22,7 +22,7 @@ from unheard.auditing.references import References
 from unheard.backbones import hub, load_backbone
 from unheard.backbones.base import Backbone
 from unheard.common.progress import Report
-from unheard.diffusion.samplers import SAMPLERS, BrownianTreeNoise, initial_noise, polyexponential_sigmas
+from unheard.diffusion.samplers import SAMPLERS, initial_noise, noise_of
 from unheard.embedders import Embedder, load_embedder
 from unheard.errors import InputError, ModelError, RejectedError
 from unheard.generation import provenance
@@ -86,7 +86,7 @@ def load(
         backbone = load_backbone(model, device=device, dtype=dtype)
     folder = hub.fetch(model)
     name = str(folder.resolve()) if Path(model).expanduser() == folder else str(model)
-    return Model(backbone, read_defaults(folder), embedder, name, folder)
+    return Model(backbone, read_defaults(folder, backbone.default_sampling), embedder, name, folder)
 
 
 class Model:
@@ -110,7 +110,7 @@ class Model:
     ) -> None:
         self.backbone = backbone
         self.name = backbone.name if name is None else name
-        self.defaults = Defaults() if defaults is None else defaults
+        self.defaults = Defaults(sampling=backbone.default_sampling) if defaults is None else defaults
         self._given_embedder = embedder
         self._latents = RecordingLatents(backbone, folder)
 
@@ -169,6 +169,8 @@ class Model:
         sampler: str | None = None,
         sigma_min: float | None = None,
         sigma_max: float | None = None,
+        schedule: str | None = None,
+        lyrics: str | None = None,
         guidance: Guidance | str | None = "auto",
         index: str | Path | None = "auto",
         references: str | Path | Sequence[str | Path] | None = None,
@@ -184,8 +186,10 @@ class Model:
             seed: one for each prompt; or a number that every prompt takes, and a prompt given again the next.
                 A seed gives the same sound in any batch, up to the rounding of the arithmetic.
             batch: sounds generated at once; None for all of them up to 4.
-            num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max: see `unheard.Sampling`.
+            num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max, schedule: see
+                `unheard.Sampling`.
             negative_prompt: what the sounds shall not be.
+            lyrics: what is sung, in all of them; for models of songs.
             guidance: settings of any kind, such as `unheard.Detour()`; a kind by name, such as "detour";
                 "auto" for the model's own; None or "none" for classifier-free guidance alone.
             index: path or URI of the training set to stay away from; "auto" for the model's own, None for
@@ -202,6 +206,8 @@ class Model:
         texts = checks.check_prompts(prompts)
         if negative_prompt is not None:
             checks.check_prompt(negative_prompt, "negative prompt")
+        if lyrics is not None:
+            checks.check_prompt(lyrics, "lyrics")
         checks.check_rejection(reject, retries)
         if duration is None:
             duration = min(self.defaults.duration, self.backbone.max_duration)
@@ -211,8 +217,15 @@ class Model:
             "sigma_min": sigma_min,
             "sigma_max": sigma_max,
             "guidance_scale": guidance_scale,
+            "schedule": schedule,
         }
         given = {name: value for name, value in given.items() if value is not None}
+        chosen = self.defaults.guidance_named(guidance) if isinstance(guidance, str) else guidance
+        sampling = replace(self.defaults.sampling, **given)
+        checks.check_schedule(sampling, given)
+        checks.check_accepted(
+            self.backbone, start=start or None, negative_prompt=negative_prompt, lyrics=lyrics
+        )
         where = self.defaults.index if index == "auto" else index
         return Request(
             prompts=texts,
@@ -221,12 +234,13 @@ class Model:
             duration=checks.check_duration(duration, self.backbone.max_duration, self.backbone.name),
             start=checks.check_start(start),
             batch=checks.check_batch(batch, len(texts)),
-            sampling=replace(self.defaults.sampling, **given),
-            guidance=self.defaults.guidance_named(guidance) if isinstance(guidance, str) else guidance,
+            sampling=sampling,
+            guidance=chosen,
             index=None if where is None else str(where),
             references=checks.check_references(references),
             reject=reject,
             retries=retries,
+            lyrics=lyrics,
         )
 
     def generate(
@@ -243,6 +257,8 @@ class Model:
         sampler: str | None = None,
         sigma_min: float | None = None,
         sigma_max: float | None = None,
+        schedule: str | None = None,
+        lyrics: str | None = None,
         guidance: Guidance | str | None = "auto",
         index: Index | str | Path | None = "auto",
         references: References | None = None,
@@ -254,7 +270,7 @@ class Model:
 
         Args:
             prompts, duration, start, seed, batch, num_inference_steps, guidance_scale, negative_prompt,
-                sampler, sigma_min, sigma_max, guidance, reject, retries: see `request`.
+                sampler, sigma_min, sigma_max, schedule, lyrics, guidance, reject, retries: see `request`.
             index, references: see `training_set`.
             progress: called after each denoising step.
 
@@ -281,6 +297,8 @@ class Model:
             sampler=sampler,
             sigma_min=sigma_min,
             sigma_max=sigma_max,
+            schedule=schedule,
+            lyrics=lyrics,
             guidance=guidance,
             reject=reject,
             retries=retries,
@@ -398,12 +416,13 @@ class Model:
                 trace = trace_of_each(denoiser.trace[-1], len(batch), ids)
                 progress(Progress(batch.numbers, len(request.prompts), attempt, step + 1, steps, trace))
 
-        shape, seeds, device = backbone.latent_shape, batch.seeds, backbone.device
+        shape, seeds, device = backbone.noise_shape(request.duration), batch.seeds, backbone.device
+        sigmas = backbone.sigmas(sampling)
         latents = SAMPLERS[sampling.sampler](
             denoiser,
-            sampling.sigma_max * initial_noise(shape, seeds, device),
-            polyexponential_sigmas(steps, sampling.sigma_min, sampling.sigma_max),
-            BrownianTreeNoise(shape, sampling.sigma_min, sampling.sigma_max, seeds, device),
+            float(sigmas[0]) * initial_noise(shape, seeds, device),
+            sigmas,
+            noise_of(sampling, shape, seeds, device),
             report,
         )
         clock.lap("sampling")
@@ -433,15 +452,16 @@ class Model:
 
     def _trajectory(self, training_set: TrainingSet, request: Request, batch: Batch) -> Trajectory:
         """What a guidance is given of a batch."""
+        backbone = self.backbone if request.lyrics is None else self.backbone.with_lyrics(request.lyrics)
         starts, totals = [request.start] * len(batch), [request.start + request.duration] * len(batch)
         nothing = [request.negative_prompt] * len(batch)
         return Trajectory(
-            backbone=self.backbone,
+            backbone=backbone,
             load_embedder=lambda: self.embedder,
             latents_of=self._latents.of,
             prompts=batch.prompts,
-            conditional=self.backbone.encode(batch.prompts, starts, totals),
-            unconditional=self.backbone.encode_unconditional(nothing, starts, totals),
+            conditional=backbone.encode(batch.prompts, starts, totals),
+            unconditional=backbone.encode_unconditional(nothing, starts, totals),
             guidance_scale=request.sampling.guidance_scale,
             duration=request.duration,
             start=request.start,

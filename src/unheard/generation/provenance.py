@@ -12,7 +12,6 @@ import math
 import platform
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,10 +150,11 @@ def record(
         "unheard": FORMAT,
         "prompt": batch.prompts[position],
         "negative_prompt": request.negative_prompt,
+        **({} if request.lyrics is None else {"lyrics": request.lyrics}),
         "seed": batch.seeds[position],
         "duration": request.duration,
         "start": request.start,
-        "sampling": asdict(request.sampling),
+        "sampling": request.sampling.described(),
         "guidance": None if request.guidance is None else describe_guidance(request.guidance),
         "batch": {"position": position, "prompts": list(batch.prompts), "seeds": list(batch.seeds)},
         **sources,

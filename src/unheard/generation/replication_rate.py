@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from unheard.auditing import BOUNDS, Audit, FileAudit, as_bad_as
 from unheard.auditing.auditor import Auditor
 from unheard.common.intervals import ClusteredShare, clopper_pearson
-from unheard.diffusion.prompt_pull import PromptPull, prompt_pull
 from unheard.errors import InputError
 from unheard.generation.request import Request
+from unheard.guidance.prompt_pull import PromptPull, prompt_pull
 
 if TYPE_CHECKING:
     from unheard.generation.model import Model, Progress
@@ -97,7 +97,7 @@ class PromptReplication:
         seeds: what it was generated with.
         files: what was found, one a seed.
         rate: of sounds as bad as the bound.
-        risk: see `unheard.diffusion.prompt_pull`; None if it was not asked for.
+        risk: see `unheard.guidance.prompt_pull`; None if it was not asked for.
     """
 
     prompt: str
@@ -188,7 +188,7 @@ def count(model: str, request: Request, audit: Audit, bound: str = "copy") -> Re
 
 
 def measuring_risk(found: Replication, model: Model, request: Request) -> Iterator[Replication]:
-    """The same, with the risk (`unheard.diffusion.prompt_pull`) of one prompt more each time.
+    """The same, with the risk (`unheard.guidance.prompt_pull`) of one prompt more each time.
 
     It is measured at the prompt's seeds, under plain guidance.
     """

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unheard.auditing.results import BOUNDS
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.guidance.base import Guidance
+
+if TYPE_CHECKING:
+    from unheard.backbones.base import Backbone
 
 MAX_PROMPT_LENGTH = 2_000  # characters; the text encoders of the known models read far less
 MAX_BATCH = 4  # of sounds at once unless asked otherwise: fits a laptop, and finished sounds are saved early
@@ -59,6 +63,7 @@ class Request:
         references: paths of the training set's recordings; None where the index or the model says them.
         reject: verdict from which a sound is made again, see `unheard.generation.rejection`; None for none.
         retries: further attempts at a rejected sound.
+        lyrics: what is sung, in all of them; None for a model that takes none.
     """
 
     prompts: tuple[str, ...]
@@ -73,6 +78,7 @@ class Request:
     references: tuple[str, ...] | None = None
     reject: str | None = None
     retries: int = DEFAULT_RETRIES
+    lyrics: str | None = None
 
     @property
     def named_references(self) -> str | tuple[str, ...] | None:
@@ -175,6 +181,25 @@ def check_rejection(reject: str | None, retries: int) -> None:
     number: object = retries
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MAX_RETRIES:
         raise InputError(f"retries is {number!r}: give a whole number from 0 to {MAX_RETRIES}")
+
+
+def check_schedule(sampling: Sampling, given: Collection[str]) -> None:
+    """Noise levels that were named mean something only in the schedule that goes by them."""
+    if sampling.schedule != "polyexponential":
+        for name in ("sigma_min", "sigma_max"):
+            if name in given:
+                raise InputError(
+                    f"{name} is {getattr(sampling, name):g}, but the schedule is the model's own: take it "
+                    "out, or choose the schedule polyexponential"
+                )
+
+
+def check_accepted(backbone: Backbone, **given: object) -> None:
+    """What is given besides prompts and duration, None for nothing, is accepted by the model."""
+    names = {"start": "start", "negative_prompt": "negative prompt", "lyrics": "lyrics"}
+    for key, value in given.items():
+        if value is not None and key not in backbone.accepts:
+            raise InputError(f"{backbone.name} takes no {names[key]}: leave {shown(repr(value))} out")
 
 
 def check_references(references: str | Path | Sequence[str | Path] | None) -> tuple[str, ...] | None:

@@ -11,6 +11,7 @@ detour             another caption where the sound on its way is a training reco
 attraction_basin   no or opposite guidance until the trajectory has left a basin
 prompt_adjustment  the prompt's embedding is moved until its pull is an ordinary one's
 volumetric         repulsion from the volume that the nearest items span
+prompt_pull        how hard prompts pull, which tells memorised ones without the training set
 
 This file is the registry. A kind of one's own is registered from outside with `register`.
 """
@@ -94,6 +95,7 @@ def denoiser_for(guidance: Guidance | None, trajectory: Trajectory) -> Denoiser:
             trajectory.conditional,
             trajectory.unconditional,
             guidance_scale=trajectory.guidance_scale,
+            prompt_guidance=trajectory.backbone.prompt_guidance(),
         )
     if type(guidance) not in _MAKERS:
         raise InputError(

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from unheard.backbones.base import Conditioning
 from unheard.diffusion.prediction import Denoise, classifier_free, predict_both
+from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.guidance.base import Step
 
 
@@ -17,6 +18,7 @@ class ClassifierFreeGuidance:
         denoise: `denoise(x, sigma, conditioning) -> denoised`.
         conditional, unconditional: conditionings of the prompts and of no prompt, one entry a sample.
         guidance_scale: `s0`; 1 gives the conditional prediction.
+        prompt_guidance: what stands for the prediction without a prompt.
 
     Attributes:
         trace: a `Step` for each call so far, with the noise level alone.
@@ -29,10 +31,12 @@ class ClassifierFreeGuidance:
         unconditional: Conditioning,
         *,
         guidance_scale: float,
+        prompt_guidance: PromptGuidance = CLASSIFIER_FREE,
     ) -> None:
         self.denoise = denoise
         self.conditioning = type(conditional).cat([unconditional, conditional])
         self.guidance_scale = guidance_scale
+        self.prompt_guidance = prompt_guidance
         self.trace: list[Step] = []
 
     @torch.no_grad()
@@ -40,4 +44,5 @@ class ClassifierFreeGuidance:
         """Denoise x [batch, *latent_shape] at the noise levels sigma [batch]."""
         unconditional, conditional = predict_both(self.denoise, x, sigma, self.conditioning)
         self.trace.append(Step(sigma=float(sigma[0])))
+        unconditional = self.prompt_guidance.unconditional(x, sigma, unconditional, conditional)
         return classifier_free(unconditional, conditional, self.guidance_scale)

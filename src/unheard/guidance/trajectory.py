@@ -87,7 +87,8 @@ class Trajectory:
         """The conditioning of the captions of items of the index, with the timing of what is made here."""
         total = self.start + self.duration
         captions = [self.index.prompts[position] for position in positions]
-        return self.backbone.encode(captions, [self.start] * len(captions), [total] * len(captions))
+        timing = [self.start] * len(captions), [total] * len(captions)
+        return self.backbone.encode(captions, *timing)
 
     def encode_neighbours(self, positions: list[int]) -> Any:
         """The conditioning of the captions and timings of items of the index."""

@@ -10,9 +10,9 @@ from toy_world import ToyIndex
 from unheard.diffusion.samplers import (
     BrownianTreeNoise,
     initial_noise,
-    polyexponential_sigmas,
     sample_dpmpp_3m_sde,
 )
+from unheard.diffusion.schedules import polyexponential_sigmas
 from unheard.guidance.amg.settings import AMG
 
 

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from unheard.backbones.base import Backbone
 from unheard.backbones.contained import AS_DATA, reason
 from unheard.backbones.fingerprint import fingerprint
 from unheard.backbones.stable_audio.conditioning import StableAudioConditioning
@@ -34,6 +35,7 @@ from unheard.backbones.stable_audio.library import (
     transformers_logging,
 )
 from unheard.backbones.stable_audio.oobleck import FrozenDecoder
+from unheard.diffusion.parameterisation import Parameterisation, VPrediction
 from unheard.errors import InputError, ModelError
 
 T = TypeVar("T")
@@ -44,7 +46,7 @@ PIECE, CONTEXT = 1024, 32
 """Frames of latents that are encoded at once (48 s of Stable Audio Open), and beyond them on either side."""
 
 
-class StableAudioBackbone:
+class StableAudioBackbone(Backbone):
     """A Stable Audio Open model as encode, denoise and decode; see `unheard.backbones.Backbone`.
 
     Latents are `[channels, frames]`. Its parameters are frozen: gradients flow to latents, never to weights.
@@ -86,6 +88,8 @@ class StableAudioBackbone:
         self.audio_channels = int(vae.config.audio_channels)
         self.hop_length = int(vae.hop_length)
         self.time_axis = -1
+        self.accepts = frozenset({"start", "negative_prompt"})
+        self.parameterisation: Parameterisation = VPrediction()
         self._full_length = int(transformer.config.sample_size)
         self.latent_shape: tuple[int, ...] = (int(transformer.config.in_channels), self._full_length)
         self.max_duration = self._full_length * self.hop_length / self.sample_rate
@@ -225,11 +229,7 @@ class StableAudioBackbone:
         )
 
     def denoise(self, x: Tensor, sigma: Tensor, conditioning: StableAudioConditioning) -> Tensor:
-        """The estimate of `x0` in `x = x0 + sigma * noise`, from the transformer's velocity v.
-
-        The transformer sees the variance-preserving `z = x / sqrt(1 + sigma^2)` at time
-        `2/pi * atan(sigma)`; then `D = x / (1 + sigma^2) - v * sigma / sqrt(1 + sigma^2)` (Karras et al.
-        2022, arXiv 2206.00364, with sigma_data 1; Salimans and Ho 2022, arXiv 2202.00512, for v).
+        """The estimate of `x0` in `x = x0 + sigma * noise`, from what the transformer predicts.
 
         Args:
             x: `[batch, channels, frames]`, of full length as in training: `latent_shape`.
@@ -239,17 +239,16 @@ class StableAudioBackbone:
         Returns:
             A tensor like `x`, in its dtype, differentiable in it.
         """
-        level = sigma.to(x)[:, None, None]
-        scale = (1 + level**2).rsqrt()
-        v: Tensor = self.transformer(
-            (x * scale).to(self.dtype),
-            torch.atan(sigma.to(x)) * (2 / math.pi),
+        z, time = self.parameterisation.native(x, sigma)
+        prediction: Tensor = self.transformer(
+            z.to(self.dtype),
+            time,
             encoder_hidden_states=conditioning.cross_attention,
             global_hidden_states=conditioning.global_states,
             rotary_embedding=self._rotary_embedding(x.shape[-1]),
             return_dict=False,
         )[0].to(x.dtype)
-        return x * scale**2 - v * level * scale
+        return self.parameterisation.denoised(x, sigma, prediction)
 
     @torch.no_grad()
     def encode_audio(self, waveform: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ def make_denoiser(settings: AMG, trajectory: Trajectory) -> Denoiser:
         trajectory.conditional,
         trajectory.unconditional,
         guidance_scale=trajectory.guidance_scale,
+        prompt_guidance=trajectory.backbone.prompt_guidance(),
         settings=settings,
         decode=trajectory.decode,
         embed=trajectory.embed,

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from unheard.backbones.base import Conditioning
 from unheard.diffusion.prediction import Denoise, classifier_free
+from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.errors import GuidanceError
 from unheard.guidance.amg import equations
 from unheard.guidance.amg.settings import AMG
@@ -114,6 +115,7 @@ class AMGDenoiser:
         guidance_scale: `s0`. At 1 or less there is no room for `s1` and `s2`: only dissimilarity acts, and a
             `GuidanceWarning` says so.
         settings: weights and thresholds.
+        prompt_guidance: what stands for `D_u` in all terms; see `unheard.diffusion.prompt_guidance`.
         decode: latents to the waveform [batch, channels, time] of the requested duration; differentiable.
         embed: waveform to unit vectors [batch, dim]; differentiable.
         index: the training set's embeddings.
@@ -136,9 +138,11 @@ class AMGDenoiser:
         embed: Callable[[Tensor], Tensor],
         index: NeighbourSearch,
         encode_neighbours: Callable[[list[int]], Any],
+        prompt_guidance: PromptGuidance = CLASSIFIER_FREE,
     ) -> None:
         self.denoise = denoise
         self.guidance_scale = guidance_scale
+        self.prompt_guidance = prompt_guidance
         self.settings = settings
         self.decode = decode
         self.embed = embed
@@ -173,7 +177,7 @@ class AMGDenoiser:
         gradient = self._similarity_gradient(x, sigma, gate.needs.gradient, nearest, graph)
         self._check_finite(gradient, known)
         known |= self._predict(x, sigma, [pair for pair in gate.needs.predictions if pair not in known])
-        return self._combine(sigma, known, gradient, gate)
+        return self._combine(x, sigma, known, gradient, gate)
 
     def _predict_the_expected(
         self, x: Tensor, sigma: Tensor
@@ -280,7 +284,10 @@ class AMGDenoiser:
 
         opened = [sample for sample in everyone if acted[sample]]
         neighbours = [(sample, positions[sample]) for sample in opened if s2_values[sample] > 0]
-        plain = [(sample, NOTHING) for sample in everyone if not acted[sample] or weights[sample] != 0]
+        drops_out = [
+            self.prompt_guidance.linear and acted[sample] and weights[sample] == 0 for sample in everyone
+        ]
+        plain = [(sample, NOTHING) for sample in everyone if not drops_out[sample]]
         needs = _Needs(gradient=opened if self.settings.c3 > 0 else [], predictions=plain + neighbours)
         return _Gate(s1, s2, opened, neighbours, needs)
 
@@ -305,7 +312,12 @@ class AMGDenoiser:
                 self._fail("gradient of the similarity", sample, known[sample, PROMPT])
 
     def _combine(
-        self, sigma: Tensor, known: dict[Pair, Tensor], gradient: dict[int, Tensor], gate: _Gate
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        known: dict[Pair, Tensor],
+        gradient: dict[int, Tensor],
+        gate: _Gate,
     ) -> Tensor:
         """The guided prediction: classifier-free guidance and, where the gate opened, the three terms."""
         everyone = range(len(sigma))
@@ -314,6 +326,7 @@ class AMGDenoiser:
         unconditional = torch.stack(
             [known.get((sample, NOTHING), conditional[sample]) for sample in everyone]
         )
+        unconditional = self.prompt_guidance.unconditional(x, sigma, unconditional, conditional)
         guided = classifier_free(unconditional, conditional, self.guidance_scale)
         if some := gate.opened:
             guided[some] += equations.despecification(unconditional[some], conditional[some], gate.s1[some])

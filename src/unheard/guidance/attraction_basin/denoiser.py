@@ -11,6 +11,7 @@ from torch import Tensor
 
 from unheard.backbones.base import Conditioning
 from unheard.diffusion.prediction import Denoise, classifier_free, noise_pull, per_sample, predict_both
+from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.guidance.attraction_basin.settings import AttractionBasin
 from unheard.guidance.base import Step
 
@@ -30,10 +31,12 @@ class AttractionBasinDenoiser:
         *,
         guidance_scale: float,
         settings: AttractionBasin,
+        prompt_guidance: PromptGuidance = CLASSIFIER_FREE,
     ) -> None:
         self.denoise = denoise
         self.conditioning = type(conditional).cat([unconditional, conditional])
         self.guidance_scale = guidance_scale
+        self.prompt_guidance = prompt_guidance
         self.settings = settings
         self.trace: list[Step] = []
         self._norms: list[Tensor] = []
@@ -51,4 +54,5 @@ class AttractionBasinDenoiser:
         self._passed = passed if self._passed is None else self._passed | passed
         scale = torch.where(self._passed, self.guidance_scale, self.settings.early_scale).to(x)
         self.trace.append(Step(sigma=float(sigma[0]), acted=[not flag for flag in self._passed.tolist()]))
+        unconditional = self.prompt_guidance.unconditional(x, sigma, unconditional, conditional)
         return classifier_free(unconditional, conditional, per_sample(scale, x))

@@ -36,6 +36,7 @@ def make_denoiser(settings: Detour, trajectory: Trajectory) -> Denoiser:
         trajectory.conditional,
         trajectory.unconditional,
         guidance_scale=trajectory.guidance_scale,
+        prompt_guidance=trajectory.backbone.prompt_guidance(),
         prompt_weight=settings.prompt_weight,
         gate=gate,
         fallbacks=candidates.fallbacks,

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from unheard.backbones.base import Conditioning
 from unheard.diffusion.prediction import Denoise, classifier_free, predict_both
+from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.guidance.base import Step
 from unheard.guidance.detour.gates import Gate
 from unheard.guidance.detour.search import Fallback, search
@@ -34,6 +35,7 @@ class DetourDenoiser:
         denoise: `denoise(x, sigma, conditioning) -> denoised`.
         conditional, unconditional: conditionings of the prompts and of no prompt, one entry a sample.
         guidance_scale: of classifier-free guidance.
+        prompt_guidance: what stands for the prediction without a prompt.
         prompt_weight: largest weight of the prompt, in tenths, 0 to 0.9; nothing is kept of it where the gate
             cannot tell what a blend copies.
         gate: what tells that a sample is a recording.
@@ -58,9 +60,11 @@ class DetourDenoiser:
         gate: Gate,
         fallbacks: Callable[[int], Sequence[int]],
         encode_captions: Callable[[list[int]], Any],
+        prompt_guidance: PromptGuidance = CLASSIFIER_FREE,
     ) -> None:
         self.denoise = denoise
         self.guidance_scale = guidance_scale
+        self.prompt_guidance = prompt_guidance
         self.gate = gate
         self.encode_captions = encode_captions
         self.trace: list[Step] = []
@@ -96,6 +100,7 @@ class DetourDenoiser:
                 prompt_weight=[None if left is None else left[1] for left in self._left_for],
             )
         )
+        unconditional = self.prompt_guidance.unconditional(x, sigma, unconditional, conditional)
         return classifier_free(unconditional, conditional, self.guidance_scale)
 
     def _leave(

@@ -19,5 +19,6 @@ def make_denoiser(settings: PromptAdjustment, trajectory: Trajectory) -> Denoise
         trajectory.conditional,
         trajectory.unconditional,
         guidance_scale=trajectory.guidance_scale,
+        prompt_guidance=trajectory.backbone.prompt_guidance(),
         settings=settings,
     )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from unheard.backbones import Conditioning
 from unheard.diffusion.prediction import Denoise, classifier_free, predict_both, pull
+from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.guidance.base import Step
 from unheard.guidance.prompt_adjustment.settings import PULL, PromptAdjustment
 
@@ -26,6 +27,7 @@ class PromptAdjustmentDenoiser:
         denoise: `denoise(x, sigma, conditioning) -> denoised`, differentiable in the conditioning.
         conditional, unconditional: conditionings of the prompts and of no prompt, one entry a sample.
         guidance_scale: of classifier-free guidance.
+        prompt_guidance: what stands for the prediction without a prompt.
         settings: target, rate and number of updates.
 
     Attributes:
@@ -41,9 +43,11 @@ class PromptAdjustmentDenoiser:
         *,
         guidance_scale: float,
         settings: PromptAdjustment,
+        prompt_guidance: PromptGuidance = CLASSIFIER_FREE,
     ) -> None:
         self.denoise = denoise
         self.guidance_scale = guidance_scale
+        self.prompt_guidance = prompt_guidance
         self.settings = settings
         self.trace: list[Step] = []
         self._conditional, self._unconditional = conditional, unconditional
@@ -64,6 +68,7 @@ class PromptAdjustmentDenoiser:
                 acted=self._moved,
             )
         )
+        unconditional = self.prompt_guidance.unconditional(x, sigma, unconditional, conditional)
         return classifier_free(unconditional, conditional, self.guidance_scale)
 
     def _adjust(self, x: Tensor, sigma: Tensor) -> list[float]:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from unheard.backbones.base import Conditioning
 from unheard.diffusion.prediction import Denoise, classifier_free, predict_both
+from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.errors import GuidanceError
 from unheard.guidance.amg import equations
 from unheard.guidance.amg.denoiser import NeighbourSearch
@@ -37,6 +38,7 @@ class VolumetricDenoiser:
         denoise: `denoise(x, sigma, conditioning) -> denoised`, differentiable in `x`.
         conditional, unconditional: conditionings of the prompts and of no prompt, one entry a sample.
         guidance_scale: of classifier-free guidance.
+        prompt_guidance: what stands for the prediction without a prompt.
         settings: weight, neighbours, thresholds, pass band.
         decode: latents to the waveform [batch, channels, time]; differentiable.
         embed: waveform to unit vectors [batch, dim]; differentiable.
@@ -59,9 +61,11 @@ class VolumetricDenoiser:
         embed: Callable[[Tensor], Tensor],
         index: NeighbourSearch,
         time_axis: int = -1,
+        prompt_guidance: PromptGuidance = CLASSIFIER_FREE,
     ) -> None:
         self.denoise = denoise
         self.guidance_scale = guidance_scale
+        self.prompt_guidance = prompt_guidance
         self.settings = settings
         self.decode = decode
         self.embed = embed
@@ -93,6 +97,7 @@ class VolumetricDenoiser:
                 acted=acted,
             )
         )
+        unconditional = self.prompt_guidance.unconditional(x, sigma, unconditional, conditional)
         guided = classifier_free(unconditional, conditional, self.guidance_scale)
         for sample in (number for number, flag in enumerate(acted) if flag):
             gradient = self._gradient(x, sigma, sample, self.index.vectors(neighbours[sample]))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from unheard.backbones import Backbone
 from unheard.diffusion.prediction import classifier_free, noise_pull, predict_both
-from unheard.diffusion.samplers import SAMPLERS, BrownianTreeNoise, initial_noise, polyexponential_sigmas
+from unheard.diffusion.samplers import SAMPLERS, initial_noise, noise_of
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 
@@ -68,8 +68,7 @@ def prompt_pull(
     """
     if not seeds or steps < 1:
         raise InputError(f"a prompt's pull needs a seed and a step at least, not {len(seeds)} and {steps}")
-    sigmas = polyexponential_sigmas(sampling.num_inference_steps, sampling.sigma_min, sampling.sigma_max)
-    sigmas = sigmas[: steps + 1]
+    sigmas = backbone.sigmas(sampling)[: steps + 1]
     timing = [start] * len(seeds), [start + duration] * len(seeds)
     unconditional = backbone.encode_unconditional([None] * len(seeds), *timing)
     found = []
@@ -82,12 +81,12 @@ def prompt_pull(
             norms.append(noise_pull(with_prompt, without, sigma).mean())
             return classifier_free(without, with_prompt, sampling.guidance_scale)
 
-        shape, device = backbone.latent_shape, backbone.device
+        shape, device = backbone.noise_shape(duration), backbone.device
         SAMPLERS[sampling.sampler](
             model,
-            sampling.sigma_max * initial_noise(shape, seeds, device),
+            float(sigmas[0]) * initial_noise(shape, seeds, device),
             sigmas,
-            BrownianTreeNoise(shape, sampling.sigma_min, sampling.sigma_max, seeds, device),
+            noise_of(sampling, shape, seeds, device),
         )
         means = torch.stack(norms).tolist()
         found.append(PromptPull(prompt, sum(means) / len(means), tuple(means)))

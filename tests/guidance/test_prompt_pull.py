@@ -9,10 +9,10 @@ import pytest
 import torch
 
 import unheard
-from unheard.diffusion.prompt_pull import prompt_pull
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.generation.model import Model
+from unheard.guidance.prompt_pull import prompt_pull
 
 
 @pytest.fixture(scope="module")
