@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +33,14 @@ from unheard.backbones.lora import LoRA
 from unheard.errors import ModelError
 
 Find = Callable[[str], Sequence[nn.Parameter] | None]
-"""The weights that the rows of a layer's are in, one after another, by the layer's name; None for no layer."""
+"""From the name of a layer to the weights that its rows are in, one after another; None for no layer."""
 
 KEYS = ".parametrizations.weight.0."
 """Between the name of a layer and that of what its change is made of."""
 ROWS, COLUMNS = 1, 0
 """The axis that a norm runs along: of each row, of each column."""
 _LOW_RANK, _EXTRA_SMALL = ("lora_A", "lora_B"), ("M_xs",)
-_SCALED = {
+_SCALED: dict[str, dict[str, int]] = {
     "lora": {},
     "dora-rows": {"magnitude": ROWS},
     "dora-cols": {"magnitude": COLUMNS},
@@ -73,9 +73,6 @@ class Adapter:
             weight: as other adapters have left it, `[outputs, inputs]`.
             original: as it was before any of them.
             strength: of the change.
-
-        Raises:
-            ValueError: it does not fit a weight of this shape.
         """
         if strength == 0:
             return weight
@@ -83,9 +80,26 @@ class Adapter:
         for name, axis in _SCALED[self.kind.removesuffix("-xs")].items():
             length = changed.norm(dim=axis, keepdim=True) + 1e-12
             changed = changed / length * self.tensors[name].flatten().unsqueeze(axis)
-        if changed.shape != weight.shape:
-            raise ValueError(f"a weight of {list(weight.shape)} would become one of {list(changed.shape)}")
         return changed
+
+    def to(self, device: torch.device) -> Adapter:
+        """The same on a device."""
+        return replace(self, tensors={name: tensor.to(device) for name, tensor in self.tensors.items()})
+
+    def fits(self, outputs: int, inputs: int) -> bool:
+        """Whether it changes a weight of this shape."""
+        low_rank = [
+            tuple(self.tensors[name].shape) for name in self.tensors if not name.startswith("magnitude")
+        ]
+        rank = low_rank[0][0]
+        expected = [(rank, rank)] if self.kind.endswith("-xs") else [(rank, inputs), (outputs, rank)]
+        lengths = {ROWS: outputs, COLUMNS: inputs}
+        scaled = _SCALED[self.kind.removesuffix("-xs")].items()
+        return (
+            low_rank == expected
+            and rank <= min(outputs, inputs)
+            and all(self.tensors[name].numel() == lengths[axis] for name, axis in scaled)
+        )
 
     def _low_rank(self, original: Tensor) -> Tensor:
         if self.kind.endswith("-xs"):
@@ -114,29 +128,32 @@ def read_adapters(path: Path) -> dict[str, Adapter]:
     """
     tensors, configuration = _read(path)
     layers: dict[str, dict[str, Tensor]] = defaultdict(dict)
-    for key, tensor in tensors.items():
+    for key, tensor in sorted(tensors.items()):
         layer, found, name = key.rpartition(KEYS)
         if not found:
             raise ModelError(
-                f"{path} holds {key}, which is no part of a stable-audio-tools adapter (LAYER{KEYS}lora_A): give "
-                "a LoRA that was trained with stable-audio-tools"
+                f"{path} holds {key}, which is no part of a stable-audio-tools adapter (LAYER{KEYS}lora_A): "
+                "give a LoRA that was trained with stable-audio-tools"
             )
         if name not in _NOT_NEEDED:
             layers[layer][name] = tensor.float()
     if not layers:
         raise ModelError(f"{path} holds no adapter: give a LoRA that was trained with stable-audio-tools")
-    kind = _kind(configuration, tensors, path)
-    rank = configuration.get("rank", _rank(tensors))
+    kind = _kind(configuration, layers, path)
+    first, *_ = needed = [
+        *(_EXTRA_SMALL if kind.endswith("-xs") else _LOW_RANK),
+        *_SCALED[kind.removesuffix("-xs")],
+    ]
+    for layer, parts in layers.items():
+        if sorted(parts) != sorted(needed):
+            raise ModelError(
+                f"{path}: the {kind} of {layer} has {', '.join(parts)} and needs {', '.join(needed)}: give "
+                "the file as it was trained"
+            )
+    rank = configuration.get("rank", len(next(iter(layers.values()))[first]))
     alpha = configuration.get("alpha", rank)
     if not all(isinstance(each, int | float) and each > 0 for each in (rank, alpha)):
-        raise ModelError(f"{path}: rank is {rank!r} and alpha {alpha!r}: both must be numbers above 0")
-    needed = {*(_EXTRA_SMALL if kind.endswith("-xs") else _LOW_RANK), *_SCALED[kind.removesuffix("-xs")]}
-    for layer, parts in layers.items():
-        if parts.keys() != needed:
-            raise ModelError(
-                f"{path}: the {kind} of {layer} has {', '.join(sorted(parts))} and needs "
-                f"{', '.join(sorted(needed))}: the file is not whole"
-            )
+        raise ModelError(f"{path}: its rank is {rank!r} and its alpha {alpha!r}: give numbers above 0")
     return {layer: Adapter(kind, alpha / rank, parts) for layer, parts in layers.items()}
 
 
@@ -144,7 +161,7 @@ def read_adapters(path: Path) -> dict[str, Adapter]:
 def merge(loras: Sequence[LoRA], find: Find, model: str) -> None:
     """Change the weights of a model by adapters, one after another in the order given.
 
-    All that does not fit is found out before any weight is changed. The arithmetic is float32, whatever the
+    What does not fit is found out before any weight is changed. The arithmetic is float32, whatever the
     weights are.
 
     Args:
@@ -155,19 +172,63 @@ def merge(loras: Sequence[LoRA], find: Find, model: str) -> None:
     Raises:
         ModelError: a file cannot be read, or changes a layer that the model has not.
     """
-    changes: dict[str, list[tuple[LoRA, Adapter]]] = defaultdict(list)
+    changes: dict[str, list[tuple[Adapter, float]]] = defaultdict(list)
     for lora in loras:
         adapters = read_adapters(lora.path)
-        unknown = [layer for layer in adapters if find(layer) is None]
-        if unknown:
+        strange = [layer for layer, adapter in adapters.items() if not _fits(adapter, find(layer))]
+        if strange:
             raise ModelError(
-                f"{lora.path} does not fit {model}: it changes {unknown[0]}, and {model} lacks {len(unknown)} of the "
-                f"{len(adapters)} layers that it changes; give a LoRA that was trained on this model"
+                f"{lora.path} does not fit {model}: of the {len(adapters)} layers that it changes, "
+                f"{len(strange)} are missing or of another size there, {strange[0]} to begin with: give one "
+                "that was trained on this model"
             )
         for layer, adapter in adapters.items():
-            changes[layer].append((lora, adapter))
-    merged = {layer: _merged(find(layer) or (), steps, layer, model) for layer, steps in changes.items()}
-    for layer, weight in merged.items():
+            changes[layer].append((adapter, lora.weight))
+    for layer, steps in changes.items():
         weights = find(layer) or ()
-        for part, rows in zip(weights, weight.split([len(part) for part in weights]), strict=True):
-            part.copy_(rows.view_as(part))
+        original = changed = torch.cat([weight.flatten(1).float() for weight in weights])
+        for adapter, strength in steps:
+            changed = adapter.to(changed.device)(changed, original, strength)
+        rows_of_each = torch.split(changed, [len(weight) for weight in weights])
+        for weight, rows in zip(weights, rows_of_each, strict=True):
+            weight.copy_(rows.view_as(weight))
+
+
+def _fits(adapter: Adapter, weights: Sequence[nn.Parameter] | None) -> bool:
+    if weights is None:
+        return False
+    return adapter.fits(sum(map(len, weights)), weights[0][0].numel())
+
+
+def _kind(configuration: Mapping[str, Any], layers: Mapping[str, Mapping[str, Tensor]], path: Path) -> str:
+    """The kind that a file names; "dora" is from before there were two, and one row says it is of columns."""
+    kind = configuration.get("adapter_type", "lora")
+    if kind == "dora":
+        magnitude = next((parts["magnitude"] for parts in layers.values() if "magnitude" in parts), None)
+        of_columns = magnitude is not None and magnitude.dim() == 2 and len(magnitude) == 1
+        kind = "dora-cols" if of_columns else "dora-rows"
+    if kind not in KINDS:
+        raise ModelError(f"{path} is of the kind {kind!r}: unheard merges {', '.join(KINDS)}")
+    return str(kind)
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a file, and its `lora_config`; nothing that it holds is run."""
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  it is no dictionary
+                configuration = json.loads((file.metadata() or {}).get("lora_config", "{}"))
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            tensors, configuration = dict(content["state_dict"]), content.get("lora_config", {})
+        if not isinstance(configuration, dict) or not all(
+            isinstance(each, Tensor) for each in tensors.values()
+        ):
+            raise ValueError("it holds something else than tensors and a configuration")
+    except Exception as error:  # whatever a damaged file makes safetensors and the unpickler raise
+        raise ModelError(
+            f"cannot read {path} as an adapter without running what is in it, or at all ({reason(error)}): "
+            "give it as safetensors"
+        ) from error
+    return tensors, configuration

@@ -176,7 +176,7 @@ def _checked(folder: Path) -> Path:
     if native_layout.CONFIGURATION not in names:
         raise ModelError(
             f"the folder {folder} holds no model_index.json: give one that save_pretrained() of a "
-            f"diffusers pipeline wrote ({', '.join(FAMILIES)}), or one with a {native_layout.CONFIGURATION} "
+            f"diffusers pipeline wrote ({_pipelines()}), or one with a {native_layout.CONFIGURATION} "
             "and a checkpoint"
         )
     return folder / native_layout.choose_checkpoint(names, str(folder))
@@ -191,17 +191,20 @@ def _checked_checkpoint(path: Path) -> Path:
         )
     if native_layout.configuration_of(path.name, os.listdir(path.parent)) is None:
         raise ModelError(
-            f"no {native_layout.CONFIGURATION} lies beside {path}: put the one there that it was published with"
+            f"no {native_layout.CONFIGURATION} lies beside {path}: put the one there that it was published "
+            "with"
         )
     return path
 
 
 def _check_pipeline(model_index: Path, model: str) -> None:
     pipeline = read_json_object(model_index).get("_class_name")
-    if not isinstance(pipeline, str) or pipeline not in FAMILIES:
-        raise ModelError(
-            f"{model} is a {pipeline}: unheard loads {', '.join(FAMILIES)}; see `unheard models`"
-        )
+    if not isinstance(pipeline, str) or pipeline not in FAMILIES or pipeline == native_layout.PIPELINE:
+        raise ModelError(f"{model} is a {pipeline}: unheard loads {_pipelines()}; see `unheard models`")
+
+
+def _pipelines() -> str:
+    return ", ".join(name for name in FAMILIES if name != native_layout.PIPELINE)
 
 
 @functools.cache  # the hub is asked once a process, however many parts of it want the folder
@@ -237,7 +240,9 @@ def _download_checkpoint(model: str, checkpoint: str | None, names: Sequence[str
     chosen = native_layout.choose_checkpoint(names, model) if checkpoint is None else checkpoint
     configuration = native_layout.configuration_of(chosen, names)
     if configuration is None:
-        raise ModelError(f"no {native_layout.CONFIGURATION} lies beside {chosen} in https://huggingface.co/{model}")
+        raise ModelError(
+            f"no {native_layout.CONFIGURATION} lies beside {chosen} in https://huggingface.co/{model}"
+        )
     wanted = [chosen, configuration, "unheard.json"]
     folder = Path(snapshot_download(model, allow_patterns=wanted))
     return folder / chosen
@@ -270,12 +275,17 @@ def fetch_text_encoder(name: str) -> Path:
     """
     from huggingface_hub import snapshot_download
 
-    repository = name if "/" in name else f"google-t5/{name}"
+    repository = text_encoder_id(name)
     local = find_local(repository) or find_local(name)
     if local is not None:
         return local
     with _explaining(repository):
         return Path(snapshot_download(repository, allow_patterns=list(_HUB_FILES)))
+
+
+def text_encoder_id(name: str) -> str:
+    """The `owner/name` of a text encoder whose name may be from before the hub had owners."""
+    return name if "/" in name else f"google-t5/{name}"
 
 
 @contextmanager

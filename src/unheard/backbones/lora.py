@@ -16,9 +16,6 @@ from unheard.common.checks import require_number
 from unheard.common.files import sha256
 from unheard.errors import InputError
 
-Given = str | Path | tuple[str | Path, float]
-"""A file, or a file with the weight of its change."""
-
 
 @dataclass(frozen=True)
 class LoRA:
@@ -42,6 +39,10 @@ class LoRA:
         return {"path": str(self.path), "weight": self.weight, "sha256": self.sha256}
 
 
+Given = str | Path | tuple[str | Path, float] | LoRA
+"""A file, or a file with the weight of its change."""
+
+
 def given_loras(given: Sequence[Given]) -> tuple[LoRA, ...]:
     """The adapters that were asked for, in their order; a weight that is left out is 1.
 
@@ -52,6 +53,8 @@ def given_loras(given: Sequence[Given]) -> tuple[LoRA, ...]:
 
 
 def _given_lora(given: Given) -> LoRA:
+    if isinstance(given, LoRA):
+        return given
     path, weight = given if isinstance(given, tuple) else (given, 1.0)
     full = Path(path).expanduser()
     if not os.path.isfile(full):

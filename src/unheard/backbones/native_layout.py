@@ -30,7 +30,7 @@ def configuration_of(checkpoint: str, names: Iterable[str]) -> str | None:
 
 
 def choose_checkpoint(names: Iterable[str], where: str) -> str:
-    """The checkpoint that a folder's model is in: `model`, which stable-audio-tools itself takes, or the only one.
+    """The checkpoint of a folder's model: the one named `model`, as in stable-audio-tools, or the only one.
 
     Of two with one stem, which hold the same weights, it is the one in safetensors.
 

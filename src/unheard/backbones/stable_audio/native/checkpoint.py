@@ -41,8 +41,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     if not any(name.startswith(PARTS[0]) for name in weights):
         first = next(iter(content), "nothing")
         raise ModelError(
-            f"{path} holds no weights of a stable-audio-tools transformer ({PARTS[0]}*) but {first}: give the "
-            "checkpoint that belongs to the configuration"
+            f"{path} holds no weights of a stable-audio-tools transformer ({PARTS[0]}*) but {first}: give "
+            "the checkpoint that belongs to the configuration"
         )
     return weights
 
@@ -63,4 +63,3 @@ def _unpickled(path: Path) -> dict[str, Any]:
     content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     state = content.get("state_dict", content)
     return {name: value for name, value in state.items() if isinstance(value, Tensor)}
-

@@ -73,7 +73,9 @@ def read_configuration(file: Path) -> Configuration:
     hop_length = prod(autoencoder["downsampling_ratios"])
     frames = root.whole("sample_size") // hop_length
     if frames < 1:
-        root.refuse("sample_size", root.take("sample_size"), f"at least {hop_length} samples, which is a frame,")
+        root.refuse(
+            "sample_size", root.take("sample_size"), f"at least {hop_length} samples, which is a frame,"
+        )
     model.only("io_channels", autoencoder["decoder_input_channels"])
     transformer = _transformer(
         model.section("diffusion"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ QK_NORM_EPS = 1e-6
 """Under the root of the norms of queries and keys, as in stable-audio-tools."""
 
 
-def build_modules(configuration: Configuration, text_dimension: int) -> dict[str, nn.Module]:
+def build_modules(configuration: Configuration, text_dimension: int) -> dict[str, Any]:
     """The pipeline's vae, projection_model and transformer, on the meta device.
 
     Args:
@@ -41,7 +42,7 @@ def build_modules(configuration: Configuration, text_dimension: int) -> dict[str
 
 
 def fill(
-    modules: Mapping[str, nn.Module],
+    modules: Mapping[str, Any],
     weights: Mapping[str, Tensor],
     file: Path,
     device: torch.device,
@@ -60,7 +61,9 @@ def fill(
             continue
         place = renamed(name, blocks)
         if place is None or any(own not in wanted[place.part] for own in place.names):
-            raise ModelError(f"{file} holds {name}, which the configuration beside it has not: take the right one")
+            raise ModelError(
+                f"{file} holds {name}, which the configuration beside it has not: take the right one"
+            )
         shapes = [wanted[place.part][own].shape for own in place.names]
         shares = weight.chunk(len(shapes))
         if [_lengths(share.shape) for share in shares] != [_lengths(shape) for shape in shapes]:
@@ -82,7 +85,7 @@ def _lengths(shape: torch.Size) -> list[int]:
 
 
 def _projection_model(configuration: Configuration, text_dimension: int) -> StableAudioProjectionModel:
-    """diffusers' class, with the range of each time its own, and without a start where the model knows none."""
+    """diffusers' class, with a range for each time, and without a start where the model knows none."""
     dimension = configuration.conditioning_dimension
     model = StableAudioProjectionModel(text_dimension, dimension, *configuration.times[TIMES[-1]])
     if configuration.text_projection and isinstance(model.text_projection, nn.Identity):

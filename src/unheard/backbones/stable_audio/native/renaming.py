@@ -76,7 +76,9 @@ def renamed(name: str, blocks: int) -> Renamed | None:
             if part == "vae":
                 found = _of_autoencoder(own, blocks)
                 return None if found is None else Renamed(part, (found,))
-            return Renamed(part, _unstacked(_replaced(own, _TRANSFORMER if part == "transformer" else _CONDITIONERS)))
+            return Renamed(
+                part, _unstacked(_replaced(own, _TRANSFORMER if part == "transformer" else _CONDITIONERS))
+            )
     return None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from unheard.errors import ModelError
 
@@ -36,7 +36,9 @@ class Section:
         """The value of a key; the default, if one is given, where there is none."""
         self._left.discard(key)
         if key not in self._content and default is _NEEDED:
-            raise ModelError(f"{self._file} lacks {self.name(key)}: give the file that the checkpoint came with")
+            raise ModelError(
+                f"{self._file} lacks {self.name(key)}: give the file that the checkpoint came with"
+            )
         return self._content.get(key, default)
 
     def section(self, key: str, default: Any = _NEEDED) -> Section:
@@ -58,7 +60,7 @@ class Section:
     def whole(self, key: str, default: Any = _NEEDED) -> int:
         """The whole number above 0 under a key."""
         found = self.take(key, default)
-        return found if _is_whole(found) else self.refuse(key, found, "a whole number above 0")
+        return int(found) if _is_whole(found) else self.refuse(key, found, "a whole number above 0")
 
     def wholes(self, key: str) -> list[int]:
         """The whole numbers above 0 in the list under a key, of which there is one at least."""
@@ -99,11 +101,11 @@ class Section:
         """Refuse what was not taken."""
         for key in sorted(self._left):
             raise ModelError(
-                f"{self._file}: {self.name(key)} is {self._content[key]!r}: unheard does not know this part of "
-                "stable-audio-tools"
+                f"{self._file}: {self.name(key)} is {self._content[key]!r}: unheard does not know this part "
+                "of stable-audio-tools"
             )
 
-    def refuse(self, key: str, found: object, instead: str) -> Any:
+    def refuse(self, key: str, found: object, instead: str) -> NoReturn:
         """Raise a ModelError that names a key, its value, and what unheard runs."""
         raise ModelError(f"{self._file}: {self.name(key)} is {found!r}: unheard runs {instead} there")
 
