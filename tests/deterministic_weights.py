@@ -1,4 +1,4 @@
-"""Numbers that look random, are the same on every machine, and belong to a name: weights that no file has to hold."""
+"""Numbers that look random, are the same on every machine, and belong to a name: weights without a file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def uniform(name: str, shape: Sequence[int]) -> Tensor:
 
 
 def weight(name: str, shape: Sequence[int]) -> Tensor:
-    """A weight of a network by its name: matrices keep the variance of what they are given, norms are near 1."""
+    """A weight of a network by its name: matrices keep the variance of their inputs, norms are near 1."""
     drawn = uniform(name, shape)
     if name.endswith(("timestep_features.weight", "time_proj.weight", "embedding.0.weights")):
         return drawn

@@ -7,7 +7,8 @@ No parameter is zero: a layer that begins at zero would hide whatever it is told
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ from diffusers.pipelines.stable_audio import StableAudioProjectionModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
+
+from unheard.backbones.lora import LoRA
+from unheard.backbones.stable_audio.backbone import StableAudioBackbone
+from unheard.backbones.stable_audio.layers import merge_loras
 
 HEAD, LAYERS = 64, 2
 MIN_SECONDS, MAX_SECONDS = 0, 8
@@ -39,7 +44,7 @@ def text_encoder() -> T5EncoderModel:
 
 
 def pipeline() -> StableAudioPipeline:
-    """A small pipeline whose heads the native configuration can say: one of keys and values for two of queries."""
+    """A small pipeline whose heads the native configuration can say: one of keys for two of queries."""
     made = tiny_world.tiny_pipeline(audio_channels=2, text_dimension=TEXT_DIMENSION)
     made.text_encoder = text_encoder()
     made.projection_model = StableAudioProjectionModel(TEXT_DIMENSION, HEAD, MIN_SECONDS, MAX_SECONDS)
@@ -195,6 +200,19 @@ def write_text_encoder(folder: Path) -> None:
     """As transformers writes one with its tokenizer."""
     text_encoder().save_pretrained(folder)
     tokenizer().save_pretrained(folder)
+
+
+@contextmanager
+def merged(backbone: StableAudioBackbone, loras: Sequence[LoRA]) -> Iterator[StableAudioBackbone]:
+    """A model under LoRAs, and afterwards without."""
+    parts = backbone.transformer, backbone.projection_model
+    before = [{name: weight.clone() for name, weight in part.state_dict().items()} for part in parts]
+    merge_loras(backbone, loras)
+    try:
+        yield backbone
+    finally:
+        for part, weights_before in zip(parts, before, strict=True):
+            part.load_state_dict(weights_before)
 
 
 def _transformer(transformer: StableAudioDiTModel) -> Iterator[tuple[str, Tensor]]:

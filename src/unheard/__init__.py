@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         RejectedError,
         UnheardError,
     )
+    from unheard.generation.attach import Attached, attach
     from unheard.generation.model import Model, Progress, load
     from unheard.generation.request import Request
     from unheard.generation.sound import Sound, TraceStep
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AMG",
     "AMGDenoiser",
+    "Attached",
     "AttractionBasin",
     "Audit",
     "Backbone",
@@ -103,6 +105,7 @@ __all__ = [
     "UnheardError",
     "Volumetric",
     "__version__",
+    "attach",
     "audit",
     "load",
     "load_backbone",
@@ -114,6 +117,7 @@ _HOMES = {
     "AMG": "guidance.amg.settings",
     "AMGDenoiser": "guidance.amg.denoiser",
     "AttractionBasin": "guidance.attraction_basin.settings",
+    "Attached": "generation.attach",
     "Audit": "auditing.results",
     "Backbone": "backbones.base",
     "Catalogue": "auditing.catalogue",
@@ -144,6 +148,7 @@ _HOMES = {
     "TrainingSet": "generation.training_set",
     "UnheardError": "errors",
     "Volumetric": "guidance.volumetric.settings",
+    "attach": "generation.attach",
     "audit": "auditing.assembly",
     "load": "generation.model",
     "load_backbone": "backbones",

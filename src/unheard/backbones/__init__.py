@@ -1,14 +1,19 @@
 """Text-to-audio models, a file or a folder a family, around the parts of the family's diffusers pipeline.
 
-base           what a backbone is, and what it makes of prompts
-families       the registry: pipeline class to ours
-hub            which models there are, and where their files lie
-native_layout  which files are a model in the layout of stable-audio-tools
-contained      a model's folder names no file outside itself, and no code
-fingerprint    what tells a model's files from any others
-device         which device and number format a model runs in
-lora, adapters which LoRAs are merged into a model; reading and merging them
-stable_audio   Stable Audio Open
+base          what a backbone is, and what it makes of prompts
+families      the registry: pipeline class to ours
+pipelines     what a guidance has to know of a diffusers pipeline to work inside of it
+hub           which models there are, and where their files lie
+native        which files are a model in the layout of stable-audio-tools
+contained     a model's folder names no file outside itself, and no code
+fingerprint   what tells a model's files from any others
+parts         the parts of a pipeline, read from its folder
+texts         prompts before a text encoder reads them
+pieces        long recordings through an encoder, in pieces
+device        which device and number format a model runs in
+lora          which LoRAs are merged into a model
+low_rank      LoRA and its kin: read, and merged into weights
+stable_audio  Stable Audio Open
 
 `load_backbone` loads a model by name. A backbone of one's own needs what `Backbone` lists, and nothing else.
 """
@@ -65,7 +70,7 @@ def load_backbone(
         model: see `unheard.backbones.hub.locate`.
         device: auto, cpu, cuda, cuda:N or mps.
         dtype: float32 (also None), float16 or bfloat16.
-        lora: adapters to merge into the weights, in this order: files, each perhaps with its weight,
+        lora: LoRAs to merge into the weights, in this order: files, each perhaps with its weight,
             `("pads.safetensors", 0.8)`, which is 1 where it is left out.
         text_encoder: the folder of the text encoder, for a model that comes without; None for the one that
             the model names, beside it or on the hub.

@@ -8,31 +8,54 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from unheard.backbones import native_layout
+from unheard.backbones import native
+from unheard.errors import InputError
 
 if TYPE_CHECKING:
     import torch
 
     from unheard.backbones.base import Backbone
     from unheard.backbones.lora import LoRA
+    from unheard.backbones.pipelines import PipelineAdapter
 
 Load = Callable[..., "Backbone"]
 """From a folder, what to call the model in messages, a device and a number format, to a backbone.
 
-By keyword it is given those of the options that it was registered with and that were asked for.
+By keyword it is given those of its `OPTIONS` that were asked for.
 """
 
 FAMILIES: dict[str, Load] = {}
 """What loads a pipeline, by the `_class_name` of its `model_index.json`."""
 OPTIONS: dict[str, frozenset[str]] = {}
-"""Which of `lora` and `text_encoder` it takes, see `unheard.load_backbone`."""
+"""Which it takes of `lora` and `text_encoder`, see `unheard.load_backbone`."""
+ADAPTERS: dict[str, Callable[[Any], PipelineAdapter]] = {}
+"""What guides a pipeline in memory, by the name of its class."""
 
 
 def register(pipeline: str, load: Load, *, options: Collection[str] = ()) -> None:
     """Have models of a pipeline class loaded by a function; an earlier one of that class is replaced."""
     FAMILIES[pipeline], OPTIONS[pipeline] = load, frozenset(options)
+
+
+def register_adapter(pipeline: str, adapter: Callable[[Any], PipelineAdapter]) -> None:
+    """Have objects of a pipeline class guided through an adapter, see `unheard.attach`."""
+    ADAPTERS[pipeline] = adapter
+
+
+def adapter_of(pipeline: Any) -> PipelineAdapter:
+    """The adapter of a pipeline of diffusers, by the name of its class or of one that it inherits from.
+
+    Raises:
+        InputError: there is none.
+    """
+    for of in type(pipeline).__mro__:
+        if of.__name__ in ADAPTERS:
+            return ADAPTERS[of.__name__](pipeline)
+    raise InputError(
+        f"the pipeline is a {type(pipeline).__name__}: unheard attaches to {', '.join(ADAPTERS)}"
+    )
 
 
 def _stable_audio(
@@ -53,7 +76,7 @@ def _native_stable_audio(
     dtype: torch.dtype,
     *,
     lora: Sequence[LoRA] = (),
-    text_encoder: str | None = None,
+    text_encoder: str | Path | None = None,
 ) -> Backbone:
     from unheard.backbones.stable_audio.layers import merge_loras
     from unheard.backbones.stable_audio.native.backbone import NativeStableAudioBackbone
@@ -65,5 +88,12 @@ def _native_stable_audio(
     return backbone
 
 
+def _stable_audio_adapter(pipeline: Any) -> PipelineAdapter:
+    from unheard.backbones.stable_audio.pipeline import StableAudioAdapter
+
+    return StableAudioAdapter(pipeline)
+
+
 register("StableAudioPipeline", _stable_audio, options=["lora"])
-register(native_layout.PIPELINE, _native_stable_audio, options=["lora", "text_encoder"])
+register(native.PIPELINE, _native_stable_audio, options=["lora", "text_encoder"])
+register_adapter("StableAudioPipeline", _stable_audio_adapter)

@@ -1,7 +1,7 @@
 """Which models there are, and where their files lie. No torch in here.
 
 A model is a folder in the layout of a diffusers pipeline (`unheard.backbones.families` has those that can be
-loaded), or in that of stable-audio-tools (`unheard.backbones.native_layout`). It is named in one of three
+loaded), or in that of stable-audio-tools (`unheard.backbones.native`). It is named in one of three
 ways: `tiny`, which comes with the package; the path of a folder; or `owner/name` on the Hugging Face hub,
 which is downloaded once and then found in the hub's cache. A path or a hub id may go on to a checkpoint.
 """
@@ -12,12 +12,12 @@ import functools
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unheard.backbones import native_layout
+from unheard.backbones import native
 from unheard.backbones.contained import check_contained
 from unheard.backbones.families import FAMILIES
 from unheard.common.structured_files import read_json
@@ -28,6 +28,7 @@ ASSETS = Path(__file__).parents[1] / "assets"
 _HUB_ID = re.compile(r"([A-Za-z0-9][\w.-]*/[\w.-]+)(?:/([\w.-]+))?")
 # A repository may hold the same weights for other software at its root: gigabytes that are not needed here.
 _HUB_FILES = ("*.json", "*/*.safetensors", "*/*.model", "*/*.txt")
+_TEXT_ENCODER_FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def fetch(model: str | Path) -> Path:
         ModelError: see `locate`.
     """
     located = locate(model)
-    return located.parent if native_layout.is_checkpoint(located) else located
+    return located.parent if native.is_checkpoint(located) else located
 
 
 def locate(model: str | Path) -> Path:
@@ -114,7 +115,7 @@ def locate(model: str | Path) -> Path:
         return _checked_checkpoint(path)
     if isinstance(model, str) and (found := _HUB_ID.fullmatch(model)):
         repository, file = found.groups()
-        if file is None or native_layout.is_checkpoint(file):
+        if file is None or native.is_checkpoint(file):
             return _download(repository, file)
     if isinstance(model, Path) or re.search(r"[/\\~]", model) or model.startswith("."):
         raise ModelError(f"there is no folder {model}: check the path, or see `unheard models`")
@@ -146,8 +147,8 @@ def find_local(model: str) -> Path | None:
 
 def pipeline_class(located: Path) -> str:
     """The name of the pipeline that a model's folder or checkpoint holds, one of `FAMILIES`."""
-    if native_layout.is_checkpoint(located):
-        return native_layout.PIPELINE
+    if native.is_checkpoint(located):
+        return native.PIPELINE
     return str(read_json_object(located / "model_index.json")["_class_name"])
 
 
@@ -173,38 +174,37 @@ def _checked(folder: Path) -> Path:
             check_contained(folder)
         return folder
     names = os.listdir(folder)
-    if native_layout.CONFIGURATION not in names:
+    if native.CONFIGURATION not in names:
         raise ModelError(
             f"the folder {folder} holds no model_index.json: give one that save_pretrained() of a "
-            f"diffusers pipeline wrote ({_pipelines()}), or one with a {native_layout.CONFIGURATION} "
+            f"diffusers pipeline wrote ({_pipelines()}), or one with a {native.CONFIGURATION} "
             "and a checkpoint"
         )
-    return folder / native_layout.choose_checkpoint(names, str(folder))
+    return folder / native.choose_checkpoint(names, str(folder))
 
 
 def _checked_checkpoint(path: Path) -> Path:
     """The path itself, once a configuration lies beside it."""
-    if not native_layout.is_checkpoint(path):
+    if not native.is_checkpoint(path):
         raise ModelError(
             f"{path} is a file: give the folder that holds model_index.json or "
-            f"{native_layout.CONFIGURATION}, or a checkpoint ({' or '.join(native_layout.ENDINGS)})"
+            f"{native.CONFIGURATION}, or a checkpoint ({' or '.join(native.ENDINGS)})"
         )
-    if native_layout.configuration_of(path.name, os.listdir(path.parent)) is None:
+    if native.configuration_of(path.name, os.listdir(path.parent)) is None:
         raise ModelError(
-            f"no {native_layout.CONFIGURATION} lies beside {path}: put the one there that it was published "
-            "with"
+            f"no {native.CONFIGURATION} lies beside {path}: put the one there that it was published with"
         )
     return path
 
 
 def _check_pipeline(model_index: Path, model: str) -> None:
     pipeline = read_json_object(model_index).get("_class_name")
-    if not isinstance(pipeline, str) or pipeline not in FAMILIES or pipeline == native_layout.PIPELINE:
+    if not isinstance(pipeline, str) or pipeline not in FAMILIES or pipeline == native.PIPELINE:
         raise ModelError(f"{model} is a {pipeline}: unheard loads {_pipelines()}; see `unheard models`")
 
 
 def _pipelines() -> str:
-    return ", ".join(name for name in FAMILIES if name != native_layout.PIPELINE)
+    return ", ".join(name for name in FAMILIES if name != native.PIPELINE)
 
 
 @functools.cache  # the hub is asked once a process, however many parts of it want the folder
@@ -214,7 +214,7 @@ def _download(model: str, checkpoint: str | None = None) -> Path:
 
     with _explaining(model):
         # The small files first, so that gigabytes of another pipeline are not downloaded only to be refused.
-        small = ["model_index.json", native_layout.CONFIGURATION]
+        small = ["model_index.json", native.CONFIGURATION]
         folder = Path(snapshot_download(model, allow_patterns=small))
         if checkpoint is not None or not (folder / "model_index.json").is_file():
             return _download_checkpoint(model, checkpoint, _files(model, folder))
@@ -229,20 +229,17 @@ def _download_checkpoint(model: str, checkpoint: str | None, names: Sequence[str
     from huggingface_hub import snapshot_download
 
     if checkpoint is not None and checkpoint not in names:
-        there = ", ".join(filter(native_layout.is_checkpoint, names)) or "no checkpoint"
+        there = ", ".join(filter(native.is_checkpoint, names)) or "no checkpoint"
         raise ModelError(f"there is no {checkpoint} in https://huggingface.co/{model}, which holds {there}")
-    if checkpoint is None and native_layout.CONFIGURATION not in names:
+    if checkpoint is None and native.CONFIGURATION not in names:
         raise ModelError(
-            f"https://huggingface.co/{model} holds neither model_index.json nor "
-            f"{native_layout.CONFIGURATION}: unheard loads models in diffusers' layout or that of "
-            "stable-audio-tools; see `unheard models`"
+            f"https://huggingface.co/{model} holds no model_index.json and no {native.CONFIGURATION}: "
+            "unheard loads models in diffusers' layout or that of stable-audio-tools; see `unheard models`"
         )
-    chosen = native_layout.choose_checkpoint(names, model) if checkpoint is None else checkpoint
-    configuration = native_layout.configuration_of(chosen, names)
+    chosen = native.choose_checkpoint(names, model) if checkpoint is None else checkpoint
+    configuration = native.configuration_of(chosen, names)
     if configuration is None:
-        raise ModelError(
-            f"no {native_layout.CONFIGURATION} lies beside {chosen} in https://huggingface.co/{model}"
-        )
+        raise ModelError(f"no {native.CONFIGURATION} lies beside {chosen} in https://huggingface.co/{model}")
     wanted = [chosen, configuration, "unheard.json"]
     folder = Path(snapshot_download(model, allow_patterns=wanted))
     return folder / chosen
@@ -254,12 +251,13 @@ def _files(repository: str, downloaded: Path) -> list[str]:
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     try:
-        return [name for name in HfApi().list_repo_files(repository) if "/" not in name]
+        found = HfApi().model_info(repository).siblings or []
+        return [file.rfilename for file in found if "/" not in file.rfilename]
     except (GatedRepoError, RepositoryNotFoundError):
         raise
     except Exception:
         names = os.listdir(downloaded)
-        if any(map(native_layout.is_checkpoint, names)):
+        if any(map(native.is_checkpoint, names)):
             return names
         raise
 
@@ -274,13 +272,16 @@ def fetch_text_encoder(name: str) -> Path:
         ModelError: it is not on this machine, and cannot be downloaded.
     """
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     repository = text_encoder_id(name)
-    local = find_local(repository) or find_local(name)
-    if local is not None:
-        return local
+    for cached in (repository, name):
+        with suppress(LocalEntryNotFoundError):
+            return Path(
+                snapshot_download(cached, allow_patterns=list(_TEXT_ENCODER_FILES), local_files_only=True)
+            )
     with _explaining(repository):
-        return Path(snapshot_download(repository, allow_patterns=list(_HUB_FILES)))
+        return Path(snapshot_download(repository, allow_patterns=list(_TEXT_ENCODER_FILES)))
 
 
 def text_encoder_id(name: str) -> str:

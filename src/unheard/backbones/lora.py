@@ -1,7 +1,7 @@
-"""Which adapters are merged into a model, and how strongly. No torch in here.
+"""Which LoRAs are merged into a model, and how strongly. No torch in here.
 
-An adapter changes some layers of a model that it was trained on: LoRA (Hu et al. 2021, arXiv 2106.09685) and
-its kin. `unheard.backbones.adapters` reads and merges them.
+A LoRA changes some layers of the model that it was trained on (Hu et al. 2021, arXiv 2106.09685).
+`unheard.backbones.low_rank` reads and merges it, and its kin.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from unheard.errors import InputError
 
 @dataclass(frozen=True)
 class LoRA:
-    """An adapter to merge.
+    """A LoRA to merge.
 
     Attributes:
         path: of its file, in full.
@@ -44,7 +44,7 @@ Given = str | Path | tuple[str | Path, float] | LoRA
 
 
 def given_loras(given: Sequence[Given]) -> tuple[LoRA, ...]:
-    """The adapters that were asked for, in their order; a weight that is left out is 1.
+    """The LoRAs that were asked for, in their order; a weight that is left out is 1.
 
     Raises:
         InputError: there is no such file, or the weight is no finite number.

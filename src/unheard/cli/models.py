@@ -14,12 +14,14 @@ from unheard.cli.terminal import say, say_json
 def models(as_json: bool) -> None:
     """List the models that are known to work, and what each needs.
 
-    A folder in the layout of diffusers' StableAudioPipeline can be loaded as well.
+    A folder in the layout of diffusers' StableAudioPipeline can be loaded as well, and one with a
+    model_config.json of stable-audio-tools and a checkpoint (*.safetensors, *.ckpt), as creators publish it.
 
     \b
     Examples:
       unheard models
       unheard generate "A bell" --model tiny
+      unheard generate "A bell" --model ./Foundation-1/ --no-guidance
     """
     from unheard.backbones.hub import KNOWN_MODELS, find_local
 

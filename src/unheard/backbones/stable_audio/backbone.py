@@ -8,21 +8,18 @@ what they mean there.
 from __future__ import annotations
 
 import functools
-import json
 import math
-import textwrap
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from unheard.backbones.base import Backbone
-from unheard.backbones.contained import AS_DATA, reason
 from unheard.backbones.fingerprint import fingerprint
+from unheard.backbones.parts import Parts
+from unheard.backbones.pieces import encode_in_pieces
 from unheard.backbones.stable_audio.conditioning import StableAudioConditioning
 from unheard.backbones.stable_audio.library import (
     AutoencoderOobleck,
@@ -32,13 +29,11 @@ from unheard.backbones.stable_audio.library import (
     StableAudioProjectionModel,
     T5EncoderModel,
     get_1d_rotary_pos_embed,
-    transformers_logging,
 )
 from unheard.backbones.stable_audio.oobleck import FrozenDecoder
+from unheard.backbones.texts import check_texts, warn_of_truncation
 from unheard.diffusion.parameterisation import Parameterisation, VPrediction
 from unheard.errors import InputError, ModelError
-
-T = TypeVar("T")
 
 COMPONENTS = ("vae", "text_encoder", "tokenizer", "projection_model", "transformer", "scheduler")
 """The pipeline's folders, in the order in which its fingerprint reads them."""
@@ -103,37 +98,21 @@ class StableAudioBackbone(Backbone):
             ModelError: a part is missing, damaged, or not of the class it should be, or the scheduler is not
                 of a v-prediction with sigma_data 1.
         """
-
-        def load(part: str, from_pretrained: Callable[..., T], **options: Any) -> T:
-            try:
-                return from_pretrained(folder / part, **options)
-            except torch.OutOfMemoryError:
-                raise
-            except Exception as error:  # a damaged configuration fails wherever the libraries first use it
-                raise ModelError(f"cannot load {part} of the model {folder}: {reason(error)}") from error
-
-        with quiet_loading():
-            weights = {"torch_dtype": dtype, "use_safetensors": True, "local_files_only": True}
-            return cls(
-                vae=load("vae", AutoencoderOobleck.from_pretrained, **weights).to(device),
-                text_encoder=load(
-                    "text_encoder",
-                    T5EncoderModel.from_pretrained,
-                    dtype=dtype,
-                    use_safetensors=True,
-                    **AS_DATA,
-                ).to(device),
-                tokenizer=load("tokenizer", AutoTokenizer.from_pretrained, **AS_DATA),
-                projection_model=load(
-                    "projection_model", StableAudioProjectionModel.from_pretrained, **weights
-                ).to(device),
-                transformer=load("transformer", StableAudioDiTModel.from_pretrained, **weights).to(device),
-                parameterisation=parameterisation_of(
-                    load("scheduler", _scheduler_config), name or str(folder)
-                ),
-                name=name or str(folder),
-                folder=folder,
-            )
+        name = name or str(folder)
+        parts = Parts(folder, device, dtype)
+        return cls(
+            vae=parts.network("vae", AutoencoderOobleck),
+            text_encoder=parts.text_encoder("text_encoder", T5EncoderModel),
+            tokenizer=parts.tokenizer("tokenizer", AutoTokenizer),
+            projection_model=parts.network("projection_model", StableAudioProjectionModel),
+            transformer=parts.network("transformer", StableAudioDiTModel),
+            # Read, and not by its class: nothing else of the scheduler is used.
+            parameterisation=parameterisation_of(
+                parts.configuration("scheduler", "scheduler_config.json"), name
+            ),
+            name=name,
+            folder=folder,
+        )
 
     @property
     def device(self) -> torch.device:
@@ -193,11 +172,7 @@ class StableAudioBackbone(Backbone):
             InputError: the three are not of one length, a prompt is not text, or a time is not a finite
                 number.
         """
-        if not len(prompts) == len(seconds_start) == len(seconds_total):
-            raise InputError(
-                f"{len(prompts)} prompts, {len(seconds_start)} starts and {len(seconds_total)} totals: "
-                "give one of each for every sample"
-            )
+        check_texts(prompts, seconds_start, seconds_total)
         text = self._encode_text(prompts)
         times = self._encode_seconds(seconds_start, seconds_total)
         return StableAudioConditioning(
@@ -254,20 +229,15 @@ class StableAudioBackbone(Backbone):
     def encode_audio(self, waveform: Tensor) -> Tensor:
         """The autoencoder's posterior mean `[batch, channels, frames]` of waveforms.
 
-        Padded with silence to whole frames. What is longer than `PIECE` frames is encoded in pieces, each
-        with `CONTEXT` frames of its surroundings, so that memory does not grow with the recording. The
-        encoder reaches no further: the pieces together are what the whole would be, up to rounding.
+        In pieces of `PIECE` frames with `CONTEXT` frames around them, so that memory does not grow with the
+        recording. The encoder reaches no further.
         """
-        lacking = -waveform.shape[-1] % self.hop_length
-        padded = torch.nn.functional.pad(waveform, (0, lacking)).to(self.device, self.dtype)
-        frames = padded.shape[-1] // self.hop_length
-        pieces = []
-        for first in range(0, frames, PIECE):
-            begin, end = max(first - CONTEXT, 0), min(first + PIECE + CONTEXT, frames)
-            samples = padded[..., begin * self.hop_length : end * self.hop_length]
-            encoded = self.vae.encode(samples).latent_dist.mean.float()
-            pieces.append(encoded[..., first - begin : first - begin + PIECE])
-        return torch.cat(pieces, dim=-1)
+
+        def encode(samples: Tensor) -> Tensor:
+            mean: Tensor = self.vae.encode(samples.to(self.device, self.dtype)).latent_dist.mean
+            return mean.float()
+
+        return encode_in_pieces(encode, waveform, self.hop_length, piece=PIECE, context=CONTEXT)
 
     def decode(self, latents: Tensor) -> Tensor:
         """The waveform `[batch, audio_channels, frames * hop_length]` of latents `[batch, channels, frames]`.
@@ -279,12 +249,7 @@ class StableAudioBackbone(Backbone):
 
     def _encode_text(self, prompts: Sequence[str]) -> Tensor:
         """`[batch, tokens, dimension]`, zero beyond each text's end."""
-        for prompt in prompts:
-            if not isinstance(prompt, str):
-                raise InputError(
-                    f"the prompt {prompt!r} is not text but of type {type(prompt).__name__}: give a string"
-                )
-        self._warn_of_truncation(prompts)
+        warn_of_truncation(self.tokenizer, prompts, self.tokenizer.model_max_length, self.name)
         tokens = self.tokenizer(
             list(prompts),
             padding="max_length",
@@ -313,18 +278,6 @@ class StableAudioBackbone(Backbone):
             if conditioner is not None
         ]
 
-    def _warn_of_truncation(self, prompts: Sequence[str]) -> None:
-        limit = self.tokenizer.model_max_length
-        for prompt, ids in zip(prompts, self.tokenizer(list(prompts), verbose=False).input_ids, strict=True):
-            if len(ids) > limit:
-                # The last token is the end mark, which stays.
-                lost = self.tokenizer.decode(ids[limit - 1 : -1])
-                warnings.warn(
-                    f"the prompt {_shorten(prompt)!r} has {len(ids) - 1} tokens, of which {self.name} reads "
-                    f"{limit - 1}: the last {len(ids) - limit} are lost, from {_shorten(lost)!r} on",
-                    stacklevel=4,
-                )
-
     def _rotary_embedding(self, frames: int) -> tuple[Tensor, Tensor]:
         """Cosines and sines of the positions: first one for the global states, then the frames."""
         if frames not in self._rotary_embeddings:
@@ -336,12 +289,6 @@ class StableAudioBackbone(Backbone):
             )
             self._rotary_embeddings[frames] = (cosines.to(self.device), sines.to(self.device))
         return self._rotary_embeddings[frames]
-
-
-def _scheduler_config(folder: Path) -> dict[str, Any]:
-    """Read, and not by its class: nothing else of the scheduler is used."""
-    config: dict[str, Any] = json.loads((folder / "scheduler_config.json").read_text(encoding="utf-8"))
-    return config
 
 
 def parameterisation_of(scheduler_config: Mapping[str, Any], name: str) -> Parameterisation:
@@ -357,21 +304,3 @@ def parameterisation_of(scheduler_config: Mapping[str, Any], name: str) -> Param
                 f"unheard runs Stable Audio models with {expected!r} only"
             )
     return VPrediction()
-
-
-@contextmanager
-def quiet_loading() -> Iterator[None]:
-    """Without the libraries' own progress bars, and without a deprecation warning that no user can act on."""
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*weight_norm.* is deprecated", category=FutureWarning)
-            yield
-    finally:
-        if bars:
-            transformers_logging.enable_progress_bar()
-
-
-def _shorten(text: str) -> str:
-    return textwrap.shorten(text, 60, placeholder=" ...") if " " in text else text[:60]

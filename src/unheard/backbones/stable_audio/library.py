@@ -18,7 +18,6 @@ __all__ = [
     "StableAudioProjectionModel",
     "T5EncoderModel",
     "get_1d_rotary_pos_embed",
-    "transformers_logging",
 ]
 
 with importing():
@@ -35,4 +34,3 @@ with importing():
     from diffusers.models.transformers.stable_audio_transformer import StableAudioDiTModel
     from diffusers.pipelines.stable_audio.modeling_stable_audio import StableAudioProjectionModel
     from transformers import AutoTokenizer, PreTrainedTokenizerBase, T5EncoderModel
-    from transformers.utils import logging as transformers_logging

@@ -11,10 +11,11 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from unheard.backbones import hub, native_layout
-from unheard.backbones.contained import AS_DATA, check_contained, reason
+from unheard.backbones import hub, native
+from unheard.backbones.contained import check_contained
 from unheard.backbones.fingerprint import fingerprint_of_files
-from unheard.backbones.stable_audio.backbone import StableAudioBackbone, quiet_loading
+from unheard.backbones.parts import Parts, quiet_loading
+from unheard.backbones.stable_audio.backbone import StableAudioBackbone
 from unheard.backbones.stable_audio.library import AutoTokenizer, T5EncoderModel
 from unheard.backbones.stable_audio.native.checkpoint import read_checkpoint
 from unheard.backbones.stable_audio.native.configuration import Configuration, read_configuration
@@ -90,13 +91,16 @@ class NativeStableAudioBackbone(StableAudioBackbone):
             ModelError: something is missing, damaged, or not supported.
         """
         folder = checkpoint.parent
-        configuration_file = folder / str(native_layout.configuration_of(checkpoint.name, os.listdir(folder)))
+        configuration_file = folder / str(native.configuration_of(checkpoint.name, os.listdir(folder)))
         configuration = read_configuration(configuration_file)
         encoder_folder = _find_text_encoder(configuration.text_encoder, folder, text_encoder)
+        parts = Parts(encoder_folder.parent, device, dtype)
+        encoder = parts.text_encoder(encoder_folder.name, T5EncoderModel)
+        tokenizer = parts.tokenizer(encoder_folder.name, AutoTokenizer)
+        tokenizer.model_max_length = configuration.max_tokens
         with quiet_loading():
-            encoder, tokenizer = _load_text_encoder(encoder_folder, configuration, dtype)
             modules = build_modules(configuration, encoder.config.d_model)
-            fill(modules, read_checkpoint(checkpoint), checkpoint, device, dtype)
+        fill(modules, read_checkpoint(checkpoint), checkpoint, device, dtype)
         return cls(
             configuration=configuration,
             files={
@@ -110,7 +114,7 @@ class NativeStableAudioBackbone(StableAudioBackbone):
             },
             name=name,
             folder=folder,
-            text_encoder=encoder.to(device),
+            text_encoder=encoder,
             tokenizer=tokenizer,
             **modules,
         )
@@ -147,22 +151,8 @@ def _find_text_encoder(name: str, folder: Path, given: str | Path | None) -> Pat
             found = hub.fetch_text_encoder(name)
         except ModelError as error:
             raise ModelError(
-                f"the text encoder {name} is not on this machine ({error}): run `hf download "
-                f"{hub.text_encoder_id(name)}` once, or give its folder with --text-encoder"
+                f"the text encoder {name} is not on this machine and cannot be downloaded: run `hf download "
+                f"{hub.text_encoder_id(name)}` where there is a network, or give its folder: --text-encoder"
             ) from error
     check_contained(found)
     return found
-
-
-def _load_text_encoder(folder: Path, configuration: Configuration, dtype: torch.dtype) -> tuple[Any, Any]:
-    """The encoder and its tokenizer, which cuts prompts where the model's training did."""
-    try:
-        encoder = T5EncoderModel.from_pretrained(folder, dtype=dtype, use_safetensors=True, **AS_DATA)
-        tokenizer = AutoTokenizer.from_pretrained(
-            folder, model_max_length=configuration.max_tokens, **AS_DATA
-        )
-    except torch.OutOfMemoryError:
-        raise
-    except Exception as error:  # a damaged configuration fails wherever the libraries first use it
-        raise ModelError(f"cannot load the text encoder {folder}: {reason(error)}") from error
-    return encoder, tokenizer

@@ -72,7 +72,8 @@ def fill(
                 f"{len(shapes)} x {list(shapes[0])}: take the right one"
             )
         for own, shape, share in zip(place.names, shapes, shares, strict=True):
-            states[place.part][own] = share.reshape(shape).to(device, dtype)
+            # A copy: what was read may be a view of the file itself, which can change.
+            states[place.part][own] = share.reshape(shape).to(device, dtype, copy=True)
     for part, module in modules.items():
         if lacking := sorted(wanted[part].keys() - states[part].keys()):
             raise ModelError(f"{file} lacks the weights of {part}.{lacking[0]}: take a whole checkpoint")

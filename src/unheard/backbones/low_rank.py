@@ -1,4 +1,4 @@
-"""Adapters of stable-audio-tools: small files that change the weights of some layers, merged in memory.
+"""LoRA and its kin, as stable-audio-tools trains them: changes of some layers, merged into weights in memory.
 
 A layer's weight is a matrix `[outputs, inputs]`, that of a convolution too: its last axes are one. Files hold
 the change of each layer under `LAYER.parametrizations.weight.0.`, and their kind under `lora_config` in the
@@ -12,7 +12,7 @@ metadata:
     dora-cols   ... each column
     bora        ... each row, then each column
 
-with `-xs` behind the last three as well; s is how strongly the adapter is merged. At 0 nothing is changed.
+with `-xs` behind the last three as well; s is how strongly it is merged. At 0 nothing is changed.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ _NOT_NEEDED = ("lora_dropout_mask", "U", "V")
 
 
 @dataclass(frozen=True)
-class Adapter:
-    """The change of one layer.
+class Change:
+    """What is changed of one layer.
 
     Attributes:
         kind: one of `KINDS`.
@@ -70,7 +70,7 @@ class Adapter:
         """The changed weight, `[outputs, inputs]`.
 
         Args:
-            weight: as other adapters have left it, `[outputs, inputs]`.
+            weight: as other changes have left it, `[outputs, inputs]`.
             original: as it was before any of them.
             strength: of the change.
         """
@@ -82,7 +82,7 @@ class Adapter:
             changed = changed / length * self.tensors[name].flatten().unsqueeze(axis)
         return changed
 
-    def to(self, device: torch.device) -> Adapter:
+    def to(self, device: torch.device) -> Change:
         """The same on a device."""
         return replace(self, tensors={name: tensor.to(device) for name, tensor in self.tensors.items()})
 
@@ -120,7 +120,7 @@ def singular_vectors(weight: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     return left * signs, right * signs
 
 
-def read_adapters(path: Path) -> dict[str, Adapter]:
+def read_changes(path: Path) -> dict[str, Change]:
     """The changes in a file, by the names of the layers.
 
     Raises:
@@ -132,13 +132,13 @@ def read_adapters(path: Path) -> dict[str, Adapter]:
         layer, found, name = key.rpartition(KEYS)
         if not found:
             raise ModelError(
-                f"{path} holds {key}, which is no part of a stable-audio-tools adapter (LAYER{KEYS}lora_A): "
-                "give a LoRA that was trained with stable-audio-tools"
+                f"{path} holds {key}, which is no part of a LoRA of stable-audio-tools (LAYER{KEYS}lora_A): "
+                "give one that was trained with stable-audio-tools"
             )
         if name not in _NOT_NEEDED:
             layers[layer][name] = tensor.float()
     if not layers:
-        raise ModelError(f"{path} holds no adapter: give a LoRA that was trained with stable-audio-tools")
+        raise ModelError(f"{path} holds no LoRA: give one that was trained with stable-audio-tools")
     kind = _kind(configuration, layers, path)
     first, *_ = needed = [
         *(_EXTRA_SMALL if kind.endswith("-xs") else _LOW_RANK),
@@ -154,12 +154,12 @@ def read_adapters(path: Path) -> dict[str, Adapter]:
     alpha = configuration.get("alpha", rank)
     if not all(isinstance(each, int | float) and each > 0 for each in (rank, alpha)):
         raise ModelError(f"{path}: its rank is {rank!r} and its alpha {alpha!r}: give numbers above 0")
-    return {layer: Adapter(kind, alpha / rank, parts) for layer, parts in layers.items()}
+    return {layer: Change(kind, alpha / rank, parts) for layer, parts in layers.items()}
 
 
 @torch.no_grad()
 def merge(loras: Sequence[LoRA], find: Find, model: str) -> None:
-    """Change the weights of a model by adapters, one after another in the order given.
+    """Merge LoRAs into the weights of a model, one after another in the order given.
 
     What does not fit is found out before any weight is changed. The arithmetic is float32, whatever the
     weights are.
@@ -172,32 +172,32 @@ def merge(loras: Sequence[LoRA], find: Find, model: str) -> None:
     Raises:
         ModelError: a file cannot be read, or changes a layer that the model has not.
     """
-    changes: dict[str, list[tuple[Adapter, float]]] = defaultdict(list)
+    changes: dict[str, list[tuple[Change, float]]] = defaultdict(list)
     for lora in loras:
-        adapters = read_adapters(lora.path)
-        strange = [layer for layer, adapter in adapters.items() if not _fits(adapter, find(layer))]
+        found = read_changes(lora.path)
+        strange = [layer for layer, change in found.items() if not _fits(change, find(layer))]
         if strange:
             raise ModelError(
-                f"{lora.path} does not fit {model}: of the {len(adapters)} layers that it changes, "
+                f"{lora.path} does not fit {model}: of the {len(found)} layers that it changes, "
                 f"{len(strange)} are missing or of another size there, {strange[0]} to begin with: give one "
                 "that was trained on this model"
             )
-        for layer, adapter in adapters.items():
-            changes[layer].append((adapter, lora.weight))
+        for layer, change in found.items():
+            changes[layer].append((change, lora.weight))
     for layer, steps in changes.items():
         weights = find(layer) or ()
         original = changed = torch.cat([weight.flatten(1).float() for weight in weights])
-        for adapter, strength in steps:
-            changed = adapter.to(changed.device)(changed, original, strength)
+        for change, strength in steps:
+            changed = change.to(changed.device)(changed, original, strength)
         rows_of_each = torch.split(changed, [len(weight) for weight in weights])
         for weight, rows in zip(weights, rows_of_each, strict=True):
             weight.copy_(rows.view_as(weight))
 
 
-def _fits(adapter: Adapter, weights: Sequence[nn.Parameter] | None) -> bool:
+def _fits(change: Change, weights: Sequence[nn.Parameter] | None) -> bool:
     if weights is None:
         return False
-    return adapter.fits(sum(map(len, weights)), weights[0][0].numel())
+    return change.fits(sum(map(len, weights)), weights[0][0].numel())
 
 
 def _kind(configuration: Mapping[str, Any], layers: Mapping[str, Mapping[str, Tensor]], path: Path) -> str:
@@ -228,7 +228,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raise ValueError("it holds something else than tensors and a configuration")
     except Exception as error:  # whatever a damaged file makes safetensors and the unpickler raise
         raise ModelError(
-            f"cannot read {path} as an adapter without running what is in it, or at all ({reason(error)}): "
+            f"cannot read the LoRA {path} without running what is in it, or at all ({reason(error)}): "
             "give it as safetensors"
         ) from error
     return tensors, configuration
