@@ -5,6 +5,7 @@ families      the registry: pipeline class to ours
 pipelines     what a guidance has to know of a diffusers pipeline to work inside of it
 hub           which models there are, and where their files lie
 native        which files are a model in the layout of stable-audio-tools
+downloads     what is asked of the hub, and said where it does not answer
 contained     a model's folder names no file outside itself, and no code
 fingerprint   what tells a model's files from any others
 parts         the parts of a pipeline, read from its folder

@@ -11,16 +11,14 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from unheard.backbones import native
-from unheard.backbones.contained import check_contained
+from unheard.backbones.contained import check_contained, read_json_object
+from unheard.backbones.downloads import explaining
 from unheard.backbones.families import FAMILIES
-from unheard.common.structured_files import read_json
 from unheard.errors import ModelError
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -28,7 +26,6 @@ ASSETS = Path(__file__).parents[1] / "assets"
 _HUB_ID = re.compile(r"([A-Za-z0-9][\w.-]*/[\w.-]+)(?:/([\w.-]+))?")
 # A repository may hold the same weights for other software at its root: gigabytes that are not needed here.
 _HUB_FILES = ("*.json", "*/*.safetensors", "*/*.model", "*/*.txt")
-_TEXT_ENCODER_FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
 
 
 @dataclass(frozen=True)
@@ -212,7 +209,7 @@ def _download(model: str, checkpoint: str | None = None) -> Path:
     """What the repository's model, or one checkpoint of it, is loaded from."""
     from huggingface_hub import snapshot_download
 
-    with _explaining(model):
+    with explaining(model):
         # The small files first, so that gigabytes of another pipeline are not downloaded only to be refused.
         small = ["model_index.json", native.CONFIGURATION]
         folder = Path(snapshot_download(model, allow_patterns=small))
@@ -260,73 +257,3 @@ def _files(repository: str, downloaded: Path) -> list[str]:
         if any(map(native.is_checkpoint, names)):
             return names
         raise
-
-
-def fetch_text_encoder(name: str) -> Path:
-    """The folder of a text encoder on the hub, from the hub's cache, or downloaded into it.
-
-    Args:
-        name: `owner/name`, or a name from before the hub had owners, such as t5-base.
-
-    Raises:
-        ModelError: it is not on this machine, and cannot be downloaded.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    repository = text_encoder_id(name)
-    for cached in (repository, name):
-        with suppress(LocalEntryNotFoundError):
-            return Path(
-                snapshot_download(cached, allow_patterns=list(_TEXT_ENCODER_FILES), local_files_only=True)
-            )
-    with _explaining(repository):
-        return Path(snapshot_download(repository, allow_patterns=list(_TEXT_ENCODER_FILES)))
-
-
-def text_encoder_id(name: str) -> str:
-    """The `owner/name` of a text encoder whose name may be from before the hub had owners."""
-    return name if "/" in name else f"google-t5/{name}"
-
-
-@contextmanager
-def _explaining(model: str) -> Iterator[None]:
-    """Whatever the hub's client raises, as a ModelError of one line that says what to do."""
-    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
-
-    page = f"https://huggingface.co/{model}"
-    try:
-        yield
-    except ModelError:
-        raise
-    except GatedRepoError as error:
-        raise ModelError(
-            f"{model} is gated: accept its licence at {page} with your account, then run `hf auth login`"
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise ModelError(
-            f"there is no model {model!r} on the Hugging Face hub, or it is private: check the name, "
-            "or run `hf auth login`; `unheard models` lists what is known to work"
-        ) from error
-    except LocalEntryNotFoundError as error:
-        raise ModelError(
-            f"{model} is not (wholly) on this machine and the Hugging Face hub cannot be reached: connect "
-            "once to download it, or give a folder; the model `tiny` needs no network"
-        ) from error
-    except Exception as error:  # whatever else the hub's client lets through: its HTTP library, a full disk
-        raise ModelError(f"{model} cannot be downloaded: {_first_line(error)}") from error
-
-
-def read_json_object(path: Path) -> dict[str, Any]:
-    """A file of a model that holds a JSON object; ModelError if it does not."""
-    try:
-        content = read_json(path)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as JSON: {_first_line(error)}") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path} holds a {type(content).__name__}: it must hold a JSON object")
-    return content
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__

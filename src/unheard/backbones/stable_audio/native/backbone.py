@@ -11,8 +11,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from unheard.backbones import hub, native
+from unheard.backbones import native
 from unheard.backbones.contained import check_contained
+from unheard.backbones.downloads import fetch_text_encoder, text_encoder_id
 from unheard.backbones.fingerprint import fingerprint_of_files
 from unheard.backbones.parts import Parts, quiet_loading
 from unheard.backbones.stable_audio.backbone import StableAudioBackbone
@@ -148,11 +149,11 @@ def _find_text_encoder(name: str, folder: Path, given: str | Path | None) -> Pat
         found = folder / name
     else:
         try:
-            found = hub.fetch_text_encoder(name)
+            found = fetch_text_encoder(name)
         except ModelError as error:
             raise ModelError(
                 f"the text encoder {name} is not on this machine and cannot be downloaded: run `hf download "
-                f"{hub.text_encoder_id(name)}` where there is a network, or give its folder: --text-encoder"
+                f"{text_encoder_id(name)}` where there is a network, or give its folder: --text-encoder"
             ) from error
     check_contained(found)
     return found

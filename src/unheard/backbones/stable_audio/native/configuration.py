@@ -12,7 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from unheard.backbones.hub import read_json_object
+from unheard.backbones.contained import read_json_object
 from unheard.backbones.stable_audio.native.section import Section
 
 OBJECTIVES = ("v", "rectified_flow", "rf_denoiser")
