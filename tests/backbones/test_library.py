@@ -44,6 +44,18 @@ BESIDE = {
     "assert not hasattr(package, 'NoSuchModel')\n"
     "from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel\n"
     "assert package.FluxTransformer2DModel is FluxTransformer2DModel",
+    "the compiler": "import torch\n"
+    "from diffusers.models.transformers.stable_audio_transformer import StableAudioDiTBlock\n"
+    "from transformers.integrations.flex_attention import WrappedFlexAttention\n"
+    "assert 'torch._dynamo.eval_frame' not in sys.modules\n"
+    "assert torch.compile(lambda x: x + 1, backend='eager')(torch.ones(1)) == 2\n"
+    "assert torch._dynamo.trace_rules.is_callable_allowed(StableAudioDiTBlock)\n"
+    "assert WrappedFlexAttention.__init__._torchdynamo_disable",
+    "an optimizer": "from scipy.optimize import linear_sum_assignment\n"
+    "assert 'scipy.optimize._optimize' not in sys.modules\n"
+    "assert linear_sum_assignment([[1, 0], [0, 1]])[1].tolist() == [1, 0]\n"
+    "from scipy.optimize import minimize_scalar\n"
+    "assert abs(minimize_scalar(lambda x: (x - 1) ** 2).x - 1) < 1e-6",
     "transformers": "import transformers\n"
     "text_encoder = transformers.AutoModel.from_pretrained(backbone.folder / 'guide')\n"
     "assert type(text_encoder) is transformers.ClapModel\n"
