@@ -17,6 +17,7 @@ low_rank        LoRA and its kin: read, and merged into weights
 stable_audio    Stable Audio Open
 stable_audio_3  Stable Audio 3
 longcat         LongCat-AudioDiT
+audioldm2       AudioLDM 2
 
 `load_backbone` loads a model by name. A backbone of one's own needs what `Backbone` lists, and nothing else.
 """

@@ -118,6 +118,18 @@ def _longcat_adapter(pipeline: Any) -> PipelineAdapter:
     return LongCatAdapter(pipeline)
 
 
+def _audioldm2(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    from unheard.backbones.audioldm2.backbone import AudioLDM2Backbone
+
+    return AudioLDM2Backbone.from_folder(folder, name=name, device=device, dtype=dtype)
+
+
+def _audioldm2_adapter(pipeline: Any) -> PipelineAdapter:
+    from unheard.backbones.audioldm2.pipeline import AudioLDM2Adapter
+
+    return AudioLDM2Adapter(pipeline)
+
+
 register("StableAudioPipeline", _stable_audio, options=["lora"])
 register(native.PIPELINE, _native_stable_audio, options=["lora", "text_encoder"])
 register_adapter("StableAudioPipeline", _stable_audio_adapter)
@@ -128,3 +140,5 @@ register_adapter("StableAudio3Pipeline", _stable_audio_3_adapter)
 register_adapter("StableAudio3AudioToAudioPipeline", _stable_audio_3_adapter)
 register("LongCatAudioDiTPipeline", _longcat)
 register_adapter("LongCatAudioDiTPipeline", _longcat_adapter)
+register("AudioLDM2Pipeline", _audioldm2)
+register_adapter("AudioLDM2Pipeline", _audioldm2_adapter)

@@ -81,6 +81,15 @@ KNOWN_MODELS = (
         download_gb=5.7,
         needs="a GPU to be quick; an index to guide; unheard has run it with random weights only",
     ),
+    KnownModel(
+        name="cvssp/audioldm2",
+        summary="AudioLDM 2: up to 60 s, trained on 10 s, 16 kHz mono",
+        licence="CC BY-NC-SA 4.0",
+        url="https://huggingface.co/cvssp/audioldm2",
+        gated=False,
+        download_gb=4.5,
+        needs="a GPU to be quick; an index to guide; unheard has run it with random weights only",
+    ),
 )
 
 

@@ -33,7 +33,7 @@ from unheard.generation.init_audio import InitAudio
 from unheard.generation.out_of_memory import PRECISION, explaining_out_of_memory, memory_hogs
 from unheard.generation.rejection import Refused, passing, raise_if_any
 from unheard.generation.request import DEFAULT_RETRIES, Batch, Request
-from unheard.generation.sound import Nearest, Sound, TraceStep, trace_of_each
+from unheard.generation.sound import Fallback, Nearest, Sound, TraceStep, trace_of_each
 from unheard.generation.training_set import TrainingSet
 from unheard.guidance import Guidance, denoiser_for
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
@@ -496,6 +496,7 @@ class Model:
                 nearest=nearest[position],
                 provenance=provenance.record(request, batch, position, sources, machine, clock.seconds),
                 number=batch.numbers[position],
+                fallback=_fallback([step[position] for step in traces], index),
                 latents=latents[position].cpu(),
             )
             for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
@@ -599,6 +600,16 @@ def _stream(
 
 def _uses_recordings(guidance: Guidance | None) -> bool:
     return guidance is not None and guidance.uses_recordings
+
+
+def _fallback(trace: Sequence[TraceStep], index: Index | None) -> Fallback | None:
+    """The caption that a sound ended under in place of its prompt's."""
+    last = trace[-1]
+    if last.prompt_weight is None:
+        return None
+    caption = "" if last.fallback is None or index is None else index.prompts[index.ids.index(last.fallback)]
+    first = next(step for step, each in enumerate(trace, 1) if each.prompt_weight is not None)
+    return Fallback(last.fallback, caption, last.prompt_weight, first)
 
 
 class _Clock:
