@@ -1,16 +1,18 @@
 """Text-to-audio models, a file or a folder a family, around the parts of the family's diffusers pipeline.
 
-base          what a backbone is, and what it makes of prompts
-families      the registry: pipeline class to ours
-pipelines     what a guidance has to know of a diffusers pipeline to work inside of it
-hub           which models there are, and where their files lie
-contained     a model's folder names no file outside itself, and no code
-fingerprint   what tells a model's files from any others
-parts         the parts of a pipeline, read from its folder
-texts         prompts before a text encoder reads them
-pieces        long recordings through an encoder, in pieces
-device        which device and number format a model runs in
-stable_audio  Stable Audio Open
+base            what a backbone is, and what it makes of prompts
+families        the registry: pipeline class to ours
+pipelines       what a guidance has to know of a diffusers pipeline to work inside of it
+hub             which models there are, and where their files lie
+contained       a model's folder names no file outside itself, and no code
+fingerprint     what tells a model's files from any others
+parts           the parts of a pipeline, read from its folder
+texts           prompts before a text encoder reads them
+pieces          long recordings through an autoencoder, in pieces
+device          which device and number format a model runs in
+stable_audio    Stable Audio Open
+stable_audio_3  Stable Audio 3
+longcat         LongCat-AudioDiT
 
 `load_backbone` loads a model by name. A backbone of one's own needs what `Backbone` lists, and nothing else.
 """

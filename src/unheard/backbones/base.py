@@ -140,6 +140,17 @@ class Backbone(Protocol):
         """What classifier-free guidance leads away from: the negative prompt, or nothing where it is None."""
         ...
 
+    def encode_both(
+        self,
+        prompts: Sequence[str],
+        negative_prompts: Sequence[str | None],
+        seconds_start: Sequence[float],
+        seconds_total: Sequence[float],
+    ) -> tuple[Any, Any]:
+        """`encode` and `encode_unconditional` of the same samples; the latter may depend on the prompts."""
+        timing = seconds_start, seconds_total
+        return self.encode(prompts, *timing), self.encode_unconditional(negative_prompts, *timing)
+
     def denoise(self, x: Tensor, sigma: Tensor, conditioning: Any) -> Tensor:
         """The estimate of `x0` from `x` at noise level `sigma` (`[batch]`); differentiable in `x`."""
         ...

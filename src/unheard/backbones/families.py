@@ -63,5 +63,28 @@ def _stable_audio_adapter(pipeline: Any) -> PipelineAdapter:
     return StableAudioAdapter(pipeline)
 
 
+def _stable_audio_3(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    from unheard.backbones.stable_audio_3.backbone import StableAudio3Backbone
+
+    return StableAudio3Backbone.from_folder(folder, name=name, device=device, dtype=dtype)
+
+
+def _longcat(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    from unheard.backbones.longcat.backbone import LongCatBackbone
+
+    return LongCatBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
+
+
+def _longcat_adapter(pipeline: Any) -> PipelineAdapter:
+    from unheard.backbones.longcat.pipeline import LongCatAdapter
+
+    return LongCatAdapter(pipeline)
+
+
 register("StableAudioPipeline", _stable_audio)
 register_adapter("StableAudioPipeline", _stable_audio_adapter)
+register("StableAudio3Pipeline", _stable_audio_3)
+register("StableAudio3AudioToAudioPipeline", _stable_audio_3)
+register("StableAudio3InpaintPipeline", _stable_audio_3)
+register("LongCatAudioDiTPipeline", _longcat)
+register_adapter("LongCatAudioDiTPipeline", _longcat_adapter)

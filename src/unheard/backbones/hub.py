@@ -38,6 +38,7 @@ class KnownModel:
         gated: True when an account must have accepted the licence on `url` before the download.
         download_gb: size of the first download in gigabytes, 0 for the model that comes with the package.
         needs: what it needs to run, in one line.
+        distilled: whether its weights were made to run at guidance scale 1.
     """
 
     name: str
@@ -47,6 +48,7 @@ class KnownModel:
     gated: bool
     download_gb: float
     needs: str
+    distilled: bool = False
 
 
 KNOWN_MODELS = (
@@ -67,6 +69,15 @@ KNOWN_MODELS = (
         gated=True,
         download_gb=5.3,
         needs="an account that accepted the licence, `hf auth login`; a GPU to be quick; an index to guide",
+    ),
+    KnownModel(
+        name="ruixiangma/LongCat-AudioDiT-1B-Diffusers",
+        summary="LongCat-AudioDiT 1B, for speech above all: up to 30 s, 24 kHz mono",
+        licence="MIT, by the authors of the weights",
+        url="https://huggingface.co/ruixiangma/LongCat-AudioDiT-1B-Diffusers",
+        gated=False,
+        download_gb=5.7,
+        needs="a GPU to be quick; an index to guide; unheard has run it with random weights only",
     ),
 )
 

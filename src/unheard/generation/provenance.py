@@ -94,7 +94,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     Returns:
         One phrase a difference, such as "torch was 2.13.0, is 2.14.0"; empty if nothing does.
     """
-    hashes = {"model": "fingerprint", "embedder": "sha256", "index": "sha256"}
+    hashes = {"model": "fingerprint", "embedder": "sha256", "index": "sha256", "init_audio": "sha256"}
     found = [
         f"the {part} has other contents"
         for part, key in hashes.items()

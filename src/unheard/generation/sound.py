@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import save
 from torch import Tensor
 
 from unheard import audio
-from unheard.common.files import replacing
+from unheard.common.files import replacing, write_whole
 from unheard.errors import InputError
 from unheard.generation import provenance
 from unheard.guidance.base import Step
@@ -94,6 +95,8 @@ class Sound:
         provenance: the record that `save` writes, see `unheard.generation.provenance`; with what an audit
             found under "audit", if there was one.
         number: which of the sounds asked for, from 0.
+        latents: what was decoded, of the model's `latent_shape` or fewer frames, in float32 on the CPU; None
+            for a sound that was not generated here.
     """
 
     waveform: Tensor
@@ -104,6 +107,7 @@ class Sound:
     nearest: list[Nearest] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
     number: int = 0
+    latents: Tensor | None = None
 
     def __repr__(self) -> str:
         seconds = self.waveform.shape[-1] / self.sample_rate
@@ -152,6 +156,18 @@ class Sound:
             file.flush()  # a full disk is found out before anything is replaced
             provenance.write(beside, self._record(path, "float" if float else "16-bit", content))
         return path
+
+    def save_latents(self, path: str | Path) -> Path:
+        """Write the latents as `latents` in a safetensors file, with the sound's prompt and seed.
+
+        Raises:
+            InputError: there are none, or the path cannot be written.
+        """
+        if self.latents is None:
+            raise InputError("this sound has no latents: it was not generated here")
+        told = {"prompt": self.prompt, "seed": str(self.seed)}
+        write_whole(Path(path), save({"latents": self.latents.contiguous()}, metadata=told))
+        return Path(path)
 
     def _record(self, path: Path, encoding: str, content: bytes) -> dict[str, Any]:
         """The provenance with what came out, and the trace at the end."""
