@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
+from ace_step_pipeline import write_ace_step
 from audioldm2_pipeline import write_audioldm2
 from longcat_pipeline import write_longcat
 from stable_audio_3_pipeline import write_stable_audio_3
@@ -29,11 +30,17 @@ SETTINGS = {
 }
 PROMPTS = [CAPTIONS[0], "A slow piano melody with strings"]
 WRITERS: dict[str, Callable[[Path], Path]] = {
+    "AceStepPipeline": write_ace_step,
     "AudioLDM2Pipeline": write_audioldm2,
     "LongCatAudioDiTPipeline": write_longcat,
     "StableAudio3Pipeline": write_stable_audio_3,
 }
-OTHERS = {"StableAudioPipeline", "StableAudio3AudioToAudioPipeline", "StableAudio3InpaintPipeline"}
+OTHERS = {
+    "StableAudioPipeline",
+    "stable-audio-tools",
+    "StableAudio3AudioToAudioPipeline",
+    "StableAudio3InpaintPipeline",
+}
 """What `tests/guidance` runs on throughout, and what is the same model as another."""
 
 

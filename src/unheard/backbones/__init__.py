@@ -10,6 +10,7 @@ contained       a model's folder names no file outside itself, and no code
 fingerprint     what tells a model's files from any others
 parts           the parts of a pipeline, read from its folder
 texts           prompts before a text encoder reads them
+sequences       conditioning by one sequence a sample, each of a length of its own
 pieces          long recordings through an autoencoder, in pieces
 device          which device and number format a model runs in
 lora            which LoRAs are merged into a model
@@ -17,6 +18,7 @@ low_rank        LoRA and its kin: read, and merged into weights
 stable_audio    Stable Audio Open
 stable_audio_3  Stable Audio 3
 longcat         LongCat-AudioDiT
+ace_step        ACE-Step 1.5
 audioldm2       AudioLDM 2
 
 `load_backbone` loads a model by name. A backbone of one's own needs what `Backbone` lists, and nothing else.

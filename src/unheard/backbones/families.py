@@ -118,6 +118,18 @@ def _longcat_adapter(pipeline: Any) -> PipelineAdapter:
     return LongCatAdapter(pipeline)
 
 
+def _ace_step(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    from unheard.backbones.ace_step.backbone import AceStepBackbone
+
+    return AceStepBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
+
+
+def _ace_step_adapter(pipeline: Any) -> PipelineAdapter:
+    from unheard.backbones.ace_step.pipeline import AceStepAdapter
+
+    return AceStepAdapter(pipeline)
+
+
 def _audioldm2(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
     from unheard.backbones.audioldm2.backbone import AudioLDM2Backbone
 
@@ -140,5 +152,7 @@ register_adapter("StableAudio3Pipeline", _stable_audio_3_adapter)
 register_adapter("StableAudio3AudioToAudioPipeline", _stable_audio_3_adapter)
 register("LongCatAudioDiTPipeline", _longcat)
 register_adapter("LongCatAudioDiTPipeline", _longcat_adapter)
+register("AceStepPipeline", _ace_step)
+register_adapter("AceStepPipeline", _ace_step_adapter)
 register("AudioLDM2Pipeline", _audioldm2)
 register_adapter("AudioLDM2Pipeline", _audioldm2_adapter)

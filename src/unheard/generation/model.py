@@ -251,6 +251,7 @@ class Model:
         sampling = replace(self.defaults.sampling, **given)
         noise_level = checks.check_noise_level(self.backbone, sampling, init_audio, init_noise_level)
         checks.check_schedule(sampling, given)
+        self.backbone.check_sampling(sampling)
         checks.check_accepted(
             self.backbone, start=start or None, negative_prompt=negative_prompt, lyrics=lyrics
         )
