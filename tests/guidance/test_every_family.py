@@ -72,6 +72,21 @@ def test_every_family_and_kind_is_asked() -> None:
     assert set(SETTINGS) == set(GUIDANCES)
 
 
+def table() -> str:
+    """What `test_a_kind_runs_...` runs, as the documents have it; a family or kind that refuses would fail there."""
+    rows = [["pipeline", *GUIDANCES], ["---"] * (1 + len(GUIDANCES))]
+    rows += [
+        [f"`{pipeline}`", *["runs"] * len(GUIDANCES)]
+        for pipeline in sorted({*WRITERS, "StableAudioPipeline"})
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def test_the_documents_have_the_table_of_what_runs() -> None:
+    page = Path(__file__).parents[2] / "docs" / "models" / "index.md"
+    assert table() in page.read_text(encoding="utf-8"), f"put this into {page}:\n{table()}"
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Latents of the recordings are cached."""
