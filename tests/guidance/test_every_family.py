@@ -73,12 +73,10 @@ def test_every_family_and_kind_is_asked() -> None:
 
 
 def table() -> str:
-    """What `test_a_kind_runs_...` runs, as the documents have it; a family or kind that refuses would fail there."""
+    """What `test_a_kind_runs_...` runs, as the documents have it; what refuses would fail there."""
     rows = [["pipeline", *GUIDANCES], ["---"] * (1 + len(GUIDANCES))]
-    rows += [
-        [f"`{pipeline}`", *["runs"] * len(GUIDANCES)]
-        for pipeline in sorted({*WRITERS, "StableAudioPipeline"})
-    ]
+    pipelines = sorted({*WRITERS, "StableAudioPipeline"})
+    rows += [[f"`{pipeline}`", *["runs"] * len(GUIDANCES)] for pipeline in pipelines]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
