@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
+from ace_step_pipeline import write_ace_step
+from audioldm2_pipeline import write_audioldm2
 from longcat_pipeline import write_longcat
 from stable_audio_3_pipeline import write_stable_audio_3
 from tiny_world import CAPTIONS, build_index
@@ -28,10 +30,17 @@ SETTINGS = {
 }
 PROMPTS = [CAPTIONS[0], "A slow piano melody with strings"]
 WRITERS: dict[str, Callable[[Path], Path]] = {
+    "AceStepPipeline": write_ace_step,
+    "AudioLDM2Pipeline": write_audioldm2,
     "LongCatAudioDiTPipeline": write_longcat,
     "StableAudio3Pipeline": write_stable_audio_3,
 }
-OTHERS = {"StableAudioPipeline", "StableAudio3AudioToAudioPipeline", "StableAudio3InpaintPipeline"}
+OTHERS = {
+    "StableAudioPipeline",
+    "stable-audio-tools",
+    "StableAudio3AudioToAudioPipeline",
+    "StableAudio3InpaintPipeline",
+}
 """What `tests/guidance` runs on throughout, and what is the same model as another."""
 
 
@@ -61,6 +70,19 @@ def world(
 def test_every_family_and_kind_is_asked() -> None:
     assert set(WRITERS) | OTHERS == set(FAMILIES)
     assert set(SETTINGS) == set(GUIDANCES)
+
+
+def table() -> str:
+    """What `test_a_kind_runs_...` runs, as the documents have it; what refuses would fail there."""
+    rows = [["pipeline", *GUIDANCES], ["---"] * (1 + len(GUIDANCES))]
+    pipelines = sorted({*WRITERS, "StableAudioPipeline"})
+    rows += [[f"`{pipeline}`", *["runs"] * len(GUIDANCES)] for pipeline in pipelines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def test_the_documents_have_the_table_of_what_runs() -> None:
+    page = Path(__file__).parents[2] / "docs" / "models" / "index.md"
+    assert table() in page.read_text(encoding="utf-8"), f"put this into {page}:\n{table()}"
 
 
 @pytest.fixture(autouse=True)

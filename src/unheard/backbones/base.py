@@ -118,6 +118,14 @@ class Backbone(Protocol):
 
         return CLASSIFIER_FREE
 
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Whether the model can be sampled so; asked before any work.
+
+        Raises:
+            InputError: it cannot.
+        """
+        return None
+
     def with_lyrics(self, lyrics: str) -> Backbone:
         """The same model, which is told these lyrics with every prompt; of one that accepts them."""
         raise InputError(f"{self.name} takes no lyrics: go without, or take a model of songs")

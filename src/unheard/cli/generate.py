@@ -13,6 +13,7 @@ import click
 from unheard.auditing import BOUNDS
 from unheard.cli import record
 from unheard.cli.guidance import chosen_guidance
+from unheard.cli.lora import read_loras
 from unheard.cli.options import (
     DTYPES,
     OF_MODEL,
@@ -83,7 +84,23 @@ _output = under("Output")
 @_audit(
     "--retries", type=int, metavar="N", help=f"How often --reject tries again.  [default: {DEFAULT_RETRIES}]"
 )
-@_machine("--model", metavar="MODEL", help="tiny, a folder or a hub id; see `models`.  [default: tiny]")
+@_machine(
+    "--model",
+    metavar="MODEL",
+    help="tiny, a folder, a checkpoint or a hub id; see `models`.  [default: tiny]",
+)
+@_machine(
+    "--lora",
+    metavar="FILE[:WEIGHT]",
+    multiple=True,
+    callback=read_loras,
+    help="Change the model by a LoRA; may be given several times.  [weight: 1]",
+)
+@_machine(
+    "--text-encoder",
+    metavar="DIR",
+    help="Text encoder of a checkpoint.  [default: as its model_config.json names it]",
+)
 @_machine("--embedder", metavar="NAME", help=f"CLAP that measures similarity: folder or hub id.{OF_MODEL}")
 @_machine("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
 @_machine("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
@@ -193,7 +210,10 @@ def _prepare(
         from unheard.index import Index
 
     index: Any = "auto" if given["index"] is None else Index.open(given["index"])
-    model = load(name, device=given["device"] or "auto", dtype=given["dtype"], embedder=given["embedder"])
+    changed = {name: given[name] for name in ("lora", "text_encoder") if given[name] is not None}
+    model = load(
+        name, device=given["device"] or "auto", dtype=given["dtype"], embedder=given["embedder"], **changed
+    )
     options = {name: given[name] for name in OF_REQUEST if given[name] is not None}
     request = model.request(prompts, guidance=guidance, **{**preset.options, **options})
     return model, request, model.training_set(index, request.named_references)
@@ -209,6 +229,8 @@ def _read(given: Mapping[str, Any], prompts_file: str | None, source: str | None
     yield from inputs([given["index"]], "the index", whole=True)
     yield from inputs(references if isinstance(references, list) else [references], "a recording")
     yield from inputs([given["model"]], "the model", whole=True)
+    yield from inputs([path for path, _ in given["lora"] or ()], "a LoRA")
+    yield from inputs([given["text_encoder"]], "the text encoder", whole=True)
     yield from inputs([given["embedder"]], "the embedder", whole=True)
 
 

@@ -14,12 +14,14 @@ from unheard.cli.terminal import say, say_json
 def models(as_json: bool) -> None:
     """List the models that are known to work, and what each needs.
 
-    A folder that a diffusers pipeline of their kind was saved to can be loaded as well.
+    A folder that a diffusers pipeline of their kind was saved to can be loaded as well. So can one with a
+    model_config.json and a checkpoint of stable-audio-tools, as creators publish Stable Audio models.
 
     \b
     Examples:
       unheard models
       unheard generate "A bell" --model tiny
+      unheard generate "A bell" --model ./Foundation-1/ --no-guidance
     """
     from unheard.backbones.hub import KNOWN_MODELS, find_local
 

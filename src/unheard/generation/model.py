@@ -21,6 +21,7 @@ from unheard.auditing.auditor import Auditor
 from unheard.auditing.references import References
 from unheard.backbones import hub, load_backbone
 from unheard.backbones.base import Backbone
+from unheard.backbones.lora import Given, LoRA, given_loras
 from unheard.common.progress import Report
 from unheard.diffusion.samplers import SAMPLERS, initial_noise, noise_of
 from unheard.embedders import Embedder, load_embedder
@@ -32,7 +33,7 @@ from unheard.generation.init_audio import InitAudio
 from unheard.generation.out_of_memory import PRECISION, explaining_out_of_memory, memory_hogs
 from unheard.generation.rejection import Refused, passing, raise_if_any
 from unheard.generation.request import DEFAULT_RETRIES, Batch, Request
-from unheard.generation.sound import Nearest, Sound, TraceStep, trace_of_each
+from unheard.generation.sound import Fallback, Nearest, Sound, TraceStep, trace_of_each
 from unheard.generation.training_set import TrainingSet
 from unheard.guidance import Guidance, denoiser_for
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
@@ -69,25 +70,39 @@ def load(
     device: str | torch.device = "auto",
     dtype: str | torch.dtype | None = None,
     embedder: str | Path | Embedder | None = None,
+    lora: Sequence[Given] = (),
+    text_encoder: str | Path | None = None,
 ) -> Model:
     """Load a model to generate with.
 
     Args:
-        model: `tiny`, a folder in diffusers' layout, or `owner/name` on the Hugging Face hub.
+        model: `tiny`, a folder in diffusers' layout or in that of stable-audio-tools, a checkpoint in such a
+            folder, or `owner/name` on the Hugging Face hub.
         device: auto, cpu, cuda, cuda:N or mps.
         dtype: float32 (also None), float16 or bfloat16.
         embedder: what measures similarity: a folder, a hub id, or an embedder; None for the model's own. It
             is loaded when it is first needed.
+        lora, text_encoder: see `unheard.load_backbone`.
 
     Raises:
-        ModelError: the model cannot be found or loaded, or its own settings cannot be read.
-        InputError: an unknown or absent device, an unknown dtype.
+        ModelError: the model cannot be found or loaded, a LoRA does not fit it, or its own settings cannot be
+            read.
+        InputError: an unknown or absent device, an unknown dtype, a LoRA that is not there, an option that
+            the model does not take.
     """
+    loras = given_loras(lora)
     with explaining_out_of_memory([PRECISION], "or use --device cpu"):
-        backbone = load_backbone(model, device=device, dtype=dtype)
+        backbone = load_backbone(model, device=device, dtype=dtype, lora=loras, text_encoder=text_encoder)
     folder = hub.fetch(model)
-    name = str(folder.resolve()) if Path(model).expanduser() == folder else str(model)
-    return Model(backbone, read_defaults(folder, backbone.default_sampling), embedder, name, folder)
+    return Model(
+        backbone,
+        read_defaults(folder, backbone.default_sampling),
+        embedder,
+        hub.full_name(model),
+        folder,
+        loras,
+        None if text_encoder is None else hub.full_name(text_encoder),
+    )
 
 
 class Model:
@@ -99,6 +114,8 @@ class Model:
         embedder: a folder, a hub id, or an embedder; None for the one in `defaults`.
         name: what `load` finds the model by; the backbone's own name if left out.
         folder: the model's own, with what else it brings; None for none.
+        loras: those that the backbone's weights were changed by.
+        text_encoder: the folder of the text encoder, where it was given.
     """
 
     def __init__(
@@ -108,10 +125,14 @@ class Model:
         embedder: str | Path | Embedder | None = None,
         name: str | None = None,
         folder: Path | None = None,
+        loras: Sequence[LoRA] = (),
+        text_encoder: str | None = None,
     ) -> None:
         self.backbone = backbone
         self.name = backbone.name if name is None else name
         self.defaults = Defaults(sampling=backbone.default_sampling) if defaults is None else defaults
+        self.loras = tuple(loras)
+        self._text_encoder = text_encoder
         self._given_embedder = embedder
         self._latents = RecordingLatents(backbone, folder)
 
@@ -230,6 +251,7 @@ class Model:
         sampling = replace(self.defaults.sampling, **given)
         noise_level = checks.check_noise_level(self.backbone, sampling, init_audio, init_noise_level)
         checks.check_schedule(sampling, given)
+        self.backbone.check_sampling(sampling)
         checks.check_accepted(
             self.backbone, start=start or None, negative_prompt=negative_prompt, lyrics=lyrics
         )
@@ -280,9 +302,9 @@ class Model:
         """Generate one sound for each prompt.
 
         Args:
-            prompts, duration, start, seed, batch, num_inference_steps, guidance_scale, negative_prompt,
-                sampler, sigma_min, sigma_max, schedule, lyrics, init_noise_level, guidance, reject, retries:
-                see `request`.
+            prompts, duration, start, seed, batch, negative_prompt, lyrics, init_noise_level: see `request`.
+            num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max, schedule: see `request`.
+            guidance, reject, retries: see `request`.
             init_audio: see `request`; also a pair of a waveform [channels, time] and its sample rate.
             index, references: see `training_set`.
             progress: called after each denoising step.
@@ -475,6 +497,7 @@ class Model:
                 nearest=nearest[position],
                 provenance=provenance.record(request, batch, position, sources, machine, clock.seconds),
                 number=batch.numbers[position],
+                fallback=_fallback([step[position] for step in traces], index),
                 latents=latents[position].cpu(),
             )
             for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
@@ -534,6 +557,10 @@ class Model:
             "model": {"name": self.name, "fingerprint": self.backbone.fingerprint},
             "embedder": None,
         }
+        if self.loras:
+            described["model"]["lora"] = [lora.describe() for lora in self.loras]
+        if self._text_encoder is not None:
+            described["model"]["text_encoder"] = self._text_encoder
         if index is not None:
             given = self._given_embedder
             if isinstance(given, str | Path) and os.path.isdir(given):
@@ -574,6 +601,16 @@ def _stream(
 
 def _uses_recordings(guidance: Guidance | None) -> bool:
     return guidance is not None and guidance.uses_recordings
+
+
+def _fallback(trace: Sequence[TraceStep], index: Index | None) -> Fallback | None:
+    """The caption that a sound ended under in place of its prompt's."""
+    last = trace[-1]
+    if last.prompt_weight is None:
+        return None
+    caption = "" if last.fallback is None or index is None else index.prompts[index.ids.index(last.fallback)]
+    first = next(step for step, each in enumerate(trace, 1) if each.prompt_weight is not None)
+    return Fallback(last.fallback, caption, last.prompt_weight, first)
 
 
 class _Clock:

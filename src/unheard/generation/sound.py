@@ -82,6 +82,23 @@ class Nearest:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
+@dataclass(frozen=True)
+class Fallback:
+    """The caption under which a detour went on.
+
+    Attributes:
+        id: of the training item whose caption it is; None where it went on without any.
+        caption: the text, "" without any.
+        prompt_weight: what was left of the prompt, 0 to 1.
+        step: at which step the prompt was first left, from 1.
+    """
+
+    id: str | None
+    caption: str
+    prompt_weight: float
+    step: int
+
+
 @dataclass(repr=False)
 class Sound:
     """A generated sound.
@@ -95,6 +112,7 @@ class Sound:
         provenance: the record that `save` writes, see `unheard.generation.provenance`; with what an audit
             found under "audit", if there was one.
         number: which of the sounds asked for, from 0.
+        fallback: the caption under which a detour went on; None where it kept the prompt, and of other kinds.
         latents: what was decoded, of the model's `latent_shape` or fewer frames, in float32 on the CPU; None
             for a sound that was not generated here.
     """
@@ -107,6 +125,7 @@ class Sound:
     nearest: list[Nearest] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
     number: int = 0
+    fallback: Fallback | None = None
     latents: Tensor | None = None
 
     def __repr__(self) -> str:
@@ -120,6 +139,23 @@ class Sound:
     def acted(self) -> int:
         """In how many of the steps the guidance acted."""
         return sum(bool(step.acted) for step in self.trace)
+
+    @property
+    def outcome(self) -> str:
+        """What the guidance did to the prompt, in words."""
+        kind = (self.provenance.get("guidance") or {}).get("kind")
+        if kind is None:
+            return "made without guidance: it may replay a recording"
+        if (left := self.fallback) is not None:
+            instead = f'as "{left.caption}"' if left.caption else "without a caption"
+            part = f"{left.prompt_weight:.0%}" if left.prompt_weight else "nothing"
+            return (
+                f"the prompt leads to a recording: went on {instead}, with {part} of the prompt, from step "
+                f"{left.step} of {len(self.trace)}"
+            )
+        if not self.acted:
+            return "kept the prompt"
+        return f"steered away in {self.acted} of {len(self.trace)} steps"
 
     @property
     def faults(self) -> list[str]:

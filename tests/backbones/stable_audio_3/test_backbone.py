@@ -244,12 +244,14 @@ def test_every_shape_fits_at_the_published_size(
 ) -> None:
     # An optimisation of transformers that looks into the mask's values, and a tensor on meta has none.
     monkeypatch.setattr("transformers.masking_utils._ignore_bidirectional_mask_sdpa", lambda *_: False)
+    # Small, and made outside of `meta`, where transformers may have left torch.linspace on the CPU.
+    duration_embedder = StableAudio3DurationEmbedder().to("meta")
     with torch.device("meta"):
         backbone = StableAudio3Backbone(
             AutoencoderSAME(**vae),
             T5GemmaEncoderModel(published_text_configuration()),
             gemma_tokenizer(),
-            StableAudio3DurationEmbedder(),
+            duration_embedder,
             StableAudio3DiTModel(**transformer),
             FlowMatchEulerDiscreteScheduler(num_train_timesteps=1).config,
         )

@@ -4,5 +4,6 @@ backbone      the model as encode, denoise and decode
 conditioning  a text without a mask, and a duration
 schedule      its times
 same          its autoencoder, in pieces
+pipeline      inside of diffusers' own pipelines
 library       its parts in diffusers and transformers
 """
