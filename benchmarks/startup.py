@@ -5,7 +5,8 @@
 Each run is a process of its own; of several the fastest counts. Processor seconds (user and system, of the
 child) stand beside those of the clock, since other work on the machine weighs less in them. Ratios are to
 `import torch` in the same run. The parts are disjoint processor seconds: what is imported in the middle of
-loading counts as import. `audit` is a whole audit of a second of noise, by the bundled recordings.
+loading counts as import. The audits are whole: of a second of noise, by what the bundled model brings and by
+ten references of a second, whose fingerprints are cached by then.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ AUDIT = """
 from unheard.cli import main
 
 try:
-    main(["audit", {sound!r}])
+    main(["audit", *{arguments!r}])
 finally:
     leave()
 """
@@ -110,12 +111,13 @@ def fastest(code: str, environment: dict[str, str], repeats: int) -> tuple[float
     return processor, min(clock for _, clock, _ in runs), parts
 
 
-def measure(environment: dict[str, str], sound: Path, repeats: int) -> None:
+def measure(environment: dict[str, str], sound: Path, references: Path, repeats: int) -> None:
     jobs = {
         "`import torch`": "import torch",
         "to the first step": CLOCK + GENERATE.format(first_step=False),
         "first step done": CLOCK + GENERATE.format(first_step=True),
-        "`audit`": CLOCK + AUDIT.format(sound=str(sound)),
+        "`audit`, what the model brings": CLOCK + AUDIT.format(arguments=[str(sound)]),
+        "`audit`, references": CLOCK + AUDIT.format(arguments=[str(sound), "--references", str(references)]),
     }
     print("| | processor s | ratio | clock s | ratio | " + " | ".join(PARTS) + " |")
     print("|---|" + "--:|" * (4 + len(PARTS)))
@@ -139,15 +141,18 @@ def main() -> None:
     parser.add_argument("--without-bytecode", action="store_true", help="measure that as well, once")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        sound = Path(folder) / "noise.wav"
-        soundfile.write(sound, np.random.default_rng(0).normal(0, 0.1, 16_000), 16_000)
+        sound, references = Path(folder) / "noise.wav", Path(folder) / "references"
+        references.mkdir()
+        noises = np.random.default_rng(0).normal(0, 0.1, (11, 16_000))
+        for path, noise in zip([sound, *(references / f"{n}.wav" for n in range(10))], noises, strict=True):
+            soundfile.write(path, noise, 16_000)
         environment = os.environ | {"XDG_CACHE_HOME": f"{folder}/cache"}
         print("With cached bytecode\n")
-        measure(environment, sound, arguments.repeats)
+        measure(environment, sound, references, arguments.repeats)
         if arguments.without_bytecode:
             print("\nWithout cached bytecode, as after an installation\n")
             none = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": f"{folder}/none"}
-            measure(environment | none, sound, 1)
+            measure(environment | none, sound, references, 1)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,16 @@ def test_pure_noise_of_a_flow_is_finite_and_the_network_sees_it_as_it_is(way, ti
     torch.testing.assert_close(way.denoised(x, sigma, velocity), expected)
 
 
+@pytest.mark.parametrize("way", [Velocity(), ReversedVelocity()], ids=lambda way: type(way).__name__)
+def test_the_time_of_a_flow_comes_back_to_the_last_bit(way: Parameterisation) -> None:
+    """From sigma in float32: networks that read a time through high frequencies see that bit."""
+    share = torch.linspace(0.5, 1.0, 1000)
+    time = share if type(way) is Velocity else 1 - share
+    _, sigma = way.canonical(torch.zeros(1000, 1, dtype=torch.float64), time)
+    _, back = way.native(torch.zeros(1000, 1), sigma.float())
+    assert (back - time).abs().max() <= 2**-25
+
+
 def test_the_projection_is_that_of_diffusers() -> None:
     """Over three steps, so that its momentum shows, on latents with time in the middle."""
     ours, theirs = AdaptiveProjection(time_axis=-2), MomentumBuffer(momentum=-0.75)

@@ -56,8 +56,9 @@ def test_a_prompt_that_says_nothing_bears_no_risk(real: Model) -> None:
         def __getattr__(self, name: str) -> object:
             return getattr(real.backbone, name)
 
-        def encode(self, prompts: list[str], *timing: object) -> object:
-            return real.backbone.encode_unconditional([None] * len(prompts), *timing)  # type: ignore[arg-type]
+        def encode_both(self, _: object, nothing: list[None], *timing: object) -> tuple[object, object]:
+            conditioning = real.backbone.encode_unconditional(nothing, *timing)  # type: ignore[arg-type]
+            return conditioning, conditioning
 
     (risk,) = prompt_pull(Deaf(), ["A bell"], sampling=real.defaults.sampling, duration=1.0)  # type: ignore[arg-type]
     assert risk.pull == pytest.approx(0, abs=1e-5)

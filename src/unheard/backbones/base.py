@@ -118,6 +118,14 @@ class Backbone(Protocol):
 
         return CLASSIFIER_FREE
 
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Whether the model can be sampled so; asked before any work.
+
+        Raises:
+            InputError: it cannot.
+        """
+        return None
+
     def with_lyrics(self, lyrics: str) -> Backbone:
         """The same model, which is told these lyrics with every prompt; of one that accepts them."""
         raise InputError(f"{self.name} takes no lyrics: go without, or take a model of songs")
@@ -139,6 +147,17 @@ class Backbone(Protocol):
     ) -> Any:
         """What classifier-free guidance leads away from: the negative prompt, or nothing where it is None."""
         ...
+
+    def encode_both(
+        self,
+        prompts: Sequence[str],
+        negative_prompts: Sequence[str | None],
+        seconds_start: Sequence[float],
+        seconds_total: Sequence[float],
+    ) -> tuple[Any, Any]:
+        """`encode` and `encode_unconditional` of the same samples; the latter may depend on the prompts."""
+        timing = seconds_start, seconds_total
+        return self.encode(prompts, *timing), self.encode_unconditional(negative_prompts, *timing)
 
     def denoise(self, x: Tensor, sigma: Tensor, conditioning: Any) -> Tensor:
         """The estimate of `x0` from `x` at noise level `sigma` (`[batch]`); differentiable in `x`."""

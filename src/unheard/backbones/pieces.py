@@ -1,4 +1,4 @@
-"""Long recordings through a convolutional encoder, in pieces that overlap."""
+"""Long recordings through an autoencoder, in pieces that overlap."""
 
 from __future__ import annotations
 
@@ -35,4 +35,27 @@ def encode_in_pieces(
         begin, end = max(first - context, 0), min(first + piece + context, frames)
         latents = encode(padded[..., begin * hop_length : end * hop_length])
         pieces.append(latents[..., first - begin : first - begin + piece])
+    return torch.cat(pieces, dim=-1)
+
+
+def decode_in_pieces(
+    decode: Callable[[Tensor], Tensor], latents: Tensor, hop_length: int, *, piece: int, context: int
+) -> Tensor:
+    """The waveform of latents, decoded so that memory does not grow with their length; differentiable.
+
+    The way back of `encode_in_pieces`, with the same arguments.
+
+    Args:
+        decode: latents [batch, features, frames] to waveforms [batch, channels, frames * hop_length].
+        latents: [batch, features, frames].
+
+    Returns:
+        Waveforms [batch, channels, frames * hop_length].
+    """
+    frames = latents.shape[-1]
+    pieces = []
+    for first in range(0, frames, piece):
+        begin, end = max(first - context, 0), min(first + piece + context, frames)
+        samples = decode(latents[..., begin:end])
+        pieces.append(samples[..., (first - begin) * hop_length :][..., : piece * hop_length])
     return torch.cat(pieces, dim=-1)

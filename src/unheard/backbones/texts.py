@@ -31,13 +31,14 @@ def check_texts(
 
 
 def warn_of_truncation(tokenizer: Any, texts: Sequence[str], limit: int, model: str) -> None:
-    """Warn of each text that has more than `limit` tokens, the last of which is the end mark, which stays."""
+    """Warn of each text that has more than `limit` tokens; its end mark, if it gets one, stays."""
     for text, ids in zip(texts, tokenizer(list(texts), verbose=False).input_ids, strict=True):
         if len(ids) > limit:
-            lost = tokenizer.decode(ids[limit - 1 : -1])
+            mark = int(ids[-1] == tokenizer.eos_token_id)
+            lost = tokenizer.decode(ids[limit - mark : len(ids) - mark])
             warnings.warn(
-                f"the prompt {_shorten(text)!r} has {len(ids) - 1} tokens, of which {model} reads "
-                f"{limit - 1}: the last {len(ids) - limit} are lost, from {_shorten(lost)!r} on",
+                f"the prompt {_shorten(text)!r} has {len(ids) - mark} tokens, of which {model} reads "
+                f"{limit - mark}: the last {len(ids) - limit} are lost, from {_shorten(lost)!r} on",
                 stacklevel=4,
             )
 

@@ -32,6 +32,7 @@ import click
 from unheard import __version__
 from unheard.cli import audit, doctor, evaluate, exits, generate, index, models, tune
 from unheard.cli.terminal import give_up_output, say, take_any_text
+from unheard.common.imports import import_for_good
 from unheard.errors import RejectedError, UnheardError
 
 
@@ -43,6 +44,7 @@ class Program(click.Group):
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
         take_any_text()
+        import_for_good()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

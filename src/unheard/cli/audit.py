@@ -31,6 +31,7 @@ from unheard.cli.prompts import read_prompts
 from unheard.cli.targets import Target, check_targets, inputs, shows, sound_targets
 from unheard.cli.terminal import say, say_json
 from unheard.common.files import shortened
+from unheard.common.imports import importing
 from unheard.common.left_out import LeftOut
 from unheard.errors import InputError
 from unheard.generation.request import check_prompts
@@ -290,12 +291,13 @@ def _assemble(
 ) -> tuple[Auditor, TrainingSet]:
     """The auditor and the training set that it searches; whatever is wrong with them is found out here."""
     with display.loading("the catalogue"):
-        from unheard.auditing.assembly import auditor_for
-        from unheard.backbones import resolve_device
-        from unheard.backbones.hub import fetch
-        from unheard.embedders import load_embedder
-        from unheard.generation.defaults import read_defaults
-        from unheard.generation.training_set import TrainingSet
+        with importing():
+            from unheard.auditing.assembly import auditor_for
+            from unheard.backbones import resolve_device
+            from unheard.backbones.hub import fetch
+            from unheard.embedders import load_embedder
+            from unheard.generation.defaults import read_defaults
+            from unheard.generation.training_set import TrainingSet
 
         where, defaults = resolve_device(device), read_defaults(fetch(model))
 

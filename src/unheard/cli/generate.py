@@ -13,6 +13,7 @@ import click
 from unheard.auditing import BOUNDS
 from unheard.cli import record
 from unheard.cli.guidance import chosen_guidance
+from unheard.cli.lora import read_loras
 from unheard.cli.options import (
     DTYPES,
     OF_MODEL,
@@ -25,8 +26,9 @@ from unheard.cli.output import describe, summary
 from unheard.cli.preset import Preset, read_preset
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
-from unheard.cli.targets import Input, check_targets, inputs, sound_targets
+from unheard.cli.targets import Input, check_targets, inputs, latents_beside, sound_targets
 from unheard.cli.terminal import say, say_json
+from unheard.common.imports import importing
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.generation import provenance
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from unheard.generation.training_set import TrainingSet
 
 OF_REQUEST = (
-    "duration", "start", "seed", "batch", "negative_prompt", "lyrics",
+    "duration", "start", "seed", "batch", "negative_prompt", "lyrics", "init_audio", "init_noise_level",
     "index", "references", "reject", "retries",
     *(field.name for field in fields(Sampling)),
 )  # fmt: skip
@@ -61,6 +63,10 @@ _output = under("Output")
 @_what("--from", "source", metavar="JSON", help="Make the sound of this JSON again.")
 @_what("--negative-prompt", metavar="TEXT", help="What the sound shall not be.")
 @_what("--lyrics", metavar="TEXT", help="What is sung, for models of songs.")
+@_what("--init-audio", metavar="FILE", help="Begin from a recording in place of noise.")
+@_what(
+    "--init-noise-level", type=float, metavar="N", help="Noise put on it; for a flow below 1.  [default: 1]"
+)
 @_what("--duration", type=float, metavar="S", help=f"Seconds of sound.{OF_MODEL}")
 @_what("--start", type=float, metavar="S", help="Second of the piece where it begins.  [default: 0]")
 @_what("--seed", type=int, metavar="N", help="The same seed gives the same sound.  [default: 0]")
@@ -78,7 +84,23 @@ _output = under("Output")
 @_audit(
     "--retries", type=int, metavar="N", help=f"How often --reject tries again.  [default: {DEFAULT_RETRIES}]"
 )
-@_machine("--model", metavar="MODEL", help="tiny, a folder or a hub id; see `models`.  [default: tiny]")
+@_machine(
+    "--model",
+    metavar="MODEL",
+    help="tiny, a folder, a checkpoint or a hub id; see `models`.  [default: tiny]",
+)
+@_machine(
+    "--lora",
+    metavar="FILE[:WEIGHT]",
+    multiple=True,
+    callback=read_loras,
+    help="Change the model by a LoRA; may be given several times.  [weight: 1]",
+)
+@_machine(
+    "--text-encoder",
+    metavar="DIR",
+    help="Text encoder of a checkpoint.  [default: as its model_config.json names it]",
+)
 @_machine("--embedder", metavar="NAME", help=f"CLAP that measures similarity: folder or hub id.{OF_MODEL}")
 @_machine("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
 @_machine("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
@@ -86,6 +108,7 @@ _output = under("Output")
 @_output("--output", metavar="PATH", help="WAV to write, or several as PATH-1 ...  [default: audio.wav]")
 @_output("--float", "as_float", is_flag=True, default=None, help="Write 32-bit float, not normalised.")
 @overwrite_option(_output)
+@_output("--save-latents", is_flag=True, help="Write the latents beside, as PATH.latents.safetensors.")
 @_output("--json", "as_json", is_flag=True, help="Print what came out as one JSON object.")
 def generate(
     prompts: tuple[str, ...],
@@ -95,6 +118,7 @@ def generate(
     count: int | None,
     as_float: bool | None,
     overwrite: bool,
+    save_latents: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -139,7 +163,7 @@ def generate(
     numbers = range(len(asked)) if again is None else [again["batch"]["position"]]
     paths = dict(zip(numbers, _paths(Path(output or "audio.wav"), len(numbers)), strict=True))
     check_targets(
-        [target for path in paths.values() for target in sound_targets(path)],
+        [target for path in paths.values() for target in sound_targets(path, latents=save_latents)],
         _read(given, prompts_file, source),
         overwrite=overwrite,
     )
@@ -154,7 +178,10 @@ def generate(
         with display.generating() as progress:
             for sound in model.stream(request, training_set, progress):
                 if sound.number in paths:
-                    done[sound.number] = _save(sound, paths[sound.number], bool(as_float), overwrite)
+                    path = paths[sound.number]
+                    done[sound.number] = _save(sound, path, bool(as_float), overwrite)
+                    if save_latents:
+                        sound.save_latents(latents_beside(path))
     finally:
         results = [done[number] for number in sorted(done)]
         if as_json and results:
@@ -178,11 +205,15 @@ def _prepare(
 
     name = given["model"] or "tiny"
     guidance = chosen_guidance(given, preset, recorded, read_defaults(fetch(name)))
-    from unheard.generation.model import load
-    from unheard.index import Index
+    with importing():
+        from unheard.generation.model import load
+        from unheard.index import Index
 
     index: Any = "auto" if given["index"] is None else Index.open(given["index"])
-    model = load(name, device=given["device"] or "auto", dtype=given["dtype"], embedder=given["embedder"])
+    changed = {name: given[name] for name in ("lora", "text_encoder") if given[name] is not None}
+    model = load(
+        name, device=given["device"] or "auto", dtype=given["dtype"], embedder=given["embedder"], **changed
+    )
     options = {name: given[name] for name in OF_REQUEST if given[name] is not None}
     request = model.request(prompts, guidance=guidance, **{**preset.options, **options})
     return model, request, model.training_set(index, request.named_references)
@@ -194,9 +225,12 @@ def _read(given: Mapping[str, Any], prompts_file: str | None, source: str | None
     yield from inputs([prompts_file], "the list of prompts")
     yield from inputs([source], "the record")
     yield from inputs([given["preset"]], "the preset")
+    yield from inputs([given["init_audio"]], "the recording to begin from")
     yield from inputs([given["index"]], "the index", whole=True)
     yield from inputs(references if isinstance(references, list) else [references], "a recording")
     yield from inputs([given["model"]], "the model", whole=True)
+    yield from inputs([path for path, _ in given["lora"] or ()], "a LoRA")
+    yield from inputs([given["text_encoder"]], "the text encoder", whole=True)
     yield from inputs([given["embedder"]], "the embedder", whole=True)
 
 

@@ -14,12 +14,14 @@ from unheard.cli.terminal import say, say_json
 def models(as_json: bool) -> None:
     """List the models that are known to work, and what each needs.
 
-    A folder in the layout of diffusers' StableAudioPipeline can be loaded as well.
+    A folder that a diffusers pipeline of their kind was saved to can be loaded as well. So can one with a
+    model_config.json and a checkpoint of stable-audio-tools, as creators publish Stable Audio models.
 
     \b
     Examples:
       unheard models
       unheard generate "A bell" --model tiny
+      unheard generate "A bell" --model ./Foundation-1/ --no-guidance
     """
     from unheard.backbones.hub import KNOWN_MODELS, find_local
 
@@ -32,3 +34,5 @@ def models(as_json: bool) -> None:
         say(f"  {row['summary']}")
         say(f"  licence: {row['licence']}{'' if row['url'] is None else ', ' + row['url']}")
         say(f"  needs: {row['needs']}")
+        if row["distilled"]:
+            say("  distilled: runs at guidance scale 1, so the detour works, and AMG's c1 and c2 do not")

@@ -1,7 +1,8 @@
-"""What came out of `generate`: two lines a sound, or JSON."""
+"""What came out of `generate`: a few lines a sound, or JSON."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ def summary(sound: Sound, path: Path) -> dict[str, Any]:
         "guidance": sound.provenance["guidance"] is not None,
         "acted": sound.acted,
         "steps": len(sound.trace),
+        "outcome": sound.outcome,
+        "fallback": None if sound.fallback is None else asdict(sound.fallback),
         "nearest": [item.record() for item in sound.nearest],
         "audit": sound.provenance.get("audit"),
         "faults": sound.faults,
@@ -27,10 +30,8 @@ def summary(sound: Sound, path: Path) -> dict[str, Any]:
 
 
 def describe(result: dict[str, Any]) -> list[str]:
-    """Lines on a sound: the file, what the guidance did; the nearest training item; what the audit found."""
-    acted = f"guidance acted in {result['acted']} of {result['steps']} steps"
-    first = f"{result['file']}  {result['seconds']:.2f} s, seed {result['seed']}, "
-    lines = [first + (acted if result["guidance"] else "without anti-memorization guidance")]
+    """Lines on a sound: the file; what the guidance did; the nearest training item; what the audit found."""
+    lines = [f"{result['file']}  {result['seconds']:.2f} s, seed {result['seed']}", f"  {result['outcome']}"]
     if result["nearest"]:
         nearest = result["nearest"][0]
         named = f'{nearest["id"]} "{nearest["caption"]}"' if nearest["caption"] else nearest["id"]

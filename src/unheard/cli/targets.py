@@ -100,9 +100,15 @@ def check_targets(targets: Sequence[Target], read: Iterable[Input], *, overwrite
             )
 
 
-def sound_targets(path: Path) -> list[Target]:
-    """A sound and its provenance beside it."""
-    return [Target(path, is_generated), Target(path.with_suffix(".json"), provenance.is_record)]
+def sound_targets(path: Path, *, latents: bool = False) -> list[Target]:
+    """A sound and its provenance beside it, and its latents if they are asked for."""
+    beside = [Target(latents_beside(path), lambda _: is_generated(path))] if latents else []
+    return [Target(path, is_generated), Target(path.with_suffix(".json"), provenance.is_record), *beside]
+
+
+def latents_beside(path: Path) -> Path:
+    """Where the latents of a sound are written."""
+    return path.with_suffix(".latents.safetensors")
 
 
 def results_targets(out: Path, names: Iterable[str]) -> list[Target]:

@@ -18,5 +18,6 @@ content_cache     arrays made of files, by the SHA-256 of the files' content
 intervals         of a share that is counted in clusters
 progress          how long work says what it is at
 imports           one module of a large package, without its others
+model_libraries   what diffusers and transformers need only for other models
 ray               a Ray cluster, joined or started
 """

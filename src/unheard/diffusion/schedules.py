@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -28,17 +29,44 @@ def flow_sigmas(shares: Tensor) -> Tensor:
     return torch.cat([sigmas, sigmas.new_zeros(1)])
 
 
+def flow_sigmas_between(
+    sampling: Sampling, noise_level: float | None, shares: Callable[[int], Tensor]
+) -> Tensor:
+    """The schedule that a sampling asks for, of a flow, from a share of noise where one is given.
+
+    Args:
+        sampling: says how many steps, and whether in the model's own times.
+        noise_level: the share of noise to begin with; the model's own times are shrunk to it.
+        shares: a number of steps to the model's own times, as shares of noise falling from 1.
+
+    Raises:
+        InputError: the noise level is not above 0 and at most 1, or not between the polyexponential ones.
+    """
+    level = share_between(noise_level)
+    if sampling.schedule == "model":
+        return flow_sigmas(level * shares(sampling.num_inference_steps))
+    if level == 1:
+        return sigmas_between(sampling, None)
+    low, high, sigma = sampling.sigma_min, sampling.sigma_max, level / (1 - level)
+    if not low < sigma <= high:
+        raise InputError(
+            f"init_noise_level is {level:g}: in this schedule give a share of noise above "
+            f"{low / (1 + low):.3g} (sigma_min is {low:g}), and at most {high / (1 + high):.3g} or 1"
+        )
+    return sigmas_between(sampling, sigma)
+
+
 def sigmas_between(sampling: Sampling, noise_level: float | None) -> Tensor:
     """The polyexponential schedule that a sampling asks for, from a noise level sigma where one is given.
 
     Raises:
-        InputError: the noise level is not above `sigma_min`.
+        InputError: the noise level is not above `sigma_min`, or is above `sigma_max`.
     """
     top = sampling.sigma_max if noise_level is None else noise_level
-    if not top > sampling.sigma_min:
+    if not sampling.sigma_min < top <= sampling.sigma_max:
         raise InputError(
-            f"init_noise_level is {noise_level:g}, not above sigma_min ({sampling.sigma_min:g}): "
-            "raise it, or lower sigma_min"
+            f"init_noise_level is {top:g}: give one above sigma_min ({sampling.sigma_min:g}), and at most "
+            f"sigma_max ({sampling.sigma_max:g})"
         )
     return polyexponential_sigmas(sampling.num_inference_steps, sampling.sigma_min, top)
 

@@ -10,6 +10,9 @@ from unheard.errors import InputError
 
 SamplerName = Literal["dpmpp_3m_sde", "dpmpp_2m_sde", "dpmpp_2m", "euler", "pingpong"]
 SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
+PURE_NOISE = 1e8
+"""The noise level that stands for a flow's t = 1, where sigma is infinite: t is exactly 1 in float32."""
+
 ScheduleName = Literal["polyexponential", "model"]
 SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
 

@@ -31,6 +31,7 @@ from unheard.backbones.contained import AS_DATA, check_contained, reason
 from unheard.backbones.hub import ASSETS
 from unheard.common.files import sha256
 from unheard.common.imports import importing
+from unheard.common.model_libraries import defer_unused_parts
 from unheard.common.structured_files import read_json
 from unheard.embedders.mel import MelSpectrogram, check_padding, pad_to_window
 from unheard.errors import InputError, ModelError
@@ -100,6 +101,7 @@ class ClapEmbedder:
     ) -> ClapEmbedder:
         """See `unheard.embedders.load_embedder`."""
         with importing():
+            defer_unused_parts()
             from transformers import AutoTokenizer, ClapFeatureExtractor, ClapModel
 
         if os.path.isdir(name_or_folder):

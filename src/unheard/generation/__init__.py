@@ -4,6 +4,7 @@ request           what is asked for: a plain value, checked before any work; no 
 defaults          the settings that travel with a model; no torch
 training_set      index, recordings, and whose they are
 model             the whole story: load a model, generate sounds
+init_audio        a recording that sounds begin from
 attach            guidance inside a pipeline of diffusers
 sound             what comes out: a waveform with its trace and its nearest training items
 provenance        the JSON beside a WAV, and the way back from it

@@ -21,6 +21,7 @@ from unheard.auditing.auditor import Auditor
 from unheard.auditing.references import References
 from unheard.backbones import hub, load_backbone
 from unheard.backbones.base import Backbone
+from unheard.backbones.lora import Given, LoRA, given_loras
 from unheard.common.progress import Report
 from unheard.diffusion.samplers import SAMPLERS, initial_noise, noise_of
 from unheard.embedders import Embedder, load_embedder
@@ -28,10 +29,11 @@ from unheard.errors import InputError, ModelError, RejectedError
 from unheard.generation import provenance
 from unheard.generation import request as checks
 from unheard.generation.defaults import Defaults, read_defaults
+from unheard.generation.init_audio import InitAudio
 from unheard.generation.out_of_memory import PRECISION, explaining_out_of_memory, memory_hogs
 from unheard.generation.rejection import Refused, passing, raise_if_any
 from unheard.generation.request import DEFAULT_RETRIES, Batch, Request
-from unheard.generation.sound import Nearest, Sound, TraceStep, trace_of_each
+from unheard.generation.sound import Fallback, Nearest, Sound, TraceStep, trace_of_each
 from unheard.generation.training_set import TrainingSet
 from unheard.guidance import Guidance, denoiser_for
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
@@ -68,25 +70,39 @@ def load(
     device: str | torch.device = "auto",
     dtype: str | torch.dtype | None = None,
     embedder: str | Path | Embedder | None = None,
+    lora: Sequence[Given] = (),
+    text_encoder: str | Path | None = None,
 ) -> Model:
     """Load a model to generate with.
 
     Args:
-        model: `tiny`, a folder in diffusers' layout, or `owner/name` on the Hugging Face hub.
+        model: `tiny`, a folder in diffusers' layout or in that of stable-audio-tools, a checkpoint in such a
+            folder, or `owner/name` on the Hugging Face hub.
         device: auto, cpu, cuda, cuda:N or mps.
         dtype: float32 (also None), float16 or bfloat16.
         embedder: what measures similarity: a folder, a hub id, or an embedder; None for the model's own. It
             is loaded when it is first needed.
+        lora, text_encoder: see `unheard.load_backbone`.
 
     Raises:
-        ModelError: the model cannot be found or loaded, or its own settings cannot be read.
-        InputError: an unknown or absent device, an unknown dtype.
+        ModelError: the model cannot be found or loaded, a LoRA does not fit it, or its own settings cannot be
+            read.
+        InputError: an unknown or absent device, an unknown dtype, a LoRA that is not there, an option that
+            the model does not take.
     """
+    loras = given_loras(lora)
     with explaining_out_of_memory([PRECISION], "or use --device cpu"):
-        backbone = load_backbone(model, device=device, dtype=dtype)
+        backbone = load_backbone(model, device=device, dtype=dtype, lora=loras, text_encoder=text_encoder)
     folder = hub.fetch(model)
-    name = str(folder.resolve()) if Path(model).expanduser() == folder else str(model)
-    return Model(backbone, read_defaults(folder, backbone.default_sampling), embedder, name, folder)
+    return Model(
+        backbone,
+        read_defaults(folder, backbone.default_sampling),
+        embedder,
+        hub.full_name(model),
+        folder,
+        loras,
+        None if text_encoder is None else hub.full_name(text_encoder),
+    )
 
 
 class Model:
@@ -98,6 +114,8 @@ class Model:
         embedder: a folder, a hub id, or an embedder; None for the one in `defaults`.
         name: what `load` finds the model by; the backbone's own name if left out.
         folder: the model's own, with what else it brings; None for none.
+        loras: those that the backbone's weights were changed by.
+        text_encoder: the folder of the text encoder, where it was given.
     """
 
     def __init__(
@@ -107,10 +125,14 @@ class Model:
         embedder: str | Path | Embedder | None = None,
         name: str | None = None,
         folder: Path | None = None,
+        loras: Sequence[LoRA] = (),
+        text_encoder: str | None = None,
     ) -> None:
         self.backbone = backbone
         self.name = backbone.name if name is None else name
         self.defaults = Defaults(sampling=backbone.default_sampling) if defaults is None else defaults
+        self.loras = tuple(loras)
+        self._text_encoder = text_encoder
         self._given_embedder = embedder
         self._latents = RecordingLatents(backbone, folder)
 
@@ -171,6 +193,8 @@ class Model:
         sigma_max: float | None = None,
         schedule: str | None = None,
         lyrics: str | None = None,
+        init_audio: str | Path | None = None,
+        init_noise_level: float | None = None,
         guidance: Guidance | str | None = "auto",
         index: str | Path | None = "auto",
         references: str | Path | Sequence[str | Path] | None = None,
@@ -190,6 +214,9 @@ class Model:
                 `unheard.Sampling`.
             negative_prompt: what the sounds shall not be.
             lyrics: what is sung, in all of them; for models of songs.
+            init_audio: a recording that the sounds begin from, in place of pure noise.
+            init_noise_level: how much noise is put on it: a noise level sigma (Stable Audio Open, AudioLDM),
+                or for a flow the share of noise, below 1; None for 1. Guidance begins where the sound does.
             guidance: settings of any kind, such as `unheard.Detour()`; a kind by name, such as "detour";
                 "auto" for the model's own; None or "none" for classifier-free guidance alone.
             index: path or URI of the training set to stay away from; "auto" for the model's own, None for
@@ -222,7 +249,9 @@ class Model:
         given = {name: value for name, value in given.items() if value is not None}
         chosen = self.defaults.guidance_named(guidance) if isinstance(guidance, str) else guidance
         sampling = replace(self.defaults.sampling, **given)
+        noise_level = checks.check_noise_level(self.backbone, sampling, init_audio, init_noise_level)
         checks.check_schedule(sampling, given)
+        self.backbone.check_sampling(sampling)
         checks.check_accepted(
             self.backbone, start=start or None, negative_prompt=negative_prompt, lyrics=lyrics
         )
@@ -241,6 +270,8 @@ class Model:
             reject=reject,
             retries=retries,
             lyrics=lyrics,
+            init_audio=None if init_audio is None else str(init_audio),
+            init_noise_level=noise_level,
         )
 
     def generate(
@@ -259,6 +290,8 @@ class Model:
         sigma_max: float | None = None,
         schedule: str | None = None,
         lyrics: str | None = None,
+        init_audio: InitAudio | str | Path | tuple[Tensor, int] | None = None,
+        init_noise_level: float | None = None,
         guidance: Guidance | str | None = "auto",
         index: Index | str | Path | None = "auto",
         references: References | None = None,
@@ -269,8 +302,10 @@ class Model:
         """Generate one sound for each prompt.
 
         Args:
-            prompts, duration, start, seed, batch, num_inference_steps, guidance_scale, negative_prompt,
-                sampler, sigma_min, sigma_max, schedule, lyrics, guidance, reject, retries: see `request`.
+            prompts, duration, start, seed, batch, negative_prompt, lyrics, init_noise_level: see `request`.
+            num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max, schedule: see `request`.
+            guidance, reject, retries: see `request`.
+            init_audio: see `request`; also a pair of a waveform [channels, time] and its sample rate.
             index, references: see `training_set`.
             progress: called after each denoising step.
 
@@ -285,6 +320,7 @@ class Model:
             OutOfMemoryError: the message says what to lower. `stream` hands out what was finished before.
             RejectedError: no attempt at a sound passed `reject`; has the others under `sounds`.
         """
+        begin = None if init_audio is None else InitAudio.of(init_audio)
         request = self.request(
             prompts,
             duration=duration,
@@ -299,13 +335,16 @@ class Model:
             sigma_max=sigma_max,
             schedule=schedule,
             lyrics=lyrics,
+            init_audio=None if begin is None else begin.path or "a waveform",
+            init_noise_level=init_noise_level,
             guidance=guidance,
             reject=reject,
             retries=retries,
         )
         sounds: dict[int, Sound] = {}
         try:
-            for sound in self.stream(request, self.training_set(index, references), progress):
+            training_set = self.training_set(index, references)
+            for sound in self.stream(request, training_set, progress, init_audio=begin):
                 sounds[sound.number] = sound
         except RejectedError as error:
             error.sounds = [sounds[number] for number in sorted(sounds)]
@@ -317,6 +356,8 @@ class Model:
         request: Request,
         training_set: TrainingSet | None = None,
         progress: Callable[[Progress], None] | None = None,
+        *,
+        init_audio: InitAudio | None = None,
     ) -> Iterator[Sound]:
         """Generate batch after batch; every sound of a batch is handed out before the next batch begins.
 
@@ -327,6 +368,7 @@ class Model:
             request: what is asked for, of `request`.
             training_set: in place of what the request names by its paths.
             progress: called after each denoising step.
+            init_audio: in place of the recording that the request names by its path.
 
         Raises:
             InputError, IndexFileError, ModelError: at once, see `generate`.
@@ -336,7 +378,9 @@ class Model:
             training_set = self.training_set(request.index, request.named_references)
         auditor = None if request.reject is None else self._auditor(training_set)
         training_set.check(request.guidance, self.name)
-        make = partial(self._generate, training_set, progress)
+        if init_audio is None and request.init_audio is not None:
+            init_audio = InitAudio.of(request.init_audio)
+        make = partial(self._generate, training_set, init_audio, progress)
         return _stream(request, auditor, make)
 
     def encode_recordings(
@@ -386,18 +430,20 @@ class Model:
     def _generate(
         self,
         training_set: TrainingSet,
+        init_audio: InitAudio | None,
         progress: Callable[[Progress], None] | None,
         request: Request,
         batch: Batch,
         attempt: int,
     ) -> list[Sound]:
         with explaining_out_of_memory(memory_hogs(request, len(batch))):
-            return self._generate_batch(training_set, progress, request, batch, attempt)
+            return self._generate_batch(training_set, init_audio, progress, request, batch, attempt)
 
     @torch.no_grad()
     def _generate_batch(
         self,
         training_set: TrainingSet,
+        init_audio: InitAudio | None,
         progress: Callable[[Progress], None] | None,
         request: Request,
         batch: Batch,
@@ -417,10 +463,13 @@ class Model:
                 progress(Progress(batch.numbers, len(request.prompts), attempt, step + 1, steps, trace))
 
         shape, seeds, device = backbone.noise_shape(request.duration), batch.seeds, backbone.device
-        sigmas = backbone.sigmas(sampling)
+        sigmas = backbone.sigmas(sampling, request.init_noise_level)
+        start = float(sigmas[0]) * initial_noise(shape, seeds, device)
+        if init_audio is not None:
+            start += init_audio.latents(backbone, shape)
         latents = SAMPLERS[sampling.sampler](
             denoiser,
-            float(sigmas[0]) * initial_noise(shape, seeds, device),
+            start,
             sigmas,
             noise_of(sampling, shape, seeds, device),
             report,
@@ -434,6 +483,8 @@ class Model:
         clock.lap("nearest items")
 
         sources = {**self._describe(index), **training_set.describe(_uses_recordings(request.guidance))}
+        if init_audio is not None and request.init_noise_level is not None:
+            sources["init_audio"] = init_audio.describe(request.init_noise_level)
         machine = provenance.machine(backbone.device, backbone.dtype)
         traces = [trace_of_each(step, len(batch), ids) for step in denoiser.trace]
         return [
@@ -446,6 +497,8 @@ class Model:
                 nearest=nearest[position],
                 provenance=provenance.record(request, batch, position, sources, machine, clock.seconds),
                 number=batch.numbers[position],
+                fallback=_fallback([step[position] for step in traces], index),
+                latents=latents[position].cpu(),
             )
             for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
         ]
@@ -467,14 +520,15 @@ class Model:
         """What a guidance is given of a batch."""
         backbone = self.backbone if request.lyrics is None else self.backbone.with_lyrics(request.lyrics)
         starts, totals = [request.start] * len(batch), [request.start + request.duration] * len(batch)
-        nothing = [request.negative_prompt] * len(batch)
+        negative = [request.negative_prompt] * len(batch)
+        conditional, unconditional = backbone.encode_both(batch.prompts, negative, starts, totals)
         return self.trajectory(
             training_set,
             request.guidance,
             backbone=backbone,
             prompts=batch.prompts,
-            conditional=backbone.encode(batch.prompts, starts, totals),
-            unconditional=backbone.encode_unconditional(nothing, starts, totals),
+            conditional=conditional,
+            unconditional=unconditional,
             guidance_scale=request.sampling.guidance_scale,
             duration=request.duration,
             start=request.start,
@@ -503,6 +557,10 @@ class Model:
             "model": {"name": self.name, "fingerprint": self.backbone.fingerprint},
             "embedder": None,
         }
+        if self.loras:
+            described["model"]["lora"] = [lora.describe() for lora in self.loras]
+        if self._text_encoder is not None:
+            described["model"]["text_encoder"] = self._text_encoder
         if index is not None:
             given = self._given_embedder
             if isinstance(given, str | Path) and os.path.isdir(given):
@@ -543,6 +601,16 @@ def _stream(
 
 def _uses_recordings(guidance: Guidance | None) -> bool:
     return guidance is not None and guidance.uses_recordings
+
+
+def _fallback(trace: Sequence[TraceStep], index: Index | None) -> Fallback | None:
+    """The caption that a sound ended under in place of its prompt's."""
+    last = trace[-1]
+    if last.prompt_weight is None:
+        return None
+    caption = "" if last.fallback is None or index is None else index.prompts[index.ids.index(last.fallback)]
+    first = next(step for step, each in enumerate(trace, 1) if each.prompt_weight is not None)
+    return Fallback(last.fallback, caption, last.prompt_weight, first)
 
 
 class _Clock:

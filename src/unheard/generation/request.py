@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unheard.auditing.results import BOUNDS
-from unheard.diffusion.settings import Sampling
+from unheard.diffusion.settings import PURE_NOISE, Sampling
 from unheard.errors import InputError
 from unheard.guidance.base import Guidance
 
@@ -23,6 +23,7 @@ MAX_BATCH = 4  # of sounds at once unless asked otherwise: fits a laptop, and fi
 MIN_DURATION = 0.01  # seconds; less cannot be embedded
 MAX_SEED = 2**63 - 1  # what a torch generator takes
 DEFAULT_RETRIES = 4
+DEFAULT_NOISE_LEVEL = 1.0  # of a recording to begin from, as the published generator has it
 MAX_RETRIES = 100
 
 
@@ -64,6 +65,8 @@ class Request:
         reject: verdict from which a sound is made again, see `unheard.generation.rejection`; None for none.
         retries: further attempts at a rejected sound.
         lyrics: what is sung, in all of them; None for a model that takes none.
+        init_audio: path of a recording that the sounds begin from, or None for pure noise.
+        init_noise_level: how much noise is put on it, as the model's family counts it; None without one.
     """
 
     prompts: tuple[str, ...]
@@ -79,6 +82,8 @@ class Request:
     reject: str | None = None
     retries: int = DEFAULT_RETRIES
     lyrics: str | None = None
+    init_audio: str | None = None
+    init_noise_level: float | None = None
 
     @property
     def named_references(self) -> str | tuple[str, ...] | None:
@@ -194,6 +199,27 @@ def check_schedule(sampling: Sampling, given: Collection[str]) -> None:
                 )
 
 
+def check_noise_level(
+    backbone: Backbone, sampling: Sampling, init_audio: object, noise_level: float | None
+) -> float | None:
+    """The noise level that a recording begins at, 1 where none is given; None without a recording."""
+    if init_audio is None:
+        if noise_level is not None:
+            raise InputError(
+                f"init_noise_level is {noise_level}, but there is no init_audio to put noise on: give both"
+            )
+        return None
+    level = (
+        DEFAULT_NOISE_LEVEL if noise_level is None else _number("init_noise_level", noise_level, "a number")
+    )
+    if backbone.sigmas(sampling, level)[0] >= PURE_NOISE:
+        raise InputError(
+            f"init_noise_level is {level:g}, pure noise for {backbone.name}: nothing would be left of "
+            f"{shown(str(init_audio))}; give less, such as 0.7"
+        )
+    return level
+
+
 def check_accepted(backbone: Backbone, **given: object) -> None:
     """What is given besides prompts and duration, None for nothing, is accepted by the model."""
     names = {"start": "start", "negative_prompt": "negative prompt", "lyrics": "lyrics"}
@@ -227,7 +253,7 @@ def _seed(seed: object) -> int:
     return int(seed)
 
 
-def _number(name: str, value: object) -> float:
+def _number(name: str, value: object, what: str = "a number of seconds") -> float:
     if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
-        raise InputError(f"{name} is {value!r}: give a number of seconds")
+        raise InputError(f"{name} is {value!r}: give {what}")
     return float(value)

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import save
 from torch import Tensor
 
 from unheard import audio
-from unheard.common.files import replacing
+from unheard.common.files import replacing, write_whole
 from unheard.errors import InputError
 from unheard.generation import provenance
 from unheard.guidance.base import Step
@@ -81,6 +82,23 @@ class Nearest:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
+@dataclass(frozen=True)
+class Fallback:
+    """The caption under which a detour went on.
+
+    Attributes:
+        id: of the training item whose caption it is; None where it went on without any.
+        caption: the text, "" without any.
+        prompt_weight: what was left of the prompt, 0 to 1.
+        step: at which step the prompt was first left, from 1.
+    """
+
+    id: str | None
+    caption: str
+    prompt_weight: float
+    step: int
+
+
 @dataclass(repr=False)
 class Sound:
     """A generated sound.
@@ -94,6 +112,9 @@ class Sound:
         provenance: the record that `save` writes, see `unheard.generation.provenance`; with what an audit
             found under "audit", if there was one.
         number: which of the sounds asked for, from 0.
+        fallback: the caption under which a detour went on; None where it kept the prompt, and of other kinds.
+        latents: what was decoded, of the model's `latent_shape` or fewer frames, in float32 on the CPU; None
+            for a sound that was not generated here.
     """
 
     waveform: Tensor
@@ -104,6 +125,8 @@ class Sound:
     nearest: list[Nearest] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
     number: int = 0
+    fallback: Fallback | None = None
+    latents: Tensor | None = None
 
     def __repr__(self) -> str:
         seconds = self.waveform.shape[-1] / self.sample_rate
@@ -116,6 +139,23 @@ class Sound:
     def acted(self) -> int:
         """In how many of the steps the guidance acted."""
         return sum(bool(step.acted) for step in self.trace)
+
+    @property
+    def outcome(self) -> str:
+        """What the guidance did to the prompt, in words."""
+        kind = (self.provenance.get("guidance") or {}).get("kind")
+        if kind is None:
+            return "made without guidance: it may replay a recording"
+        if (left := self.fallback) is not None:
+            instead = f'as "{left.caption}"' if left.caption else "without a caption"
+            part = f"{left.prompt_weight:.0%}" if left.prompt_weight else "nothing"
+            return (
+                f"the prompt leads to a recording: went on {instead}, with {part} of the prompt, from step "
+                f"{left.step} of {len(self.trace)}"
+            )
+        if not self.acted:
+            return "kept the prompt"
+        return f"steered away in {self.acted} of {len(self.trace)} steps"
 
     @property
     def faults(self) -> list[str]:
@@ -152,6 +192,18 @@ class Sound:
             file.flush()  # a full disk is found out before anything is replaced
             provenance.write(beside, self._record(path, "float" if float else "16-bit", content))
         return path
+
+    def save_latents(self, path: str | Path) -> Path:
+        """Write the latents as `latents` in a safetensors file, with the sound's prompt and seed.
+
+        Raises:
+            InputError: there are none, or the path cannot be written.
+        """
+        if self.latents is None:
+            raise InputError("this sound has no latents: it was not generated here")
+        told = {"prompt": self.prompt, "seed": str(self.seed)}
+        write_whole(Path(path), save({"latents": self.latents.contiguous()}, metadata=told))
+        return Path(path)
 
     def _record(self, path: Path, encoding: str, content: bytes) -> dict[str, Any]:
         """The provenance with what came out, and the trace at the end."""

@@ -70,10 +70,11 @@ def prompt_pull(
         raise InputError(f"a prompt's pull needs a seed and a step at least, not {len(seeds)} and {steps}")
     sigmas = backbone.sigmas(sampling)[: steps + 1]
     timing = [start] * len(seeds), [start + duration] * len(seeds)
-    unconditional = backbone.encode_unconditional([None] * len(seeds), *timing)
+    nothing = [None] * len(seeds)
     found = []
     for prompt in prompts:
-        both = type(unconditional).cat([unconditional, backbone.encode([prompt] * len(seeds), *timing)])
+        conditional, unconditional = backbone.encode_both([prompt] * len(seeds), nothing, *timing)
+        both = type(conditional).cat([unconditional, conditional])
         norms: list[Tensor] = []
 
         def model(x: Tensor, sigma: Tensor, both: object = both, norms: list[Tensor] = norms) -> Tensor:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from unheard.index.searching.captions import Captions
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unheard.index.searching.captions import Captions, normalised
 
 
 def test_positions_are_the_first_of_each_item() -> None:
@@ -17,3 +23,32 @@ def test_a_caption_is_alone_if_it_says_something_that_no_other_item_says() -> No
     captions = Captions(["a", "a", "b", "b", "c"], ["A bell", "A bell", "Rain", "rain", " "])
     assert [captions.alone(position) for position in range(5)] == [True, True, True, True, False]
     assert not Captions(["a", "b"], ["Rain", "rain!"]).alone(0)
+
+
+def test_words_count_by_their_rarity() -> None:
+    texts = ["A banjo roll", "a piano roll", "A piano tune", "A piano, a slow one", "Wind"]
+    captions = Captions("abcde", texts)
+    shares = captions.sharing("Banjo roll, very fast!")
+    # by hand: log(6 / (n + 1)) of banjo (1 item), roll (2), very and fast (0)
+    whole = math.log(6 / 2) + math.log(6 / 3) + 2 * math.log(6)
+    assert shares == {
+        0: pytest.approx((math.log(3) + math.log(2)) / whole),
+        1: pytest.approx(math.log(2) / whole),
+    }
+    assert captions.sharing("A banjo roll")[0] == pytest.approx(1.0)
+    assert captions.sharing("") == {} == captions.sharing("?!")
+    assert Captions([], []).sharing("a") == {}
+    assert Captions("a", ["same"]).sharing("same") == {}, "what all captions say tells them not apart"
+
+
+@given(st.lists(st.text(alphabet="abc ", max_size=9), max_size=8), st.text(alphabet="abcd ", max_size=9))
+def test_shares_are_shares_and_the_order_of_asking_is_no_matter(texts: list[str], caption: str) -> None:
+    ids = list(range(len(texts)))
+    captions, asked_before = Captions(ids, texts), Captions(ids, texts)
+    for text in texts:
+        asked_before.sharing(text)
+    shares = captions.sharing(caption)
+    assert shares == pytest.approx(asked_before.sharing(caption))
+    assert all(0 <= share <= 1 + 1e-9 for share in shares.values())
+    words = set(normalised(caption).split())
+    assert all(words & set(captions.texts[position].split()) for position in shares)

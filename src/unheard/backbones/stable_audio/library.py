@@ -1,11 +1,9 @@
-"""What a Stable Audio model is made of in diffusers and transformers, imported without their other models.
-
-The packages below import each of their models, and with them half of transformers: a second and more.
-"""
+"""What a Stable Audio model is made of in diffusers and transformers, imported without their other models."""
 
 from __future__ import annotations
 
-from unheard.common.imports import defer, importing
+from unheard.common.imports import importing
+from unheard.common.model_libraries import defer_unused_parts
 
 __all__ = [
     "AutoTokenizer",
@@ -21,8 +19,7 @@ __all__ = [
 ]
 
 with importing():
-    for _package in ("autoencoders", "transformers", "unets"):
-        defer(f"diffusers.models.{_package}")
+    defer_unused_parts()
 
     from diffusers.models.autoencoders.autoencoder_oobleck import (
         AutoencoderOobleck,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 
 from torch import Tensor
 
@@ -19,7 +19,7 @@ from unheard.index.searching.captions import normalised
 AROUND = 16
 """How many times the items that a sound is compared with are looked up around it, to choose from."""
 FALLBACKS = 64
-"""Captions that are read to find one to fall back on: half of them the nearest in writing, half in sound."""
+"""Captions that are read to find one to fall back on: half share the prompt's words, half its sound."""
 
 
 class Candidates:
@@ -90,25 +90,26 @@ class Candidates:
     def fallbacks(self, sample: int) -> list[int]:
         """Positions of the items whose captions a sample may go on under, the nearest first.
 
-        Of the items that sound like the prompt, by how their captions are meant and written: the cosine of
-        the guide's text embeddings and the likeness of the letters, summed. Only captions that the index has
-        once, and that are not the prompt.
+        By the words that their captions share with the prompt, rare ones counting more, and by what they
+        mean: the share of the words and the cosine of the guide's text embeddings, summed. Words keep the
+        instrument where the embedding does not tell it from others. Only captions that the index has once,
+        and that are not the prompt.
         """
         index, own = self._trajectory.index, self._of_same_caption(sample)
-        near = [
-            position
-            for position in self._near[sample]
-            if index.captions.alone(position) and position not in own
-        ]
-        if not near:
+        shared = index.captions.sharing(self._trajectory.prompts[sample])
+
+        def first(positions: Iterable[int]) -> Iterator[int]:
+            usable = (each for each in positions if index.captions.alone(each) and each not in own)
+            return islice(usable, FALLBACKS // 2)
+
+        by_words = sorted(shared, key=shared.__getitem__, reverse=True)
+        read = list(dict.fromkeys([*first(by_words), *first(self._near[sample])]))
+        if not read:
             return []
-        likeness_of = self._likeness_of(sample, near)
-        written = sorted(near, key=likeness_of.__getitem__, reverse=True)
-        read = list(dict.fromkeys([*written[: FALLBACKS // 2], *near[: FALLBACKS // 2]]))
         texts = self._trajectory.embedder.embed_text([index.prompts[position] for position in read])
         meant = (texts.to(self._said) @ self._said[sample]).tolist()
         alike = {
-            position: cosine + likeness_of[position] for position, cosine in zip(read, meant, strict=True)
+            position: cosine + shared.get(position, 0.0) for position, cosine in zip(read, meant, strict=True)
         }
         return sorted(alike, key=alike.__getitem__, reverse=True)
 

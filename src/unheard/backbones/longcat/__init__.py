@@ -1,0 +1,1 @@
+"""LongCat-AudioDiT: `backbone` drives the parts of diffusers' pipeline."""
