@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+CALLED_BACK: list[Any] = []  # what `load_models_gpu` was asked for
 NODES = Path(__file__).parents[1] / "comfyui"
-DIMENSION = 12
-"""Of a text state."""
+DIMENSION = 12  # of a text state
 
 # comfy.conds ------------------------------------------------------------------------------------------------
 
@@ -57,10 +57,8 @@ def _per_sample(sigma: Tensor, like: Tensor) -> Tensor:
 
 
 class EPS:
-    sigma_data = 1.0
-
     def calculate_input(self, sigma: Tensor, noise: Tensor) -> Tensor:
-        return noise / (_per_sample(sigma, noise) ** 2 + self.sigma_data**2) ** 0.5
+        return noise / (_per_sample(sigma, noise) ** 2 + 1) ** 0.5
 
 
 class V_PREDICTION(EPS):
@@ -82,14 +80,12 @@ class CONST:
 
 class BaseModel:
     sampling: type[Any] = CONST
-    scale = 1.0
-    """Of ComfyUI's latents to those of the autoencoder."""
+    scale = 1.0  # of ComfyUI's latents to those of the autoencoder
 
     def __init__(self) -> None:
         self.model_sampling = self.sampling()
         self.current_patcher: Any = None
-        self.calls: list[int] = []
-        """How many samples each call of the network had."""
+        self.calls: list[int] = []  # how many samples each had
 
     def apply_model(self, x: Tensor, t: Tensor, c_crossattn: Tensor, **others: Any) -> Tensor:
         transformer_options = others.pop("transformer_options")
@@ -257,6 +253,10 @@ class VAE:
         return (flat @ self._map.T).flatten(1)[..., None].expand(-1, -1, 2)
 
 
+def load_models_gpu(models: Sequence[Any], memory_required: int = 0) -> None:
+    CALLED_BACK.extend(models)
+
+
 # comfy.samplers ---------------------------------------------------------------------------------------------
 
 
@@ -370,11 +370,10 @@ def install() -> None:
     """Have `import comfy.samplers` and the like find what stands here."""
     here = sys.modules[__name__]
     in_modules = {
-        "comfy.utils": "repeat_to_batch_size",
         "comfy.conds": "CONDRegular CONDNoiseShape CONDConstant",
         "comfy.model_sampling": "EPS V_PREDICTION CONST",
         "comfy.samplers": "calc_cond_batch cfg_function encode_model_conds",
-        "comfy.model_management": "",
+        "comfy.model_management": "load_models_gpu",
         "comfy_api.latest": "",
     }
     sys.modules["comfy"], sys.modules["comfy_api"] = ModuleType("comfy"), ModuleType("comfy_api")
@@ -383,10 +382,8 @@ def install() -> None:
         vars(module).update({each: getattr(here, each) for each in what.split()})
         parent, _, last = name.rpartition(".")
         setattr(sys.modules[parent], last, module)
-    sys.modules["comfy.model_management"].load_models_gpu = lambda models, memory_required=0: None  # type: ignore[attr-defined]
-    kinds = {
-        kind.title(): _kind(kind) for kind in ("MODEL", "CLIP", "VAE", "STRING", "FLOAT", "INT", "AUDIO")
-    }
+    names = ("Model", "Clip", "Vae", "String", "Float", "Int", "Audio")
+    kinds = {name: _kind(name.upper()) for name in names}
     node = {"ComfyNode": object, "Schema": SimpleNamespace, "NodeOutput": NodeOutput, "Custom": _kind}
     latest = sys.modules["comfy_api.latest"]
     vars(latest).update(io=SimpleNamespace(**kinds, **node), ComfyExtension=object)
@@ -397,8 +394,6 @@ def load_nodes() -> ModuleType:
     """The folder as a module of a name of its own, as ComfyUI loads it."""
     name = "custom_nodes_x_unheard"
     spec = importlib.util.spec_from_file_location(name, NODES / "__init__.py")
-    assert spec is not None
-    assert spec.loader is not None
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

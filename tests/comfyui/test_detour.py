@@ -216,12 +216,14 @@ def test_each_sampling_is_a_trajectory_of_its_own(nodes: Any, loaded: Any, famil
     guided = nodes.detour.with_detour(
         patcher, clip, vae, family.prompt, loaded, guidance=just_open(family, clip)
     )
+    comfy.CALLED_BACK.clear()
     first = comfy.euler(guided, family.noise(1), *both, 5.0, family.sigmas)
-    asked = len(clip.asked)
+    assert set(comfy.CALLED_BACK) == {guided}  # whose place the text encoder may have taken
     calls = list(patcher.model.calls)
     # Another length, after a run that was broken off, in a clone of the patched model.
     comfy.euler(guided, family.noise(3)[..., 2:], *both, 5.0, family.sigmas[:2])
     patcher.model.calls.clear()
+    asked = len(clip.asked)
     assert torch.equal(comfy.euler(guided.clone(), family.noise(1), *both, 5.0, family.sigmas), first)
     assert patcher.model.calls == calls  # the search begins anew
     assert len(clip.asked) == asked  # captions are read once
