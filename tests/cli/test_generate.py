@@ -128,7 +128,7 @@ def test_a_drawn_seed_is_said_and_can_be_given(generate: Callable[..., Result]) 
     result = generate("A bell", "--seed", record["seed"], "--output", "again.wav")
     assert f"seed {record['seed']}" in result.stdout
     assert Path("again.wav").read_bytes() == Path("audio.wav").read_bytes()
-    assert "give random to draw one" in generate("A bell", "--seed", "-1").stderr
+    assert "seed is -1: give random to draw one" in generate("A bell", "--seed", "-1").stderr
 
 
 def test_no_guidance(generate: Callable[..., Result]) -> None:

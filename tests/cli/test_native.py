@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,17 +79,6 @@ def test_what_is_read_is_not_written_over(make: Callable[..., Result], native: P
 
 def test_a_lora_that_is_not_there_is_one_line(make: Callable[..., Result]) -> None:
     refused(make("--lora", "nowhere.safetensors:0.5"), "there is no LoRA nowhere.safetensors")
-
-
-@pytest.mark.parametrize("lora", [3, [3], [{"path": "a"}], {"path": "a"}])
-def test_a_record_with_a_lora_that_is_none_is_refused(
-    make: Callable[..., Result], run: Callable[..., Result], lora: Any
-) -> None:
-    make()
-    record = json.loads(Path("audio.json").read_text())
-    record["model"]["lora"] = lora
-    Path("audio.json").write_text(json.dumps(record))
-    refused(run("generate", "--from", "audio.json"), "has a LoRA that is none")
 
 
 def test_a_weight_stands_behind_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

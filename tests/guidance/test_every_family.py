@@ -35,7 +35,12 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "LongCatAudioDiTPipeline": write_longcat,
     "StableAudio3Pipeline": write_stable_audio_3,
 }
-OTHERS = {"StableAudioPipeline", "StableAudio3AudioToAudioPipeline", "StableAudio3InpaintPipeline"}
+OTHERS = {
+    "StableAudioPipeline",
+    "stable-audio-tools",
+    "StableAudio3AudioToAudioPipeline",
+    "StableAudio3InpaintPipeline",
+}
 """What `tests/guidance` runs on throughout, and what is the same model as another."""
 
 
@@ -65,6 +70,19 @@ def world(
 def test_every_family_and_kind_is_asked() -> None:
     assert set(WRITERS) | OTHERS == set(FAMILIES)
     assert set(SETTINGS) == set(GUIDANCES)
+
+
+def table() -> str:
+    """What `test_a_kind_runs_...` runs, as the documents have it; what refuses would fail there."""
+    rows = [["pipeline", *GUIDANCES], ["---"] * (1 + len(GUIDANCES))]
+    pipelines = sorted({*WRITERS, "StableAudioPipeline"})
+    rows += [[f"`{pipeline}`", *["runs"] * len(GUIDANCES)] for pipeline in pipelines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def test_the_documents_have_the_table_of_what_runs() -> None:
+    page = Path(__file__).parents[2] / "docs" / "models" / "index.md"
+    assert table() in page.read_text(encoding="utf-8"), f"put this into {page}:\n{table()}"
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ one. A backbone of one's own is registered from outside with `register`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,71 +89,41 @@ def _native_stable_audio(
     return backbone
 
 
-def _stable_audio_adapter(pipeline: Any) -> PipelineAdapter:
-    from unheard.backbones.stable_audio.pipeline import StableAudioAdapter
+def _in(family: str, backbone: str) -> Load:
+    """What loads a backbone of that class, of `<family>.backbone`, which is imported then."""
 
-    return StableAudioAdapter(pipeline)
+    def load(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+        made_of = getattr(import_module(f"unheard.backbones.{family}.backbone"), backbone)
+        loaded: Backbone = made_of.from_folder(folder, name=name, device=device, dtype=dtype)
+        return loaded
 
-
-def _stable_audio_3(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
-    from unheard.backbones.stable_audio_3.backbone import StableAudio3Backbone
-
-    return StableAudio3Backbone.from_folder(folder, name=name, device=device, dtype=dtype)
-
-
-def _stable_audio_3_adapter(pipeline: Any) -> PipelineAdapter:
-    from unheard.backbones.stable_audio_3.pipeline import StableAudio3Adapter
-
-    return StableAudio3Adapter(pipeline)
+    return load
 
 
-def _longcat(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
-    from unheard.backbones.longcat.backbone import LongCatBackbone
+def _through(family: str, adapter: str) -> Callable[[Any], PipelineAdapter]:
+    """What makes an adapter of that class, of `<family>.pipeline`, which is imported then."""
 
-    return LongCatBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
+    def make(pipeline: Any) -> PipelineAdapter:
+        made: PipelineAdapter = getattr(import_module(f"unheard.backbones.{family}.pipeline"), adapter)(
+            pipeline
+        )
+        return made
 
-
-def _longcat_adapter(pipeline: Any) -> PipelineAdapter:
-    from unheard.backbones.longcat.pipeline import LongCatAdapter
-
-    return LongCatAdapter(pipeline)
-
-
-def _ace_step(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
-    from unheard.backbones.ace_step.backbone import AceStepBackbone
-
-    return AceStepBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
-
-
-def _ace_step_adapter(pipeline: Any) -> PipelineAdapter:
-    from unheard.backbones.ace_step.pipeline import AceStepAdapter
-
-    return AceStepAdapter(pipeline)
-
-
-def _audioldm2(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
-    from unheard.backbones.audioldm2.backbone import AudioLDM2Backbone
-
-    return AudioLDM2Backbone.from_folder(folder, name=name, device=device, dtype=dtype)
-
-
-def _audioldm2_adapter(pipeline: Any) -> PipelineAdapter:
-    from unheard.backbones.audioldm2.pipeline import AudioLDM2Adapter
-
-    return AudioLDM2Adapter(pipeline)
+    return make
 
 
 register("StableAudioPipeline", _stable_audio, options=["lora"])
 register(native.PIPELINE, _native_stable_audio, options=["lora", "text_encoder"])
-register_adapter("StableAudioPipeline", _stable_audio_adapter)
-register("StableAudio3Pipeline", _stable_audio_3)
-register("StableAudio3AudioToAudioPipeline", _stable_audio_3)
-register("StableAudio3InpaintPipeline", _stable_audio_3)
-register_adapter("StableAudio3Pipeline", _stable_audio_3_adapter)
-register_adapter("StableAudio3AudioToAudioPipeline", _stable_audio_3_adapter)
-register("LongCatAudioDiTPipeline", _longcat)
-register_adapter("LongCatAudioDiTPipeline", _longcat_adapter)
-register("AceStepPipeline", _ace_step)
-register_adapter("AceStepPipeline", _ace_step_adapter)
-register("AudioLDM2Pipeline", _audioldm2)
-register_adapter("AudioLDM2Pipeline", _audioldm2_adapter)
+register("StableAudio3Pipeline", _in("stable_audio_3", "StableAudio3Backbone"))
+register("StableAudio3AudioToAudioPipeline", _in("stable_audio_3", "StableAudio3Backbone"))
+register("StableAudio3InpaintPipeline", _in("stable_audio_3", "StableAudio3Backbone"))
+register("AudioLDM2Pipeline", _in("audioldm2", "AudioLDM2Backbone"))
+register("LongCatAudioDiTPipeline", _in("longcat", "LongCatBackbone"))
+register("AceStepPipeline", _in("ace_step", "AceStepBackbone"))
+
+register_adapter("StableAudioPipeline", _through("stable_audio", "StableAudioAdapter"))
+register_adapter("StableAudio3Pipeline", _through("stable_audio_3", "StableAudio3Adapter"))
+register_adapter("StableAudio3AudioToAudioPipeline", _through("stable_audio_3", "StableAudio3Adapter"))
+register_adapter("AudioLDM2Pipeline", _through("audioldm2", "AudioLDM2Adapter"))
+register_adapter("LongCatAudioDiTPipeline", _through("longcat", "LongCatAdapter"))
+register_adapter("AceStepPipeline", _through("ace_step", "AceStepAdapter"))

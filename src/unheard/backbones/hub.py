@@ -122,7 +122,7 @@ def fetch(model: str | Path) -> Path:
         ModelError: see `locate`.
     """
     located = locate(model)
-    return located.parent if native.is_checkpoint(located) else located
+    return located.parent if os.path.isfile(located) else located
 
 
 def locate(model: str | Path) -> Path:
@@ -183,7 +183,7 @@ def find_local(model: str) -> Path | None:
 
 def pipeline_class(located: Path) -> str:
     """The name of the pipeline that a model's folder or checkpoint holds, one of `FAMILIES`."""
-    if native.is_checkpoint(located):
+    if os.path.isfile(located):
         return native.PIPELINE
     return str(read_json_object(located / "model_index.json")["_class_name"])
 

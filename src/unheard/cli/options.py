@@ -18,6 +18,7 @@ import click
 
 from unheard.common.sound_limits import DEFAULT_LIMITS, sound_limits
 from unheard.diffusion.settings import sampler_named
+from unheard.errors import InputError
 from unheard.guidance import GUIDANCES
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -68,9 +69,13 @@ def seed(value: str) -> int:
     """A seed as it is given: a whole number, or "random" for one that is drawn."""
     if value == "random":
         return secrets.randbelow(DRAWN_SEEDS)
-    if value == "-1":
-        raise click.BadParameter("-1 is no seed here: give random to draw one.")
-    return int(click.INT.convert(value, None, None))
+    try:
+        number = int(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not a valid integer, nor random.") from error
+    if number == -1:
+        raise InputError("seed is -1: give random to draw one, or a whole number from 0")
+    return number
 
 
 def under(heading: str) -> Option:

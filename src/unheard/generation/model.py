@@ -302,9 +302,9 @@ class Model:
         """Generate one sound for each prompt.
 
         Args:
-            prompts, duration, start, seed, batch, num_inference_steps, guidance_scale, negative_prompt,
-                sampler, sigma_min, sigma_max, schedule, lyrics, init_noise_level, guidance, reject, retries:
-                see `request`.
+            prompts, duration, start, seed, batch, negative_prompt, lyrics, init_noise_level: see `request`.
+            num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max, schedule: see `request`.
+            guidance, reject, retries: see `request`.
             init_audio: see `request`; also a pair of a waveform [channels, time] and its sample rate.
             index, references: see `training_set`.
             progress: called after each denoising step.

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from unheard.backbones import load_backbone
+from unheard.backbones.hub import locate
 from unheard.backbones.stable_audio.native.checkpoint import read_checkpoint
 from unheard.errors import ModelError
 
@@ -123,27 +124,36 @@ def test_weights_that_do_not_belong_to_the_configuration_are_named(
     refused({**weights, stacked: weights[stacked].T.contiguous()}, r"to_qkv\.weight of shape \[128, 384\]")
 
 
-def test_which_checkpoint_of_a_folder(folder: Path, weights: dict[str, Tensor], open_folder: Path) -> None:
-    expected = load_backbone(open_folder, device="cpu").fingerprint
+def test_which_checkpoint_of_a_folder(tmp_path: Path) -> None:
+    def chosen(path: Path = tmp_path) -> str:
+        return locate(path).name
 
-    def loaded(path: Path) -> str | None:
-        return load_backbone(path, device="cpu").fingerprint
-
+    (tmp_path / "model_config.json").write_text("{}")
     with pytest.raises(ModelError, match=r"holds a model_config\.json and no checkpoint"):
-        loaded(folder)
+        chosen()
+    (tmp_path / "Foundation-1.ckpt").touch()
+    assert chosen() == "Foundation-1.ckpt"
+    (tmp_path / "Foundation-1.safetensors").touch()
+    assert chosen() == "Foundation-1.safetensors"  # the same weights
+    (tmp_path / "other.ckpt").touch()
+    with pytest.raises(ModelError, match=r"\(Foundation-1\.safetensors, other\.ckpt\): name one, such"):
+        chosen()
+    assert chosen(tmp_path / "other.ckpt") == "other.ckpt"
+    assert chosen(tmp_path / "Foundation-1.ckpt") == "Foundation-1.ckpt"
+    (tmp_path / "model.ckpt").touch()
+    assert chosen() == "model.ckpt"
+    (tmp_path / "model.safetensors").touch()
+    assert chosen() == "model.safetensors"
+
+
+def test_a_checkpoint_is_told_from_another_by_its_content_not_by_its_name(
+    folder: Path, weights: dict[str, Tensor], open_folder: Path
+) -> None:
+    first = load_backbone(open_folder, device="cpu").fingerprint
     save_file(weights, folder / "Foundation-1.safetensors")
-    assert loaded(folder) == expected
-    torch.save({"state_dict": weights}, folder / "Foundation-1.ckpt")
-    assert loaded(folder) == expected  # the same weights, and safetensors come first
-    save_file(weights, folder / "other.safetensors")
-    with pytest.raises(
-        ModelError, match=r"\(Foundation-1\.safetensors, other\.safetensors\): name one, such as"
-    ):
-        loaded(folder)
-    assert loaded(folder / "other.safetensors") == expected
-    assert loaded(folder / "Foundation-1.ckpt") != expected
-    save_file(weights, folder / "model.safetensors")
-    assert loaded(folder) == expected
+    assert load_backbone(folder, device="cpu").fingerprint == first
+    save_file({**weights, TRANSFORMER: weights[TRANSFORMER] + 1}, folder / "Foundation-1.safetensors")
+    assert load_backbone(folder, device="cpu").fingerprint != first
 
 
 def test_a_checkpoint_may_have_a_configuration_of_its_own(folder: Path, weights: dict[str, Tensor]) -> None:

@@ -9,12 +9,16 @@ from typing import Any
 
 import native_models
 import pytest
+import torch
 
 from unheard.backbones.stable_audio.native.configuration import Configuration, read_configuration
 from unheard.backbones.stable_audio.native.modules import build_modules
 from unheard.errors import ModelError
 
-PUBLISHED_SMALL = {"vae": 156.1, "projection_model": 0.2, "transformer": 340.9}
+PUBLISHED_SIZES = {
+    "open": {"vae": 156.1, "projection_model": 0.4, "transformer": 1056.9},
+    "small": {"vae": 156.1, "projection_model": 0.2, "transformer": 340.9},
+}
 """Millions of parameters, as the documentation has them."""
 TRANSFORMER = "model.diffusion.config"
 DECODER = "model.pretransform.config.decoder.config"
@@ -42,52 +46,49 @@ def read(settings: object, folder: Path) -> Configuration:
     return read_configuration(folder / "model_config.json")
 
 
-@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
-def test_the_published_size_of_stable_audio_open_small(settings: dict[str, Any], tmp_path: Path) -> None:
-    small = native_models.configurations()["small"]
+def published(model: str) -> dict[str, Any]:
+    """The configuration of Stable Audio Open 1.0, "open", or of Small."""
+    settings = native_models.configurations()[model]
+    inner = settings["model"]
     for half, latent in (("encoder", 128), ("decoder", 64)):
-        own = small["model"]["pretransform"]["config"][half]["config"]
-        own |= {
-            "channels": 128,
-            "c_mults": [1, 2, 4, 8, 16],
-            "strides": [2, 4, 4, 8, 8],
-            "latent_dim": latent,
-        }
-    small["model"]["pretransform"]["config"] |= {"latent_dim": 64, "downsampling_ratio": 2048}
-    small["model"]["conditioning"]["cond_dim"] = 768
-    small["model"]["io_channels"] = 64
-    small["model"]["diffusion"]["config"] |= {
-        "io_channels": 64,
-        "embed_dim": 1024,
-        "depth": 16,
-        "num_heads": 8,
-        "cond_token_dim": 768,
-        "global_cond_dim": 768,
-    }
-    read_as = read(small | {"sample_size": 524288, "sample_rate": 44100}, tmp_path)
-    assert read_as.transformer == {
-        "sample_size": 256,
-        "in_channels": 64,
-        "num_layers": 16,
-        "attention_head_dim": 128,
-        "num_attention_heads": 8,
-        "num_key_value_attention_heads": 8,
-        "out_channels": 64,
-        "cross_attention_dim": 1024,
-        "time_proj_dim": 256,
-        "global_states_input_dim": 768,
-        "cross_attention_input_dim": 768,
-    }
-    assert (read_as.objective, read_as.qk_norm, list(read_as.times)) == (
-        "rf_denoiser",
-        True,
-        ["seconds_total"],
+        own = inner["pretransform"]["config"][half]["config"]
+        own |= {"channels": 128, "latent_dim": latent}
+        own |= {"c_mults": [1, 2, 4, 8, 16], "strides": [2, 4, 4, 8, 8]}
+    inner["pretransform"]["config"] |= {"latent_dim": 64, "downsampling_ratio": 2048}
+    inner["conditioning"]["cond_dim"] = 768
+    inner["io_channels"] = 64
+    inner["diffusion"]["config"] |= {"io_channels": 64, "cond_token_dim": 768} | (
+        {"embed_dim": 1536, "depth": 24, "num_heads": 24, "global_cond_dim": 1536}
+        if model == "open"
+        else {"embed_dim": 1024, "depth": 16, "num_heads": 8, "global_cond_dim": 768}
     )
+    return settings | {"sample_size": 2097152 if model == "open" else 524288, "sample_rate": 44100}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+@pytest.mark.parametrize("model", ["open", "small"])
+def test_the_published_sizes(model: str, tmp_path: Path) -> None:
+    read_as = read(published(model), tmp_path)
+    modules = build_modules(read_as, text_dimension=768)
     counted = {
         name: sum(parameter.numel() for parameter in module.parameters()) / 1e6
-        for name, module in build_modules(read_as, text_dimension=768).items()
+        for name, module in modules.items()
     }
-    assert counted == pytest.approx(PUBLISHED_SMALL, abs=0.05)
+    assert counted == pytest.approx(PUBLISHED_SIZES[model], abs=0.05)
+    frames, heads, times = (1024, (24, 12), 2) if model == "open" else (256, (8, 8), 1)
+    transformer = read_as.transformer
+    assert transformer["sample_size"] == frames
+    assert (transformer["num_attention_heads"], transformer["num_key_value_attention_heads"]) == heads
+    assert len(read_as.times) == times
+    with torch.device("meta"):
+        estimate = modules["transformer"](
+            torch.empty(2, 64, frames),
+            torch.empty(2),
+            encoder_hidden_states=torch.empty(2, 128 + times, 768),
+            global_hidden_states=torch.empty(2, 1, 768 * times),
+            return_dict=False,
+        )[0]
+    assert estimate.shape == (2, 64, frames)
 
 
 def test_ranges_of_time_are_those_of_each(settings: dict[str, Any], tmp_path: Path) -> None:

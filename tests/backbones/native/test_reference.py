@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import native_models
@@ -15,6 +16,7 @@ from unheard.backbones.lora import given_loras
 from unheard.backbones.stable_audio.conditioning import StableAudioConditioning
 from unheard.backbones.stable_audio.native.backbone import NativeStableAudioBackbone
 from unheard.diffusion.parameterisation import Velocity, VPrediction
+from unheard.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
 
@@ -112,11 +114,26 @@ def test_what_each_model_is_told_and_how_it_is_sampled(
             8,
             1.0,
         )
-        shares = backbone.sigmas(sampling)
-        shares = shares / (1 + shares)
-        torch.testing.assert_close(shares[[0, -1]], torch.tensor([1.0, 0.0], dtype=torch.float64))
-        ratios = ((1 - shares[1:-1]) / shares[1:-1]).log()
-        torch.testing.assert_close(ratios, torch.arange(-5, 2, dtype=torch.float64))
-        later = backbone.sigmas(sampling, 0.5)
-        torch.testing.assert_close(float(later[0]), 1.0)
-        assert (later[1:] < later[:-1]).all()
+
+
+def test_the_times_of_a_flow_are_those_of_stable_audio_tools(
+    small_backbone: NativeStableAudioBackbone,
+) -> None:
+    sampling = small_backbone.default_sampling
+
+    def shares(noise_level: float | None = None) -> Tensor:
+        sigmas = small_backbone.sigmas(sampling, noise_level)
+        assert (sigmas[1:] < sigmas[:-1]).all()
+        return sigmas / (1 + sigmas)
+
+    times = shares()
+    torch.testing.assert_close(times[[0, -1]], torch.tensor([1.0, 0.0], dtype=torch.float64))
+    logsnr = ((1 - times[1:-1]) / times[1:-1]).log()
+    torch.testing.assert_close(logsnr, torch.arange(-5, 2, dtype=torch.float64))
+    later = shares(0.5)[:-1]
+    logsnr = ((1 - later) / later).log()
+    torch.testing.assert_close(logsnr, torch.arange(8, dtype=torch.float64) / 4)
+    with pytest.raises(InputError, match=r"init_noise_level is 0\.1: .* give more than 0\.119"):
+        shares(0.1)
+    spaced = small_backbone.sigmas(replace(sampling, schedule="polyexponential"), 0.9)
+    torch.testing.assert_close(float(spaced[0]), 9.0)

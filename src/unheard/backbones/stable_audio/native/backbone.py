@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from unheard.backbones import native
-from unheard.backbones.contained import check_contained
+from unheard.backbones.contained import check_contained, reason
 from unheard.backbones.downloads import fetch_text_encoder, text_encoder_id
 from unheard.backbones.fingerprint import fingerprint_of_files
 from unheard.backbones.parts import Parts, quiet_loading
@@ -22,9 +22,9 @@ from unheard.backbones.stable_audio.native.checkpoint import read_checkpoint
 from unheard.backbones.stable_audio.native.configuration import Configuration, read_configuration
 from unheard.backbones.stable_audio.native.modules import build_modules, fill
 from unheard.diffusion.parameterisation import Parameterisation, Velocity, VPrediction
-from unheard.diffusion.schedules import flow_sigmas, share_between
+from unheard.diffusion.schedules import flow_sigmas, flow_sigmas_between, share_between
 from unheard.diffusion.settings import Sampling
-from unheard.errors import ModelError
+from unheard.errors import InputError, ModelError
 
 PREDICTIONS: dict[str, type[Parameterisation]] = {
     "v": VPrediction,
@@ -99,8 +99,11 @@ class NativeStableAudioBackbone(StableAudioBackbone):
         encoder = parts.text_encoder(encoder_folder.name, T5EncoderModel)
         tokenizer = parts.tokenizer(encoder_folder.name, AutoTokenizer)
         tokenizer.model_max_length = configuration.max_tokens
-        with quiet_loading():
-            modules = build_modules(configuration, encoder.config.d_model)
+        try:
+            with quiet_loading():
+                modules = build_modules(configuration, encoder.config.d_model)
+        except Exception as error:  # sizes that no network can have
+            raise ModelError(f"cannot build the model of {configuration_file}: {reason(error)}") from error
         fill(modules, read_checkpoint(checkpoint), checkpoint, device, dtype)
         return cls(
             configuration=configuration,
@@ -126,15 +129,33 @@ class NativeStableAudioBackbone(StableAudioBackbone):
         return fingerprint_of_files(self._files)
 
     def sigmas(self, sampling: Sampling, noise_level: float | None = None) -> Tensor:
-        """See `Backbone`: a flow's own times are evenly spaced in their log signal-to-noise ratio."""
-        if sampling.schedule == "polyexponential" or isinstance(self.parameterisation, VPrediction):
+        """See `Backbone`; for a flow, `noise_level` is the share of noise at the beginning.
+
+        Raises:
+            InputError: a noise level that is out of range.
+        """
+        if isinstance(self.parameterisation, VPrediction):
             return super().sigmas(sampling, noise_level)
-        first = share_between(noise_level)
-        noisiest = NOISIEST if first == 1 else math.log((1 - first) / first)
-        ratios = torch.linspace(noisiest, CLEANEST, sampling.num_inference_steps + 1, dtype=torch.float64)
-        shares = torch.sigmoid(-ratios[:-1])
-        shares[0] = first
-        return flow_sigmas(shares)
+        if sampling.schedule == "model":
+            return flow_sigmas(logsnr_shares(sampling.num_inference_steps, share_between(noise_level)))
+        return flow_sigmas_between(sampling, noise_level, logsnr_shares)
+
+
+def logsnr_shares(steps: int, first: float = 1.0) -> Tensor:
+    """Shares of noise `[steps]` that are evenly spaced in their log signal-to-noise ratio, from `first` on.
+
+    Raises:
+        InputError: `first` is so small that they would rise.
+    """
+    noisiest = NOISIEST if first == 1 else math.log((1 - first) / first)
+    if not noisiest < CLEANEST:
+        least = 1 / (1 + math.exp(CLEANEST))
+        raise InputError(
+            f"init_noise_level is {first:g}: in this model's own times give more than {least:.3g}"
+        )
+    shares = torch.sigmoid(-torch.linspace(noisiest, CLEANEST, steps + 1, dtype=torch.float64)[:-1])
+    shares[0] = first
+    return shares
 
 
 def _find_text_encoder(name: str, folder: Path, given: str | Path | None) -> Path:

@@ -7,11 +7,11 @@ the end, and what was not asked for by then is refused by the name of its key.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
 
-from unheard.errors import ModelError
+from unheard.common.checks import require_number
+from unheard.errors import InputError, ModelError
 
 _NEEDED = object()
 
@@ -72,7 +72,9 @@ class Section:
     def number(self, key: str, default: Any = _NEEDED) -> float:
         """The finite number under a key."""
         found = self.take(key, default)
-        if isinstance(found, bool) or not isinstance(found, int | float) or not isfinite(found):
+        try:
+            require_number(key, found)
+        except InputError:
             self.refuse(key, found, "a finite number")
         return float(found)
 
