@@ -28,7 +28,7 @@ SOUND_FONT = "/usr/share/sounds/sf2/FluidR3_GM.sf2"
 RENDER_RATE, SAMPLE_RATE = 48_000, 16_000
 LENGTH = 65_536  # samples of a padded row: 4.096 s, the bundled model's full length
 TOO_ALIKE = 0.85
-SIZES = {"smoke": (40, 12), "cpu": (2_560, 240), "gpu": (2_560, 240)}  # training sounds, held-out sounds
+SIZES = {"smoke": (24, 10), "cpu": (2_560, 240), "gpu": (2_560, 240)}  # training sounds, held-out sounds
 
 
 class Player:

@@ -29,7 +29,7 @@ RESOLUTIONS = (2048, 1024, 512, 256, 128)
 
 def build(size: str) -> AutoencoderOobleck:
     latent_channels = sizes.LATENT_CHANNELS[size]
-    decoder_channels, multiples = (8, [1, 1, 2]) if size == "smoke" else (32, [2, 4, 8])
+    decoder_channels, multiples = (4, [1, 1, 2]) if size == "smoke" else (32, [2, 4, 8])
     return AutoencoderOobleck(
         encoder_hidden_size=2 * latent_channels,  # mean and deviation of every channel
         decoder_input_channels=latent_channels,

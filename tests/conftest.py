@@ -57,6 +57,14 @@ def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_model(tiny_model_folder: Path) -> Any:
+    """That model, loaded. Do not change it."""
+    import unheard
+
+    return unheard.load(tiny_model_folder)
+
+
+@pytest.fixture(scope="session")
 def tiny_clap_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random ClapModel folder with feature extractor and tokenizer. Do not write to it."""
     from tiny_world import build_tiny_clap

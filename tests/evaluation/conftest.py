@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from loaded_once import loaded_once
 from small_experiment import write_experiment
 
+from unheard import Model
 from unheard.cli import main
+from unheard.evaluation import generator, plots
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,12 @@ class Finished:
     output: str
 
 
+@pytest.fixture(autouse=True)
+def _loaded(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The random model is read from disk once a session."""
+    monkeypatch.setattr(generator, "load", loaded_once(tiny_model))
+
+
 @pytest.fixture(scope="session")
 def small_experiment(tmp_path_factory: pytest.TempPathFactory, tiny_model_folder: Path) -> Path:
     """The file of the small experiment. Do not write to it, nor beside it."""
@@ -31,7 +40,7 @@ def small_experiment(tmp_path_factory: pytest.TempPathFactory, tiny_model_folder
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, small_experiment: Path) -> Finished:
-    """The small experiment, run."""
+    """The small experiment, run and drawn."""
     folder = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
@@ -41,8 +50,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory, small_experiment: Path) -
 
 @pytest.fixture
 def file(tmp_path: Path, small_experiment: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the small experiment, to be written to; the user's cache is another as well."""
+    """A copy of the small experiment, to be written to; the user's cache is another as well.
+
+    It is not drawn: pictures take a third of a run. `finished` is, and so are tables in `test_summary.py`.
+    """
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(plots, "draw", lambda *_: None)
     shutil.copytree(small_experiment.parent, tmp_path, dirs_exist_ok=True)
     return tmp_path / small_experiment.name
 

@@ -65,7 +65,8 @@ def test_every_setting_has_the_same_prompts_and_seeds(finished: Any) -> None:
     assert {each[1:] for each in asked if each[0] == "none"} == {
         each[1:] for each in asked if each[0] == "c1"
     }
-    assert all((finished.out / path).is_file() for path in table["audio"].to_pylist())
+    pictures = ("trade-off.png", "distributions.png", "trajectory.png")
+    assert all((finished.out / path).is_file() for path in (*pictures, *table["audio"].to_pylist()))
 
 
 def test_an_interrupted_run_goes_on(file: Path, finished: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,10 +37,14 @@ def catalogue() -> Catalogue:
     return Catalogue.from_files({name: RECORDINGS / f"{name}.flac" for name in names})
 
 
+@pytest.fixture(scope="module")
+def real(tiny_model_folder: Path) -> Model:
+    return unheard.load(tiny_model_folder)
+
+
 @pytest.fixture
-def replaying(tiny_model_folder: Path) -> Callable[..., Model]:
+def replaying(real: Model) -> Callable[..., Model]:
     """A model that replays whatever `replays` says for the sound of that number."""
-    real = unheard.load(tiny_model_folder)
 
     def build(replays: Callable[[int], Path | None]) -> Model:
         return Model(ReplayingBackbone(real.backbone, replays), real.defaults, real.embedder, real.name)  # type: ignore[arg-type]
@@ -98,8 +102,7 @@ def test_others_are_kept_where_one_is_refused(replaying: Callable[..., Model], c
     assert [sound.number for sound in refusal.value.sounds] == [0]
 
 
-def test_guidance_grows_stronger(tiny_model_folder: Path, catalogue: Catalogue) -> None:
-    real = unheard.load(tiny_model_folder)
+def test_guidance_grows_stronger(real: Model, catalogue: Catalogue) -> None:
     backbone = ReplayingBackbone(real.backbone, lambda number: RECORDING)
     model = Model(backbone, real.defaults, real.embedder)  # type: ignore[arg-type]
     gentle = replace(real.defaults.guidance, c3=0.0)  # a recording has no gradient
@@ -165,12 +168,11 @@ def test_bad_settings(replaying: Callable[..., Model], options: dict[str, Any], 
         replaying(lambda number: None).request("A bell", **SHORT, **options)
 
 
-def test_without_references_it_says_what_to_give(tiny_model_folder: Path) -> None:
-    model = unheard.load(tiny_model_folder)  # has an index, but brings no recordings
+def test_without_references_it_says_what_to_give(real: Model) -> None:
     with pytest.raises(InputError, match="does not say where its sounds lie: name them"):
-        model.stream(model.request("A bell", reject="copy"))
+        real.stream(real.request("A bell", reject="copy"))  # has an index, but brings no recordings
     with pytest.raises(InputError, match="nothing to compare with"):
-        model.stream(model.request("A bell", reject="copy", guidance=None, index=None))
+        real.stream(real.request("A bell", reject="copy", guidance=None, index=None))
 
 
 # On the command line

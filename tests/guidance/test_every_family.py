@@ -99,7 +99,7 @@ def test_a_kind_runs_and_each_sound_of_a_batch_is_what_it_is_alone(world: World,
         "guidance": guidance,
         "index": None if kind == "none" else world.index,
         "references": world.recordings,
-        "num_inference_steps": 3,
+        "num_inference_steps": 2,
         "duration": 0.3,
     }
     together = world.model.generate(PROMPTS, seed=[3, 4], **options)

@@ -21,9 +21,9 @@ from stored_rows import content
 from unheard import index
 from unheard.errors import InputError
 from unheard.index.building.builder import Commits
+from unheard.index.building.embedded import Embedded
 from unheard.index.building.ledger import Ledger
 from unheard.index.building.recording import Recording
-from unheard.index.building.windows import Embedded
 from unheard.index.store.embedder_record import EmbedderRecord
 from unheard.index.store.fingerprints import FingerprintTable
 from unheard.index.store.table import Store

@@ -89,8 +89,7 @@ def peaks(mono: Tensor) -> Tensor:
     hop = HOP // PER_FRAME
     spectrum = torch.stft(mono, FFT, hop, window=window, pad_mode="constant", return_complex=True)
     level = spectrum.abs()[LOWEST_BIN:].clamp(min=1e-7).log()  # [bins, columns]
-    size, padding = (2 * AROUND_BINS + 1, 2 * AROUND_TIME + 1), (AROUND_BINS, AROUND_TIME)
-    highest = F.max_pool2d(level[None, None], size, 1, padding)[0, 0]
+    highest = _highest_around(_highest_around(level, AROUND_TIME).T, AROUND_BINS).T
     found = (level == highest) & (level > level.max() - RANGE)
     for start in range(0, level.shape[1], WITHIN):
         some = slice(start, start + WITHIN)
@@ -100,6 +99,14 @@ def peaks(mono: Tensor) -> Tensor:
     frames = len(mono) // HOP + 1
     columns = F.pad(found, (0, max(0, frames * PER_FRAME - found.shape[1])))[:, : frames * PER_FRAME]
     return columns.T.reshape(frames, PER_FRAME, BINS).contiguous()
+
+
+def _highest_around(level: Tensor, reach: int) -> Tensor:
+    """The maximum over as many numbers on both sides in the last dimension.
+
+    One dimension after the other is many times as fast as `max_pool2d`.
+    """
+    return F.max_pool1d(level, 2 * reach + 1, stride=1, padding=reach)
 
 
 def landmarks(found: Tensor) -> Landmarks:

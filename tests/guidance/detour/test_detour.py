@@ -31,7 +31,7 @@ def test_without_recordings_the_pull_of_the_prompt_decides(tmp_path: Path) -> No
     assert len(named.recordings) == 60
     prompts = ["An acoustic drum loop, 110 bpm", "A flute chords, middle register, 90 bpm"]
     with pytest.warns(GuidanceWarning, match="pull of the prompt"):
-        sounds = model.generate(prompts, seed=200, num_inference_steps=3, index=elsewhere)
+        sounds = model.generate(prompts, seed=200, num_inference_steps=3, duration=1.0, index=elsewhere)
     first, second = (sound.trace[0] for sound in sounds)
     assert first.acted
     assert first.neighbour is None
@@ -54,7 +54,12 @@ def test_one_recording_available_does_not_shut_the_eyes_to_the_others(tmp_path: 
     ]
     with pytest.warns(GuidanceWarning, match=r"recordings of 2 of 2,620 items .* pull of the prompt"):
         sounds = model.generate(
-            prompts, seed=200, num_inference_steps=3, index=elsewhere, references=tmp_path / "some"
+            prompts,
+            seed=200,
+            num_inference_steps=3,
+            duration=1.0,
+            index=elsewhere,
+            references=tmp_path / "some",
         )
     available, elsewhere_only, ordinary = (sound.trace[0] for sound in sounds)
     assert available.acted

@@ -224,6 +224,11 @@ def test_a_reader_begins_anew_and_hands_errors_on(tmp_path: Path, embedder: Any)
     assert isinstance(error, InputError)
 
 
+def test_readers_and_decoders_do_without_torch() -> None:
+    program = "import sys, unheard.index.building.ray; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_without_ray_one_line_says_what_to_install(
     tmp_path: Path, embedder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

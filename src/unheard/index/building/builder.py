@@ -22,11 +22,11 @@ from unheard.common.progress import Report
 from unheard.embedders import Embedder
 from unheard.errors import IndexFileError, InputError, UnheardError
 from unheard.index.building.decoding import Unchanged
+from unheard.index.building.embedded import Embedded, rows
 from unheard.index.building.engine import Engine, Outcome, Recordings, local_engine
 from unheard.index.building.ledger import Known, Ledger, described, further_json
 from unheard.index.building.recording import Recording, Reject
 from unheard.index.building.rejects import Rejects, rejects_path
-from unheard.index.building.windows import Embedded, rows
 from unheard.index.store.embedder_record import EmbedderRecord
 from unheard.index.store.repair import step_back
 from unheard.index.store.table import Store

@@ -12,9 +12,9 @@ from unheard.common.sound_limits import SoundLimits, current_limits
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index.building.decoding import Decoded, Job, Unchanged
+from unheard.index.building.embedded import Embedded
 from unheard.index.building.ledger import Ledger
 from unheard.index.building.recording import Recording, Reject
-from unheard.index.building.windows import Embedded, Windows
 from unheard.index.building.workers import decode_all
 from unheard.index.store.table import Store
 
@@ -61,6 +61,8 @@ def local_engine(embedder: Embedder, workers: int | None = None) -> Engine:
     def outcomes(
         sources: Recordings, store: Store, ledger: Ledger, go_on: Callable[[], bool]
     ) -> Generator[Outcome]:
+        from unheard.index.building.windows import Windows  # with torch, which Ray's readers do without
+
         windows = Windows(embedder)
         with tempfile.TemporaryDirectory(prefix="unheard-") as scratch:
             jobs = to_decode(sources, ledger, embedder.sample_rate, scratch)

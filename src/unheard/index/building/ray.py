@@ -4,7 +4,7 @@
 
 Each step is a pool of actors on whatever machines there are, and hands bundles of recordings to the next.
 What an actor had under way when it was lost, Ray gives to another. Nothing but whole items reaches the store,
-and only from here.
+and only from here. Readers and decoders do without torch, which would take most of their memory and start.
 """
 
 from __future__ import annotations
@@ -17,22 +17,24 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import chain, takewhile
 from types import ModuleType
-from typing import Any, Protocol, Self, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
-import torch
 
 from unheard.common.ray import cluster, ray_module, work_in
 from unheard.embedders import Embedder
 from unheard.errors import UnheardError
 from unheard.index.building.decoding import HELD_SAMPLES, Decoded, Job
+from unheard.index.building.embedded import Embedded, embedded
 from unheard.index.building.engine import Engine, Outcome, Recordings, to_decode
 from unheard.index.building.ledger import Ledger
 from unheard.index.building.recording import Reject
 from unheard.index.building.sources import Sources
-from unheard.index.building.windows import Embedded, Windows, embedded
 from unheard.index.building.workers import decode_all
 from unheard.index.store.table import Store
+
+if TYPE_CHECKING:
+    import torch
 
 RECORDINGS_A_BUNDLE = 32
 BYTES_A_BUNDLE = 1 << 24
@@ -252,6 +254,8 @@ class _Embedder:
     def _embedded(self, bundle: list[Message]) -> Iterator[Message]:
         parts = [message for message in bundle if isinstance(message, Part)]
         yield from (message for message in bundle if not isinstance(message, Part))
+        from unheard.index.building.windows import Windows
+
         windows = Windows(self._embedder)
         added = chain.from_iterable(windows.add(part.decoded) for part in parts)
         for part, done in zip(parts, chain(added, windows.flush()), strict=True):
