@@ -17,15 +17,13 @@ from unheard.cli import main
 from unheard.generation.model import Model
 
 
-def test_prompts_on_the_command_line(
-    tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_prompts_on_the_command_line(loaded: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(unheard.generation.model, "load", lambda *_, **__: replaying_model(tiny_model))
+    monkeypatch.setattr(unheard.generation.model, "load", lambda *_, **__: replaying_model(loaded))
     Path("p.txt").write_text("A bell\nA soft pad with strings, 90 bpm!\nA bell\n")
     line = "audit --prompts p.txt --seeds 4 --no-guidance --duration 3 --batch 2 --report r"
-    arguments = [*line.split(), "--model", tiny_model.name, "--references", str(RECORDING)]
+    arguments = [*line.split(), "--model", loaded.name, "--references", str(RECORDING)]
     result = CliRunner().invoke(main, [*arguments, "--json", "--fail-on", "copy"])
     assert result.exit_code == 3, result.output
     found = json.loads(result.stdout)
@@ -46,11 +44,11 @@ def test_prompts_on_the_command_line(
 
 @pytest.mark.parametrize("during", ["generating", "measuring"])
 def test_ctrl_c_keeps_the_rates(
-    tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, during: str
+    loaded: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, during: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(unheard.generation.model, "load", lambda *_, **__: replaying_model(tiny_model))
+    monkeypatch.setattr(unheard.generation.model, "load", lambda *_, **__: replaying_model(loaded))
     measure, calls = unheard.generation.replication_rate.prompt_pull, 0
 
     def interrupted(*arguments: object, **options: object) -> object:
@@ -73,7 +71,7 @@ def test_ctrl_c_keeps_the_rates(
         monkeypatch.setattr(unheard.generation.replication_rate, "prompt_pull", interrupted)
     Path("p.txt").write_text("A bell\nA soft pad\n")
     line = "audit --prompts p.txt --seeds 2 --no-guidance --duration 3 --batch 2 --json --csv n.csv"
-    arguments = [*line.split(), "--model", tiny_model.name, "--references", str(RECORDING)]
+    arguments = [*line.split(), "--model", loaded.name, "--references", str(RECORDING)]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 130
     found = json.loads(result.stdout)["replication"]
