@@ -44,6 +44,7 @@ from unheard.auditing.alignment import Alignment, align
 from unheard.auditing.calibration import Null, Tail, Weights
 from unheard.auditing.evidence import AlteredCopies, LayeredCopies, RegeneratedCopies
 from unheard.auditing.features import Signal
+from unheard.common.pareto_tail import ParetoTail
 
 TAIL = 0.95
 """Share of the pairs below the threshold from which the tail is fitted."""

@@ -68,6 +68,7 @@ class Backbone(Protocol):
         device: where its weights are.
         dtype: of its weights.
         fingerprint: what tells its weights from any others, or None where it was not loaded from files.
+        components: the folders of its pipeline that the fingerprint reads, in their order.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Backbone(Protocol):
     accepts: frozenset[str] = frozenset({"negative_prompt"})
     distilled: bool = False
     default_sampling: Sampling = Sampling()
+    components: tuple[str, ...] = ()
 
     @property
     def device(self) -> torch.device: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from unheard.generation.request import Request
     from unheard.generation.sound import Sound
     from unheard.generation.training_set import TrainingSet
+    from unheard.guidance import Guidance
 
 OF_REQUEST = (
     "duration", "start", "seed", "batch", "negative_prompt", "lyrics", "init_audio", "init_noise_level",
@@ -187,7 +188,7 @@ def _prepare(
     from unheard.generation.defaults import read_defaults
 
     name = given["model"] or "tiny"
-    guidance = chosen_guidance(given, preset, recorded, read_defaults(fetch(name)))
+    guidance = chosen_guidance(given, preset, recorded, read_defaults(fetch(name)).guidance_named)
     with importing():
         from unheard.generation.model import load
         from unheard.index import Index
@@ -196,7 +197,16 @@ def _prepare(
     model = load(name, device=given["device"] or "auto", dtype=given["dtype"], embedder=given["embedder"])
     options = {name: given[name] for name in OF_REQUEST if given[name] is not None}
     request = model.request(prompts, guidance=guidance, **{**preset.options, **options})
-    return model, request, model.training_set(index, request.named_references)
+    training_set = model.training_set(index, request.named_references)
+
+    def calibrated(kind: str) -> Guidance | None:
+        return model.guidance_named(kind, training_set, request.duration)
+
+    request = replace(request, guidance=chosen_guidance(given, preset, recorded, calibrated))
+    calibration, recordings = model.calibration(training_set), len(training_set.recordings)
+    if calibration is not None and calibration.gives(request.guidance, request.duration, recordings):
+        say(calibration.words(request.duration, recordings), err=True)
+    return model, request, training_set
 
 
 def _read(given: Mapping[str, Any], prompts_file: str | None, source: str | None) -> Iterator[Input]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -21,13 +22,16 @@ from unheard.auditing.auditor import Auditor
 from unheard.auditing.references import References
 from unheard.backbones import hub, load_backbone
 from unheard.backbones.base import Backbone
+from unheard.backbones.fingerprint import fingerprint
 from unheard.common.progress import Report
 from unheard.diffusion.samplers import SAMPLERS, initial_noise, noise_of
 from unheard.embedders import Embedder, load_embedder
 from unheard.errors import InputError, ModelError, RejectedError
 from unheard.generation import provenance
 from unheard.generation import request as checks
-from unheard.generation.defaults import Defaults, read_defaults
+from unheard.generation.calibration import advice
+from unheard.generation.calibration.record import Calibration, find, is_any_for
+from unheard.generation.defaults import AUTO, Defaults, read_defaults
 from unheard.generation.init_audio import InitAudio
 from unheard.generation.out_of_memory import PRECISION, explaining_out_of_memory, memory_hogs
 from unheard.generation.rejection import Refused, passing, raise_if_any
@@ -35,7 +39,9 @@ from unheard.generation.request import DEFAULT_RETRIES, Batch, Request
 from unheard.generation.sound import Fallback, Nearest, Sound, TraceStep, trace_of_each
 from unheard.generation.training_set import TrainingSet
 from unheard.guidance import Guidance, denoiser_for
+from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
+from unheard.guidance.detour.settings import Detour
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
 
@@ -113,6 +119,7 @@ class Model:
         self.name = backbone.name if name is None else name
         self.defaults = Defaults(sampling=backbone.default_sampling) if defaults is None else defaults
         self._given_embedder = embedder
+        self._folder = folder
         self._latents = RecordingLatents(backbone, folder)
 
     def __repr__(self) -> str:
@@ -156,6 +163,72 @@ class Model:
             device=self.backbone.device,
         )
 
+    def calibration(self, training_set: TrainingSet) -> Calibration | None:
+        """The detour's thresholds on a training set: the user's calibration, or the one the model brings.
+
+        None as well where the model brings settings of the detour for its own training set.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        index, brought = training_set.index, self.defaults.calibration
+        if index is None or (self._brings_detour and training_set.own):
+            return None
+        if brought is None and not is_any_for(index.sha256):
+            return None  # before the fingerprint is asked for, which may read all weights
+        return find(self._fingerprint, index.sha256, brought)
+
+    @cached_property
+    def _fingerprint(self) -> str | None:
+        """The backbone's, or of a pipeline that is attached to, that of the folder it says it is from."""
+        own, components = self.backbone.fingerprint, self.backbone.components
+        if own is not None or self._folder is None or not components:
+            return own
+        return fingerprint(self._folder, components)
+
+    def guidance_named(
+        self, kind: str, training_set: TrainingSet, duration: float | None = None
+    ) -> Guidance | None:
+        """The guidance of a kind on a training set; "auto" for the calibrated detour, or the model's own.
+
+        A calibration whose suspected captions do not separate leaves "auto" at the model's own.
+
+        Args:
+            kind: see `Defaults.guidance_named`.
+            training_set: whose calibration counts.
+            duration: of the sounds; None for the model's default.
+
+        Raises:
+            InputError: there is no such kind, or the calibration is damaged.
+        """
+        own = self.defaults.guidance_named(kind)
+        calibrated = kind in (AUTO, Detour.kind) and self.calibration(training_set)
+        if not calibrated or (kind == AUTO and calibrated.separates is False):
+            return own
+        seconds = self.defaults.duration if duration is None else duration
+        return calibrated.detour(seconds, len(training_set.recordings))
+
+    def check(self, guidance: Guidance | None, training_set: TrainingSet) -> None:
+        """Whether a guidance can do with a training set; warns of what it cannot do, once.
+
+        Raises:
+            InputError: the guidance needs an index, and there is none; or a damaged calibration.
+        """
+        first = training_set.check(guidance, self.name)
+        if guidance is None or not first:
+            return
+        calibration = self.calibration(training_set)
+        if calibration is not None and calibration.separates is False:
+            warnings.warn(advice.NOT_SEPARATE, GuidanceWarning, stacklevel=4)
+        elif calibration is None and not self._brings_detour and _is_published(guidance):
+            sigmas = self.backbone.sigmas(self.defaults.sampling)[:-1].tolist()
+            told = advice.to_calibrate(self.name, training_set, sigmas)
+            warnings.warn(told, GuidanceWarning, stacklevel=4)
+
+    @property
+    def _brings_detour(self) -> bool:
+        return isinstance(self.defaults.guidance, Detour)
+
     def request(
         self,
         prompts: str | Sequence[str],
@@ -197,7 +270,8 @@ class Model:
             init_noise_level: how much noise is put on it: a noise level sigma (Stable Audio Open, AudioLDM),
                 or for a flow the share of noise, below 1; None for 1. Guidance begins where the sound does.
             guidance: settings of any kind, such as `unheard.Detour()`; a kind by name, such as "detour";
-                "auto" for the model's own; None or "none" for classifier-free guidance alone.
+                "auto" for the model's own; None or "none" for classifier-free guidance alone. A name does
+                not look for a calibration, see `guidance_named`.
             index: path or URI of the training set to stay away from; "auto" for the model's own, None for
                 none. Without guidance it is still asked for the nearest items.
             references: paths of the training set's recordings; None where the index or the model says them.
@@ -322,6 +396,9 @@ class Model:
         sounds: dict[int, Sound] = {}
         try:
             training_set = self.training_set(index, references)
+            if isinstance(guidance, str):
+                named = self.guidance_named(guidance, training_set, request.duration)
+                request = replace(request, guidance=named)
             for sound in self.stream(request, training_set, progress, init_audio=begin):
                 sounds[sound.number] = sound
         except RejectedError as error:
@@ -355,7 +432,7 @@ class Model:
         if training_set is None:
             training_set = self.training_set(request.index, request.named_references)
         auditor = None if request.reject is None else self._auditor(training_set)
-        training_set.check(request.guidance, self.name)
+        self.check(request.guidance, training_set)
         if init_audio is None and request.init_audio is not None:
             init_audio = InitAudio.of(request.init_audio)
         make = partial(self._generate, training_set, init_audio, progress)
@@ -461,6 +538,10 @@ class Model:
         clock.lap("nearest items")
 
         sources = {**self._describe(index), **training_set.describe(_uses_recordings(request.guidance))}
+        calibration = self.calibration(training_set) if isinstance(request.guidance, Detour) else None
+        recordings = len(training_set.recordings)
+        if calibration is not None and calibration.gives(request.guidance, request.duration, recordings):
+            sources["calibration"] = calibration.describe()
         if init_audio is not None and request.init_noise_level is not None:
             sources["init_audio"] = init_audio.describe(request.init_noise_level)
         machine = provenance.machine(backbone.device, backbone.dtype)
@@ -575,6 +656,15 @@ def _stream(
 
 def _uses_recordings(guidance: Guidance | None) -> bool:
     return guidance is not None and guidance.uses_recordings
+
+
+def _is_published(guidance: Guidance) -> bool:
+    """Whether it is a detour with the thresholds of `tiny`."""
+    published = Detour()
+    return isinstance(guidance, Detour) and (guidance.threshold, guidance.pull) == (
+        published.threshold,
+        published.pull,
+    )
 
 
 def _fallback(trace: Sequence[TraceStep], index: Index | None) -> Fallback | None:

@@ -56,6 +56,8 @@ class StableAudioBackbone(Backbone):
         ModelError: the scheduler's configuration is not of a v-prediction with sigma_data 1.
     """
 
+    components = COMPONENTS
+
     def __init__(
         self,
         vae: AutoencoderOobleck,

@@ -13,6 +13,7 @@ from unheard.common.checks import require_number, require_whole
 from unheard.common.progress import Report
 from unheard.errors import InputError
 from unheard.generation import request as checks
+from unheard.generation.calibration.advice import CAPTIONS
 from unheard.generation.calibration.captions import check_enough, ordinary_captions, repeated_captions
 from unheard.generation.calibration.measuring import Caption, Measuring, Reading
 from unheard.generation.calibration.record import (
@@ -31,7 +32,7 @@ from unheard.generation.training_set import TrainingSet
 from unheard.guidance import Guidance
 from unheard.index import Index
 
-COUNT, FALSE_ALARMS, SOUNDS = 200, 0.01, 8
+COUNT, FALSE_ALARMS, SOUNDS = CAPTIONS, 0.01, 8
 """Ordinary captions, the share of them that may open a gate, and the suspected captions of the proof."""
 REPEATED = 60
 """Captions that the training set has several times and that are suspected, at most."""
@@ -88,19 +89,22 @@ def calibrate(
         Measuring(known, training_set, duration, checks.check_batch(batch, len(drawn.all)))
         for duration in seconds
     ]
+    recordings = len(training_set.recordings)
+    # Where some recordings are missing, two gates are asked, and either may open.
+    rate = false_alarms / 2 if 0 < recordings < drawn.index.items else false_alarms
     calibration = Calibration(
         model=known.name,
         fingerprint=known.backbone.fingerprint,
         index=drawn.index.sha256,
         items=drawn.index.items,
-        recordings=len(training_set.recordings),
+        recordings=recordings,
         sampling=known.defaults.sampling.described(),
         false_alarms=float(false_alarms),
         seed=seed,
         ordinary=tuple(caption.text for caption in drawn.ordinary),
         suspected=tuple(caption.text for caption in drawn.suspected),
         durations=tuple(
-            _at_duration(measuring, drawn, false_alarms, _reporting(progress, f"{measuring.duration:g} s"))
+            _at_duration(measuring, drawn, rate, _reporting(progress, f"{measuring.duration:g} s"))
             for measuring in measurings
         ),
         proof=(),
@@ -166,7 +170,7 @@ def _draw(
 
 
 def _at_duration(
-    measuring: Measuring, drawn: _Drawn, false_alarms: float, report: Callable[[int, int], None]
+    measuring: Measuring, drawn: _Drawn, rate: float, report: Callable[[int, int], None]
 ) -> AtDuration:
     """Measure captions, and set thresholds."""
     readings = measuring.measure(drawn.all, report)
@@ -174,7 +178,7 @@ def _at_duration(
 
     def statistic(value: Callable[[Reading], float]) -> Statistic:
         null, doubted = [*map(value, ordinary)], [*map(value, suspected)]
-        threshold = threshold_of(null, false_alarms)
+        threshold = threshold_of(null, rate)
         separation = separation_of(doubted, null, threshold.value) if doubted else None
         return Statistic(threshold, tuple(null), tuple(doubted), separation)
 

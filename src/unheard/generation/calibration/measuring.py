@@ -1,9 +1,10 @@
-"""What the gates of a detour say of captions, along the model's own trajectories; measured once and cached."""
+"""What the gates of a detour say of captions, along the model's own trajectories; cached."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -210,9 +211,13 @@ class Measuring:
     def _write(self) -> None:
         if self._cache is None:
             return
-        self._cache.parent.mkdir(parents=True, exist_ok=True)
         readings = {key: asdict(reading) for key, reading in self._known.items()}
-        write_whole(self._cache, json.dumps({"spread": self.spread, "readings": readings}).encode())
+        try:
+            self._cache.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self._cache, json.dumps({"spread": self.spread, "readings": readings}).encode())
+        except (OSError, InputError) as error:
+            self._cache = None
+            warnings.warn(f"the readings are not cached: {error}", stacklevel=2)
 
 
 def _readings(stored: dict[str, Any]) -> Iterator[tuple[str, Reading]]:

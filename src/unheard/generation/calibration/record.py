@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -19,6 +19,7 @@ from unheard.common.checks import (
 from unheard.common.files import data_folder, write_whole
 from unheard.common.structured_files import read_json
 from unheard.errors import InputError
+from unheard.guidance.base import Guidance
 from unheard.guidance.detour.settings import Detour
 
 FORMAT = 1
@@ -37,13 +38,15 @@ class Threshold:
 
     Attributes:
         value: the gate is open above it.
+        rate: share of ordinary captions that it is set for.
         by: "tail" or "order statistic", see `unheard.generation.calibration.thresholds`.
         low, high: its interval, 95 %; None where the sample does not bound it.
         captions, above: how many ordinary captions there were, and how many of them exceed it.
-        rate_low, rate_high: where the rate of false alarms may lie, the interval of Clopper and Pearson, 95 %.
+        rate_low, rate_high: where the share of all ordinary captions that do may lie (Clopper and Pearson).
     """
 
     value: float
+    rate: float
     by: str
     low: float | None
     high: float | None
@@ -54,6 +57,7 @@ class Threshold:
 
     def __post_init__(self) -> None:
         require_number("value", self.value)
+        require_between("rate", self.rate, 0.0, 1.0)
         for name in ("low", "high"):
             if getattr(self, name) is not None:
                 require_number(name, getattr(self, name))
@@ -233,6 +237,29 @@ class Calibration:
             pull=at.statistics[PULL].threshold.value,
             high_noise=at.high_noise,
         )
+
+    def gives(self, guidance: Guidance | None, duration: float, recordings: int) -> bool:
+        """Whether a guidance has the thresholds for sounds of a duration, whatever else is set."""
+        if not isinstance(guidance, Detour):
+            return False
+        own = self.detour(duration, recordings)
+        return replace(own, prompt_weight=guidance.prompt_weight, candidates=guidance.candidates) == guidance
+
+    def words(self, duration: float, recordings: int) -> str:
+        """What a detour with it goes by, in a line."""
+        at, settings = self.at(duration), self.detour(duration, recordings)
+        excess = f" or an excess of {settings.threshold:.3g}" if EXCESS in at.statistics else ""
+        if excess and recordings != self.recordings:
+            excess += f" (not calibrated for {recordings:,} recordings)"
+        return (
+            f"detour calibrated at {at.duration:g} s: acts above a pull of {settings.pull:.3g}{excess}, by "
+            f"{len(self.ordinary):,} ordinary captions at {self.false_alarms:.3g} false alarms; "
+            f"calibration {self.digest[:8]}"
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """What provenance says of it."""
+        return {"sha256": self.digest, "false_alarms": self.false_alarms, "captions": len(self.ordinary)}
 
     def fits(self, fingerprint: str | None, index: str) -> bool:
         """Whether it is that of a model and an index."""

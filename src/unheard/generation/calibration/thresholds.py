@@ -42,6 +42,7 @@ def threshold_of(null: Sequence[float], false_alarms: float) -> Threshold:
     rate_low, rate_high = clopper_pearson(above, count)
     return Threshold(
         value=value,
+        rate=false_alarms,
         by=by,
         low=float(ordered[low - 1]) if low > 0 else None,
         high=float(ordered[high]) if high < count else None,
@@ -54,7 +55,7 @@ def threshold_of(null: Sequence[float], false_alarms: float) -> Threshold:
 
 def least_rate(captions: int) -> float:
     """The lowest rate of false alarms that so many captions can show, at 95 %: if none of them is one."""
-    return 1 - (1 - CONFIDENCE) ** (1 / captions)
+    return float(1 - (1 - CONFIDENCE) ** (1 / captions))
 
 
 def separation_of(suspected: Sequence[float], null: Sequence[float], threshold: float) -> Separation:
