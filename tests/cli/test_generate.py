@@ -122,6 +122,15 @@ def test_every_option_reaches_the_sound(generate: Callable[..., Result], tmp_pat
     assert record["result"]["encoding"] == "float"
 
 
+def test_a_drawn_seed_is_said_and_can_be_given(generate: Callable[..., Result]) -> None:
+    assert generate("A bell", "--seed", "random").exit_code == 0
+    record = provenance.read("audio.json")
+    result = generate("A bell", "--seed", record["seed"], "--output", "again.wav")
+    assert f"seed {record['seed']}" in result.stdout
+    assert Path("again.wav").read_bytes() == Path("audio.wav").read_bytes()
+    assert "seed is -1: give random to draw one" in generate("A bell", "--seed", "-1").stderr
+
+
 def test_no_guidance(generate: Callable[..., Result]) -> None:
     result = generate("A bell", "--no-guidance")
     assert "made without guidance" in result.stdout

@@ -19,11 +19,11 @@ from unheard.cli.options import (
     OF_MODEL,
     CommandWithHeadings,
     overwrite_option,
+    seed,
     setting_options,
     under,
 )
 from unheard.cli.output import describe, summary
-from unheard.cli.preset import Preset, read_preset
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
 from unheard.cli.targets import Input, check_targets, inputs, latents_beside, sound_targets
@@ -32,6 +32,7 @@ from unheard.common.imports import importing
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.generation import provenance
+from unheard.generation.preset import Preset, read_preset
 from unheard.generation.request import DEFAULT_RETRIES, check_prompts
 from unheard.guidance import GUIDANCES, NONE
 
@@ -69,7 +70,7 @@ _output = under("Output")
 )
 @_what("--duration", type=float, metavar="S", help=f"Seconds of sound.{OF_MODEL}")
 @_what("--start", type=float, metavar="S", help="Second of the piece where it begins.  [default: 0]")
-@_what("--seed", type=int, metavar="N", help="The same seed gives the same sound.  [default: 0]")
+@_what("--seed", type=seed, metavar="N", help="The same gives the same sound; or random.  [default: 0]")
 @_what("--count", type=int, metavar="N", help="Sounds for each prompt, seed by seed.  [default: 1]")
 @setting_options(_how, {"": Sampling})
 @_guidance("--index", metavar="PATH", help=f"Training set to stay away from.{OF_MODEL}")
