@@ -9,7 +9,7 @@ text. Those of CLAP are transformers' defaults, which are laion/clap-htsat-unfus
 from __future__ import annotations
 
 import torch
-from diffusers import AutoencoderOobleck, CosineDPMSolverMultistepScheduler, StableAudioDiTModel
+from diffusers import AutoencoderOobleck, StableAudioDiTModel
 from diffusers.pipelines.stable_audio import StableAudioProjectionModel
 from transformers import (
     ClapConfig,
@@ -21,6 +21,7 @@ from transformers import (
 )
 
 from unheard.backbones.stable_audio.backbone import StableAudioBackbone
+from unheard.diffusion.parameterisation import VPrediction
 
 MAX_TOKENS = 128
 
@@ -71,7 +72,7 @@ def full_size_backbone(
         tokenizer=T5Tokenizer(extra_ids=0, model_max_length=MAX_TOKENS),
         projection_model=projection_model,
         transformer=transformer,
-        scheduler_config=CosineDPMSolverMultistepScheduler(sigma_min=0.3, sigma_max=500.0).config,
+        parameterisation=VPrediction(),
         name="stable-audio-open-1.0 (random weights)",
     )
 

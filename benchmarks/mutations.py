@@ -283,7 +283,7 @@ def read_table(path: Path) -> None:
 
 
 def read_json(path: Path) -> None:
-    from unheard.cli.preset import read_preset
+    from unheard.generation.preset import read_preset
     from unheard.index import Index
     from unheard.index.building.sources import Sources
 

@@ -1,4 +1,7 @@
-"""Training that can be stopped at any moment and run again: a safetensors and a JSON file a network."""
+"""Training that can be stopped at any moment and run again: a safetensors and a JSON file a network.
+
+What a loop draws is drawn from its step, so that a run that was stopped goes on as it would have.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -20,6 +24,17 @@ class Checkpoint:
         self.step = 0
         self.log: list[dict] = []
         folder.mkdir(parents=True, exist_ok=True)
+
+    def resume(self, **parts: torch.nn.Module | torch.optim.Optimizer) -> None:
+        """Bring modules and optimizers to where the last `record` left them; nothing if there was none."""
+        if state := self.load():
+            unpack(state, **parts)
+
+    def record(self, entry: dict, **parts: torch.nn.Module | torch.optim.Optimizer) -> None:
+        """Log and print what was measured at `entry["step"]`, and save modules and optimizers."""
+        self.log.append(entry)
+        print({name: round(x, 3) if isinstance(x, float) else x for name, x in entry.items()}, flush=True)
+        self.save(entry["step"], pack(**parts))
 
     def load(self) -> dict[str, torch.Tensor] | None:
         """The tensors of the last `save`, None where there is none."""
@@ -66,6 +81,21 @@ def unpack(flat: Mapping[str, torch.Tensor], **parts: torch.nn.Module | torch.op
             part.load_state_dict({**part.state_dict(), "state": state})
         else:
             part.load_state_dict(own)
+
+
+def draws(step: int, seed: int) -> np.random.Generator:
+    """The random numbers of a step of one network, which seed torch's as well."""
+    rng = np.random.default_rng((step, seed))
+    torch.manual_seed(int(rng.integers(2**32)))
+    return rng
+
+
+def descend(loss: torch.Tensor, optimizer: torch.optim.Optimizer, largest: float = 1.0) -> None:
+    """One step against the gradient, whose norm is cut to `largest`."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], largest)
+    optimizer.step()
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: int = 50) -> float:

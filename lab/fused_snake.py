@@ -6,19 +6,26 @@ are the same. It needs a C compiler, and spends the first steps on compiling.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
 import torch
 from diffusers.models.autoencoders import autoencoder_oobleck
 
-torch._dynamo.config.recompile_limit = 64  # one a layer shape and precision
+
+@cache
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """When it is first called, since the compiler takes seconds to be imported."""
+    torch._dynamo.config.recompile_limit = 64  # one a layer shape and precision
+    return torch.compile(function, dynamic=True)
 
 
-@torch.compile(dynamic=True)
 def _forward(x: torch.Tensor, log_alpha: torch.Tensor, log_beta: torch.Tensor) -> torch.Tensor:
     sine = torch.sin(torch.exp(log_alpha) * x)
     return x + torch.exp(-log_beta) * sine * sine
 
 
-@torch.compile(dynamic=True)
 def _backward(
     gradient: torch.Tensor, x: torch.Tensor, log_alpha: torch.Tensor, log_beta: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -35,11 +42,11 @@ class FusedSnake(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, log_alpha, log_beta):  # type: ignore[no-untyped-def, override]
         ctx.save_for_backward(x, log_alpha, log_beta)
-        return _forward(x, log_alpha, log_beta)
+        return _compiled(_forward)(x, log_alpha, log_beta)
 
     @staticmethod
     def backward(ctx, gradient):  # type: ignore[no-untyped-def, override]
-        return _backward(gradient, *ctx.saved_tensors)
+        return _compiled(_backward)(gradient, *ctx.saved_tensors)
 
 
 def install() -> None:

@@ -27,17 +27,17 @@ class Training:
 
 
 VAE = {
-    "smoke": Training(10, 2, 5e-4),
+    "smoke": Training(4, 2, 5e-4),
     "cpu": Training(4_200, 4, 6e-4),
     "gpu": Training(20_000, 16, 6e-4),
 }
 CLAP = {
-    "smoke": Training(8, 16, 1e-3),
+    "smoke": Training(4, 16, 1e-3),
     "cpu": Training(1_300, 64, 1.5e-3),
     "gpu": Training(4_000, 256, 1.5e-3),
 }
 DIFFUSION = {
-    "smoke": Training(10, 8, 1e-3),
+    "smoke": Training(4, 8, 1e-3),
     "cpu": Training(6_500, 16, 1e-3, restarts=(4_600,)),
     "gpu": Training(12_000, 64, 1e-3),
 }

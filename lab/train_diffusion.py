@@ -22,7 +22,7 @@ from torch import nn
 from transformers import T5Config, T5EncoderModel
 
 from lab import options, sizes
-from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
+from lab.checkpoints import Checkpoint, learning_rate
 from lab.corpus_files import Corpus
 from lab.latents import encode_corpus
 from lab.precision import mixed_precision
@@ -153,8 +153,7 @@ def train(
     average.load_state_dict(generator.state_dict())
     muon, adam = optimizers(generator, plan.learning_rate)
     checkpoint = Checkpoint(folder)
-    if state := checkpoint.load():
-        unpack(state, generator=generator, average=average, muon=muon, adam=adam)
+    checkpoint.resume(generator=generator, average=average, muon=muon, adam=adam)
     deck = np.array([p for p in corpus.training for _ in range(corpus.rows[p]["repetitions"])])
     started = time.monotonic()
     running = 0.0
@@ -195,9 +194,7 @@ def train(
             elapsed = round(time.monotonic() - started)
             entry = {"step": done, "loss": round(running, 4), "seconds": elapsed}
             entry |= measure(average, corpus, latents, device)
-            checkpoint.log.append(entry)
-            print(entry, flush=True)
-            checkpoint.save(done, pack(generator=generator, average=average, muon=muon, adam=adam))
+            checkpoint.record(entry, generator=generator, average=average, muon=muon, adam=adam)
     return average
 
 

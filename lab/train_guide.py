@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional as F
 
 from lab import options, sizes
-from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
+from lab.checkpoints import Checkpoint, descend, draws, learning_rate
 from lab.clap import altered, build, contrast, embed_all, fill_window, hear, spectrogram
 from lab.corpus_files import Corpus, as_float
 from lab.precision import mixed_precision
@@ -82,8 +82,7 @@ def train(
         model.parameters(), lr=plan.learning_rate, weight_decay=0.05, betas=(0.9, 0.98)
     )
     checkpoint = Checkpoint(folder)
-    if state := checkpoint.load():
-        unpack(state, model=model, optimizer=optimizer)
+    checkpoint.resume(model=model, optimizer=optimizer)
     groups: dict[str, list[int]] = {}
     for position in corpus.training:
         row = corpus.rows[position]
@@ -91,9 +90,7 @@ def train(
     tokenizer, started = processor.tokenizer, time.monotonic()
 
     for step in range(checkpoint.step, steps):
-        # Drawn from the step, so that a run that was stopped goes on as it would have.
-        rng = np.random.default_rng((step, SEED))
-        torch.manual_seed(int(rng.integers(2**32)))
+        rng = draws(step, SEED)
         optimizer.param_groups[0]["lr"] = learning_rate(step, steps, plan.learning_rate)
         batch = family_batch(corpus, groups, plan.batch, rng)
         rows = [corpus.rows[p] for p in batch]
@@ -118,10 +115,7 @@ def train(
         audio_scale = model.logit_scale_a.exp().clamp(max=40)
         by_caption = [contrast(text_scale * sound @ texts.T, same) for sound in (first, second)]
         loss = sum(by_caption) / 2 + contrast(audio_scale * first @ second.T, one)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        descend(loss, optimizer)
         done = step + 1
         if done % 100 == 0 or done == steps:
             seconds = round(time.monotonic() - started)
@@ -130,9 +124,7 @@ def train(
                 embedder = ClapEmbedder(model, processor.feature_extractor, tokenizer, name="guide")
                 entry |= measure(embedder, corpus, decoded)
                 model.train().requires_grad_(True)
-            checkpoint.log.append(entry)
-            print(entry, flush=True)
-            checkpoint.save(done, pack(model=model, optimizer=optimizer))
+            checkpoint.record(entry, model=model, optimizer=optimizer)
     model.eval().save_pretrained(folder / "model")
     processor.save_pretrained(folder / "model")
     (folder / "model" / "unheard.json").write_text(json.dumps({"name": "unheard/tiny-guide"}) + "\n")

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lab import listening, options, sizes, truth
-from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
+from lab.checkpoints import Checkpoint, descend, draws, learning_rate
 from lab.clap import altered, build, contrast, embed_all, fill_window, hear, spectrogram
 from lab.corpus_files import Corpus, as_float
 from lab.precision import mixed_precision
@@ -125,15 +125,12 @@ def train(
     parameters = [*model.parameters(), *directions.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=plan.learning_rate, weight_decay=0.05, betas=(0.9, 0.98))
     checkpoint = Checkpoint(folder)
-    if state := checkpoint.load():
-        unpack(state, model=model, directions=directions, optimizer=optimizer)
+    checkpoint.resume(model=model, directions=directions, optimizer=optimizer)
     tokenizer, started = processor.tokenizer, time.monotonic()
     copies = plan.batch // COPIES
 
     for step in range(checkpoint.step, steps):
-        # Drawn from the step, so that a run that was stopped goes on as it would have.
-        rng = np.random.default_rng((step, SEED))
-        torch.manual_seed(int(rng.integers(2**32)))
+        rng = draws(step, SEED)
         optimizer.param_groups[0]["lr"] = learning_rate(step, steps, plan.learning_rate)
         batch = rng.permutation(draw(corpus, decoded, plan.batch, rng)).tolist()
         rows = [corpus.rows[position] for position in batch]
@@ -155,24 +152,16 @@ def train(
             + 0.5 * F.cross_entropy(directions(texts), played)
             + 0.5 * contrast(audio_scale * first[:copies] @ again.T, one[:copies, :copies])
         )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
+        descend(loss, optimizer)
         done = step + 1
         if done % 50 == 0 or done == steps:
-            entry = {
-                "step": done,
-                "loss": round(loss.item(), 3),
-                "seconds": round(time.monotonic() - started),
-            }
+            seconds = round(time.monotonic() - started)
+            entry = {"step": done, "loss": round(loss.item(), 3), "seconds": seconds}
             if done % 200 == 0 or done == steps:
                 embedder = ClapEmbedder(model, processor.feature_extractor, tokenizer, name="judge")
                 entry |= measure(embedder, corpus, decoded, "development")
                 model.train().requires_grad_(True)
-            checkpoint.log.append(entry)
-            print(entry, flush=True)
-            checkpoint.save(done, pack(model=model, directions=directions, optimizer=optimizer))
+            checkpoint.record(entry, model=model, directions=directions, optimizer=optimizer)
     model.eval().save_pretrained(folder / "model")
     processor.save_pretrained(folder / "model")
     (folder / "model" / "unheard.json").write_text(json.dumps({"name": "unheard/tiny-judge"}) + "\n")

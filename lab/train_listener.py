@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from lab import listening, options, sizes, truth
-from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
+from lab.checkpoints import Checkpoint, descend, draws, learning_rate
 from lab.clap import altered
 from lab.corpus_files import Corpus, as_float
 from lab.precision import mixed_precision
@@ -167,13 +167,10 @@ def train(
         network.parameters(), lr=plan.learning_rate, weight_decay=WEIGHT_DECAY, betas=(0.9, 0.98)
     )
     checkpoint = Checkpoint(folder)
-    if state := checkpoint.load():
-        unpack(state, network=network, optimizer=optimizer)
+    checkpoint.resume(network=network, optimizer=optimizer)
     started = time.monotonic()
     for step in range(checkpoint.step, steps):
-        # Drawn from the step, so that a run that was stopped goes on as it would have.
-        rng = np.random.default_rng((step, 3))
-        torch.manual_seed(int(rng.integers(2**32)))
+        rng = draws(step, 3)
         optimizer.param_groups[0]["lr"] = learning_rate(step, steps, plan.learning_rate)
         waveforms, rows, bounds = excerpts(corpus, decoded, plan.batch, rng)
         waveforms = altered(waveforms, rng).to(device)
@@ -183,25 +180,17 @@ def train(
             tempi = network.onsets(waveforms[part]).float()
             keys, pitch_classes = (logits.float() for logits in network.pitch(waveforms[part]))
         loss = loss_of(Logits(instruments, tempi, keys, pitch_classes), rows, bounds)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
+        descend(loss, optimizer)
         done = step + 1
         if done % 50 == 0 or done == steps:
-            entry = {
-                "step": done,
-                "loss": round(loss.item(), 3),
-                "seconds": round(time.monotonic() - started),
-            }
+            seconds = round(time.monotonic() - started)
+            entry = {"step": done, "loss": round(loss.item(), 3), "seconds": seconds}
             if done % 200 == 0 or done == steps:
                 entry |= measure(network, corpus, corpus.sounds, "development")
                 if decoded is not None:
                     again = measure(network, corpus, decoded, "development")
                     entry |= {f"decoded {name}": value for name, value in again.items()}
-            checkpoint.log.append(entry)
-            print(entry, flush=True)
-            checkpoint.save(done, pack(network=network, optimizer=optimizer))
+            checkpoint.record(entry, network=network, optimizer=optimizer)
     save(network, folder / "model")
     return network.eval()
 

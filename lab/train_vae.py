@@ -18,7 +18,7 @@ import torch
 from diffusers import AutoencoderOobleck
 
 from lab import fused_snake, likeness, sizes
-from lab.checkpoints import Checkpoint, learning_rate, pack, unpack
+from lab.checkpoints import Checkpoint, descend, learning_rate
 from lab.corpus_files import Corpus, as_float
 from lab.precision import mixed_precision
 
@@ -137,8 +137,7 @@ def train(size: str, corpus: Corpus, folder: Path, device: str, every: int = 300
     average = build(size).to(device).requires_grad_(False)
     average.load_state_dict(vae.state_dict())
     checkpoint = Checkpoint(folder)
-    if state := checkpoint.load():
-        unpack(state, vae=vae, optimizer=optimizer, average=average)
+    checkpoint.resume(vae=vae, optimizer=optimizer, average=average)
     started = time.monotonic()
     for step in range(checkpoint.step, plan.steps):
         torch.manual_seed(step)  # so that a run that was stopped goes on as it would have
@@ -151,10 +150,7 @@ def train(size: str, corpus: Corpus, folder: Path, device: str, every: int = 300
         spectral = spectral_distance(output, target)
         waveform = ((output - target).square().sum(-1) / target.square().sum(-1).clamp(min=1.0)).mean()
         loss = spectral + 10.0 * waveform + 0.01 * mean.float().square().mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 5.0)
-        optimizer.step()
+        descend(loss, optimizer, largest=5.0)
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(vae.parameters()), 1.0 / min(step + 1, 200))
         done = step + 1
@@ -162,9 +158,7 @@ def train(size: str, corpus: Corpus, folder: Path, device: str, every: int = 300
             losses = {"spectral": spectral, "waveform": waveform, "scale": mean.float().std()}
             entry = {"step": done} | {name: loss.item() for name, loss in losses.items()}
             entry |= measure(average, corpus) | {"seconds": round(time.monotonic() - started)}
-            checkpoint.log.append(entry)
-            print({name: round(value, 3) for name, value in entry.items()}, flush=True)
-            checkpoint.save(done, pack(vae=vae, optimizer=optimizer, average=average))
+            checkpoint.record(entry, vae=vae, optimizer=optimizer, average=average)
     vae.load_state_dict(average.state_dict())
     before = measure(vae, corpus)
     normalise(vae, corpus)

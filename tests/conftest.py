@@ -13,7 +13,14 @@ import pytest
 # processor from the process beside it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-LONGEST = ("test_ray.py", "test_reproduce.py", "test_interruption.py")
+LONGEST = (
+    "test_ray.py",
+    "test_reproduce.py",
+    "test_interruption.py",
+    "test_run.py",
+    "test_auditor.py",
+    "test_attach.py",
+)
 """Files that begin first, so that no process is left alone with one of them at the end."""
 
 

@@ -67,7 +67,9 @@ class FakeHub:
         if name not in self.repositories:
             self._send(request, 404, b"{}", {"X-Error-Code": "RepoNotFound"}, with_body)
         elif about:
-            content = self._tree(name) if parts[4:5] == ["tree"] else {"id": name, "sha": COMMIT}
+            tree = self._tree(name)
+            files = [{"rfilename": each["path"]} for each in tree]
+            content = tree if parts[4:5] == ["tree"] else {"id": name, "sha": COMMIT, "siblings": files}
             self._send(request, 200, json.dumps(content).encode(), {}, with_body)
         elif name in self.gated:
             self._send(request, 403, b"{}", {"X-Error-Code": "GatedRepo"}, with_body)

@@ -6,7 +6,7 @@ from typing import Any
 
 from diffusers import StableAudioPipeline
 
-from unheard.backbones.stable_audio.backbone import StableAudioBackbone
+from unheard.backbones.stable_audio.backbone import StableAudioBackbone, parameterisation_of
 
 
 def backbone_of(pipeline: StableAudioPipeline, **scheduler_config: Any) -> StableAudioBackbone:
@@ -16,6 +16,6 @@ def backbone_of(pipeline: StableAudioPipeline, **scheduler_config: Any) -> Stabl
         tokenizer=pipeline.tokenizer,
         projection_model=pipeline.projection_model,
         transformer=pipeline.transformer,
-        scheduler_config={**pipeline.scheduler.config, **scheduler_config},
+        parameterisation=parameterisation_of({**pipeline.scheduler.config, **scheduler_config}, "random"),
         name="random",
     )

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -46,6 +46,7 @@ TESTED_EXTRAS = {
 
 OLDEST_PYTHON = (3, 11)
 EVERY_MODEL = "every model"
+HUB_MODELS = "models on the hub"
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,7 @@ class Finding:
 def examine() -> list[Finding]:
     """Look at everything, from the interpreter up. Asks no network."""
     findings = [_python(), *_packages(), *_libraries(), _memory(), _bundled_model()]
-    for known in hub.KNOWN_MODELS:
-        if known.url is not None:
-            findings += _hub_model(known)
-    return findings
+    return [*findings, *_hub_models([known for known in hub.KNOWN_MODELS if known.url is not None])]
 
 
 def _python() -> Finding:
@@ -153,8 +151,8 @@ def _bundled_model() -> Finding:
     return Finding("lacks", "model tiny", f"not in {hub.ASSETS}", needed_by="tiny", mend=mend)
 
 
-def _hub_model(known: hub.KnownModel) -> Iterator[Finding]:
-    """A model on the hub, the embedder it is used with, the account, and room for the downloads."""
+def _hub_models(models: Sequence[hub.KnownModel]) -> Iterator[Finding]:
+    """Models on the hub, the embedder they are used with, the account, and room for the downloads."""
     try:
         import huggingface_hub
         from huggingface_hub.constants import HF_HUB_CACHE
@@ -162,24 +160,26 @@ def _hub_model(known: hub.KnownModel) -> Iterator[Finding]:
         return
 
     cache = Path(HF_HUB_CACHE)
-    yield _hub_embedder(DEFAULT_EMBEDDER, cache, known.name)
-    if hub.find_local(known.name) is not None:
-        yield Finding("ok", f"model {known.name}", "in the hub's cache", needed_by=known.name)
-        return
-    mend = f"hf download {known.name}   # licence: {known.url}"
-    yield Finding("lacks", f"model {known.name}", "not downloaded", known.name, mend)
-    if known.gated:
-        if huggingface_hub.get_token() is None:
-            yield Finding("lacks", "hub login", "no token", known.name, "hf auth login")
-        else:
-            yield Finding("ok", "hub login", "a token is stored", known.name)
     existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    free, needed = shutil.disk_usage(existing).free / 1e9, known.download_gb
-    found = f"{free:.0f} GB free in {existing}, the download takes {needed:.1f} GB"
-    if free > needed:
-        yield Finding("ok", "disk", found, known.name)
-    else:
-        yield Finding("lacks", "disk", found, known.name, "export HF_HOME=/a/larger/disk")
+    free = shutil.disk_usage(existing).free / 1e9
+    yield _hub_embedder(DEFAULT_EMBEDDER, cache, HUB_MODELS)
+    gated = False
+    for known in models:
+        if hub.find_local(known.name) is not None:
+            yield Finding("ok", f"model {known.name}", "in the hub's cache", needed_by=known.name)
+            continue
+        gated |= known.gated
+        mend = f"hf download {known.name}   # licence: {known.url}"
+        yield Finding("lacks", f"model {known.name}", "not downloaded", known.name, mend)
+        found = f"{free:.0f} GB free in {existing}, the download takes {known.download_gb:.1f} GB"
+        if free < known.download_gb:
+            yield Finding("lacks", "disk", found, known.name, "export HF_HOME=/a/larger/disk")
+        else:
+            yield Finding("ok", "disk", found, known.name)
+    if gated and huggingface_hub.get_token() is None:
+        yield Finding("lacks", "hub login", "no token", "gated models", "hf auth login")
+    elif gated:
+        yield Finding("ok", "hub login", "a token is stored", "gated models")
 
 
 def _hub_embedder(name: str, cache: Path, needed_by: str) -> Finding:

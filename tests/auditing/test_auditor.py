@@ -103,7 +103,7 @@ def test_a_long_sound_is_judged_to_its_end(auditor: Auditor) -> None:
 
 
 def test_strange_sounds_get_a_verdict(auditor: Auditor) -> None:
-    sound = melody(9)
+    sound = melody(9)[:, : 3 * RATE]
     verdicts = {
         "8 channels": auditor.judge((sound.repeat(8, 1), RATE)).verdict,
         "192 kHz": auditor.judge((audio.resample(sound, RATE, 192_000), 192_000)).verdict,
@@ -173,14 +173,14 @@ def test_a_large_catalogue_asks_for_more(folder: Path, auditor: Auditor) -> None
 
 
 def test_a_collage_is_a_copy_of_all_its_references(folder: Path, auditor: Auditor) -> None:
-    """Twelve recordings end to end: the share is of all references together, and every one is named."""
-    collage = torch.cat([melody(seed) for seed in range(12)], dim=1)
+    """Five recordings end to end: the share is of all references together, and every one is named."""
+    collage = torch.cat([melody(seed) for seed in range(5)], dim=1)
     found = auditor.judge((collage, RATE))
     assert found.verdict == "copy"
     assert found.share > 0.9
     copied = [match for match in found.matches if as_bad_as(match.verdict, "partial copy")]
-    assert {match.reference for match in copied} == {f"{seed}.wav" for seed in range(12)}
-    assert all(match.share == pytest.approx(1 / 12, abs=0.04) for match in copied)
+    assert {match.reference for match in copied} == {f"{seed}.wav" for seed in range(5)}
+    assert all(match.share == pytest.approx(1 / 5, abs=0.04) for match in copied)
 
 
 def test_one_short_stroke_is_never_clear_and_never_a_copy(folder: Path, tmp_path: Path) -> None:

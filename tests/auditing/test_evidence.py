@@ -63,7 +63,8 @@ def other_notes_in_the_rhythm_of(sound: Tensor) -> Tensor:
 
 def test_a_kind_of_ones_own_is_asked_and_reported(registered: None, folder: Path) -> None:
     sound = other_notes_in_the_rhythm_of(melody(5))
-    (found,) = audit((sound, RATE), folder).files
+    audited = audit((sound, RATE), folder)
+    (found,) = audited.files
     best = found.matches[0]
     assert (found.verdict, best.reference, best.found_by[-1]) == ("copy", "5.wav", "same rhythm")
     assert best.score > 0.9
@@ -71,7 +72,7 @@ def test_a_kind_of_ones_own_is_asked_and_reported(registered: None, folder: Path
     assert (best.start, best.reference_start, best.share) == (0.0, 0.0, 1.0)
     assert best.end == best.reference_end == pytest.approx(6.0, abs=2 * PERIOD)
     assert (best.shift, best.stretch, best.transposition) == (0.0, 1.0, 0.0)
-    reported = asdict(audit((sound, RATE), folder))
+    reported = asdict(audited)
     assert reported["calibration"]["same rhythm"] == SameRhythm.calibration
     assert reported["calibration"]["name"] == default().name
 

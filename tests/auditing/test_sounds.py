@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import torch
 from melodies import RATE, melody
 
-from unheard.auditing import Auditor, audit
+from unheard.auditing import Catalogue, audit
 from unheard.auditing.sounds import read_sounds
 from unheard.errors import InputError
 
@@ -24,9 +25,18 @@ class Recorded:
     sample_rate: Any = RATE
 
 
-def test_all_kinds_mixed_in_one_list(folder: Path, auditor: Auditor, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def catalogue(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+    """Three of the melodies."""
+    few = tmp_path_factory.mktemp("few")
+    for name in ("1.wav", "3.wav", "5.wav"):
+        shutil.copy(folder / name, few)
+    return Catalogue.from_files(few)
+
+
+def test_all_kinds_mixed_in_one_list(folder: Path, catalogue: Catalogue, tmp_path: Path) -> None:
     (tmp_path / "of one.wav").write_bytes((folder / "5.wav").read_bytes())
-    waveform = melody(3)
+    waveform = melody(3)[:, : 3 * RATE]
     sounds = [
         folder / "1.wav",
         str(tmp_path),
@@ -37,7 +47,7 @@ def test_all_kinds_mixed_in_one_list(folder: Path, auditor: Auditor, tmp_path: P
         (waveform[0].numpy().astype(np.float64), np.int64(RATE)),
         (waveform.repeat(2, 1), RATE),
     ]
-    found = audit(sounds, auditor.catalogue)
+    found = audit(sounds, catalogue)
     assert [file.path for file in found.files] == [
         str(folder / "1.wav"), str(tmp_path / "of one.wav"), *[f"sound {number}" for number in range(3, 9)],
     ]  # fmt: skip
@@ -46,10 +56,13 @@ def test_all_kinds_mixed_in_one_list(folder: Path, auditor: Auditor, tmp_path: P
     assert found.verdict == "copy"
 
 
-@pytest.mark.parametrize("sound", [Recorded(melody(3)), (melody(3), RATE), (melody(3)[0].numpy(), RATE)])
-def test_one_alone(sound: Any, auditor: Auditor) -> None:
-    (alone,) = audit(sound, auditor.catalogue).files
-    (listed,) = audit([sound], auditor.catalogue).files
+SHORT = melody(3)[:, : 3 * RATE]
+
+
+@pytest.mark.parametrize("sound", [Recorded(SHORT), (SHORT, RATE), (SHORT[0].numpy(), RATE)])
+def test_one_alone(sound: Any, catalogue: Catalogue) -> None:
+    (alone,) = audit(sound, catalogue).files
+    (listed,) = audit([sound], catalogue).files
     assert alone == listed
     assert alone.matches[0].reference == "3.wav"
 
@@ -97,9 +110,9 @@ def test_errors_name_what_was_given(sounds: Any, said: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_what_is_no_waveform_is_not_judged(auditor: Auditor) -> None:
+def test_what_is_no_waveform_is_not_judged(catalogue: Catalogue) -> None:
     shapes = [(2, 3, 4), (1, 0), (0,)]
-    found = audit([(np.zeros(shape), RATE) for shape in shapes], auditor.catalogue)
+    found = audit([(np.zeros(shape), RATE) for shape in shapes], catalogue)
     assert [file.verdict for file in found.files] == ["not judged"] * 3
     assert all("[channels, time]" in str(file.reason) for file in found.files)
 

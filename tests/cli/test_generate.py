@@ -59,7 +59,7 @@ def test_prompts_from_a_file(generate: Callable[..., Result]) -> None:
 
 
 def test_json_is_one_object_and_stderr_is_silent(generate: Callable[..., Result]) -> None:
-    result = generate("A bell", "--count", 2, "--json")
+    result = generate("a bell", "--count", 2, "--json")
     assert result.stderr == ""
     results = json.loads(result.stdout)["results"]
     assert [(each["file"], each["seed"], each["steps"]) for each in results] == [
@@ -122,6 +122,15 @@ def test_every_option_reaches_the_sound(generate: Callable[..., Result], tmp_pat
     assert record["result"]["encoding"] == "float"
 
 
+def test_a_drawn_seed_is_said_and_can_be_given(generate: Callable[..., Result]) -> None:
+    assert generate("A bell", "--seed", "random").exit_code == 0
+    record = provenance.read("audio.json")
+    result = generate("A bell", "--seed", record["seed"], "--output", "again.wav")
+    assert f"seed {record['seed']}" in result.stdout
+    assert Path("again.wav").read_bytes() == Path("audio.wav").read_bytes()
+    assert "seed is -1: give random to draw one" in generate("A bell", "--seed", "-1").stderr
+
+
 def test_no_guidance(generate: Callable[..., Result]) -> None:
     result = generate("A bell", "--no-guidance")
     assert "made without guidance" in result.stdout
@@ -157,7 +166,7 @@ def test_out_of_memory_keeps_what_is_finished(
         return denoise(*arguments)
 
     monkeypatch.setattr(loaded.backbone, "denoise", limited)
-    result = generate("A bell", "--count", 4, "--batch", 2, "--no-guidance", "--json")
+    result = generate("a bell", "--count", 4, "--batch", 2, "--no-guidance", "--json")
     assert result.exit_code == 2
     assert re.fullmatch(r"unheard: out of memory: lower --batch \(now 2\).*--dtype.*\n", result.stderr)
     assert [each["file"] for each in json.loads(result.stdout)["results"]] == ["audio-1.wav", "audio-2.wav"]

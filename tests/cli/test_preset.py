@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from unheard.cli import main
-from unheard.cli.preset import Preset, read_preset
 from unheard.errors import InputError
+from unheard.generation.preset import Preset, read_preset
 from unheard.guidance import describe_guidance
 from unheard.guidance.amg.settings import AMG
 from unheard.guidance.attraction_basin.settings import AttractionBasin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -72,14 +73,17 @@ def test_an_index_of_shards_is_audited(tmp_path: Path, tiny_clap_folder: Path) -
     names = ("00001.flac", "00017.flac")
     path = write_members(tmp_path / "s.tar", {name: (RECORDINGS / name).read_bytes() for name in names})
     index = tmp_path / "index"
-    build([path], index, embedder=load_embedder(tiny_clap_folder))
+    build([path], index, embedder=load_embedder(tiny_clap_folder), workers=0)
     opened_index = Index.open(index)
     assert locate_recordings(None, opened_index, None).keys() == {"s/00001", "s/00017"}
     found = locate_catalogue(None, opened_index, None)
     files = Catalogue.from_files([RECORDINGS / name for name in names])
     assert (found.prints == files.prints).all()
     path.unlink()
-    again = locate_catalogue(str(RECORDINGS), opened_index, None)
+    (tmp_path / "elsewhere").mkdir()
+    for name in (*names, "00018.flac"):
+        shutil.copy(RECORDINGS / name, tmp_path / "elsewhere")
+    again = locate_catalogue(str(tmp_path / "elsewhere"), opened_index, None)
     assert len(again) > len(names)
     with pytest.raises(InputError, match="does not say where its sounds lie"):
         locate_catalogue(None, Index.open(index), None)

@@ -116,6 +116,15 @@ def test_what_is_no_record_is_refused(tmp_path: Path, content: str | None, messa
         provenance.read(path)
 
 
+@pytest.mark.parametrize("lora", [3, [3], [{"path": "a"}], {"path": "a"}])
+def test_a_lora_that_is_none_is_refused(tmp_path: Path, lora: object) -> None:
+    record = copy.deepcopy(RECORD)
+    record["model"]["lora"] = lora
+    provenance.write(tmp_path / "a.json", record)
+    with pytest.raises(InputError, match="has a LoRA that is none"):
+        provenance.read(tmp_path / "a.json")
+
+
 def test_nothing_differs_from_itself() -> None:
     assert provenance.differences(RECORD, RECORD) == []
 
@@ -124,6 +133,7 @@ def test_nothing_differs_from_itself() -> None:
     ("place", "value", "said"),
     [
         (("model", "fingerprint"), "sha256:cc", "the model has other contents"),
+        (("model", "lora"), [{"sha256": "ee"}], "a LoRA has other contents"),
         (("index",), {"sha256": "dd"}, "the index has other contents"),
         (("recordings",), {"items": 3}, "0 recordings were available, 3 are"),
         (("machine", "threads"), 2, "threads was 1, is 2"),

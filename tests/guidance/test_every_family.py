@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import soundfile
 import torch
+from ace_step_pipeline import write_ace_step
+from audioldm2_pipeline import write_audioldm2
 from longcat_pipeline import write_longcat
 from stable_audio_3_pipeline import write_stable_audio_3
 from tiny_world import CAPTIONS, build_index
@@ -28,10 +30,17 @@ SETTINGS = {
 }
 PROMPTS = [CAPTIONS[0], "A slow piano melody with strings"]
 WRITERS: dict[str, Callable[[Path], Path]] = {
+    "AceStepPipeline": write_ace_step,
+    "AudioLDM2Pipeline": write_audioldm2,
     "LongCatAudioDiTPipeline": write_longcat,
     "StableAudio3Pipeline": write_stable_audio_3,
 }
-OTHERS = {"StableAudioPipeline", "StableAudio3AudioToAudioPipeline", "StableAudio3InpaintPipeline"}
+OTHERS = {
+    "StableAudioPipeline",
+    "stable-audio-tools",
+    "StableAudio3AudioToAudioPipeline",
+    "StableAudio3InpaintPipeline",
+}
 """What `tests/guidance` runs on throughout, and what is the same model as another."""
 
 
@@ -63,6 +72,19 @@ def test_every_family_and_kind_is_asked() -> None:
     assert set(SETTINGS) == set(GUIDANCES)
 
 
+def table() -> str:
+    """What `test_a_kind_runs_...` runs, as the documents have it; what refuses would fail there."""
+    rows = [["pipeline", *GUIDANCES], ["---"] * (1 + len(GUIDANCES))]
+    pipelines = sorted({*WRITERS, "StableAudioPipeline"})
+    rows += [[f"`{pipeline}`", *["runs"] * len(GUIDANCES)] for pipeline in pipelines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def test_the_documents_have_the_table_of_what_runs() -> None:
+    page = Path(__file__).parents[2] / "docs" / "models" / "index.md"
+    assert table() in page.read_text(encoding="utf-8"), f"put this into {page}:\n{table()}"
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Latents of the recordings are cached."""
@@ -86,3 +108,20 @@ def test_a_kind_runs_and_each_sound_of_a_batch_is_what_it_is_alone(world: World,
     peak = alone.waveform.abs().max()
     assert 0 < peak < float("inf")
     torch.testing.assert_close(alone.waveform, together[1].waveform, atol=1e-3 * float(peak), rtol=0)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning", "ignore::unheard.GuidanceWarning")
+def test_a_calibration_reads_what_the_gate_of_a_family_sees(world: World) -> None:
+    """Flows begin in noise without end, and some strengthen the prompt by a projection."""
+    settings = world.model.defaults
+    sampling = replace(settings.sampling, num_inference_steps=4)
+    model = Model(
+        world.model.backbone, replace(settings, sampling=sampling, duration=0.3), world.model.embedder
+    )
+    usual = [f"A bell {number}" for number in range(20)]
+    found = unheard.calibrate(model, world.index, prompts=usual, count=0, captions=[], seed=7, batch=10)
+    (at,) = found.durations
+    sounds = model.generate(usual[:2], seed=[7, 8], index=world.index, guidance=unheard.Detour(pull=1e9))
+    asked = [[step for step in sound.trace if step.sigma >= at.high_noise] for sound in sounds]
+    pulls = [max(step.value for step in steps) for steps in asked]
+    assert at.statistics["pull"].ordinary[:2] == pytest.approx(pulls, rel=1e-2)

@@ -78,15 +78,23 @@ def test_an_id_that_another_process_took_meanwhile_is_told_of(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("given", ["file", "standard input"])
-def test_a_script_without_a_main_guard_builds_in_processes(tmp_path: Path, guide: Path, given: str) -> None:
+def test_a_script_without_a_main_guard_builds_in_processes(tmp_path: Path, given: str) -> None:
     write_sounds(tmp_path / "s", 3)
     script = (
-        f"from unheard import index\nprint(index.build('s', 'i', embedder={str(guide)!r}, workers=2).added)\n"
+        "from unheard import index\nfrom plain_embedder import PlainEmbedder\n"
+        "print(index.build('s', 'i', embedder=PlainEmbedder(), workers=1).added)\n"
     )
     (tmp_path / "plain.py").write_text(script)
     command = [sys.executable, "plain.py"] if given == "file" else [sys.executable, "-"]
     process = subprocess.run(
-        command, input=script, capture_output=True, text=True, cwd=tmp_path, timeout=300, check=False
+        command,
+        input=script,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        timeout=300,
+        check=False,
     )
     assert (process.stdout, process.returncode) == ("3\n", 0), process.stderr
 

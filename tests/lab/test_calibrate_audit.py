@@ -20,7 +20,7 @@ from unheard.auditing.features import PERIOD
 
 @pytest.fixture(scope="module")
 def sound() -> np.ndarray:
-    time = np.arange(3 * alterations.SAMPLE_RATE) / alterations.SAMPLE_RATE
+    time = np.arange(2 * alterations.SAMPLE_RATE) / alterations.SAMPLE_RATE
     return (0.5 * np.sin(2 * np.pi * 300 * time) * (time % 0.5 < 0.2)).astype(np.float32)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
+from unheard.common.structured_files import read_json
 from unheard.errors import ModelError
 
 AS_DATA = {"local_files_only": True, "trust_remote_code": False}
@@ -56,6 +57,22 @@ def check_contained(folder: Path) -> None:
             named = path.parent / text
             if os.path.isfile(named) and not _is_within(named, folder):
                 raise ModelError(f"{path} names the file {text!r}, which is outside of {folder}: take it out")
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """A file of a model that holds a JSON object; ModelError if it does not."""
+    try:
+        content = read_json(path)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read as JSON: {first_line(error)}") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} holds a {type(content).__name__}: it must hold a JSON object")
+    return content
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def reason(error: Exception) -> str:

@@ -6,30 +6,38 @@ one. A backbone of one's own is registered from outside with `register`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unheard.backbones import native
 from unheard.errors import InputError
 
 if TYPE_CHECKING:
     import torch
 
     from unheard.backbones.base import Backbone
+    from unheard.backbones.lora import LoRA
     from unheard.backbones.pipelines import PipelineAdapter
 
-Load = Callable[[Path, str, "torch.device", "torch.dtype"], "Backbone"]
-"""From a folder, what to call the model in messages, a device and a number format, to a backbone."""
+Load = Callable[..., "Backbone"]
+"""From a folder, what to call the model in messages, a device and a number format, to a backbone.
+
+By keyword it is given those of its `OPTIONS` that were asked for.
+"""
 
 FAMILIES: dict[str, Load] = {}
 """What loads a pipeline, by the `_class_name` of its `model_index.json`."""
+OPTIONS: dict[str, frozenset[str]] = {}
+"""Which it takes of `lora` and `text_encoder`, see `unheard.load_backbone`."""
 ADAPTERS: dict[str, Callable[[Any], PipelineAdapter]] = {}
 """What guides a pipeline in memory, by the name of its class."""
 
 
-def register(pipeline: str, load: Load) -> None:
+def register(pipeline: str, load: Load, *, options: Collection[str] = ()) -> None:
     """Have models of a pipeline class loaded by a function; an earlier one of that class is replaced."""
-    FAMILIES[pipeline] = load
+    FAMILIES[pipeline], OPTIONS[pipeline] = load, frozenset(options)
 
 
 def register_adapter(pipeline: str, adapter: Callable[[Any], PipelineAdapter]) -> None:
@@ -51,48 +59,71 @@ def adapter_of(pipeline: Any) -> PipelineAdapter:
     )
 
 
-def _stable_audio(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+def _stable_audio(
+    folder: Path, name: str, device: torch.device, dtype: torch.dtype, *, lora: Sequence[LoRA] = ()
+) -> Backbone:
     from unheard.backbones.stable_audio.backbone import StableAudioBackbone
+    from unheard.backbones.stable_audio.layers import merge_loras
 
-    return StableAudioBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
-
-
-def _stable_audio_adapter(pipeline: Any) -> PipelineAdapter:
-    from unheard.backbones.stable_audio.pipeline import StableAudioAdapter
-
-    return StableAudioAdapter(pipeline)
+    backbone = StableAudioBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
+    merge_loras(backbone, lora)
+    return backbone
 
 
-def _stable_audio_3(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
-    from unheard.backbones.stable_audio_3.backbone import StableAudio3Backbone
+def _native_stable_audio(
+    checkpoint: Path,
+    name: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    lora: Sequence[LoRA] = (),
+    text_encoder: str | Path | None = None,
+) -> Backbone:
+    from unheard.backbones.stable_audio.layers import merge_loras
+    from unheard.backbones.stable_audio.native.backbone import NativeStableAudioBackbone
 
-    return StableAudio3Backbone.from_folder(folder, name=name, device=device, dtype=dtype)
-
-
-def _stable_audio_3_adapter(pipeline: Any) -> PipelineAdapter:
-    from unheard.backbones.stable_audio_3.pipeline import StableAudio3Adapter
-
-    return StableAudio3Adapter(pipeline)
-
-
-def _longcat(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
-    from unheard.backbones.longcat.backbone import LongCatBackbone
-
-    return LongCatBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
-
-
-def _longcat_adapter(pipeline: Any) -> PipelineAdapter:
-    from unheard.backbones.longcat.pipeline import LongCatAdapter
-
-    return LongCatAdapter(pipeline)
+    backbone = NativeStableAudioBackbone.from_checkpoint(
+        checkpoint, name=name, device=device, dtype=dtype, text_encoder=text_encoder
+    )
+    merge_loras(backbone, lora)
+    return backbone
 
 
-register("StableAudioPipeline", _stable_audio)
-register_adapter("StableAudioPipeline", _stable_audio_adapter)
-register("StableAudio3Pipeline", _stable_audio_3)
-register("StableAudio3AudioToAudioPipeline", _stable_audio_3)
-register("StableAudio3InpaintPipeline", _stable_audio_3)
-register_adapter("StableAudio3Pipeline", _stable_audio_3_adapter)
-register_adapter("StableAudio3AudioToAudioPipeline", _stable_audio_3_adapter)
-register("LongCatAudioDiTPipeline", _longcat)
-register_adapter("LongCatAudioDiTPipeline", _longcat_adapter)
+def _in(family: str, backbone: str) -> Load:
+    """What loads a backbone of that class, of `<family>.backbone`, which is imported then."""
+
+    def load(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+        made_of = getattr(import_module(f"unheard.backbones.{family}.backbone"), backbone)
+        loaded: Backbone = made_of.from_folder(folder, name=name, device=device, dtype=dtype)
+        return loaded
+
+    return load
+
+
+def _through(family: str, adapter: str) -> Callable[[Any], PipelineAdapter]:
+    """What makes an adapter of that class, of `<family>.pipeline`, which is imported then."""
+
+    def make(pipeline: Any) -> PipelineAdapter:
+        made: PipelineAdapter = getattr(import_module(f"unheard.backbones.{family}.pipeline"), adapter)(
+            pipeline
+        )
+        return made
+
+    return make
+
+
+register("StableAudioPipeline", _stable_audio, options=["lora"])
+register(native.PIPELINE, _native_stable_audio, options=["lora", "text_encoder"])
+register("StableAudio3Pipeline", _in("stable_audio_3", "StableAudio3Backbone"))
+register("StableAudio3AudioToAudioPipeline", _in("stable_audio_3", "StableAudio3Backbone"))
+register("StableAudio3InpaintPipeline", _in("stable_audio_3", "StableAudio3Backbone"))
+register("AudioLDM2Pipeline", _in("audioldm2", "AudioLDM2Backbone"))
+register("LongCatAudioDiTPipeline", _in("longcat", "LongCatBackbone"))
+register("AceStepPipeline", _in("ace_step", "AceStepBackbone"))
+
+register_adapter("StableAudioPipeline", _through("stable_audio", "StableAudioAdapter"))
+register_adapter("StableAudio3Pipeline", _through("stable_audio_3", "StableAudio3Adapter"))
+register_adapter("StableAudio3AudioToAudioPipeline", _through("stable_audio_3", "StableAudio3Adapter"))
+register_adapter("AudioLDM2Pipeline", _through("audioldm2", "AudioLDM2Adapter"))
+register_adapter("LongCatAudioDiTPipeline", _through("longcat", "LongCatAdapter"))
+register_adapter("AceStepPipeline", _through("ace_step", "AceStepAdapter"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -23,9 +23,14 @@ def fingerprint(folder: Path, components: Sequence[str]) -> str:
     files = [folder / "model_index.json"]
     for component in components:
         files += sorted(path for path in (folder / component).rglob("*") if path.is_file())
+    return fingerprint_of_files({path.relative_to(folder).as_posix(): path for path in files})
+
+
+def fingerprint_of_files(files: Mapping[str, Path]) -> str:
+    """`sha256:` and the hash over what files are called and what they hold, in this order."""
     digest = hashlib.sha256()
-    for path in files:
+    for called, path in files.items():
         with path.open("rb") as stream:
             content = hashlib.file_digest(stream, "sha256").hexdigest()
-        digest.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+        digest.update(f"{called} {content}\n".encode())
     return f"sha256:{digest.hexdigest()}"

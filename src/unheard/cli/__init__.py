@@ -1,11 +1,11 @@
 """The command line: parses, calls the library, prints. Thin on purpose, and quick to start.
 
     __init__      the program: its commands, how an error becomes one line and an exit code
-    generate, audit, calibrate, evaluate, tune, index, models, doctor
+    generate, audit, calibrate, evaluate, tune, index, models, doctor, import_settings
                   one command each
     options       options that commands share, and those made from the fields of settings
     guidance      which guidance the options of `generate` ask for
-    preset        `--preset`
+    published     the published scripts: what their names are called here, and `import-settings`
     record        `--from`
     prompts       prompts from a text file
     files         files that are named: patterns, and whether something can be written
@@ -30,7 +30,19 @@ from typing import Any, NoReturn
 import click
 
 from unheard import __version__
-from unheard.cli import audit, calibrate, doctor, evaluate, exits, generate, index, models, tune
+from unheard.cli import (
+    audit,
+    calibrate,
+    doctor,
+    evaluate,
+    exits,
+    generate,
+    import_settings,
+    index,
+    models,
+    tune,
+)
+from unheard.cli.published.names import answer
 from unheard.cli.terminal import give_up_output, say, take_any_text
 from unheard.common.imports import import_for_good
 from unheard.errors import RejectedError, UnheardError
@@ -54,6 +66,8 @@ class Program(click.Group):
         except click.exceptions.NoArgsIsHelpError as error:
             say(*error.format_message().split("\n"), err=True)
             sys.exit(exits.ERROR)
+        except click.NoSuchOption as error:
+            _fail(answer(error) or error.format_message())
         except click.ClickException as error:
             _fail(error.format_message())
         except RejectedError as error:
@@ -86,7 +100,7 @@ def main() -> None:
 
 for command in (
     generate.generate, audit.audit, calibrate.calibrate, evaluate.evaluate, tune.tune, index.index,
-    doctor.doctor, models.models,
+    doctor.doctor, models.models, import_settings.import_settings,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from unheard.cli.lora import read_loras
 from unheard.cli.options import DTYPES, OF_MODEL, device_option, overwrite_option
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
@@ -15,10 +16,10 @@ from unheard.cli.targets import Target, check_targets, inputs, shows
 from unheard.cli.terminal import say
 from unheard.common.imports import importing
 from unheard.generation.calibration.record import ALIGNMENT, EXCESS, FIRST_KEY, OF_GATES, PULL
+from unheard.guidance.detour.settings import Detour
 
 if TYPE_CHECKING:
     from unheard.generation.calibration.record import AtDuration, Calibration, Statistic
-    from unheard.generation.model import Model
 
 CALLED = {PULL: "pull", ALIGNMENT: "alignment", EXCESS: "excess"}
 HARDEST = 5
@@ -58,6 +59,14 @@ HARDEST = 5
 )
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of captions and noise.")
 @click.option("--batch", type=int, metavar="N", help="Captions at once.  [default: 4]")
+@click.option(
+    "--lora",
+    metavar="FILE[:WEIGHT]",
+    multiple=True,
+    callback=read_loras,
+    help="A LoRA that changes the model; may be given several times.  [weight: 1]",
+)
+@click.option("--text-encoder", metavar="DIR", help="As for `generate`.")
 @click.option("--embedder", metavar="NAME", help=f"As for `generate`.{OF_MODEL}")
 @device_option()
 @click.option("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
@@ -75,6 +84,8 @@ def calibrate(
     sounds: int,
     seed: int,
     batch: int | None,
+    lora: tuple[tuple[str, float], ...] | None,
+    text_encoder: str | None,
     embedder: str | None,
     device: str,
     dtype: str | None,
@@ -110,7 +121,9 @@ def calibrate(
         with importing():
             from unheard.generation.calibration import calibrating
             from unheard.generation.model import load
-        loaded = load(model, device=device, dtype=dtype, embedder=embedder)
+        changed: dict[str, Any] = {"lora": lora, "text_encoder": text_encoder}
+        changed = {name: value for name, value in changed.items() if value is not None}
+        loaded = load(model, device=device, dtype=dtype, embedder=embedder, **changed)
     with display.counting("captions") as progress:
         found = calibrating.calibrate(
             loaded,
@@ -129,10 +142,12 @@ def calibrate(
     path = found.keep() if output is None else Path(output)
     if output is not None:
         found.write(path)
-    say(*_lines(found, loaded), f"{path}: calibration {found.digest[:8]}")
+    say(*_lines(found), f"{path}: calibration {found.digest[:8]}")
+    if index is None and isinstance(loaded.defaults.guidance, Detour):
+        say(f"{loaded.name} brings thresholds for its own training set, which `generate` keeps", err=True)
 
 
-def _lines(found: Calibration, model: Model) -> Iterator[str]:
+def _lines(found: Calibration) -> Iterator[str]:
     """What was found, in words."""
     from unheard.generation.calibration.thresholds import least_rate
 

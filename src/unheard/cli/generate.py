@@ -13,16 +13,17 @@ import click
 from unheard.auditing import BOUNDS
 from unheard.cli import record
 from unheard.cli.guidance import chosen_guidance
+from unheard.cli.lora import read_loras
 from unheard.cli.options import (
     DTYPES,
     OF_MODEL,
     CommandWithHeadings,
     overwrite_option,
+    seed,
     setting_options,
     under,
 )
 from unheard.cli.output import describe, summary
-from unheard.cli.preset import Preset, read_preset
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
 from unheard.cli.targets import Input, check_targets, inputs, latents_beside, sound_targets
@@ -31,6 +32,7 @@ from unheard.common.imports import importing
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.generation import provenance
+from unheard.generation.preset import Preset, read_preset
 from unheard.generation.request import DEFAULT_RETRIES, check_prompts
 from unheard.guidance import GUIDANCES, NONE
 
@@ -69,7 +71,7 @@ _output = under("Output")
 )
 @_what("--duration", type=float, metavar="S", help=f"Seconds of sound.{OF_MODEL}")
 @_what("--start", type=float, metavar="S", help="Second of the piece where it begins.  [default: 0]")
-@_what("--seed", type=int, metavar="N", help="The same seed gives the same sound.  [default: 0]")
+@_what("--seed", type=seed, metavar="N", help="The same gives the same sound; or random.  [default: 0]")
 @_what("--count", type=int, metavar="N", help="Sounds for each prompt, seed by seed.  [default: 1]")
 @setting_options(_how, {"": Sampling})
 @_guidance("--index", metavar="PATH", help=f"Training set to stay away from.{OF_MODEL}")
@@ -84,7 +86,23 @@ _output = under("Output")
 @_audit(
     "--retries", type=int, metavar="N", help=f"How often --reject tries again.  [default: {DEFAULT_RETRIES}]"
 )
-@_machine("--model", metavar="MODEL", help="tiny, a folder or a hub id; see `models`.  [default: tiny]")
+@_machine(
+    "--model",
+    metavar="MODEL",
+    help="tiny, a folder, a checkpoint or a hub id; see `models`.  [default: tiny]",
+)
+@_machine(
+    "--lora",
+    metavar="FILE[:WEIGHT]",
+    multiple=True,
+    callback=read_loras,
+    help="Change the model by a LoRA; may be given several times.  [weight: 1]",
+)
+@_machine(
+    "--text-encoder",
+    metavar="DIR",
+    help="Text encoder of a checkpoint.  [default: as its model_config.json names it]",
+)
 @_machine("--embedder", metavar="NAME", help=f"CLAP that measures similarity: folder or hub id.{OF_MODEL}")
 @_machine("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
 @_machine("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
@@ -120,7 +138,7 @@ def generate(
     Examples:
       unheard generate "An acoustic drum loop, 110 bpm"
       unheard generate "An acoustic drum loop, 110 bpm" --no-guidance --output copy.wav
-      unheard generate "Warm strings" "A bright bell" --count 4 --output sounds.wav
+      unheard generate "Warm strings" "A music box melody" --count 4 --output sounds.wav
       unheard generate "A slow piano" --model stabilityai/stable-audio-open-1.0 \\
           --index embeddings_new.json --duration 10 --dtype float16
       unheard generate "An acoustic drum loop, 110 bpm" --reject copy --retries 4
@@ -194,9 +212,13 @@ def _prepare(
         from unheard.index import Index
 
     index: Any = "auto" if given["index"] is None else Index.open(given["index"])
-    model = load(name, device=given["device"] or "auto", dtype=given["dtype"], embedder=given["embedder"])
+    changed = {name: given[name] for name in ("lora", "text_encoder") if given[name] is not None}
+    model = load(
+        name, device=given["device"] or "auto", dtype=given["dtype"], embedder=given["embedder"], **changed
+    )
     options = {name: given[name] for name in OF_REQUEST if given[name] is not None}
     request = model.request(prompts, guidance=guidance, **{**preset.options, **options})
+    model.warn_of_unknown_words(request)
     training_set = model.training_set(index, request.named_references)
 
     def calibrated(kind: str) -> Guidance | None:
@@ -219,6 +241,8 @@ def _read(given: Mapping[str, Any], prompts_file: str | None, source: str | None
     yield from inputs([given["index"]], "the index", whole=True)
     yield from inputs(references if isinstance(references, list) else [references], "a recording")
     yield from inputs([given["model"]], "the model", whole=True)
+    yield from inputs([path for path, _ in given["lora"] or ()], "a LoRA")
+    yield from inputs([given["text_encoder"]], "the text encoder", whole=True)
     yield from inputs([given["embedder"]], "the embedder", whole=True)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from unheard.cli.options import SETTINGS
-from unheard.cli.preset import Preset
 from unheard.generation.defaults import AUTO
+from unheard.generation.preset import Preset
 from unheard.guidance import GUIDANCES, NONE, Guidance, read_guidance
 
 
@@ -33,7 +33,7 @@ def chosen_guidance(
 
     Args:
         given: every option of `generate` by its name, None where it was not given.
-        preset: see `unheard.cli.preset`.
+        preset: see `unheard.generation.preset`.
         recorded: what a record says of its guidance, None for nothing.
         named: the guidance of a kind with the model's settings, "auto" for the model's own.
 

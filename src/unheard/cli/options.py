@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from functools import partial
@@ -16,6 +17,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import click
 
 from unheard.common.sound_limits import DEFAULT_LIMITS, sound_limits
+from unheard.diffusion.settings import sampler_named
+from unheard.errors import InputError
 from unheard.guidance import GUIDANCES
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -26,6 +29,8 @@ OF_MODEL = "  [default: the model's]"
 """Ends the help of an option whose default travels with the model."""
 SETTINGS = tuple(dict.fromkeys(field.name for kind in GUIDANCES.values() for field in fields(kind)))
 """The names of all settings of all kinds of guidance."""
+DRAWN_SEEDS = 2**32
+"""How many seeds `--seed random` draws from: as many as the published generator does."""
 DTYPES = ("float32", "float16", "bfloat16")
 
 
@@ -48,6 +53,29 @@ class CommandWithHeadings(click.Command):
         for heading, records in listed.items():
             with formatter.section(heading):
                 formatter.write_dl(records)
+
+
+class SpelledChoice(click.Choice[str]):
+    """A choice that answers a sampler in the spelling of the published code with the right one."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> str:
+        meant = sampler_named(str(value))
+        if meant != value and meant in self.choices:
+            self.fail(f"{value!r} is called {meant!r} here.", parameter, context)
+        return super().convert(value, parameter, context)
+
+
+def seed(value: str) -> int:
+    """A seed as it is given: a whole number, or "random" for one that is drawn."""
+    if value == "random":
+        return secrets.randbelow(DRAWN_SEEDS)
+    try:
+        number = int(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not a valid integer, nor random.") from error
+    if number == -1:
+        raise InputError("seed is -1: give random to draw one, or a whole number from 0")
+    return number
 
 
 def under(heading: str) -> Option:
@@ -86,7 +114,7 @@ def _setting_option(option: Option, name: str, kind: Any, text: str, of: str) ->
     about = f"{f'[{of}] ' if of else ''}{text[:1].upper()}{text[1:]}{OF_MODEL}"
     if kind is bool:
         return option(f"{spelt}/--no-{spelt[2:]}", default=None, help=about)
-    chosen = click.Choice(get_args(kind)) if get_origin(kind) is Literal else kind
+    chosen = SpelledChoice(get_args(kind)) if get_origin(kind) is Literal else kind
     return option(spelt, type=chosen, help=about)
 
 

@@ -17,6 +17,15 @@ ScheduleName = Literal["polyexponential", "model"]
 SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
 
 
+def sampler_named(name: str) -> str:
+    """A sampler by its name here, of one in the spelling of stable-audio-tools or the published code.
+
+    "dpmpp-3m-sde" and "my-dpmpp-3m-sde" are "dpmpp_3m_sde"; any other name comes back as it is.
+    """
+    spelt = name.removeprefix("my-").replace("-", "_")
+    return spelt if spelt in SAMPLERS else name
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How the noise is taken away: sampler, number of steps, noise levels, guidance scale.
@@ -46,6 +55,8 @@ class Sampling:
     schedule: ScheduleName = "polyexponential"
 
     def __post_init__(self) -> None:
+        if isinstance(self.sampler, str):  # files may have it in another spelling
+            object.__setattr__(self, "sampler", sampler_named(self.sampler))
         require_one_of("sampler", self.sampler, SAMPLERS)
         require_whole("num_inference_steps", self.num_inference_steps, 1)
         require_number("sigma_min", self.sigma_min)

@@ -12,12 +12,15 @@ from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.evaluation.space import SETTING_KEYS, check_space
 from unheard.generation.defaults import Defaults
+from unheard.generation.preset import read_preset
 from unheard.guidance import describe_guidance, read_guidance
 from unheard.guidance.amg.settings import AMG
 
 Setting = dict[str, Any]
 """Options of `Model.request` by name, and "model"; guidance as a table, or absent for the model's own."""
 
+PRESET = "preset"
+"""The key of a setting that names a preset's file; its other keys come before what stands there."""
 _SAMPLING = tuple(part.name for part in fields(Sampling))
 
 
@@ -29,13 +32,13 @@ def read_settings(
     Raises:
         InputError: neither, an unknown key, or a value that cannot be used.
     """
-    base = check_table(table.get("base", {}), SETTING_KEYS, f"{path}, base")
+    base = _with_preset(check_table(table.get("base", {}), (*SETTING_KEYS, PRESET), f"{path}, base"), path)
     settings, search = (
         {
-            name: _merged(base, difference, f"{path}, {part}.{name}", keys)
+            name: _merged(base, difference, path, f"{part}.{name}", keys)
             for name, difference in check_table(table.get(part, {}), None, f"{path}, {part}").items()
         }
-        for part, keys in (("settings", (*SETTING_KEYS, "model")), ("search", SETTING_KEYS))
+        for part, keys in (("settings", (*SETTING_KEYS, PRESET, "model")), ("search", SETTING_KEYS))
     )
     if not settings and not search:
         raise InputError(f"{path} has no settings: give at least one, such as [settings.none]")
@@ -91,9 +94,12 @@ def check_table(given: Any, keys: Sequence[str] | None, where: str) -> Mapping[s
     return given
 
 
-def _merged(base: Mapping[str, Any], difference: Any, where: str, keys: Sequence[str]) -> Setting:
+def _merged(
+    base: Mapping[str, Any], difference: Any, path: str | Path, name: str, keys: Sequence[str]
+) -> Setting:
     """A setting: the base, and what differs; of guidance of the same kind only the keys that differ."""
-    difference = check_table(difference, keys, where)
+    where = f"{path}, {name}"
+    difference = _with_preset(check_table(difference, keys, where), path)
     merged = {**base, **difference}
     ours, theirs = (_table(part.get("guidance"), where) for part in (base, difference))
     if ours is not None and theirs is not None:
@@ -102,6 +108,17 @@ def _merged(base: Mapping[str, Any], difference: Any, where: str, keys: Sequence
     elif ours is not None or theirs is not None:
         merged["guidance"] = ours if theirs is None else theirs
     return merged
+
+
+def _with_preset(table: Mapping[str, Any], path: str | Path) -> Mapping[str, Any]:
+    """A setting of the experiment at `path`, with what its preset says in the place of the preset's name."""
+    if PRESET not in table:
+        return table
+    if not isinstance(table[PRESET], str):
+        raise InputError(f"preset is {table[PRESET]!r}: give the name of a file")
+    preset = read_preset(Path(path).parent / table[PRESET])
+    guidance = {"guidance": describe_guidance(preset.guidance)} if preset.has_guidance else {}
+    return {**preset.options, **guidance, **{key: value for key, value in table.items() if key != PRESET}}
 
 
 def _table(guidance: Any, where: str) -> dict[str, Any] | None:

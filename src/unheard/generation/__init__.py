@@ -1,6 +1,7 @@
 """From a request to sounds, with what it takes to make them again.
 
 request           what is asked for: a plain value, checked before any work; no torch
+preset            guidance and sampling from a file; no torch
 defaults          the settings that travel with a model; no torch
 training_set      index, recordings, and whose they are
 model             the whole story: load a model, generate sounds

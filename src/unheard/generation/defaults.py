@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unheard.backbones.contained import inside
-from unheard.backbones.hub import read_json_object
+from unheard.backbones.contained import inside, read_json_object
 from unheard.diffusion.settings import Sampling
 from unheard.embedders import DEFAULT_EMBEDDER
 from unheard.errors import InputError, ModelError

@@ -5,6 +5,8 @@ prompts -> conditioning -> sampler over a guided denoiser -> decoded waveforms -
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import time
 import warnings
@@ -22,7 +24,8 @@ from unheard.auditing.auditor import Auditor
 from unheard.auditing.references import References
 from unheard.backbones import hub, load_backbone
 from unheard.backbones.base import Backbone
-from unheard.backbones.fingerprint import fingerprint
+from unheard.backbones.fingerprint import fingerprint as fingerprint_of
+from unheard.backbones.lora import Given, LoRA, given_loras
 from unheard.common.progress import Report
 from unheard.diffusion.samplers import SAMPLERS, initial_noise, noise_of
 from unheard.embedders import Embedder, load_embedder
@@ -46,6 +49,7 @@ from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
 
 NEAREST = 3  # training items that are named with each sound
+WORDS_NAMED = 5  # unknown words that a warning names
 
 
 @dataclass(frozen=True)
@@ -75,25 +79,39 @@ def load(
     device: str | torch.device = "auto",
     dtype: str | torch.dtype | None = None,
     embedder: str | Path | Embedder | None = None,
+    lora: Sequence[Given] = (),
+    text_encoder: str | Path | None = None,
 ) -> Model:
     """Load a model to generate with.
 
     Args:
-        model: `tiny`, a folder in diffusers' layout, or `owner/name` on the Hugging Face hub.
+        model: `tiny`, a folder in diffusers' layout or in that of stable-audio-tools, a checkpoint in such a
+            folder, or `owner/name` on the Hugging Face hub.
         device: auto, cpu, cuda, cuda:N or mps.
         dtype: float32 (also None), float16 or bfloat16.
         embedder: what measures similarity: a folder, a hub id, or an embedder; None for the model's own. It
             is loaded when it is first needed.
+        lora, text_encoder: see `unheard.load_backbone`.
 
     Raises:
-        ModelError: the model cannot be found or loaded, or its own settings cannot be read.
-        InputError: an unknown or absent device, an unknown dtype.
+        ModelError: the model cannot be found or loaded, a LoRA does not fit it, or its own settings cannot be
+            read.
+        InputError: an unknown or absent device, an unknown dtype, a LoRA that is not there, an option that
+            the model does not take.
     """
+    loras = given_loras(lora)
     with explaining_out_of_memory([PRECISION], "or use --device cpu"):
-        backbone = load_backbone(model, device=device, dtype=dtype)
+        backbone = load_backbone(model, device=device, dtype=dtype, lora=loras, text_encoder=text_encoder)
     folder = hub.fetch(model)
-    name = str(folder.resolve()) if Path(model).expanduser() == folder else str(model)
-    return Model(backbone, read_defaults(folder, backbone.default_sampling), embedder, name, folder)
+    return Model(
+        backbone,
+        read_defaults(folder, backbone.default_sampling),
+        embedder,
+        hub.full_name(model),
+        folder,
+        loras,
+        None if text_encoder is None else hub.full_name(text_encoder),
+    )
 
 
 class Model:
@@ -105,6 +123,8 @@ class Model:
         embedder: a folder, a hub id, or an embedder; None for the one in `defaults`.
         name: what `load` finds the model by; the backbone's own name if left out.
         folder: the model's own, with what else it brings; None for none.
+        loras: those that the backbone's weights were changed by.
+        text_encoder: the folder of the text encoder, where it was given.
     """
 
     def __init__(
@@ -114,10 +134,14 @@ class Model:
         embedder: str | Path | Embedder | None = None,
         name: str | None = None,
         folder: Path | None = None,
+        loras: Sequence[LoRA] = (),
+        text_encoder: str | None = None,
     ) -> None:
         self.backbone = backbone
         self.name = backbone.name if name is None else name
         self.defaults = Defaults(sampling=backbone.default_sampling) if defaults is None else defaults
+        self.loras = tuple(loras)
+        self._text_encoder = text_encoder
         self._given_embedder = embedder
         self._folder = folder
         self._latents = RecordingLatents(backbone, folder)
@@ -163,6 +187,20 @@ class Model:
             device=self.backbone.device,
         )
 
+    @cached_property
+    def fingerprint(self) -> str | None:
+        """What tells its weights, with all that they were changed by, from any others; None if nothing does.
+
+        Of a pipeline that is attached to it is that of the folder that the pipeline says it was loaded from.
+        """
+        own, components = self.backbone.fingerprint, self.backbone.components
+        if own is None and self._folder is not None and components:
+            own = fingerprint_of(self._folder, components)
+        if own is None or not (self.loras or self._text_encoder):
+            return own
+        changes = [own, [(lora.sha256, lora.weight) for lora in self.loras], self._text_encoder]
+        return f"sha256:{hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()}"
+
     def calibration(self, training_set: TrainingSet) -> Calibration | None:
         """The detour's thresholds on a training set: the user's calibration, or the one the model brings.
 
@@ -176,15 +214,7 @@ class Model:
             return None
         if brought is None and not is_any_for(index.sha256):
             return None  # before the fingerprint is asked for, which may read all weights
-        return find(self._fingerprint, index.sha256, brought)
-
-    @cached_property
-    def _fingerprint(self) -> str | None:
-        """The backbone's, or of a pipeline that is attached to, that of the folder it says it is from."""
-        own, components = self.backbone.fingerprint, self.backbone.components
-        if own is not None or self._folder is None or not components:
-            return own
-        return fingerprint(self._folder, components)
+        return find(self.fingerprint, index.sha256, brought)
 
     def guidance_named(
         self, kind: str, training_set: TrainingSet, duration: float | None = None
@@ -217,12 +247,13 @@ class Model:
         first = training_set.check(guidance, self.name)
         if guidance is None or not first:
             return
-        calibration = self.calibration(training_set)
+        calibration, told = self.calibration(training_set), None
         if calibration is not None and calibration.separates is False:
-            warnings.warn(advice.NOT_SEPARATE, GuidanceWarning, stacklevel=4)
-        elif calibration is None and not self._brings_detour and _is_published(guidance):
+            told = advice.NOT_SEPARATE
+        elif calibration is None and not self._brings_detour and advice.is_published(guidance):
             sigmas = self.backbone.sigmas(self.defaults.sampling)[:-1].tolist()
             told = advice.to_calibrate(self.name, training_set, sigmas)
+        if told is not None:
             warnings.warn(told, GuidanceWarning, stacklevel=4)
 
     @property
@@ -304,6 +335,7 @@ class Model:
         sampling = replace(self.defaults.sampling, **given)
         noise_level = checks.check_noise_level(self.backbone, sampling, init_audio, init_noise_level)
         checks.check_schedule(sampling, given)
+        self.backbone.check_sampling(sampling)
         checks.check_accepted(
             self.backbone, start=start or None, negative_prompt=negative_prompt, lyrics=lyrics
         )
@@ -354,9 +386,9 @@ class Model:
         """Generate one sound for each prompt.
 
         Args:
-            prompts, duration, start, seed, batch, num_inference_steps, guidance_scale, negative_prompt,
-                sampler, sigma_min, sigma_max, schedule, lyrics, init_noise_level, guidance, reject, retries:
-                see `request`.
+            prompts, duration, start, seed, batch, negative_prompt, lyrics, init_noise_level: see `request`.
+            num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max, schedule: see `request`.
+            guidance, reject, retries: see `request`.
             init_audio: see `request`; also a pair of a waveform [channels, time] and its sample rate.
             index, references: see `training_set`.
             progress: called after each denoising step.
@@ -393,6 +425,7 @@ class Model:
             reject=reject,
             retries=retries,
         )
+        self.warn_of_unknown_words(request)
         sounds: dict[int, Sound] = {}
         try:
             training_set = self.training_set(index, references)
@@ -405,6 +438,26 @@ class Model:
             error.sounds = [sounds[number] for number in sorted(sounds)]
             raise
         return [sounds[number] for number in sorted(sounds)]
+
+    def warn_of_unknown_words(self, request: Request) -> None:
+        """Warn in one line of what the model cannot read in the prompts; asked before any work."""
+        texts = dict.fromkeys([*request.prompts, request.negative_prompt or ""])
+        words = dict.fromkeys(word for text in texts for word in self.backbone.unknown_words(text))
+        if not words:
+            return
+        named = ", ".join(f'"{word}"{self._in_small_letters(word)}' for word in [*words][:WORDS_NAMED])
+        more = f" and {len(words) - WORDS_NAMED} more" if len(words) > WORDS_NAMED else ""
+        known = any(each.name == self.name and each.plays for each in hub.KNOWN_MODELS)
+        see = f"; `unheard models {self.name}` lists what it knows" if known else ""
+        warnings.warn(
+            f"{self.name} does not know the word{'s' if len(words) > 1 else ''} {named}{more}, and spells "
+            f"{'them' if len(words) > 1 else 'it'} in letters: expect another sound{see}",
+            stacklevel=3,
+        )
+
+    def _in_small_letters(self, word: str) -> str:
+        small = word.lower()
+        return f' (it knows "{small}")' if small != word and not self.backbone.unknown_words(small) else ""
 
     def stream(
         self,
@@ -616,6 +669,10 @@ class Model:
             "model": {"name": self.name, "fingerprint": self.backbone.fingerprint},
             "embedder": None,
         }
+        if self.loras:
+            described["model"]["lora"] = [lora.describe() for lora in self.loras]
+        if self._text_encoder is not None:
+            described["model"]["text_encoder"] = self._text_encoder
         if index is not None:
             given = self._given_embedder
             if isinstance(given, str | Path) and os.path.isdir(given):
@@ -656,15 +713,6 @@ def _stream(
 
 def _uses_recordings(guidance: Guidance | None) -> bool:
     return guidance is not None and guidance.uses_recordings
-
-
-def _is_published(guidance: Guidance) -> bool:
-    """Whether it is a detour with the thresholds of `tiny`."""
-    published = Detour()
-    return isinstance(guidance, Detour) and (guidance.threshold, guidance.pull) == (
-        published.threshold,
-        published.pull,
-    )
 
 
 def _fallback(trace: Sequence[TraceStep], index: Index | None) -> Fallback | None:

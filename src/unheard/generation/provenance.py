@@ -83,6 +83,10 @@ def read(path: str | Path) -> dict[str, Any]:
     guidance, trace = record["guidance"], record.get("trace", [])
     if not isinstance(guidance, Mapping | None) or not isinstance(trace, list):
         raise InputError(f"{path} has a guidance or a trace that is none: give the .json as it was written")
+    if not all(
+        isinstance(lora, Mapping) and {"path", "weight", "sha256"} <= lora.keys() for lora in loras(record)
+    ):
+        raise InputError(f"{path} has a LoRA that is none: give the .json as it was written")
     if not all(isinstance(step, Mapping) for step in trace):
         raise InputError(f"{path} has a step that is none in its trace: give the .json as it was written")
     return record if record["unheard"] == FORMAT else _of_format_1(record)
@@ -100,6 +104,8 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for part, key in hashes.items()
         if _part(then, part).get(key) != _part(now, part).get(key)
     ]
+    if [lora["sha256"] for lora in loras(then)] != [lora["sha256"] for lora in loras(now)]:
+        found.append("a LoRA has other contents")
     had, have = (_part(record, "recordings").get("items", 0) for record in (then, now))
     if had != have:
         found.append(f"{had} recordings were available, {have} are")
@@ -113,6 +119,12 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for package, version_now in versions_now.items()
         if versions_then.get(package) != version_now
     ]
+
+
+def loras(record: Mapping[str, Any]) -> list[Any]:
+    """The LoRAs that a record's model was changed by, each with path, weight and SHA-256."""
+    found = _part(record, "model").get("lora", [])
+    return found if isinstance(found, list) else [found]
 
 
 def package_versions() -> dict[str, str]:

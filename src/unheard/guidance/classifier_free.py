@@ -14,6 +14,9 @@ from unheard.guidance.base import Step
 class ClassifierFreeGuidance:
     """Plain classifier-free guidance, both predictions in one batched call.
 
+    At scale 1, where distilled weights are, the prediction without a prompt counts for nothing and is not
+    asked for: half of the work.
+
     Args:
         denoise: `denoise(x, sigma, conditioning) -> denoised`.
         conditional, unconditional: conditionings of the prompts and of no prompt, one entry a sample.
@@ -34,7 +37,8 @@ class ClassifierFreeGuidance:
         prompt_guidance: PromptGuidance = CLASSIFIER_FREE,
     ) -> None:
         self.denoise = denoise
-        self.conditioning = type(conditional).cat([unconditional, conditional])
+        self.conditional = conditional
+        self.both = type(conditional).cat([unconditional, conditional])
         self.guidance_scale = guidance_scale
         self.prompt_guidance = prompt_guidance
         self.trace: list[Step] = []
@@ -42,7 +46,9 @@ class ClassifierFreeGuidance:
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Denoise x [batch, *latent_shape] at the noise levels sigma [batch]."""
-        unconditional, conditional = predict_both(self.denoise, x, sigma, self.conditioning)
         self.trace.append(Step(sigma=float(sigma[0])))
+        if self.guidance_scale == 1 and self.prompt_guidance.linear:
+            return self.denoise(x, sigma, self.conditional)
+        unconditional, conditional = predict_both(self.denoise, x, sigma, self.both)
         unconditional = self.prompt_guidance.unconditional(x, sigma, unconditional, conditional)
         return classifier_free(unconditional, conditional, self.guidance_scale)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from unheard import Model, Sampling
 from unheard.backbones.longcat.backbone import CONTEXT, LongCatBackbone
-from unheard.backbones.longcat.conditioning import LongCatConditioning as Conditioning
+from unheard.backbones.sequences import SequenceConditioning as Conditioning
 from unheard.diffusion.prediction import classifier_free, predict_both
 from unheard.diffusion.samplers import initial_noise
 from unheard.errors import InputError

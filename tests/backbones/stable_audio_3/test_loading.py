@@ -19,9 +19,10 @@ from diffusers import (
 from stable_audio_3_pipeline import stable_audio_3_backbone, stable_audio_3_pipeline
 from torch import Tensor
 
+import unheard
 from unheard.backbones import load_backbone, resolve_dtype
 from unheard.backbones.stable_audio_3.backbone import COMPONENTS, StableAudio3Backbone
-from unheard.errors import ModelError
+from unheard.errors import InputError, ModelError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
 
@@ -83,6 +84,38 @@ def test_the_three_pipelines_save_the_same_model(kind: type[Any], saved: Path, t
     assert other.default_sampling.sampler == "pingpong"
     for one, another in zip(estimate(loaded(saved)), estimate(other), strict=True):
         assert torch.equal(one, another)
+
+
+def test_distilled_weights_go_from_a_folder_to_a_sound_in_eight_single_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By ping-pong at scale 1, so that nothing is asked without the prompt."""
+    stable_audio_3_pipeline(0, distilled=True).save_pretrained(tmp_path)
+    model = unheard.load(tmp_path, device="cpu")
+    denoise, asked = model.backbone.denoise, []
+
+    def noting(x: Tensor, sigma: Tensor, conditioning: Any) -> Tensor:
+        asked.append(len(x))
+        return denoise(x, sigma, conditioning)
+
+    monkeypatch.setattr(model.backbone, "denoise", noting)
+    options = {"duration": 0.3, "seed": 1, "guidance": None}
+    (sound,) = model.generate("A bell", **options)
+    assert asked == [1] * 8
+    assert sound.waveform.shape == (2, 4_800)
+    settings = sound.provenance["sampling"]
+    assert (settings["sampler"], settings["schedule"], settings["guidance_scale"]) == (
+        "pingpong",
+        "model",
+        1.0,
+    )
+    (again,) = model.generate("A bell", **options)
+    assert torch.equal(again.waveform, sound.waveform)
+    take = (sound.waveform, sound.sample_rate)
+    (near,) = model.generate("A bell", init_audio=take, init_noise_level=0.3, **options)
+    assert not torch.equal(near.waveform, sound.waveform)
+    with pytest.raises(InputError, match=r"takes no start: leave 0\.1 out"):
+        model.generate("A bell", start=0.1, **options)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float16", 1e-2), ("bfloat16", 1e-1)])

@@ -11,7 +11,8 @@ from small_networks import OPEN, Counted, SmallWorld
 from torch import Tensor, nn
 from toy_world import ToyIndex, unit
 
-from unheard.errors import GuidanceError
+from unheard.diffusion.settings import PURE_NOISE
+from unheard.errors import GuidanceError, InputError
 from unheard.guidance.amg.settings import AMG
 from unheard.guidance.base import GuidanceWarning
 
@@ -33,6 +34,14 @@ def test_no_room_in_the_guidance_scale_is_said_and_only_dissimilarity_acts(s0):
 def test_nothing_left_at_all_is_said():
     with pytest.warns(GuidanceWarning, match="does nothing"):
         SmallWorld().guide(AMG(c3=0), s0=1.0)
+
+
+def test_noise_space_is_refused_in_pure_noise():
+    world, pure = SmallWorld(), torch.full((3,), PURE_NOISE)
+    guided = world.guide(AMG(dissimilarity_space="noise", **OPEN))
+    with pytest.raises(InputError, match="weighs by sigma\\^2, but the schedule begins in pure noise"):
+        guided(world.x, pure)
+    assert world.guide(AMG(**OPEN))(pure[:, None, None] * world.x, pure).isfinite().all()
 
 
 # --- numbers that are none

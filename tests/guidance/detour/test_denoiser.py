@@ -54,6 +54,21 @@ def test_it_leaves_for_good_only_what_copies_and_a_batch_is_each_alone() -> None
         assert torch.allclose(alone(x[[sample]], sigma[:1]), result[[sample]])
 
 
+def test_a_sampler_may_put_the_predictions_together_itself() -> None:
+    x = torch.randn(2, 2, 6, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    sigma = torch.full((2,), 0.9, dtype=torch.float64)
+    prediction = WORLD.denoise(x, sigma, WORLD.conditioning(*PROMPTS))[..., : WORLD.trim]
+    recordings = {"prompt0": prediction[0], "prompt1": -prediction[1].flip(-1)}
+    whole, parts = (detour(0.999, 0.0, PROMPTS, recordings) for _ in range(2))
+    for level in (sigma, sigma / 2):
+        unconditional, conditional = parts.predict(x, level)
+        torch.testing.assert_close(conditional[1], WORLD.denoise(x, level, WORLD.conditioning(*PROMPTS))[1])
+        torch.testing.assert_close(
+            whole(x, level), unconditional + 3.0 * (conditional - unconditional), atol=0, rtol=0
+        )
+    assert parts.trace == whole.trace
+
+
 @pytest.mark.parametrize("threshold", [0.9, 0.99, 0.999])
 def test_it_keeps_the_largest_share_of_the_prompt_that_does_not_copy(threshold: float) -> None:
     x = torch.randn(1, 2, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)

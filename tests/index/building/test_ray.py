@@ -22,6 +22,7 @@ from click.testing import CliRunner
 from deadly_decoder import DeadlyDecoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_embedder import PlainEmbedder
 from stored_rows import content
 
 import unheard.index as verbs
@@ -105,8 +106,9 @@ def test_the_rows_of_the_local_engine_and_again_after_changes(tmp_path: Path, em
 
 @pytest.mark.usefixtures("cluster")
 def test_shards_are_read_side_by_side_and_of_two_ids_the_first_is_taken(
-    tmp_path: Path, embedder: Any
+    tmp_path: Path,
 ) -> None:
+    embedder = PlainEmbedder()
     for number, name in enumerate(["a/train-0.tar", "a/train-1.tar", "b/train-0.tar"]):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         with tarfile.open(tmp_path / name, "w") as shard:
@@ -127,7 +129,8 @@ def test_shards_are_read_side_by_side_and_of_two_ids_the_first_is_taken(
 
 
 @pytest.mark.usefixtures("cluster")
-def test_workers_killed_in_mid_run_lose_nothing(tmp_path: Path, embedder: Any) -> None:
+def test_workers_killed_in_mid_run_lose_nothing(tmp_path: Path) -> None:
+    embedder = PlainEmbedder()
     sounds = write_sounds(tmp_path / "sounds", 320)
     killed: dict[str, int] = {}
 
@@ -151,9 +154,8 @@ def test_workers_killed_in_mid_run_lose_nothing(tmp_path: Path, embedder: Any) -
 
 
 @pytest.mark.usefixtures("cluster")
-def test_a_sound_that_kills_its_decoder_is_left_out(
-    tmp_path: Path, embedder: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sound_that_kills_its_decoder_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = PlainEmbedder()
     sounds = write_sounds(tmp_path / "sounds", 6)
     verbs.build(sounds, tmp_path / "local", embedder=embedder, workers=0)
     soundfile.write(sounds / "killer.wav", noise(0.3, 0), RATE)
@@ -165,11 +167,11 @@ def test_a_sound_that_kills_its_decoder_is_left_out(
 
 
 @pytest.mark.usefixtures("cluster")
-def test_strict_and_damage_are_one_line(tmp_path: Path, embedder: Any) -> None:
+def test_strict_and_damage_are_one_line(tmp_path: Path) -> None:
     sounds = write_sounds(tmp_path / "sounds", 3)
     (sounds / "empty.wav").touch()
     with pytest.raises(InputError, match=r"empty\.wav: the file is empty \(--strict"):
-        verbs.build(sounds, tmp_path / "ray", embedder=embedder, engine="ray", strict=True)
+        verbs.build(sounds, tmp_path / "ray", embedder=PlainEmbedder(), engine="ray", strict=True)
 
 
 # The steps by themselves

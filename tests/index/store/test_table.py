@@ -5,10 +5,10 @@ from __future__ import annotations
 import multiprocessing
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
+from appending import append_many, appended
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stored_rows import GUIDE, content, rows
@@ -91,19 +91,8 @@ def test_the_checksum_is_of_the_content_alone(
     assert crooked.checksum != straight.checksum
 
 
-def append_many(uri: str, who: int, barrier: Any, rounds: int) -> None:
-    store = Store.open(uri)
-    for turn in range(rounds):
-        windows = {f"shared {turn}-{n}": 2 + who for n in range(4)} | {
-            f"{who} {turn}-{n}": 2 for n in range(4)
-        }
-        table = rows(windows, seed=who)
-        barrier.wait()
-        store.append(table)
-
-
 def test_processes_that_add_at_once_lose_nothing_and_double_nothing(store: Store) -> None:
-    processes, rounds = 3, 6
+    processes, rounds = 3, 4
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(processes)
     started = [
@@ -126,16 +115,14 @@ def test_processes_that_add_at_once_lose_nothing_and_double_nothing(store: Store
         mine = [row for row in content(store) if row["id"] == identifier]
         assert any(
             [row["embedding"] for row in mine]
-            == [row["embedding"] for row in rows_of(identifier, 2 + who, who).to_pylist()]
+            == [row["embedding"] for row in rows_of(identifier, who).to_pylist()]
             for who in range(processes)
         )
 
 
-def rows_of(identifier: str, count: int, who: int) -> pa.Table:
+def rows_of(identifier: str, who: int) -> pa.Table:
     """One item of what `append_many` gave."""
-    turn = identifier.removeprefix("shared ").partition("-")[0]
-    windows = {f"shared {turn}-{m}": 2 + who for m in range(4)} | {f"{who} {turn}-{m}": 2 for m in range(4)}
-    table = rows(windows, seed=who)
+    table = appended(who, int(identifier.removeprefix("shared ").partition("-")[0]))
     return table.filter(pa.array([name == identifier for name in table["id"].to_pylist()]))
 
 

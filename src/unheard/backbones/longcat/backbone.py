@@ -19,7 +19,6 @@ from torch.nn import functional as F
 
 from unheard.backbones.base import Backbone
 from unheard.backbones.fingerprint import fingerprint
-from unheard.backbones.longcat.conditioning import LongCatConditioning
 from unheard.backbones.longcat.library import (
     AutoTokenizer,
     FlowMatchEulerDiscreteScheduler,
@@ -30,6 +29,7 @@ from unheard.backbones.longcat.library import (
 )
 from unheard.backbones.parts import Parts
 from unheard.backbones.pieces import encode_in_pieces
+from unheard.backbones.sequences import SequenceConditioning
 from unheard.backbones.texts import check_texts, warn_of_truncation
 from unheard.diffusion.parameterisation import Parameterisation, ReversedVelocity
 from unheard.diffusion.schedules import flow_sigmas_between
@@ -169,7 +169,7 @@ class LongCatBackbone(Backbone):
 
     def encode(
         self, prompts: Sequence[str], seconds_start: Sequence[float], seconds_total: Sequence[float]
-    ) -> LongCatConditioning:
+    ) -> SequenceConditioning:
         """The conditioning of each prompt, in lower case and without quotation marks; the timing is not told.
 
         Args:
@@ -188,7 +188,7 @@ class LongCatBackbone(Backbone):
         negative_prompts: Sequence[str | None],
         seconds_start: Sequence[float],
         seconds_total: Sequence[float],
-    ) -> LongCatConditioning:
+    ) -> SequenceConditioning:
         """What classifier-free guidance leads away from: a negative prompt, as it is written.
 
         Where it is None, zeros, as many as an empty prompt has tokens. See `encode_both`.
@@ -206,7 +206,7 @@ class LongCatBackbone(Backbone):
         negative_prompts: Sequence[str | None],
         seconds_start: Sequence[float],
         seconds_total: Sequence[float],
-    ) -> tuple[LongCatConditioning, LongCatConditioning]:
+    ) -> tuple[SequenceConditioning, SequenceConditioning]:
         """With prompts, and without: where a negative prompt is None, its prompt's states are zeros.
 
         Raises:
@@ -215,7 +215,7 @@ class LongCatBackbone(Backbone):
         conditional = self.encode(prompts, seconds_start, seconds_total)
         told = ["" if prompt is None else prompt for prompt in negative_prompts]
         check_texts(told, seconds_start, seconds_total)
-        both = LongCatConditioning.cat([conditional.without_text(), self._encode_text(told)])
+        both = SequenceConditioning.cat([conditional.without_text(), self._encode_text(told)])
         return conditional, both.select(
             [
                 sample if prompt is None else len(prompts) + sample
@@ -223,7 +223,7 @@ class LongCatBackbone(Backbone):
             ]
         )
 
-    def denoise(self, x: Tensor, sigma: Tensor, conditioning: LongCatConditioning) -> Tensor:
+    def denoise(self, x: Tensor, sigma: Tensor, conditioning: SequenceConditioning) -> Tensor:
         """The estimate of `x0` in `x = x0 + sigma * noise`, from the velocity that the transformer predicts.
 
         Args:
@@ -235,16 +235,20 @@ class LongCatBackbone(Backbone):
             A tensor like `x`, in its dtype, differentiable in it.
         """
         z, time = self.parameterisation.native(x, sigma)
-        groups = conditioning.by_length()
-        predictions = torch.cat(
-            [
-                self._predict(z[samples], time[samples], conditioning.select(samples), length)
-                for length, samples in groups.items()
-            ]
-        )
-        order = torch.tensor([sample for samples in groups.values() for sample in samples])
-        prediction = predictions[order.argsort().to(x.device)].to(x.dtype)
-        return self.parameterisation.denoised(x, sigma, prediction)
+        z, time = z.to(self.dtype), time.to(self.dtype)
+
+        def network(samples: list[int], states: Tensor, mask: Tensor) -> Tensor:
+            velocity: Tensor = self.transformer(
+                hidden_states=z[samples],
+                encoder_hidden_states=states,
+                encoder_attention_mask=mask,
+                timestep=time[samples],
+                latent_cond=torch.zeros_like(z[samples]),
+                return_dict=False,
+            )[0]
+            return velocity
+
+        return self.parameterisation.denoised(x, sigma, conditioning.predict(network).to(x.dtype))
 
     @torch.no_grad()
     def encode_audio(self, waveform: Tensor) -> Tensor:
@@ -278,21 +282,8 @@ class LongCatBackbone(Backbone):
         shares: Tensor = 1 - scheduler.sigmas[:-1].double()
         return shares
 
-    def _predict(self, z: Tensor, time: Tensor, told: LongCatConditioning, length: int) -> Tensor:
-        """The velocity that the transformer predicts of samples whose texts are of one length."""
-        latents = z.to(self.dtype)
-        velocity: Tensor = self.transformer(
-            hidden_states=latents,
-            encoder_hidden_states=told.states[:, :length],
-            encoder_attention_mask=told.mask[:, :length],
-            timestep=time.to(self.dtype),
-            latent_cond=torch.zeros_like(latents),
-            return_dict=False,
-        )[0]
-        return velocity
-
     @torch.no_grad()
-    def _encode_text(self, texts: Sequence[str]) -> LongCatConditioning:
+    def _encode_text(self, texts: Sequence[str]) -> SequenceConditioning:
         """The last layer's states and the first one's, each normalised, added up; each text for itself."""
         limit = self._token_limit
         warn_of_truncation(self.tokenizer, texts, limit, self.name)
@@ -304,11 +295,9 @@ class LongCatBackbone(Backbone):
             tokens.input_ids.to(self.device), attention_mask=mask, output_hidden_states=True
         )
         last, first = (_normed(states) for states in (output.last_hidden_state, output.hidden_states[0]))
-        return LongCatConditioning(
-            states=((last + first) * mask[..., None]).to(self.dtype),
-            mask=mask.bool(),
-            lengths=tuple(tokens.attention_mask.sum(dim=1).tolist()),
-        )
+        states = (last + first).to(self.dtype)
+        lengths = tokens.attention_mask.sum(dim=1).tolist()
+        return SequenceConditioning.of(states, mask, torch.zeros_like(states[0, 0]), lengths)
 
     @property
     def _token_limit(self) -> int:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from unheard.backbones.longcat.backbone import LongCatBackbone
-from unheard.backbones.longcat.conditioning import LongCatConditioning
 from unheard.backbones.pipelines import NetworkCall, PipelineCall, prompts_of
+from unheard.backbones.sequences import SequenceConditioning
 
 
 class LongCatAdapter:
@@ -31,7 +32,7 @@ class LongCatAdapter:
         )
         self.parameterisation = self.backbone.parameterisation
         self.network = pipeline.transformer
-        self._negative: LongCatConditioning | None = None
+        self._negative: SequenceConditioning | None = None
         self._without_comes_next = False
 
     def begin(self, arguments: Mapping[str, Any]) -> PipelineCall:
@@ -54,7 +55,7 @@ class LongCatAdapter:
             return None
         self._without_comes_next = call.guidance_scale > 1
         states, mask = arguments["encoder_hidden_states"], arguments["encoder_attention_mask"]
-        told = LongCatConditioning(states * mask[..., None], mask, (mask.shape[1],) * len(mask))
+        told = SequenceConditioning.of(states, mask, torch.zeros_like(states[0, 0]))
         without = told.without_text() if self._negative is None else self._negative
         return NetworkCall(arguments["hidden_states"], arguments["timestep"], told, without)
 
@@ -68,6 +69,6 @@ class LongCatAdapter:
         return LongCatAudioDiTTransformerOutput(sample=prediction)
 
 
-def _as_a_batch(conditioning: LongCatConditioning) -> LongCatConditioning:
+def _as_a_batch(conditioning: SequenceConditioning) -> SequenceConditioning:
     """All texts as long as the longest, as the pipeline pads them."""
     return replace(conditioning, lengths=(conditioning.mask.shape[1],) * len(conditioning))

@@ -31,7 +31,7 @@ from unheard.backbones.stable_audio.library import (
     get_1d_rotary_pos_embed,
 )
 from unheard.backbones.stable_audio.oobleck import FrozenDecoder
-from unheard.backbones.texts import check_texts, warn_of_truncation
+from unheard.backbones.texts import check_texts, unknown_words, warn_of_truncation, whole_words
 from unheard.diffusion.parameterisation import Parameterisation, VPrediction
 from unheard.errors import InputError, ModelError
 
@@ -48,12 +48,9 @@ class StableAudioBackbone(Backbone):
 
     Args:
         vae, text_encoder, tokenizer, projection_model, transformer: the pipeline's parts, all on one device.
-        scheduler_config: the configuration of the pipeline's scheduler; says what the transformer predicts.
+        parameterisation: what the transformer sees and predicts.
         name: what the model is called in messages and provenance.
         folder: where it was loaded from, if it was.
-
-    Raises:
-        ModelError: the scheduler's configuration is not of a v-prediction with sigma_data 1.
     """
 
     components = COMPONENTS
@@ -65,12 +62,11 @@ class StableAudioBackbone(Backbone):
         tokenizer: PreTrainedTokenizerBase,
         projection_model: StableAudioProjectionModel,
         transformer: StableAudioDiTModel,
-        scheduler_config: Mapping[str, Any],
+        parameterisation: Parameterisation,
         *,
         name: str = "stable-audio",
         folder: Path | None = None,
     ) -> None:
-        _check_parameterisation(scheduler_config, name)
         self.vae = vae
         self.text_encoder = text_encoder
         self.tokenizer = tokenizer
@@ -85,8 +81,10 @@ class StableAudioBackbone(Backbone):
         self.audio_channels = int(vae.config.audio_channels)
         self.hop_length = int(vae.hop_length)
         self.time_axis = -1
-        self.accepts = frozenset({"start", "negative_prompt"})
-        self.parameterisation: Parameterisation = VPrediction()
+        # Stable Audio Open Small is told only how long a recording is.
+        knows_start = projection_model.start_number_conditioner is not None
+        self.accepts = frozenset({"negative_prompt"} | ({"start"} if knows_start else set()))
+        self.parameterisation = parameterisation
         self._full_length = int(transformer.config.sample_size)
         self.latent_shape: tuple[int, ...] = (int(transformer.config.in_channels), self._full_length)
         self.max_duration = self._full_length * self.hop_length / self.sample_rate
@@ -99,9 +97,10 @@ class StableAudioBackbone(Backbone):
         """Load from a folder that `StableAudioPipeline.save_pretrained` wrote, in whatever dtype.
 
         Raises:
-            ModelError: a part is missing, damaged, or not of the class it should be.
+            ModelError: a part is missing, damaged, or not of the class it should be, or the scheduler is not
+                of a v-prediction with sigma_data 1.
         """
-
+        name = name or str(folder)
         parts = Parts(folder, device, dtype)
         return cls(
             vae=parts.network("vae", AutoencoderOobleck),
@@ -110,8 +109,10 @@ class StableAudioBackbone(Backbone):
             projection_model=parts.network("projection_model", StableAudioProjectionModel),
             transformer=parts.network("transformer", StableAudioDiTModel),
             # Read, and not by its class: nothing else of the scheduler is used.
-            scheduler_config=parts.configuration("scheduler", "scheduler_config.json"),
-            name=name or str(folder),
+            parameterisation=parameterisation_of(
+                parts.configuration("scheduler", "scheduler_config.json"), name
+            ),
+            name=name,
             folder=folder,
         )
 
@@ -139,6 +140,15 @@ class StableAudioBackbone(Backbone):
         """See `unheard.backbones.fingerprint`; None when the backbone was not loaded from a folder."""
         return None if self.folder is None else fingerprint(self.folder, COMPONENTS)
 
+    @functools.cached_property
+    def _words(self) -> frozenset[str] | None:
+        """The words that the tokenizer has, if it has whole words."""
+        return whole_words(self.tokenizer.get_vocab())
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """The words of a prompt that the tokenizer spells in letters, if it is one of whole words."""
+        return () if self._words is None else unknown_words(self._words, text)
+
     def frames(self, duration: float) -> int:
         """Frames of latents that cover `duration` seconds: `ceil(duration * sample_rate / hop_length)`.
 
@@ -160,9 +170,9 @@ class StableAudioBackbone(Backbone):
         """The conditioning of each prompt, with where in its recording the sound starts and ends.
 
         The transformer attends to the text's tokens, zero where the text has ended, followed by one token
-        for the start and one for the end; the same two, concatenated, are its global states. Seconds
-        outside the range that the model knows (0 to 512 for Stable Audio Open 1.0) are clamped to it, as in
-        its training.
+        for the start, if the model knows starts, and one for the end; the same, concatenated, are its global
+        states. Seconds outside the range that the model knows (0 to 512 for Stable Audio Open 1.0) are
+        clamped to it, as in its training.
 
         Args:
             prompts: one a sample. One longer than the tokenizer's limit is cut, with a warning.
@@ -175,10 +185,9 @@ class StableAudioBackbone(Backbone):
         """
         check_texts(prompts, seconds_start, seconds_total)
         text = self._encode_text(prompts)
-        start, end = self._encode_seconds(seconds_start, seconds_total)
+        times = self._encode_seconds(seconds_start, seconds_total)
         return StableAudioConditioning(
-            cross_attention=torch.cat([text, start, end], dim=1),
-            global_states=torch.cat([start, end], dim=2),
+            cross_attention=torch.cat([text, *times], dim=1), global_states=torch.cat(times, dim=2)
         )
 
     @torch.no_grad()
@@ -265,18 +274,20 @@ class StableAudioBackbone(Backbone):
         masked: Tensor = text * mask.unsqueeze(-1)
         return masked
 
-    def _encode_seconds(
-        self, seconds_start: Sequence[float], seconds_total: Sequence[float]
-    ) -> tuple[Tensor, Tensor]:
-        """One token for the start and one for the end, each `[batch, 1, dimension]`."""
+    def _encode_seconds(self, seconds_start: Sequence[float], seconds_total: Sequence[float]) -> list[Tensor]:
+        """A token `[batch, 1, dimension]` for each time that the model knows: the start perhaps, the end."""
         for value in (*seconds_start, *seconds_total):
             if not math.isfinite(value):
                 raise InputError(f"the timing holds {value}: give seconds as finite numbers")
-        timing = self.projection_model(
-            start_seconds=torch.tensor(seconds_start, dtype=torch.float32, device=self.device),
-            end_seconds=torch.tensor(seconds_total, dtype=torch.float32, device=self.device),
+        start, end = (
+            self.projection_model.start_number_conditioner,
+            self.projection_model.end_number_conditioner,
         )
-        return timing.seconds_start_hidden_states, timing.seconds_end_hidden_states
+        return [
+            conditioner(torch.tensor(seconds, dtype=torch.float32, device=self.device))
+            for conditioner, seconds in ((start, seconds_start), (end, seconds_total))
+            if conditioner is not None
+        ]
 
     def _rotary_embedding(self, frames: int) -> tuple[Tensor, Tensor]:
         """Cosines and sines of the positions: first one for the global states, then the frames."""
@@ -291,11 +302,16 @@ class StableAudioBackbone(Backbone):
         return self._rotary_embeddings[frames]
 
 
-def _check_parameterisation(scheduler_config: Mapping[str, Any], name: str) -> None:
-    """`denoise` is written for one parameterisation; other weights would make noise without a word."""
+def parameterisation_of(scheduler_config: Mapping[str, Any], name: str) -> Parameterisation:
+    """What the transformer of a pipeline predicts, by the configuration of its scheduler.
+
+    Raises:
+        ModelError: something else than v with sigma_data 1, for which other weights would make noise.
+    """
     for setting, expected in (("prediction_type", "v_prediction"), ("sigma_data", 1.0)):
         if scheduler_config.get(setting) != expected:
             raise ModelError(
                 f"the scheduler of {name} has {setting} {scheduler_config.get(setting)!r}: "
                 f"unheard runs Stable Audio models with {expected!r} only"
             )
+    return VPrediction()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from unheard.backbones.pipelines import NetworkCall, PipelineCall, prompts_of
-from unheard.backbones.stable_audio.backbone import StableAudioBackbone
+from unheard.backbones.stable_audio.backbone import StableAudioBackbone, parameterisation_of
 from unheard.backbones.stable_audio.conditioning import StableAudioConditioning
 from unheard.errors import InputError
 
@@ -28,7 +28,7 @@ class StableAudioAdapter:
             pipeline.tokenizer,
             pipeline.projection_model,
             pipeline.transformer,
-            pipeline.scheduler.config,
+            parameterisation_of(pipeline.scheduler.config, type(pipeline).__name__),
             name=type(pipeline).__name__,
         )
         self.parameterisation = self.backbone.parameterisation

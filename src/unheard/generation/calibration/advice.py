@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from unheard.generation.training_set import TrainingSet
-from unheard.guidance.detour.settings import HIGH_NOISE
+from unheard.guidance.base import Guidance
+from unheard.guidance.detour.settings import HIGH_NOISE, Detour
 
 CAPTIONS = 200
 """Ordinary captions of a calibration, unless another number is asked for."""
@@ -13,6 +14,13 @@ NOT_SEPARATE = (
     "the suspected captions of the calibration do not separate from ordinary ones here: the detour would not "
     "notice them, audit what is made (--reject copy)"
 )
+
+
+def is_published(guidance: Guidance) -> bool:
+    """Whether it is a detour with the thresholds of `tiny`."""
+    published = Detour()
+    own = (published.threshold, published.pull)
+    return isinstance(guidance, Detour) and (guidance.threshold, guidance.pull) == own
 
 
 def to_calibrate(model: str, training_set: TrainingSet, sigmas: Sequence[float]) -> str:

@@ -94,7 +94,7 @@ def calibrate(
     rate = false_alarms / 2 if 0 < recordings < drawn.index.items else false_alarms
     calibration = Calibration(
         model=known.name,
-        fingerprint=known.backbone.fingerprint,
+        fingerprint=known.fingerprint,
         index=drawn.index.sha256,
         items=drawn.index.items,
         recordings=recordings,

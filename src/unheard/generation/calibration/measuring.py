@@ -181,7 +181,7 @@ class Measuring:
 
     def _cached_at(self, index: str) -> Path | None:
         """The file of everything that decides what is measured; None where nothing tells this model's."""
-        fingerprint = self._model.backbone.fingerprint
+        fingerprint = self._model.fingerprint
         if fingerprint is None:
             return None
         decides = {

@@ -18,7 +18,8 @@ from torch import Tensor
 from unheard.backbones.base import Conditioning
 from unheard.diffusion.prediction import Denoise, classifier_free
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
-from unheard.errors import GuidanceError
+from unheard.diffusion.settings import PURE_NOISE
+from unheard.errors import GuidanceError, InputError
 from unheard.guidance.amg import equations
 from unheard.guidance.amg.settings import AMG
 from unheard.guidance.base import NEAREST, GuidanceWarning, Step
@@ -169,7 +170,10 @@ class AMGDenoiser:
 
         Raises:
             GuidanceError: the similarity or its gradient is not finite.
+            InputError: a beginning in pure noise, where the dissimilarity in noise space has no bound.
         """
+        if not self.trace:
+            self._check_beginning(sigma)
         known, nearest, graph = self._predict_the_expected(x, sigma)
         gate = self._ask_gate(sigma, nearest, known)
         self._expected = gate.needs
@@ -178,6 +182,14 @@ class AMGDenoiser:
         self._check_finite(gradient, known)
         known |= self._predict(x, sigma, [pair for pair in gate.needs.predictions if pair not in known])
         return self._combine(x, sigma, known, gradient, gate)
+
+    def _check_beginning(self, sigma: Tensor) -> None:
+        noise_space = self.settings.c3 > 0 and self.settings.dissimilarity_space == "noise"
+        if noise_space and float(sigma.max()) >= PURE_NOISE:
+            raise InputError(
+                "dissimilarity_space is 'noise', which weighs by sigma^2, but the schedule begins in pure "
+                "noise: take 'denoised', or the schedule polyexponential"
+            )
 
     def _predict_the_expected(
         self, x: Tensor, sigma: Tensor

@@ -16,12 +16,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from unheard.guidance.base import Denoiser
+    from unheard.guidance.detour.denoiser import DetourDenoiser
     from unheard.guidance.detour.settings import Detour
     from unheard.guidance.trajectory import Trajectory
 
 
-def make_denoiser(settings: Detour, trajectory: Trajectory) -> Denoiser:
+def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:
     """The denoiser of one trajectory: by the recordings that are available, and else by the prompt's pull."""
     from unheard.guidance.detour.candidates import Candidates
     from unheard.guidance.detour.denoiser import DetourDenoiser

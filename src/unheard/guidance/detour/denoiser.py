@@ -78,6 +78,16 @@ class DetourDenoiser:
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Denoise x [batch, *latent_shape] at the noise levels sigma [batch]."""
+        unconditional, conditional = self.predict(x, sigma)
+        unconditional = self.prompt_guidance.unconditional(x, sigma, unconditional, conditional)
+        return classifier_free(unconditional, conditional, self.guidance_scale)
+
+    @torch.no_grad()
+    def predict(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """The step's predictions without a prompt, and under the caption that each sample goes on under.
+
+        For a sampler that puts the two together itself; it calls this in the place of the denoiser.
+        """
         conditioning = type(self._unconditional).cat([self._unconditional, *self._caption])
         unconditional, conditional = predict_both(self.denoise, x, sigma, conditioning)
         if not self.trace:
@@ -100,8 +110,7 @@ class DetourDenoiser:
                 prompt_weight=[None if left is None else left[1] for left in self._left_for],
             )
         )
-        unconditional = self.prompt_guidance.unconditional(x, sigma, unconditional, conditional)
-        return classifier_free(unconditional, conditional, self.guidance_scale)
+        return unconditional, conditional
 
     def _leave(
         self, open_for: list[int], x: Tensor, sigma: Tensor, unconditional: Tensor, conditional: Tensor

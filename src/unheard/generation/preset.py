@@ -1,4 +1,4 @@
-"""`--preset`: guidance and sampling from a JSON file, as `unheard tune` writes it."""
+"""Presets: guidance and sampling from a JSON file, as `unheard tune` and `import-settings` write it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from unheard.cli.options import SETTINGS
 from unheard.common.checks import check_keys
 from unheard.common.structured_files import read_json
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
-from unheard.guidance import describe_guidance, read_guidance
+from unheard.guidance import GUIDANCES, describe_guidance, read_guidance
 from unheard.guidance.amg.settings import AMG
 from unheard.guidance.base import Guidance
 
 OPTIONS = (*(part.name for part in fields(Sampling)), "negative_prompt")
 KEYS = ("guidance", *OPTIONS)
-OF_GUIDANCE = {"kind", *SETTINGS}
-"""Keys of a table of guidance alone."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +44,30 @@ def read_preset(path: str | Path) -> Preset:
         table = read_json(path)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read the preset {path}: {error}") from error
+    return preset_of(table, path)
+
+
+def preset_of(table: Any, path: str | Path) -> Preset:
+    """What `read_preset` makes of the content of the file at `path`; raises as it does."""
     if not isinstance(table, dict) or not table:
         raise InputError(f"the preset {path} holds no settings: give {describe_guidance(AMG())}")
-    if OF_GUIDANCE & set(table) and not {*KEYS} & set(table):
+    if _of_guidance() & set(table) and not {*KEYS} & set(table):
         return Preset(True, read_guidance(table))
     check_keys(table, KEYS, f"the preset {path}")
-    guidance = table.pop("guidance", None)
-    return Preset(guidance is not None, None if guidance is None else read_guidance(guidance), table)
+    options = {key: value for key, value in table.items() if key != "guidance"}
+    guidance = table.get("guidance")
+    return Preset(guidance is not None, None if guidance is None else read_guidance(guidance), options)
+
+
+def is_preset(path: Path) -> bool:
+    """Whether a file can be read as a preset."""
+    try:
+        read_preset(path)
+    except InputError:
+        return False
+    return True
+
+
+def _of_guidance() -> set[str]:
+    """The keys of a table of guidance alone."""
+    return {"kind", *(part.name for kind in GUIDANCES.values() for part in fields(kind))}

@@ -1,0 +1,103 @@
+"""The three nodes: what they ask for, what they hand on, what they refuse."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import comfy_stub as comfy
+import pytest
+import torch
+from tiny_world import CAPTIONS, build_index
+
+from unheard import Detour, IndexFileError, InputError, audio
+from unheard.backbones.hub import ASSETS
+
+MEMORISED = ASSETS / "tiny" / "memorised"
+
+
+@pytest.fixture(scope="module")
+def by_id(nodes: Any) -> dict[str, Any]:
+    """The nodes as ComfyUI learns of them."""
+    extension = asyncio.run(nodes.comfy_entrypoint())
+    return {node.define_schema().node_id: node for node in asyncio.run(extension.get_node_list())}
+
+
+@pytest.fixture(scope="module")
+def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some of the bundled recordings."""
+    folder = tmp_path_factory.mktemp("references")
+    for number in range(5):
+        (folder / f"{number:05d}.flac").symlink_to(MEMORISED / f"{number:05d}.flac")
+    return folder
+
+
+def test_the_nodes_are_named_and_every_setting_of_the_detour_is_an_input(by_id: dict[str, Any]) -> None:
+    assert {name: node.define_schema().display_name for name, node in by_id.items()} == {
+        "UnheardLoadIndex": "Load index",
+        "UnheardDetour": "Anti-memorization (detour)",
+        "UnheardAudit": "Audit against references",
+    }
+    inputs = {socket.id: socket for socket in by_id["UnheardDetour"].define_schema().inputs}
+    for field in fields(Detour):
+        about = inputs[field.name].about
+        assert about["default"] == field.default
+        assert len(about["tooltip"]) > 20
+        assert inputs[field.name].io_type == ("INT" if isinstance(field.default, int) else "FLOAT")
+
+
+def test_an_index_goes_into_the_patch(by_id: dict[str, Any], tmp_path: Path, tiny_clap_folder: Path) -> None:
+    path = build_index(tmp_path / "index.json")
+    (loaded,) = by_id["UnheardLoadIndex"].execute(f" {path} ", str(tiny_clap_folder)).args
+    assert list(loaded.index.prompts) == list(CAPTIONS)
+    cpu = torch.device("cpu")
+    patcher, clip, vae = (
+        comfy.ModelPatcher(comfy.StableAudio1(), cpu, cpu),
+        comfy.CLIP(8),
+        comfy.VAE((64,), 2048),
+    )
+    patch = by_id["UnheardDetour"].execute
+    (patched,) = patch(
+        patcher, clip, vae, loaded, "A bell", threshold=0.4, pull=0.5, prompt_weight=0.1, candidates=8
+    ).args
+    assert len(patched.model_options["sampler_post_cfg_function"]) == 1
+    assert "sampler_post_cfg_function" not in patcher.model_options
+    with pytest.raises(InputError, match="prompt_weight"):
+        patch(patcher, clip, vae, loaded, "A bell", prompt_weight=2.0)
+
+
+def test_an_index_that_is_none_is_refused(by_id: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no index: give the path or URI"):
+        by_id["UnheardLoadIndex"].execute("  ")
+    with pytest.raises(IndexFileError):
+        by_id["UnheardLoadIndex"].execute(str(tmp_path / "nowhere"))
+
+
+def test_the_audit_tells_a_copy_from_another_sound(by_id: dict[str, Any], references: Path) -> None:
+    copied, rate = audio.read(MEMORISED / "00003.flac")
+    seconds = torch.arange(copied.shape[1]) / rate
+    other = (0.4 * torch.sin(2 * torch.pi * 200 * seconds * (1 + seconds / 5))).expand_as(copied)
+    audit = by_id["UnheardAudit"].execute
+    with torch.inference_mode():
+        sound = {"waveform": torch.stack([other, copied]), "sample_rate": rate}
+        output = audit(sound, references=str(references))
+        passed, verdict, share, report = output.args
+    assert passed is sound
+    assert (verdict, round(share, 1)) == ("copy", 1.0)
+    assert [file["verdict"] for file in json.loads(report)["files"]] == ["clear", "copy"]
+    (shown,) = output.ui["text"]
+    assert shown.splitlines()[0] == "sound 1: clear"
+    assert shown.splitlines()[1].startswith("sound 2: copy of 00003.flac, 100% copied, at 0.0-")
+    alone = audit({"waveform": other[None], "sample_rate": rate}, references=str(references))
+    assert alone.args[1:3] == ("clear", 0.0)
+
+
+def test_an_audit_needs_something_to_compare_with(by_id: dict[str, Any], loaded: Any) -> None:
+    sound = {"waveform": torch.zeros(1, 2, 16_000), "sample_rate": 16_000}
+    with pytest.raises(InputError, match="there is nothing to compare with: name a folder"):
+        by_id["UnheardAudit"].execute(sound)
+    with pytest.raises(InputError, match="does not say where its sounds lie"):
+        by_id["UnheardAudit"].execute(sound, index=loaded)
