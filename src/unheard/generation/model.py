@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -343,11 +343,12 @@ class Model:
             reject=reject,
             retries=retries,
         )
-        self.warn_of_unknown_words(request)
         sounds: dict[int, Sound] = {}
         try:
             training_set = self.training_set(index, references)
-            for sound in self.stream(request, training_set, progress, init_audio=begin):
+            stream = self.stream(request, training_set, progress, init_audio=begin)
+            self.warn_of_unknown_words(request)
+            for sound in stream:
                 sounds[sound.number] = sound
         except RejectedError as error:
             error.sounds = [sounds[number] for number in sorted(sounds)]
@@ -505,10 +506,7 @@ class Model:
         nearest = self._nearest(waveforms, index)
         clock.lap("nearest items")
 
-        sources = {**self._describe(index), **training_set.describe(_uses_recordings(request.guidance))}
-        if init_audio is not None and request.init_noise_level is not None:
-            sources["init_audio"] = init_audio.describe(request.init_noise_level)
-        machine = provenance.machine(backbone.device, backbone.dtype)
+        record = partial(self.record_of, request, batch, training_set=training_set, init_audio=init_audio)
         traces = [trace_of_each(step, len(batch), ids) for step in denoiser.trace]
         return [
             Sound(
@@ -518,13 +516,42 @@ class Model:
                 seed=seed,
                 trace=[step[position] for step in traces],
                 nearest=nearest[position],
-                provenance=provenance.record(request, batch, position, sources, machine, clock.seconds),
+                provenance=record(position, seconds=clock.seconds),
                 number=batch.numbers[position],
                 fallback=_fallback([step[position] for step in traces], index),
                 latents=latents[position].cpu(),
             )
             for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
         ]
+
+    def record_of(
+        self,
+        request: Request,
+        batch: Batch,
+        position: int,
+        training_set: TrainingSet,
+        init_audio: InitAudio | None = None,
+        seconds: Mapping[str, float] | None = None,
+    ) -> dict[str, Any]:
+        """What the provenance of one sound of a batch says but for what came out, which is known before.
+
+        Args:
+            request: what is asked for.
+            batch, position: the sounds that are made together, and which of them.
+            training_set: what is stayed away from.
+            init_audio: in place of the recording that the request names by its path.
+            seconds: what the parts of the batch took, once that is known.
+        """
+        sources = {
+            **self._describe(training_set.index),
+            **training_set.describe(_uses_recordings(request.guidance)),
+        }
+        if init_audio is None and request.init_audio is not None:
+            init_audio = InitAudio.of(request.init_audio)
+        if init_audio is not None and request.init_noise_level is not None:
+            sources["init_audio"] = init_audio.describe(request.init_noise_level)
+        machine = provenance.machine(self.backbone.device, self.backbone.dtype)
+        return provenance.record(request, batch, position, sources, machine, seconds or {})
 
     def trajectory(
         self, training_set: TrainingSet, guidance: Guidance | None, *, backbone: Backbone, **sounds: Any
