@@ -59,7 +59,7 @@ def test_prompts_from_a_file(generate: Callable[..., Result]) -> None:
 
 
 def test_json_is_one_object_and_stderr_is_silent(generate: Callable[..., Result]) -> None:
-    result = generate("A bell", "--count", 2, "--json")
+    result = generate("a bell", "--count", 2, "--json")
     assert result.stderr == ""
     results = json.loads(result.stdout)["results"]
     assert [(each["file"], each["seed"], each["steps"]) for each in results] == [
@@ -166,7 +166,7 @@ def test_out_of_memory_keeps_what_is_finished(
         return denoise(*arguments)
 
     monkeypatch.setattr(loaded.backbone, "denoise", limited)
-    result = generate("A bell", "--count", 4, "--batch", 2, "--no-guidance", "--json")
+    result = generate("a bell", "--count", 4, "--batch", 2, "--no-guidance", "--json")
     assert result.exit_code == 2
     assert re.fullmatch(r"unheard: out of memory: lower --batch \(now 2\).*--dtype.*\n", result.stderr)
     assert [each["file"] for each in json.loads(result.stdout)["results"]] == ["audio-1.wav", "audio-2.wav"]

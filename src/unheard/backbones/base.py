@@ -126,6 +126,13 @@ class Backbone(Protocol):
         """
         return None
 
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """The words of a prompt that the model has never read.
+
+        Only a tokenizer of whole words can tell; of any other there are none.
+        """
+        return ()
+
     def with_lyrics(self, lyrics: str) -> Backbone:
         """The same model, which is told these lyrics with every prompt; of one that accepts them."""
         raise InputError(f"{self.name} takes no lyrics: go without, or take a model of songs")

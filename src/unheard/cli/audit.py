@@ -156,6 +156,7 @@ def audit(
 
                     loaded = load(model, device=device, dtype=generation["dtype"], embedder=embedder)
                     request = _request(loaded, prompts, generation)
+                    loaded.warn_of_unknown_words(request)
                     stay_away_from = loaded.training_set("auto" if index is None else training_set.index)
                 if folder is not None:
                     check_targets(list(_sounds(folder, request)), read, overwrite=overwrite)

@@ -137,7 +137,7 @@ def generate(
     Examples:
       unheard generate "An acoustic drum loop, 110 bpm"
       unheard generate "An acoustic drum loop, 110 bpm" --no-guidance --output copy.wav
-      unheard generate "Warm strings" "A bright bell" --count 4 --output sounds.wav
+      unheard generate "Warm strings" "A music box melody" --count 4 --output sounds.wav
       unheard generate "A slow piano" --model stabilityai/stable-audio-open-1.0 \\
           --index embeddings_new.json --duration 10 --dtype float16
       unheard generate "An acoustic drum loop, 110 bpm" --reject copy --retries 4
@@ -217,6 +217,7 @@ def _prepare(
     )
     options = {name: given[name] for name in OF_REQUEST if given[name] is not None}
     request = model.request(prompts, guidance=guidance, **{**preset.options, **options})
+    model.warn_of_unknown_words(request)
     return model, request, model.training_set(index, request.named_references)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -41,6 +42,7 @@ from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
 
 NEAREST = 3  # training items that are named with each sound
+WORDS_NAMED = 5  # unknown words that a warning names
 
 
 @dataclass(frozen=True)
@@ -341,6 +343,7 @@ class Model:
             reject=reject,
             retries=retries,
         )
+        self.warn_of_unknown_words(request)
         sounds: dict[int, Sound] = {}
         try:
             training_set = self.training_set(index, references)
@@ -350,6 +353,26 @@ class Model:
             error.sounds = [sounds[number] for number in sorted(sounds)]
             raise
         return [sounds[number] for number in sorted(sounds)]
+
+    def warn_of_unknown_words(self, request: Request) -> None:
+        """Warn in one line of what the model cannot read in the prompts; asked before any work."""
+        texts = dict.fromkeys([*request.prompts, request.negative_prompt or ""])
+        words = dict.fromkeys(word for text in texts for word in self.backbone.unknown_words(text))
+        if not words:
+            return
+        named = ", ".join(f'"{word}"{self._in_small_letters(word)}' for word in [*words][:WORDS_NAMED])
+        more = f" and {len(words) - WORDS_NAMED} more" if len(words) > WORDS_NAMED else ""
+        known = any(each.name == self.name and each.plays for each in hub.KNOWN_MODELS)
+        see = f"; `unheard models {self.name}` lists what it knows" if known else ""
+        warnings.warn(
+            f"{self.name} does not know the word{'s' if len(words) > 1 else ''} {named}{more}, and spells "
+            f"{'them' if len(words) > 1 else 'it'} in letters: expect another sound{see}",
+            stacklevel=3,
+        )
+
+    def _in_small_letters(self, word: str) -> str:
+        small = word.lower()
+        return f' (it knows "{small}")' if small != word and not self.backbone.unknown_words(small) else ""
 
     def stream(
         self,
