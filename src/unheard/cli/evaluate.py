@@ -29,7 +29,7 @@ WRITTEN = (
 
 @click.command()
 @click.argument("experiment", required=False)
-@click.option("--out", metavar="FOLDER", help="Where results go; what lies there is not made again.")
+@click.option("-o", "--out", metavar="FOLDER", help="Where results go; what lies there is not made again.")
 @click.option("--again", nargs=2, metavar="FOLDER ROW", help="Make this row again and compare its audio.")
 @engine_options("generates and judges")
 @overwrite_option()

@@ -101,7 +101,7 @@ def verify(uri: str, as_json: bool) -> None:
 @click.command()
 @click.argument("uri", metavar="INDEX")
 @click.option(
-    "--out", "path", metavar="FILE", help="Write the clusters there, as a prompt list for evaluation."
+    "-o", "--out", "path", metavar="FILE", help="Write the clusters there, as a prompt list for evaluation."
 )
 @click.option(
     "--sound-threshold",
