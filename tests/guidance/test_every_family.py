@@ -11,6 +11,7 @@ import soundfile
 import torch
 from ace_step_pipeline import write_ace_step
 from audioldm2_pipeline import write_audioldm2
+from click.testing import CliRunner
 from longcat_pipeline import write_longcat
 from stable_audio_3_pipeline import write_stable_audio_3
 from tiny_world import CAPTIONS, build_index
@@ -18,6 +19,7 @@ from tiny_world import CAPTIONS, build_index
 import unheard
 from unheard import Model
 from unheard.backbones import FAMILIES
+from unheard.cli import main
 from unheard.guidance import GUIDANCES, read_guidance
 
 SETTINGS = {
@@ -125,3 +127,15 @@ def test_a_calibration_reads_what_the_gate_of_a_family_sees(world: World) -> Non
     asked = [[step for step in sound.trace if step.sigma >= at.high_noise] for sound in sounds]
     pulls = [max(step.value for step in steps) for steps in asked]
     assert at.statistics["pull"].ordinary[:2] == pytest.approx(pulls, rel=1e-2)
+
+
+def test_the_command_makes_the_same_bytes_again(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    few = ["--num-inference-steps", "2", "--duration", "0.3", "--no-guidance"]
+    made = CliRunner().invoke(main, ["generate", PROMPTS[0], "--model", world.model.name, *few])
+    assert made.exit_code == 0, made.stderr
+    again = CliRunner().invoke(main, ["generate", "--from", "audio.json", "--output", "again.wav"])
+    assert again.exit_code == 0, again.stderr
+    assert "the same bytes as recorded" in again.stderr

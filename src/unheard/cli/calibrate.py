@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unheard.cli.lora import read_loras
-from unheard.cli.options import DTYPES, OF_MODEL, device_option, overwrite_option
+from unheard.cli.options import DTYPES, OF_MODEL, device_option, environment, overwrite_option
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
 from unheard.cli.targets import Target, check_targets, inputs, shows
@@ -27,8 +27,17 @@ HARDEST = 5
 
 
 @click.command()
-@click.option("--model", default="tiny", show_default=True, metavar="MODEL", help="As for `generate`.")
-@click.option("--index", metavar="PATH", help=f"Training set to stay away from.{OF_MODEL}")
+@click.option(
+    "--model",
+    default="tiny",
+    show_default=True,
+    metavar="MODEL",
+    **environment("MODEL"),
+    help="As for `generate`.",
+)
+@click.option(
+    "--index", metavar="PATH", **environment("INDEX"), help=f"Training set to stay away from.{OF_MODEL}"
+)
 @click.option("--references", metavar="PATH", help="Its recordings.  [default: as it says]")
 @click.option("--captions", metavar="FILE", help="Suspected ones, one a line.  [default: repeated ones]")
 @click.option("--prompts", metavar="FILE", help="Further ordinary prompts, one a line.")
@@ -70,7 +79,9 @@ HARDEST = 5
 @click.option("--embedder", metavar="NAME", help=f"As for `generate`.{OF_MODEL}")
 @device_option()
 @click.option("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
-@click.option("--output", metavar="FILE", help="JSON to write.  [default: where `generate` looks for it]")
+@click.option(
+    "-o", "--output", metavar="FILE", help="JSON to write.  [default: where `generate` looks for it]"
+)
 @overwrite_option()
 def calibrate(
     model: str,

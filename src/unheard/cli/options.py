@@ -135,9 +135,20 @@ def _entries(section: str) -> Iterator[tuple[str, str]]:
             yield name, without_references.replace("`", "")
 
 
+def environment(name: str) -> dict[str, Any]:
+    """Takes an option's value from `UNHEARD_...` where none is given; its help says so."""
+    return {"envvar": f"UNHEARD_{name}", "show_envvar": True}
+
+
 def device_option(option: Option = click.option) -> Decorator:
     """`--device`."""
-    return option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
+    return option(
+        "--device",
+        default="auto",
+        show_default=True,
+        **environment("DEVICE"),
+        help="auto, cpu, cuda, cuda:N or mps.",
+    )
 
 
 def overwrite_option(option: Option = click.option) -> Decorator:

@@ -72,11 +72,11 @@ Show = Callable[[Moment], None]
 
 
 class Display:
-    """Progress on standard error; on what is no terminal, none if `quiet`."""
+    """Progress on standard error; on what is no terminal, none if `quiet`; none at all if `silent`."""
 
-    def __init__(self, quiet: bool = False) -> None:
-        self.terminal = sys.stderr.isatty()
-        self.quiet = quiet
+    def __init__(self, quiet: bool = False, *, silent: bool = False) -> None:
+        self.terminal = sys.stderr.isatty() and not silent
+        self.quiet = quiet or silent
 
     @contextmanager
     def loading(self, what: str) -> Iterator[None]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("experiment")
 @click.option(
+    "-o",
     "--out",
     metavar="FOLDER",
     required=True,

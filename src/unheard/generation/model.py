@@ -10,7 +10,7 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -215,6 +215,14 @@ class Model:
         if brought is None and not is_any_for(index.sha256):
             return None  # before the fingerprint is asked for, which may read all weights
         return find(self.fingerprint, index.sha256, brought)
+
+    def calibrated_by(self, request: Request, training_set: TrainingSet) -> Calibration | None:
+        """The calibration whose thresholds the guidance of a request has, or None."""
+        if not isinstance(request.guidance, Detour):
+            return None
+        found, recordings = self.calibration(training_set), len(training_set.recordings)
+        gives = found is not None and found.gives(request.guidance, request.duration, recordings)
+        return found if gives else None
 
     def guidance_named(
         self, kind: str, training_set: TrainingSet, duration: float | None = None
@@ -425,14 +433,15 @@ class Model:
             reject=reject,
             retries=retries,
         )
-        self.warn_of_unknown_words(request)
         sounds: dict[int, Sound] = {}
         try:
             training_set = self.training_set(index, references)
             if isinstance(guidance, str):
                 named = self.guidance_named(guidance, training_set, request.duration)
                 request = replace(request, guidance=named)
-            for sound in self.stream(request, training_set, progress, init_audio=begin):
+            stream = self.stream(request, training_set, progress, init_audio=begin)
+            self.warn_of_unknown_words(request)
+            for sound in stream:
                 sounds[sound.number] = sound
         except RejectedError as error:
             error.sounds = [sounds[number] for number in sorted(sounds)]
@@ -590,14 +599,7 @@ class Model:
         nearest = self._nearest(waveforms, index)
         clock.lap("nearest items")
 
-        sources = {**self._describe(index), **training_set.describe(_uses_recordings(request.guidance))}
-        calibration = self.calibration(training_set) if isinstance(request.guidance, Detour) else None
-        recordings = len(training_set.recordings)
-        if calibration is not None and calibration.gives(request.guidance, request.duration, recordings):
-            sources["calibration"] = calibration.describe()
-        if init_audio is not None and request.init_noise_level is not None:
-            sources["init_audio"] = init_audio.describe(request.init_noise_level)
-        machine = provenance.machine(backbone.device, backbone.dtype)
+        record = partial(self.record_of, request, batch, training_set=training_set, init_audio=init_audio)
         traces = [trace_of_each(step, len(batch), ids) for step in denoiser.trace]
         return [
             Sound(
@@ -607,13 +609,44 @@ class Model:
                 seed=seed,
                 trace=[step[position] for step in traces],
                 nearest=nearest[position],
-                provenance=provenance.record(request, batch, position, sources, machine, clock.seconds),
+                provenance=record(position, seconds=clock.seconds),
                 number=batch.numbers[position],
                 fallback=_fallback([step[position] for step in traces], index),
                 latents=latents[position].cpu(),
             )
             for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
         ]
+
+    def record_of(
+        self,
+        request: Request,
+        batch: Batch,
+        position: int,
+        training_set: TrainingSet,
+        init_audio: InitAudio | None = None,
+        seconds: Mapping[str, float] | None = None,
+    ) -> dict[str, Any]:
+        """What the provenance of one sound of a batch says but for what came out, which is known before.
+
+        Args:
+            request: what is asked for.
+            batch, position: the sounds that are made together, and which of them.
+            training_set: what is stayed away from.
+            init_audio: in place of the recording that the request names by its path.
+            seconds: what the parts of the batch took, once that is known.
+        """
+        sources = {
+            **self._describe(training_set.index),
+            **training_set.describe(_uses_recordings(request.guidance)),
+        }
+        if (calibration := self.calibrated_by(request, training_set)) is not None:
+            sources["calibration"] = calibration.describe()
+        if init_audio is None and request.init_audio is not None:
+            init_audio = InitAudio.of(request.init_audio)
+        if init_audio is not None and request.init_noise_level is not None:
+            sources["init_audio"] = init_audio.describe(request.init_noise_level)
+        machine = provenance.machine(self.backbone.device, self.backbone.dtype)
+        return provenance.record(request, batch, position, sources, machine, seconds or {})
 
     def trajectory(
         self, training_set: TrainingSet, guidance: Guidance | None, *, backbone: Backbone, **sounds: Any

@@ -15,7 +15,7 @@ from unheard.cli.terminal import say, say_json
 
 @click.command("import")
 @click.argument("file")
-@click.option("--out", "uri", required=True, metavar="INDEX", help="Folder, or URI in an object store.")
+@click.option("-o", "--out", "uri", required=True, metavar="INDEX", help="Folder, or URI in an object store.")
 @click.option("--embedder", "name", metavar="NAME", help="Who made the embeddings, if the file does not say.")
 @click.option("--ann", is_flag=True, help="Also build the approximate index, for millions of windows.")
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
@@ -41,7 +41,7 @@ def import_(file: str, uri: str, name: str | None, ann: bool, as_json: bool) -> 
 
 @click.command()
 @click.argument("uri", metavar="INDEX")
-@click.option("--out", "path", required=True, metavar="FILE", help="JSON file to write.")
+@click.option("-o", "--out", "path", required=True, metavar="FILE", help="JSON file to write.")
 @overwrite_option()
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
 def export(uri: str, path: str, overwrite: bool, as_json: bool) -> None:

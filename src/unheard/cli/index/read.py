@@ -70,7 +70,7 @@ def search(
         say_json({"index": uri, "nearest": items})
         return
     for item, similarity in found:
-        say(f"{similarity:6.3f}  {item.id}{_where(item)}{_quoted(item.prompt)}")
+        say(f"cosine {similarity:6.3f}  {item.id}{_where(item)}{_quoted(item.prompt)}")
 
 
 @click.command()
@@ -101,7 +101,7 @@ def verify(uri: str, as_json: bool) -> None:
 @click.command()
 @click.argument("uri", metavar="INDEX")
 @click.option(
-    "--out", "path", metavar="FILE", help="Write the clusters there, as a prompt list for evaluation."
+    "-o", "--out", "path", metavar="FILE", help="Write the clusters there, as a prompt list for evaluation."
 )
 @click.option(
     "--sound-threshold",

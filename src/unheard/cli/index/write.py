@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True)
-@click.option("--out", "uri", required=True, metavar="INDEX", help="Folder, or URI in an object store.")
+@click.option("-o", "--out", "uri", required=True, metavar="INDEX", help="Folder, or URI in an object store.")
 @click.option("--captions", metavar="FILE", help="CSV, JSON Lines or Parquet with path and prompt.")
 @embedder_options
 @click.option("--workers", type=int, help="Processes that decode.  [default: one a core]")
