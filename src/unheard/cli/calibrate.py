@@ -80,7 +80,7 @@ HARDEST = 5
 @device_option()
 @click.option("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
 @click.option(
-    "-o", "--output", metavar="FILE", help="JSON to write.  [default: where `generate` looks for it]"
+    "-o", "--output", metavar="FILE", help="JSON to write.  [default: where `generate` looks]"
 )
 @overwrite_option()
 def calibrate(
