@@ -26,6 +26,7 @@ from unheard.cli.options import (
     environment,
     limit_options,
     overwrite_option,
+    quiet_option,
     under,
 )
 from unheard.cli.progress import Display
@@ -111,6 +112,7 @@ _machine = under("Machine")
 @device_option(_machine)
 @_machine("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
 @limit_options(held=True, option=_machine)
+@quiet_option(_result)
 def audit(
     sounds: tuple[str, ...],
     references: tuple[str, ...],

@@ -11,7 +11,7 @@ import click
 
 from unheard.cli import exits
 from unheard.cli.evaluation_output import output
-from unheard.cli.options import engine_options, overwrite_option
+from unheard.cli.options import engine_options, overwrite_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Input, check_targets, inputs, results_targets
 from unheard.cli.terminal import say
@@ -33,6 +33,7 @@ WRITTEN = (
 @click.option("--again", nargs=2, metavar="FOLDER ROW", help="Make this row again and compare its audio.")
 @engine_options("generates and judges")
 @overwrite_option()
+@quiet_option()
 def evaluate(
     experiment: str | None,
     out: str | None,

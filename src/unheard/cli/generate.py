@@ -26,7 +26,7 @@ from unheard.cli.options import (
     under,
 )
 from unheard.cli.output import describe, explain, summary
-from unheard.cli.progress import Display
+from unheard.cli.progress import QUIET, Display
 from unheard.cli.prompts import read_prompts
 from unheard.cli.sound_paths import Destination
 from unheard.cli.targets import Input, inputs, latents_beside
@@ -212,7 +212,8 @@ def generate(
     )
     destination.paths()  # whatever is wrong with them is found out before a model is loaded
 
-    display = Display(quiet=as_json, silent=quiet)
+    context.meta[QUIET] = quiet
+    display = Display(quiet=as_json)
     with display.loading(given["model"] or "tiny"):
         model, request, training_set = _prepare(
             asked, given, None if recorded is None else recorded["guidance"]

@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
+from unheard.cli.progress import QUIET
 from unheard.common.sound_limits import DEFAULT_LIMITS, sound_limits
 from unheard.diffusion.settings import sampler_named
 from unheard.errors import InputError
@@ -148,6 +149,22 @@ def device_option(option: Option = click.option) -> Decorator:
         show_default=True,
         **environment("DEVICE"),
         help="auto, cpu, cuda, cuda:N or mps.",
+    )
+
+
+def quiet_option(option: Option = click.option) -> Decorator:
+    """`-q`: no progress while the command runs, see `unheard.cli.progress.Display`."""
+
+    def remember(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+        context.meta[QUIET] = value
+
+    return option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        callback=remember,
+        help="Show no progress on standard error.",
     )
 
 

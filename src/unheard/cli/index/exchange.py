@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from unheard.cli.options import overwrite_option
+from unheard.cli.options import overwrite_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, inputs
 from unheard.cli.terminal import say, say_json
@@ -19,6 +19,7 @@ from unheard.cli.terminal import say, say_json
 @click.option("--embedder", "name", metavar="NAME", help="Who made the embeddings, if the file does not say.")
 @click.option("--ann", is_flag=True, help="Also build the approximate index, for millions of windows.")
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
+@quiet_option()
 def import_(file: str, uri: str, name: str | None, ann: bool, as_json: bool) -> None:
     """Read FILE, of any size and in the published JSON format, into an index on disk.
 
@@ -44,6 +45,7 @@ def import_(file: str, uri: str, name: str | None, ann: bool, as_json: bool) -> 
 @click.option("-o", "--out", "path", required=True, metavar="FILE", help="JSON file to write.")
 @overwrite_option()
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
+@quiet_option()
 def export(uri: str, path: str, overwrite: bool, as_json: bool) -> None:
     """Write INDEX as a JSON file in the published format: one embedding an item.
 
