@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unheard.cli.lora import read_loras
-from unheard.cli.options import DTYPES, OF_MODEL, device_option, environment, overwrite_option
+from unheard.cli.options import DTYPES, OF_MODEL, device_option, environment, overwrite_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
 from unheard.cli.targets import Target, check_targets, inputs, shows
@@ -79,10 +79,9 @@ HARDEST = 5
 @click.option("--embedder", metavar="NAME", help=f"As for `generate`.{OF_MODEL}")
 @device_option()
 @click.option("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
-@click.option(
-    "-o", "--output", metavar="FILE", help="JSON to write.  [default: where `generate` looks]"
-)
+@click.option("-o", "--output", metavar="FILE", help="JSON to write.  [default: where `generate` looks]")
 @overwrite_option()
+@quiet_option()
 def calibrate(
     model: str,
     index: str | None,
