@@ -34,6 +34,7 @@ from unheard.generation import provenance
 from unheard.generation import request as checks
 from unheard.generation.calibration import advice
 from unheard.generation.calibration.record import Calibration, find, is_any_for
+from unheard.generation.collapse import without_collapse
 from unheard.generation.defaults import AUTO, Defaults, read_defaults
 from unheard.generation.init_audio import InitAudio
 from unheard.generation.out_of_memory import PRECISION, explaining_out_of_memory, memory_hogs
@@ -497,7 +498,7 @@ class Model:
         self.check(request.guidance, training_set)
         if init_audio is None and request.init_audio is not None:
             init_audio = InitAudio.of(request.init_audio)
-        make = partial(self._generate, training_set, init_audio, progress)
+        make = without_collapse(partial(self._generate, training_set, init_audio, progress), training_set)
         return _stream(request, auditor, make)
 
     def encode_recordings(

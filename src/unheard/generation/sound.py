@@ -149,10 +149,13 @@ class Sound:
             return "made without guidance: it may replay a recording"
         if (left := self.fallback) is not None:
             instead = f'as "{left.caption}"' if left.caption else "without a caption"
+            again = (
+                "; a blend with the prompt ended in near silence" if "collapsed" in self.provenance else ""
+            )
             part = f"{left.prompt_weight:.0%}" if left.prompt_weight else "nothing"
             return (
                 f"the prompt leads to a recording: went on {instead}, with {part} of the prompt, from step "
-                f"{left.step} of {len(self.trace)}"
+                f"{left.step} of {len(self.trace)}{again}"
             )
         if not self.acted:
             return "kept the prompt"
