@@ -37,6 +37,7 @@ from unheard.common.files import shortened
 from unheard.common.imports import importing
 from unheard.common.left_out import LeftOut
 from unheard.errors import InputError
+from unheard.generation.defaults import AUTO
 from unheard.generation.request import check_prompts
 
 if TYPE_CHECKING:
@@ -186,6 +187,9 @@ def audit(
                     request = _request(loaded, prompts, generation)
                     loaded.warn_of_unknown_words(request)
                     stay_away_from = loaded.training_set("auto" if index is None else training_set.index)
+                    if not generation["no_guidance"]:
+                        calibrated = loaded.guidance_named(AUTO, stay_away_from, request.duration)
+                        request = replace(request, guidance=calibrated)
                 if folder is not None:
                     check_targets(list(_sounds(folder, request)), read, overwrite=overwrite)
                 bound = fail_on if fail_on in BOUNDS else "copy"
@@ -363,7 +367,7 @@ def _request(model: Model, prompts: Sequence[str], generation: Mapping[str, Any]
         duration=generation["duration"],
         seed=generation["seed"] or 0,
         batch=generation["batch"],
-        guidance=None if generation["no_guidance"] else "auto",
+        guidance=None if generation["no_guidance"] else AUTO,
     )
 
 
