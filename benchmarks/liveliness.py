@@ -1,4 +1,4 @@
-"""Whether `unheard.evaluation.metrics.liveliness` hears what is played: `python -m benchmarks.liveliness`.
+"""Whether `unheard.auditing.liveliness` hears what is played: `python -m benchmarks.liveliness`.
 
 Clips of `lab.score` are rendered, whose notes are known: every other one of 120 chose the threshold of an
 onset (`--side development`), the others are reported on. A found onset is right within 50 ms of one played;
@@ -16,7 +16,7 @@ import torch
 
 from lab import score
 from lab.corpus import Player
-from unheard.evaluation.metrics.liveliness import SAMPLE_RATE, onsets
+from unheard.auditing.liveliness import SAMPLE_RATE, onsets
 from unheard.evaluation.ordinary import OrdinarySounds
 
 SEEDS = range(500_000, 500_120)

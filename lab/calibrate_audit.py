@@ -32,7 +32,6 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from scipy.optimize import minimize
-from scipy.stats import genpareto
 
 from lab.alterations import ALTERATIONS, SAMPLE_RATE, Alteration, insert, passage, under
 from lab.audit_material import Specimen, family
@@ -45,6 +44,7 @@ from unheard.auditing.alignment import Alignment, align
 from unheard.auditing.calibration import Null, Tail, Weights
 from unheard.auditing.evidence import AlteredCopies, LayeredCopies, RegeneratedCopies
 from unheard.auditing.features import Signal
+from unheard.common.pareto_tail import ParetoTail
 
 TAIL = 0.95
 """Share of the pairs below the threshold from which the tail is fitted."""
@@ -271,26 +271,17 @@ def growth(relatives: list[Alignment]) -> float:
 
 
 def tail(values: Sequence[float] | np.ndarray) -> Tail:
-    """The distribution of some scores, its end as a generalised Pareto distribution.
-
-    The shape is its own standard error at least, 1 / sqrt(excesses) near 0 (Smith 1987): some dozens of pairs
-    cannot show that a tail ends, or that it falls faster than that.
-    """
+    """The distribution of some scores, its end as a generalised Pareto distribution."""
     ordered = np.sort(values)
-    threshold = float(np.quantile(ordered, TAIL))
-    excess = ordered[ordered > threshold] - threshold
-    shape, _, scale = genpareto.fit(excess, floc=0)
-    least = len(excess) ** -0.5
-    if shape < least:
-        shape, scale = least, float(excess.mean()) * (1 - least)  # of the same mean
-    quantiles = np.quantile(ordered[ordered <= threshold], np.linspace(0, 1, 101))
+    end = ParetoTail.fit(ordered, TAIL)
+    quantiles = np.quantile(ordered[ordered <= end.threshold], np.linspace(0, 1, 101))
     return Tail(
         pairs=len(ordered),
         quantiles=tuple(np.round(quantiles, 4).tolist()),
-        threshold=round(threshold, 4),
-        beyond=float((ordered > threshold).mean()),
-        scale=round(float(scale), 4),
-        shape=round(float(shape), 4),
+        threshold=round(end.threshold, 4),
+        beyond=end.beyond,
+        scale=round(end.scale, 4),
+        shape=round(end.shape, 4),
     )
 
 

@@ -55,6 +55,8 @@ if TYPE_CHECKING:
         UnheardError,
     )
     from unheard.generation.attach import Attached, attach
+    from unheard.generation.calibration.calibrating import calibrate
+    from unheard.generation.calibration.record import Calibration
     from unheard.generation.model import Model, Progress, load
     from unheard.generation.request import Request
     from unheard.generation.sound import Sound, TraceStep
@@ -76,6 +78,7 @@ __all__ = [
     "AttractionBasin",
     "Audit",
     "Backbone",
+    "Calibration",
     "Catalogue",
     "ClassifierFreeGuidance",
     "Conditioning",
@@ -107,6 +110,7 @@ __all__ = [
     "__version__",
     "attach",
     "audit",
+    "calibrate",
     "load",
     "load_backbone",
     "load_embedder",
@@ -120,6 +124,7 @@ _HOMES = {
     "Attached": "generation.attach",
     "Audit": "auditing.results",
     "Backbone": "backbones.base",
+    "Calibration": "generation.calibration.record",
     "Catalogue": "auditing.catalogue",
     "ClassifierFreeGuidance": "guidance.classifier_free",
     "Conditioning": "backbones.base",
@@ -150,6 +155,7 @@ _HOMES = {
     "Volumetric": "guidance.volumetric.settings",
     "attach": "generation.attach",
     "audit": "auditing.assembly",
+    "calibrate": "generation.calibration.calibrating",
     "load": "generation.model",
     "load_backbone": "backbones",
     "load_embedder": "embedders",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from click.testing import Result
+from command_line import commands, run
 
 from unheard.cli.progress import Display, Moment, Pace, lines
 from unheard.generation.model import Progress
@@ -109,7 +114,7 @@ def test_what_is_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_progress_names_the_measure_the_threshold_and_whether_the_guidance_acts(
     generate: Callable[..., Result],
 ) -> None:
-    result = generate("A bell")
+    result = generate("a bell")
     said = result.stderr.splitlines()
     pattern = (
         r"sound 1 of 1: \d of 2 steps(, [\d.,]+ a second)?, "
@@ -150,3 +155,21 @@ def test_a_step_in_words(
     with Display().generating() as progress:
         progress(Progress(numbers, 8, attempt, 1, 2, trace))
     assert capsys.readouterr().err == f"{said}\n"
+
+
+def test_what_shows_progress_can_be_asked_for_none() -> None:
+    sources = {name: inspect.getsource(command.callback) for name, command in commands() if command.callback}
+    shows = {name for name, source in sources.items() if "Display(" in source}
+    assert len(shows) >= 9
+    for name, command in commands():
+        if name in shows:
+            assert any("--quiet" in parameter.opts for parameter in command.params), name
+
+
+def test_under_quiet_there_is_none(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).uniform(-0.5, 0.5, 8_000), 16_000)
+    audit = ("audit", tmp_path / "a.wav", "--references", tmp_path / "a.wav")
+    assert "judging" in run(*audit).stderr
+    result = run(*audit, "-q")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "copy" in result.stdout or "too short" in result.stdout

@@ -33,7 +33,7 @@ def test_from_makes_one_sound_of_a_batch_the_same_bytes(
     result = run("generate", "--from", "audio-3.json", "--output", "again.wav")
     assert Path("again.wav").read_bytes() == Path("audio-3.wav").read_bytes()
     assert not Path("again-1.wav").exists()
-    assert len(result.stdout.splitlines()) == 2
+    assert len(result.stdout.splitlines()) == 3
 
 
 def test_options_override_what_is_recorded(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from command_line import commands
 from pages import LIVING, PAGES, README, ROOT, blocks
 
 import unheard
+from unheard.backbones.hub import ASSETS
+from unheard.backbones.texts import unknown_words, words_of_tokenizer
 from unheard.cli import main
 
 
@@ -67,6 +71,49 @@ def test_the_readme_shows_every_command() -> None:
     shown = shown_commands(README)
     for name, command in commands():
         assert isinstance(command, click.Group) or any(f"{line} ".startswith(f"{name} ") for line in shown)
+
+
+WORDS = words_of_tokenizer(ASSETS / "tiny" / "tokenizer") or frozenset()
+
+
+def prompts_of(line: str) -> list[str]:
+    """The prompts that a shown command gives to the bundled model."""
+    if "COMMAND" in line or "..." in line or not line.startswith("unheard generate"):
+        return []
+    values = parse(line)
+    given = {name: value for name, value in values.items() if isinstance(value, str | list | tuple)}
+    return [*given.get("prompts", [])] if given.get("model", "tiny") == "tiny" else []
+
+
+def prompts_in_python(path: Path) -> Iterator[str]:
+    """The prompts that blocks of Python give to `generate`, on pages that are not of one large model."""
+    for block in code(path):
+        with suppress(SyntaxError):
+            for node in ast.walk(ast.parse(block)):
+                called = node.func if isinstance(node, ast.Call) else None
+                if isinstance(called, ast.Attribute) and called.attr == "generate" and node.args:
+                    yield from (
+                        part.value
+                        for part in ast.walk(node.args[0])
+                        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                    )
+
+
+@pytest.mark.parametrize("path", LIVING, ids=lambda path: path.name)
+def test_examples_of_the_bundled_model_use_what_it_knows(path: Path) -> None:
+    shown = [prompt for line in shown_commands(path) for prompt in prompts_of(line)]
+    if path.parent.name != "models":
+        shown += prompts_in_python(path)
+    assert {prompt: unknown_words(WORDS, prompt) for prompt in shown if unknown_words(WORDS, prompt)} == {}
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands()])
+def test_examples_of_help_use_what_the_bundled_model_knows(name: str) -> None:
+    text = dict(commands())[name].help or ""
+    lines = re.findall(r"^ *(unheard generate [^#\n]*)", text.replace("\\\n", " "), re.MULTILINE)
+    prompts = [prompt for line in lines for prompt in prompts_of(line)]
+    assert [prompt for prompt in prompts if unknown_words(WORDS, prompt)] == []
+    assert prompts or name != "unheard generate"
 
 
 @pytest.mark.parametrize("path", LIVING, ids=lambda path: path.name)

@@ -11,11 +11,11 @@ import pytest
 import soundfile
 import torch
 
+from unheard.auditing.liveliness import Activity, activity
 from unheard.evaluation.batch import Generated
 from unheard.evaluation.caption_groups import CaptionGroups
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.local_engine import LocalEngine
-from unheard.evaluation.metrics.liveliness import Activity, activity
 from unheard.evaluation.ordinary import OrdinarySounds
 
 RATE = 8_000

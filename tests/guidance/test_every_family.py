@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import soundfile
 import torch
 from ace_step_pipeline import write_ace_step
 from audioldm2_pipeline import write_audioldm2
+from click.testing import CliRunner
 from longcat_pipeline import write_longcat
 from stable_audio_3_pipeline import write_stable_audio_3
 from tiny_world import CAPTIONS, build_index
@@ -18,6 +19,7 @@ from tiny_world import CAPTIONS, build_index
 import unheard
 from unheard import Model
 from unheard.backbones import FAMILIES
+from unheard.cli import main
 from unheard.guidance import GUIDANCES, read_guidance
 
 SETTINGS = {
@@ -108,3 +110,32 @@ def test_a_kind_runs_and_each_sound_of_a_batch_is_what_it_is_alone(world: World,
     peak = alone.waveform.abs().max()
     assert 0 < peak < float("inf")
     torch.testing.assert_close(alone.waveform, together[1].waveform, atol=1e-3 * float(peak), rtol=0)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning", "ignore::unheard.GuidanceWarning")
+def test_a_calibration_reads_what_the_gate_of_a_family_sees(world: World) -> None:
+    """Flows begin in noise without end, and some strengthen the prompt by a projection."""
+    settings = world.model.defaults
+    sampling = replace(settings.sampling, num_inference_steps=4)
+    model = Model(
+        world.model.backbone, replace(settings, sampling=sampling, duration=0.3), world.model.embedder
+    )
+    usual = [f"A bell {number}" for number in range(20)]
+    found = unheard.calibrate(model, world.index, prompts=usual, count=0, captions=[], seed=7, batch=10)
+    (at,) = found.durations
+    sounds = model.generate(usual[:2], seed=[7, 8], index=world.index, guidance=unheard.Detour(pull=1e9))
+    asked = [[step for step in sound.trace if step.sigma >= at.high_noise] for sound in sounds]
+    pulls = [max(step.value for step in steps) for steps in asked]
+    assert at.statistics["pull"].ordinary[:2] == pytest.approx(pulls, rel=1e-2)
+
+
+def test_the_command_makes_the_same_bytes_again(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    few = ["--num-inference-steps", "2", "--duration", "0.3", "--no-guidance"]
+    made = CliRunner().invoke(main, ["generate", PROMPTS[0], "--model", world.model.name, *few])
+    assert made.exit_code == 0, made.stderr
+    again = CliRunner().invoke(main, ["generate", "--from", "audio.json", "--output", "again.wav"])
+    assert again.exit_code == 0, again.stderr
+    assert "the same bytes as recorded" in again.stderr

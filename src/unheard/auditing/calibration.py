@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from unheard.auditing.features import PERIOD
+from unheard.common.pareto_tail import ParetoTail
 
 FILE = Path(__file__).with_suffix(".json")
 
@@ -55,10 +56,7 @@ class Tail:
     def rate(self, score: float) -> float:
         """Share of such pairs that reach a score, 0 to 1."""
         if score >= self.threshold:
-            excess = (score - self.threshold) / self.scale
-            if self.shape < 1e-6:
-                return self.beyond * math.exp(-excess)
-            return self.beyond * float((1 + self.shape * excess) ** (-1 / self.shape))
+            return ParetoTail(self.threshold, self.beyond, self.scale, self.shape).rate(score)
         rank = bisect_left(self.quantiles, score)
         if rank == 0:
             return 1.0

@@ -68,6 +68,7 @@ class Backbone(Protocol):
         device: where its weights are.
         dtype: of its weights.
         fingerprint: what tells its weights from any others, or None where it was not loaded from files.
+        components: the folders of its pipeline that the fingerprint reads, in their order.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Backbone(Protocol):
     accepts: frozenset[str] = frozenset({"negative_prompt"})
     distilled: bool = False
     default_sampling: Sampling = Sampling()
+    components: tuple[str, ...] = ()
 
     @property
     def device(self) -> torch.device: ...
@@ -125,6 +127,13 @@ class Backbone(Protocol):
             InputError: it cannot.
         """
         return None
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """The words of a prompt that the model has never read.
+
+        Only a tokenizer of whole words can tell; of any other there are none.
+        """
+        return ()
 
     def with_lyrics(self, lyrics: str) -> Backbone:
         """The same model, which is told these lyrics with every prompt; of one that accepts them."""

@@ -41,6 +41,7 @@ class KnownModel:
         download_gb: size of the first download in gigabytes, 0 for the model that comes with the package.
         needs: what it needs to run, in one line.
         distilled: whether its weights were made to run at guidance scale 1.
+        plays: what it can be asked for, where that is a list.
     """
 
     name: str
@@ -51,7 +52,20 @@ class KnownModel:
     download_gb: float
     needs: str
     distilled: bool = False
+    plays: tuple[str, ...] = ()
 
+
+OF_TINY = (
+    "grand piano", "electric piano", "harpsichord", "drawbar organ", "church organ", "accordion",
+    "glockenspiel", "music box", "vibraphone", "marimba", "xylophone", "tubular bells", "kalimba",
+    "steel drum", "nylon guitar", "steel string guitar", "clean electric guitar", "muted guitar",
+    "overdriven guitar", "banjo", "sitar", "harp", "upright bass", "bass guitar", "slap bass", "synth bass",
+    "violin", "cello", "pizzicato strings", "string ensemble", "trumpet", "trombone", "french horn",
+    "brass section", "alto saxophone", "oboe", "clarinet", "flute", "pan flute", "warm pad", "choir",
+    "polysynth", "square lead", "saw lead", "acoustic drum", "room drum", "power drum", "electronic drum",
+    "808 drum", "jazz drum", "brushed drum",
+)  # fmt: skip
+"""The instruments and drum kits of the bundled model, as its captions call them."""
 
 KNOWN_MODELS = (
     KnownModel(
@@ -62,6 +76,7 @@ KNOWN_MODELS = (
         gated=False,
         download_gb=0.0,
         needs="nothing more: no network, no account, runs on a CPU",
+        plays=OF_TINY,
     ),
     KnownModel(
         name="stabilityai/stable-audio-open-1.0",

@@ -1,10 +1,13 @@
-"""Prompts before a text encoder reads them: that they are texts, and what of them is lost."""
+"""Prompts before a text encoder reads them: that they are texts, and what of them is lost or unknown."""
 
 from __future__ import annotations
 
+import json
+import re
 import textwrap
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 from unheard.errors import InputError
@@ -28,6 +31,43 @@ def check_texts(
             raise InputError(
                 f"the prompt {prompt!r} is not text but of type {type(prompt).__name__}: give a string"
             )
+
+
+_BEGINS = "\u2581"  # what SentencePiece writes in front of a word
+_SPECIAL = re.compile(r"</?\w+>")
+
+
+def whole_words(vocabulary: Collection[str]) -> frozenset[str] | None:
+    """The words of a vocabulary that has whole words, and of their parts none but single characters.
+
+    Any other vocabulary, such as that of T5, spells every word in parts that it has learned: None.
+    """
+    words = {piece.removeprefix(_BEGINS) for piece in vocabulary if len(piece) > 1 and piece[0] == _BEGINS}
+    rest = [piece for piece in vocabulary if piece[:1] != _BEGINS and not _SPECIAL.fullmatch(piece)]
+    return frozenset(words) if words and all(len(piece) == 1 for piece in rest) else None
+
+
+def words_of_tokenizer(folder: Path) -> frozenset[str] | None:
+    """`whole_words` of the `tokenizer.json` in a folder, read without a library; None if it has none."""
+    try:
+        model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+        return whole_words([piece for piece, _ in model["vocab"]])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def unknown_words(words: Collection[str], text: str) -> tuple[str, ...]:
+    """What of a text is none of these words, in its order; punctuation may stand behind a word.
+
+    To a tokenizer of whole words, a word begins at a blank. "loop," is the word "loop", and of "(loop" and
+    "hip-hop" a part is spelt in letters.
+    """
+    unknown = []
+    for chunk in text.split():
+        word, rest = re.fullmatch(r"(\w*)(.*)", chunk, re.DOTALL).groups()  # type: ignore[union-attr]
+        if (word and word not in words) or re.search(r"\w", rest):
+            unknown.append(chunk.strip(".,;:!?\"'()"))
+    return tuple(dict.fromkeys(unknown))
 
 
 def warn_of_truncation(tokenizer: Any, texts: Sequence[str], limit: int, model: str) -> None:

@@ -1,7 +1,7 @@
 """The command line: parses, calls the library, prints. Thin on purpose, and quick to start.
 
     __init__      the program: its commands, how an error becomes one line and an exit code
-    generate, audit, evaluate, tune, index, models, doctor, import_settings
+    generate, audit, calibrate, evaluate, tune, index, models, doctor, import_settings
                   one command each
     options       options that commands share, and those made from the fields of settings
     guidance      which guidance the options of `generate` ask for
@@ -30,7 +30,18 @@ from typing import Any, NoReturn
 import click
 
 from unheard import __version__
-from unheard.cli import audit, doctor, evaluate, exits, generate, import_settings, index, models, tune
+from unheard.cli import (
+    audit,
+    calibrate,
+    doctor,
+    evaluate,
+    exits,
+    generate,
+    import_settings,
+    index,
+    models,
+    tune,
+)
 from unheard.cli.published.names import answer
 from unheard.cli.terminal import give_up_output, say, take_any_text
 from unheard.common.imports import import_for_good
@@ -88,8 +99,8 @@ def main() -> None:
 
 
 for command in (
-    generate.generate, audit.audit, evaluate.evaluate, tune.tune, index.index, doctor.doctor,
-    models.models, import_settings.import_settings,
+    generate.generate, audit.audit, calibrate.calibrate, evaluate.evaluate, tune.tune, index.index,
+    doctor.doctor, models.models, import_settings.import_settings,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unheard.auditing import BOUNDS, Audit, FileAudit, as_bad_as
-from unheard.cli import exits
+from unheard.cli import completion, exits
 from unheard.cli.audit_output import as_json, by_prompt, counts, output, write_csv
 from unheard.cli.files import make_folder, matching
 from unheard.cli.options import (
     DTYPES,
     OF_MODEL,
     CommandWithHeadings,
+    device_option,
+    environment,
     limit_options,
     overwrite_option,
+    quiet_option,
     under,
 )
 from unheard.cli.progress import Display
@@ -34,6 +37,7 @@ from unheard.common.files import shortened
 from unheard.common.imports import importing
 from unheard.common.left_out import LeftOut
 from unheard.errors import InputError
+from unheard.generation.defaults import AUTO
 from unheard.generation.request import check_prompts
 
 if TYPE_CHECKING:
@@ -58,20 +62,44 @@ _machine = under("Machine")
 
 
 @click.command(cls=CommandWithHeadings)
-@click.argument("sounds", nargs=-1)
+@click.argument("sounds", nargs=-1, shell_complete=completion.files)
 @_references(
-    "--references", multiple=True, metavar="PATH", help="Folder or file of recordings; may be repeated."
+    "--references",
+    multiple=True,
+    metavar="PATH",
+    shell_complete=completion.files,
+    help="Folder or file of recordings; may be repeated.",
 )
-@_references("--index", metavar="PATH", help="Training set: its recordings, and its embeddings to search.")
-@_references("--model", default="tiny", show_default=True, metavar="MODEL", help="Model whose set it is.")
+@_references(
+    "--index",
+    metavar="PATH",
+    **environment("INDEX"),
+    shell_complete=completion.files,
+    help="Training set: its recordings, and its embeddings to search.",
+)
+@_references(
+    "--model",
+    default="tiny",
+    show_default=True,
+    metavar="MODEL",
+    **environment("MODEL"),
+    shell_complete=completion.models,
+    help="Model whose set it is.",
+)
 @_references("--embedder", metavar="NAME", help=f"CLAP of the index: folder or hub id.{OF_MODEL}")
-@_model("--prompts", "prompts_file", metavar="FILE", help="Audit the model: generate these, one a line.")
+@_model(
+    "--prompts",
+    "prompts_file",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="Audit the model: generate these, one a line.",
+)
 @_model("--seeds", type=int, metavar="N", help=f"Sounds for each prompt.  [default: {SEEDS}]")
 @_model("--seed", type=int, metavar="N", help="The first seed.  [default: 0]")
 @_model("--duration", type=float, metavar="S", help=f"Seconds to generate.{OF_MODEL}")
 @_model("--no-guidance", is_flag=True, default=None, help="Generate without anti-memorization guidance.")
 @_model("--batch", type=int, metavar="N", help="Sounds generated at once.  [default: all, up to 4]")
-@_model("--output", metavar="FOLDER", help="Write the generated sounds here.")
+@_model("-o", "--output", metavar="FOLDER", help="Write the generated sounds here.")
 @_result("--report", metavar="PATH", help="Write an HTML report: a folder, or one file NAME.html.")
 @_result("--csv", "table", metavar="FILE", help="Write every number as CSV, a row a match.")
 @overwrite_option(_result)
@@ -82,9 +110,10 @@ _machine = under("Machine")
     help="Exit code 3 if a sound is as bad as this, or worse; 4 if that cannot be told (untold: 4 alone).",
 )
 @_result("--accept-untold", is_flag=True, help="Exit code 0 for sounds that are too short, or not judged.")
-@_machine("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
+@device_option(_machine)
 @_machine("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
 @limit_options(held=True, option=_machine)
+@quiet_option(_result)
 def audit(
     sounds: tuple[str, ...],
     references: tuple[str, ...],
@@ -156,7 +185,11 @@ def audit(
 
                     loaded = load(model, device=device, dtype=generation["dtype"], embedder=embedder)
                     request = _request(loaded, prompts, generation)
+                    loaded.warn_of_unknown_words(request)
                     stay_away_from = loaded.training_set("auto" if index is None else training_set.index)
+                    if not generation["no_guidance"]:
+                        calibrated = loaded.guidance_named(AUTO, stay_away_from, request.duration)
+                        request = replace(request, guidance=calibrated)
                 if folder is not None:
                     check_targets(list(_sounds(folder, request)), read, overwrite=overwrite)
                 bound = fail_on if fail_on in BOUNDS else "copy"
@@ -334,7 +367,7 @@ def _request(model: Model, prompts: Sequence[str], generation: Mapping[str, Any]
         duration=generation["duration"],
         seed=generation["seed"] or 0,
         batch=generation["batch"],
-        guidance=None if generation["no_guidance"] else "auto",
+        guidance=None if generation["no_guidance"] else AUTO,
     )
 
 

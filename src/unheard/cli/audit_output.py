@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 UNUSUAL = 0.01
 """`unheard.auditing.likeness.UNUSUAL`, which cannot be asked without torch; a test holds them together."""
+NARROW = 110
+"""Columns of a terminal below which a table leaves no room for names."""
 COLOURS = {"copy": "bold red", "partial copy": "yellow", "similar": "bright_yellow", "clear": "green"}
 
 
@@ -79,7 +81,10 @@ def output(result: Audit, counted: Replication | None, page: Path | None) -> Non
     console = SafeConsole(highlight=False)
     if not console.is_terminal:
         console = SafeConsole(highlight=False, width=10_000)
-    console.print(_of_sounds(result) if counted is None else _of_prompts(counted))
+    if counted is not None:
+        console.print(_of_prompts(counted))
+    else:
+        console.print(_in_blocks(result) if console.width < NARROW else _of_sounds(result))
     total, items = len(result.files), result.catalogue.get("items", 0)
     console.print(
         f"{plural(total, 'sound')} against {items:,} references of "
@@ -139,6 +144,32 @@ def _of_sounds(result: Audit) -> Table:
                 cells = "", "", f"{match.score:.1f}", chance(match), *_place(match)
                 table.add_row(*map(Text, cells))
     return table
+
+
+def _in_blocks(result: Audit) -> Table:
+    """The same for a narrow terminal: verdicts to the left, and names that have the rest of a line."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for file in result.files:
+        path, *cells = _cells(file)
+        word = "" if file.verdict in UNTOLD else "like " if file.verdict == "similar" else "replays "
+        lines = [path, *_about(word, *cells)]
+        for match in file.matches[1:]:
+            if as_bad_as(match.verdict, "partial copy"):
+                lines += _about("replays ", f"{match.score:.1f}", chance(match), *_place(match))
+        table.add_row(Text(_said(file), COLOURS.get(file.verdict, "dim")), Text("\n".join(lines)))
+    return table
+
+
+def _about(word: str, score: str, by_chance: str, copied: str, named: str, where: str) -> list[str]:
+    """The cells of a row as lines, without those that are empty."""
+    parts = {"": where, "copied ": copied, "score ": score, "by chance ": by_chance}
+    numbers = ", ".join(f"{name}{value}" for name, value in parts.items() if value)
+    return [line for line in (f"{word}{named}" if named else "", numbers) if line]
 
 
 def _of_prompts(counted: Replication) -> Table:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from unheard.cli import exits
-from unheard.cli.options import engine_options, overwrite_option
+from unheard.cli.evaluation_output import output
+from unheard.cli.options import engine_options, overwrite_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Input, check_targets, inputs, results_targets
 from unheard.cli.terminal import say
@@ -28,10 +29,11 @@ WRITTEN = (
 
 @click.command()
 @click.argument("experiment", required=False)
-@click.option("--out", metavar="FOLDER", help="Where results go; what lies there is not made again.")
+@click.option("-o", "--out", metavar="FOLDER", help="Where results go; what lies there is not made again.")
 @click.option("--again", nargs=2, metavar="FOLDER ROW", help="Make this row again and compare its audio.")
 @engine_options("generates and judges")
 @overwrite_option()
+@quiet_option()
 def evaluate(
     experiment: str | None,
     out: str | None,
@@ -75,8 +77,8 @@ def evaluate(
         results = run.evaluate(asked, Path(out), progress, on_ray)
     table = results.table
     entries = summary.summarise(table, asked.baselines, results.held_out, asked.metrics)
-    page = summary_files.write(entries, table, asked.baselines, asked.refused, results.references, Path(out))
-    say(*page.removesuffix("\n").split("\n"))
+    summary_files.write(entries, table, asked.baselines, asked.refused, results.references, Path(out))
+    output(entries, Path(out))
     try:
         from unheard.evaluation import plots
 

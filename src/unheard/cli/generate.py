@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from unheard.auditing import BOUNDS
-from unheard.cli import record
+from unheard.cli import completion, record
 from unheard.cli.guidance import chosen_guidance
 from unheard.cli.lora import read_loras
 from unheard.cli.options import (
     DTYPES,
     OF_MODEL,
     CommandWithHeadings,
+    environment,
     overwrite_option,
     seed,
     setting_options,
     under,
 )
-from unheard.cli.output import describe, summary
-from unheard.cli.progress import Display
+from unheard.cli.output import describe, explain, summary
+from unheard.cli.progress import QUIET, Display
 from unheard.cli.prompts import read_prompts
-from unheard.cli.targets import Input, check_targets, inputs, latents_beside, sound_targets
+from unheard.cli.sound_paths import Destination
+from unheard.cli.targets import Input, inputs, latents_beside
 from unheard.cli.terminal import say, say_json
 from unheard.common.imports import importing
 from unheard.diffusion.settings import Sampling
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from unheard.generation.request import Request
     from unheard.generation.sound import Sound
     from unheard.generation.training_set import TrainingSet
+    from unheard.guidance import Guidance
 
 OF_REQUEST = (
     "duration", "start", "seed", "batch", "negative_prompt", "lyrics", "init_audio", "init_noise_level",
@@ -56,15 +60,16 @@ _settings = under("Settings of guidance, [by kind]")
 _audit = under("Audit")
 _machine = under("Model and machine")
 _output = under("Output")
+_files: dict[str, Any] = {"shell_complete": completion.files}
 
 
 @click.command(cls=CommandWithHeadings)
 @click.argument("prompts", metavar="PROMPT...", nargs=-1)
-@_what("--prompts-file", metavar="FILE", help="Read further prompts from a text file, one a line.")
-@_what("--from", "source", metavar="JSON", help="Make the sound of this JSON again.")
+@_what("--prompts-file", metavar="FILE", **_files, help="Read further prompts from a text file, one a line.")
+@_what("--from", "source", metavar="JSON", **_files, help="Make the sound of this JSON again.")
 @_what("--negative-prompt", metavar="TEXT", help="What the sound shall not be.")
 @_what("--lyrics", metavar="TEXT", help="What is sung, for models of songs.")
-@_what("--init-audio", metavar="FILE", help="Begin from a recording in place of noise.")
+@_what("--init-audio", metavar="FILE", **_files, help="Begin from a recording in place of noise.")
 @_what(
     "--init-noise-level", type=float, metavar="N", help="Noise put on it; for a flow below 1.  [default: 1]"
 )
@@ -73,13 +78,24 @@ _output = under("Output")
 @_what("--seed", type=seed, metavar="N", help="The same gives the same sound; or random.  [default: 0]")
 @_what("--count", type=int, metavar="N", help="Sounds for each prompt, seed by seed.  [default: 1]")
 @setting_options(_how, {"": Sampling})
-@_guidance("--index", metavar="PATH", help=f"Training set to stay away from.{OF_MODEL}")
 @_guidance(
-    "--references", metavar="PATH", help="Its recordings, for detour and --reject.  [default: as it says]"
+    "--index",
+    metavar="PATH",
+    **environment("INDEX"),
+    **_files,
+    help=f"Training set to stay away from.{OF_MODEL}",
+)
+@_guidance(
+    "--references",
+    metavar="PATH",
+    **_files,
+    help="Its recordings, for detour and --reject.  [default: as it says]",
 )
 @_guidance("--guidance", type=click.Choice([*GUIDANCES, NONE]), help=f"Kind of guidance.{OF_MODEL}")
 @_guidance("--no-guidance", is_flag=True, default=None, help="Let training recordings come out.")
-@_guidance("--preset", metavar="FILE", help="Guidance and its settings from JSON, as `tune` writes it.")
+@_guidance(
+    "--preset", metavar="FILE", **_files, help="Guidance and its settings from JSON, as `tune` writes it."
+)
 @setting_options(_settings, GUIDANCES)
 @_audit("--reject", type=click.Choice(BOUNDS), help="Audit; make what is as bad as this again, or refuse it.")
 @_audit(
@@ -88,6 +104,8 @@ _output = under("Output")
 @_machine(
     "--model",
     metavar="MODEL",
+    **environment("MODEL"),
+    shell_complete=completion.models,
     help="tiny, a folder, a checkpoint or a hub id; see `models`.  [default: tiny]",
 )
 @_machine(
@@ -95,6 +113,7 @@ _output = under("Output")
     metavar="FILE[:WEIGHT]",
     multiple=True,
     callback=read_loras,
+    **_files,
     help="Change the model by a LoRA; may be given several times.  [weight: 1]",
 )
 @_machine(
@@ -103,15 +122,31 @@ _output = under("Output")
     help="Text encoder of a checkpoint.  [default: as its model_config.json names it]",
 )
 @_machine("--embedder", metavar="NAME", help=f"CLAP that measures similarity: folder or hub id.{OF_MODEL}")
-@_machine("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
+@_machine(
+    "--device",
+    metavar="DEVICE",
+    **environment("DEVICE"),
+    help="auto, cpu, cuda, cuda:N or mps.  [default: auto]",
+)
 @_machine("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
 @_machine("--batch", type=int, metavar="N", help="Sounds generated at once.  [default: all, up to 4]")
-@_output("--output", metavar="PATH", help="WAV to write, or several as PATH-1 ...  [default: audio.wav]")
+@_output(
+    "-o",
+    "--output",
+    metavar="PATH",
+    **_files,
+    help="WAV or FLAC to write, several as PATH-1 ...  [default: audio.wav, or the next free number]",
+)
 @_output("--float", "as_float", is_flag=True, default=None, help="Write 32-bit float, not normalised.")
 @overwrite_option(_output)
 @_output("--save-latents", is_flag=True, help="Write the latents beside, as PATH.latents.safetensors.")
 @_output("--json", "as_json", is_flag=True, help="Print what came out as one JSON object.")
+@_output("-q", "--quiet", is_flag=True, help="Print warnings and errors alone.")
+@_output("-v", "--verbose", is_flag=True, help="Print settings, more nearest items, and where the time went.")
+@click.pass_context
 def generate(
+    context: click.Context,
+    /,
     prompts: tuple[str, ...],
     prompts_file: str | None,
     source: str | None,
@@ -121,11 +156,13 @@ def generate(
     overwrite: bool,
     save_latents: bool,
     as_json: bool,
+    quiet: bool,
+    verbose: bool,
     **given: Any,
 ) -> None:
     """Generate sounds from text prompts, steering away from the training recordings.
 
-    Each sound is written to a WAV as soon as it is finished. A JSON beside it holds all that it takes to make
+    Each sound is written as soon as it is finished. A JSON beside it holds all that it takes to make
     the same sound again with --from; options given beside --from override it. Ctrl-C keeps what is finished.
 
     No file is replaced that unheard did not write, and none that it reads.
@@ -137,7 +174,7 @@ def generate(
     Examples:
       unheard generate "An acoustic drum loop, 110 bpm"
       unheard generate "An acoustic drum loop, 110 bpm" --no-guidance --output copy.wav
-      unheard generate "Warm strings" "A bright bell" --count 4 --output sounds.wav
+      unheard generate "Warm strings" "A music box melody" --count 4 --output sounds.wav
       unheard generate "A slow piano" --model stabilityai/stable-audio-open-1.0 \\
           --index embeddings_new.json --duration 10 --dtype float16
       unheard generate "An acoustic drum loop, 110 bpm" --reject copy --retries 4
@@ -145,6 +182,8 @@ def generate(
     """
     texts = [*prompts, *([] if prompts_file is None else read_prompts(prompts_file))]
     recorded = None if source is None else provenance.read(source)
+    if recorded is not None:  # which comes before the environment's defaults
+        given |= {name: None for name in given if _is_of_environment(context, name)}
     overridden = bool(texts) or count is not None or any(value is not None for value in given.values())
     # Where nothing is overridden it is the very same sound, and its whole batch is made again: a batch of
     # another size may round otherwise.
@@ -162,34 +201,48 @@ def generate(
         raise InputError(f"count is {count}: give at least 1")
     asked = [text for text in check_prompts(texts) for _ in range(count or 1)]
     numbers = range(len(asked)) if again is None else [again["batch"]["position"]]
-    paths = dict(zip(numbers, _paths(Path(output or "audio.wav"), len(numbers)), strict=True))
-    check_targets(
-        [target for path in paths.values() for target in sound_targets(path, latents=save_latents)],
-        _read(given, prompts_file, source),
+    destination = Destination(
+        None if output is None else Path(output),
+        ".wav" if recorded is None else Path(recorded["result"].get("file", "")).suffix or ".wav",
+        numbers,
+        [*_read(given, prompts_file, source)],
+        latents=save_latents,
+        as_float=bool(as_float),
         overwrite=overwrite,
     )
+    destination.paths()  # whatever is wrong with them is found out before a model is loaded
 
+    context.meta[QUIET] = quiet
     display = Display(quiet=as_json)
     with display.loading(given["model"] or "tiny"):
         model, request, training_set = _prepare(
             asked, given, None if recorded is None else recorded["guidance"]
         )
+    if not quiet and (calibration := model.calibrated_by(request, training_set)) is not None:
+        say(calibration.words(request.duration, len(training_set.recordings)), err=True)
+    paths = destination.paths(lambda number: model.record_of(request, *request.place(number), training_set))
+    if not quiet and not as_json and (moved := destination.moved(paths)) is not None:
+        say(moved, err=True)
     done: dict[int, dict[str, Any]] = {}
+    details: dict[int, list[str]] = {}
     try:
         with display.generating() as progress:
-            for sound in model.stream(request, training_set, progress):
+            sounds = model.stream(request, training_set, progress)
+            model.warn_of_unknown_words(request)
+            for sound in sounds:
                 if sound.number in paths:
                     path = paths[sound.number]
                     done[sound.number] = _save(sound, path, bool(as_float), overwrite)
+                    details[sound.number] = explain(sound)
                     if save_latents:
                         sound.save_latents(latents_beside(path))
     finally:
         results = [done[number] for number in sorted(done)]
         if as_json and results:
             say_json({"results": results})
-        elif not as_json:
-            for result in results:
-                say(*describe(result))
+        elif not quiet:
+            for number, result in zip(sorted(done), results, strict=True):
+                say(*describe(result), *(details[number] if verbose else []))
     if again is not None:
         record.compare(again, provenance.read(paths[numbers[0]].with_suffix(".json")))
 
@@ -205,7 +258,7 @@ def _prepare(
     from unheard.generation.defaults import read_defaults
 
     name = given["model"] or "tiny"
-    guidance = chosen_guidance(given, preset, recorded, read_defaults(fetch(name)))
+    guidance = chosen_guidance(given, preset, recorded, read_defaults(fetch(name)).guidance_named)
     with importing():
         from unheard.generation.model import load
         from unheard.index import Index
@@ -217,7 +270,13 @@ def _prepare(
     )
     options = {name: given[name] for name in OF_REQUEST if given[name] is not None}
     request = model.request(prompts, guidance=guidance, **{**preset.options, **options})
-    return model, request, model.training_set(index, request.named_references)
+    training_set = model.training_set(index, request.named_references)
+
+    def calibrated(kind: str) -> Guidance | None:
+        return model.guidance_named(kind, training_set, request.duration)
+
+    request = replace(request, guidance=chosen_guidance(given, preset, recorded, calibrated))
+    return model, request, training_set
 
 
 def _read(given: Mapping[str, Any], prompts_file: str | None, source: str | None) -> Iterator[Input]:
@@ -246,10 +305,5 @@ def _save(sound: Sound, path: Path, as_float: bool, overwrite: bool) -> dict[str
     return summary(sound, path)
 
 
-def _paths(output: Path, count: int) -> list[Path]:
-    """One path a sound: the output itself, or with -1, -2 ... before the ending if there are several."""
-    if output.suffix.lower() != ".wav":
-        raise InputError(f"output is {output}: give a file name that ends in .wav")
-    if count == 1:
-        return [output]
-    return [output.with_name(f"{output.stem}-{number}{output.suffix}") for number in range(1, count + 1)]
+def _is_of_environment(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.ENVIRONMENT

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
 import click
 
 from unheard.cli.options import SETTINGS
-from unheard.generation.defaults import Defaults
+from unheard.generation.defaults import AUTO
 from unheard.generation.preset import Preset
 from unheard.guidance import GUIDANCES, NONE, Guidance, read_guidance
 
@@ -20,7 +20,10 @@ def given_settings(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def chosen_guidance(
-    given: Mapping[str, Any], preset: Preset, recorded: Mapping[str, Any] | None, defaults: Defaults
+    given: Mapping[str, Any],
+    preset: Preset,
+    recorded: Mapping[str, Any] | None,
+    named: Callable[[str], Guidance | None],
 ) -> Guidance | None:
     """The guidance that is asked for, with the settings that were given.
 
@@ -32,7 +35,7 @@ def chosen_guidance(
         given: every option of `generate` by its name, None where it was not given.
         preset: see `unheard.generation.preset`.
         recorded: what a record says of its guidance, None for nothing.
-        defaults: what the model brings.
+        named: the guidance of a kind with the model's settings, "auto" for the model's own.
 
     Raises:
         click.UsageError: settings without guidance, or of another kind than the chosen one.
@@ -49,12 +52,12 @@ def chosen_guidance(
     if preset.has_guidance:
         base = preset.guidance
     else:
-        base = defaults.guidance if recorded is None else read_guidance(recorded)
+        base = named(AUTO) if recorded is None else read_guidance(recorded)
     if kind is None and settings and not preset.has_guidance and not _has(base, settings):
         kind = next((name for name, of in GUIDANCES.items() if _has(of, settings)), None)
         kind = _kinds_with(next(iter(settings)))[0] if kind is None else kind
     if kind is not None and (base is None or base.kind != kind):
-        base = defaults.guidance_named(kind)
+        base = named(kind)
     for name in settings:
         if not _has(base, [name]):
             chosen = NONE if base is None else base.kind

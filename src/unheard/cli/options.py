@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
+from unheard.cli.progress import QUIET
 from unheard.common.sound_limits import DEFAULT_LIMITS, sound_limits
 from unheard.diffusion.settings import sampler_named
 from unheard.errors import InputError
@@ -135,9 +136,36 @@ def _entries(section: str) -> Iterator[tuple[str, str]]:
             yield name, without_references.replace("`", "")
 
 
+def environment(name: str) -> dict[str, Any]:
+    """Takes an option's value from `UNHEARD_...` where none is given; its help says so."""
+    return {"envvar": f"UNHEARD_{name}", "show_envvar": True}
+
+
 def device_option(option: Option = click.option) -> Decorator:
     """`--device`."""
-    return option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
+    return option(
+        "--device",
+        default="auto",
+        show_default=True,
+        **environment("DEVICE"),
+        help="auto, cpu, cuda, cuda:N or mps.",
+    )
+
+
+def quiet_option(option: Option = click.option) -> Decorator:
+    """`-q`: no progress while the command runs, see `unheard.cli.progress.Display`."""
+
+    def remember(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+        context.meta[QUIET] = value
+
+    return option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        callback=remember,
+        help="Show no progress on standard error.",
+    )
 
 
 def overwrite_option(option: Option = click.option) -> Decorator:

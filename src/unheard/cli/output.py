@@ -44,3 +44,19 @@ def describe(result: dict[str, Any]) -> list[str]:
         after = "" if not earlier else f", after {earlier} rejected attempt{'' if earlier == 1 else 's'}"
         lines.append(f"  audit: {audit['verdict']}{why}{after}")
     return lines
+
+
+def explain(sound: Sound) -> list[str]:
+    """What `--verbose` says further: with what the sound was made, what else is near, where the time went."""
+    record = sound.provenance
+    guidance = record["guidance"] or {"kind": "none"}
+    return [
+        f"  sampling: {_pairs(record['sampling'])}",
+        f"  guidance: {_pairs(guidance)}",
+        *(f"  also near: {item.id}, cosine {item.similarity:.3f}" for item in sound.nearest[1:]),
+        f"  seconds: {_pairs(record['seconds'])}",
+    ]
+
+
+def _pairs(table: dict[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in table.items())

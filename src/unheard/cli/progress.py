@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import click
+
 from unheard.cli.terminal import say
 from unheard.common.progress import Report
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from unheard.generation.model import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
+QUIET = "unheard.quiet"
+"""Where the context of a command says that no progress is shown."""
 
 
 class Pace:
@@ -72,11 +76,13 @@ Show = Callable[[Moment], None]
 
 
 class Display:
-    """Progress on standard error; on what is no terminal, none if `quiet`."""
+    """Progress on standard error; on what is no terminal, none if `quiet`; none at all under `-q`."""
 
     def __init__(self, quiet: bool = False) -> None:
-        self.terminal = sys.stderr.isatty()
-        self.quiet = quiet
+        context = click.get_current_context(silent=True)
+        silent = context is not None and bool(context.meta.get(QUIET))
+        self.terminal = sys.stderr.isatty() and not silent
+        self.quiet = quiet or silent
 
     @contextmanager
     def loading(self, what: str) -> Iterator[None]:

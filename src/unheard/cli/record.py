@@ -13,8 +13,12 @@ from unheard.generation import provenance
 
 def filled_in(given: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
     """The options of `generate` that were given, and those of a recorded sound where none was."""
+    sampling = dict(record["sampling"])
+    if sampling.get("schedule") == "model":
+        # The levels of the other schedule say nothing there, and are refused where they are given.
+        sampling = {name: value for name, value in sampling.items() if not name.startswith("sigma_")}
     recorded = {
-        **record["sampling"],
+        **sampling,
         "no_guidance": True if record["guidance"] is None else None,
         "duration": record["duration"],
         "start": record["start"],

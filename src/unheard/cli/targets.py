@@ -32,6 +32,12 @@ class Target:
     path: Path
     is_ours: Callable[[Path], bool]
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether there is something that unheard did not write."""
+        there = os.path.exists(self.path) and (os.path.isdir(self.path) or os.path.getsize(self.path) > 0)
+        return there and not self.is_ours(self.path)
+
 
 @dataclass(frozen=True)
 class Input:
@@ -92,7 +98,7 @@ def check_targets(targets: Sequence[Target], read: Iterable[Input], *, overwrite
             )
         if (other := seen.setdefault(os.path.realpath(path), path)) is not path:
             raise InputError(f"cannot write {path}: {other} is written there, too; choose another name")
-        if not overwrite and _holds_something(path) and not target.is_ours(path):
+        if not overwrite and target.is_foreign:
             otherwise = "move it away" if overwrite is None else "replace it with --overwrite"
             raise InputError(
                 f"cannot write {path}: it is there, and unheard did not write it; choose another name, or "
@@ -132,10 +138,6 @@ def shows(pattern: bytes) -> Callable[[Path], bool]:
             return False
 
     return is_ours
-
-
-def _holds_something(path: Path) -> bool:
-    return os.path.exists(path) and os.path.getsize(path) > 0
 
 
 def _is_same(one: str | Path, other: str | Path) -> bool:

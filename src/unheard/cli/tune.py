@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from unheard.cli.evaluate import experiment_inputs
-from unheard.cli.options import overwrite_option
+from unheard.cli.options import overwrite_option, quiet_option
 from unheard.cli.progress import Display, Pace
 from unheard.cli.targets import check_targets, results_targets
 from unheard.cli.terminal import say
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("experiment")
 @click.option(
+    "-o",
     "--out",
     metavar="FOLDER",
     required=True,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--trials", type=int, default=60, metavar="N", show_default=True, help="Finished ones in all.")
 @overwrite_option()
+@quiet_option()
 def tune(experiment: str, out: str, trials: int, overwrite: bool) -> None:
     """Search settings that replay least, obey best and cost least, as an EXPERIMENT file (TOML) says.
 

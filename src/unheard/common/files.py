@@ -178,3 +178,8 @@ def files_in(
 def cache_folder(name: str) -> Path:
     """A folder of the user's cache, for what can be made again."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unheard" / name
+
+
+def data_folder(name: str) -> Path:
+    """A folder of the user's data, for what it took long to make."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "unheard" / name

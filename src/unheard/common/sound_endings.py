@@ -7,6 +7,8 @@ SOUNDS = frozenset(
     "voc nist sph svx 8svx pvf paf htk ircam avr sds sd2 wve xi mpc2k mat4 mat5 wavex".split()
 )
 """Endings of what libsndfile reads."""
+WRITTEN = (".wav", ".flac")
+"""Endings of what unheard itself writes."""
 CONTAINERS = {
     "m4a": "mp4", "m4b": "mp4", "m4r": "mp4", "mp4": "mp4", "mov": "mp4", "3gp": "mp4",
     "aac": "aac", "wma": "asf", "mka": "matroska", "mkv": "matroska", "webm": "matroska",

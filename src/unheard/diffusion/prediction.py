@@ -46,6 +46,16 @@ def noise_pull(conditional: Tensor, unconditional: Tensor, sigma: Tensor) -> Ten
     return pull(conditional, unconditional) * math.sqrt(conditional[0].numel()) / sigma
 
 
+def alignment(conditional: Tensor, unconditional: Tensor, x: Tensor) -> Tensor:
+    """The cosine of the guidance vector `s_c - s_u` and the score without a prompt `s_u` [batch], -1 to 1.
+
+    A score is `(D - x) / sigma^2`, so it is the cosine of `D_c - D_u` and `D_u - x` (Asthana and Belagiannis
+    2026, arXiv 2601.20642); 0 where the prompt changes nothing.
+    """
+    difference, score = (conditional - unconditional).flatten(1), (unconditional - x).flatten(1)
+    return torch.cosine_similarity(difference.float(), score.float(), dim=1)
+
+
 def per_sample(values: Tensor, like: Tensor) -> Tensor:
     """[batch] as [batch, 1, ...], to multiply tensors of shape `like`."""
     return values.reshape(-1, *[1] * (like.ndim - 1))

@@ -31,7 +31,7 @@ _MEASURED = [("onsets", pa.int64())] + [
     (name, pa.float64())
     for name in ("active_seconds", "loudness", "liveliness", "own_likeness", "residue", "nearer_than_others")
 ]
-"""What `metrics.liveliness` and `metrics.residue` say of a sound, and what they say it by."""
+"""What `unheard.auditing.liveliness` and `metrics.residue` say of a sound, and what they say it by."""
 
 GENERATED = pa.schema(
     [(name, pa.string()) for name in ("prompt", "audio", "audio_sha256")]

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from unheard import __version__, auditing
-from unheard.auditing import as_bad_as
+from unheard.auditing import as_bad_as, liveliness
 from unheard.auditing.assembly import auditor_for
 from unheard.auditing.auditor import SHORTEST
 from unheard.auditing.catalogue import Catalogue
+from unheard.auditing.liveliness import activity
 from unheard.auditing.references import recordings_of
 from unheard.common.files import sha256
 from unheard.common.progress import Report
@@ -29,9 +30,8 @@ from unheard.evaluation import caption_groups, ordinary, own_recording
 from unheard.evaluation.batch import Batch, Generated, Row
 from unheard.evaluation.identity import digest
 from unheard.evaluation.listener import Heard, Listener, Said
-from unheard.evaluation.metrics import liveliness, residue
+from unheard.evaluation.metrics import residue
 from unheard.evaluation.metrics.kept import kept
-from unheard.evaluation.metrics.liveliness import activity
 from unheard.evaluation.metrics.similarity import replication_similarity, to_nearest
 from unheard.evaluation.ordinary import OrdinarySounds
 from unheard.evaluation.outcomes import TOLD

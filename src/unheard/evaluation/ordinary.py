@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from unheard import audio
+from unheard.auditing import liveliness
+from unheard.auditing.liveliness import Activity, activity
 from unheard.auditing.sounds import sound_files
 from unheard.common.content_cache import ContentCache
 from unheard.common.files import sha256
@@ -16,8 +18,6 @@ from unheard.errors import InputError
 from unheard.evaluation.caption_groups import FEWEST, CaptionGroups
 from unheard.evaluation.held_out import is_index
 from unheard.evaluation.identity import digest
-from unheard.evaluation.metrics import liveliness
-from unheard.evaluation.metrics.liveliness import Activity, activity
 from unheard.index import Index
 from unheard.index.building.recording import Recording
 from unheard.index.building.sidecars import with_sidecars
@@ -77,7 +77,7 @@ class OrdinarySounds:
         return [sha256(path) for path in self.paths]
 
     def liveliness(self, sound: Activity, caption: str, seconds: float) -> float | None:
-        """How lively a sound of so many seconds is, see `metrics.liveliness`; None where its kind is silent.
+        """How lively a sound of so many seconds is, `auditing.liveliness`; None where its kind is silent.
 
         Longer recordings are cut to its length, so that a second of both means the same.
         """

@@ -48,8 +48,9 @@ def attach(
         index: the training set to stay away from: an index, its path or URI; "auto" for the one that the
             pipeline's folder brings, None for none.
         references: the recordings; None where the index or the folder says them.
-        guidance: settings of any kind, or a kind by name; "auto" for that of the pipeline's folder, or the
-            published one; None for the pipeline's own result, with a trace of its noise levels.
+        guidance: settings of any kind, or a kind by name; "auto" for the calibrated detour
+            (`unheard.calibrate`), else that of the pipeline's folder, or the published one; None for the
+            pipeline's own result, with a trace of its noise levels.
         embedder: what measures similarity; None for the folder's, or CLAP.
 
     Returns:
@@ -69,8 +70,8 @@ def attach(
     defaults = read_defaults(folder, sampling) if brings else Defaults(sampling=sampling)
     model = Model(adapter.backbone, defaults, embedder, folder=folder if brings else None)
     training_set = model.training_set(index, references)
-    chosen = defaults.guidance_named(guidance) if isinstance(guidance, str) else guidance
-    training_set.check(chosen, model.name)
+    chosen = model.guidance_named(guidance, training_set) if isinstance(guidance, str) else guidance
+    model.check(chosen, training_set)
     return Attached(pipeline, adapter, model, training_set, chosen, trained)
 
 

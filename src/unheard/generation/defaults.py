@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from unheard.index import Index
 
 
+AUTO = "auto"
+"""The kind of guidance that is the model's own."""
+
+
 @dataclass(frozen=True)
 class Defaults:
     """Settings that travel with a model; the defaults are those published for Stable Audio Open 1.0.
@@ -32,6 +36,7 @@ class Defaults:
         embedder: a folder or a hub id.
         index: the training set's index, or None when the model brings none.
         references: a list of training recordings that the model brings as sound, for audits, or None.
+        calibration: a file of `unheard.calibrate`, or None; counts where it is of the index that is used.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -40,6 +45,7 @@ class Defaults:
     embedder: str = DEFAULT_EMBEDDER
     index: Path | None = None
     references: Path | None = None
+    calibration: Path | None = None
 
     def bring(self, index: Index | None) -> bool:
         """Whether this is the model's own training set; without any, there is no other."""
@@ -54,7 +60,7 @@ class Defaults:
             InputError: there is no such kind.
         """
         own = self.guidance
-        if kind == "auto" or (own is not None and own.kind == kind):
+        if kind == AUTO or (own is not None and own.kind == kind):
             return own
         return read_guidance(kind)
 
@@ -63,9 +69,9 @@ def read_defaults(folder: Path, sampling: Sampling | None = None) -> Defaults:
     """The settings that travel with a model: its `unheard.json`, or the published ones where it has none.
 
     The file holds any of `sampling` (the fields of `Sampling`), `guidance` (see
-    `unheard.guidance.read_guidance`), `duration` in seconds, `embedder`, `index` and `references`. `embedder`
-    is a folder inside the model's folder if there is one of that name, otherwise a hub id; `index` and
-    `references` are files inside the model's folder. What is left out keeps the published value.
+    `unheard.guidance.read_guidance`), `duration` in seconds, `embedder`, `index`, `references` and
+    `calibration`. `embedder` is a folder inside the model's folder if there is one of that name, otherwise a
+    hub id; the last three are files inside the model's folder. What is left out keeps the published value.
 
     Args:
         folder: the model's.
@@ -89,6 +95,7 @@ def read_defaults(folder: Path, sampling: Sampling | None = None) -> Defaults:
             embedder=_inside(folder, settings.get("embedder", published.embedder)),
             index=_file_inside(folder, "index", settings.get("index")),
             references=_file_inside(folder, "references", settings.get("references")),
+            calibration=_file_inside(folder, "calibration", settings.get("calibration")),
         )
     except (InputError, TypeError) as error:
         raise ModelError(f"{path}: {error}") from error

@@ -5,9 +5,12 @@ prompts -> conditioning -> sampler over a guided denoiser -> decoded waveforms -
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,6 +24,7 @@ from unheard.auditing.auditor import Auditor
 from unheard.auditing.references import References
 from unheard.backbones import hub, load_backbone
 from unheard.backbones.base import Backbone
+from unheard.backbones.fingerprint import fingerprint as fingerprint_of
 from unheard.backbones.lora import Given, LoRA, given_loras
 from unheard.common.progress import Report
 from unheard.diffusion.samplers import SAMPLERS, initial_noise, noise_of
@@ -28,7 +32,10 @@ from unheard.embedders import Embedder, load_embedder
 from unheard.errors import InputError, ModelError, RejectedError
 from unheard.generation import provenance
 from unheard.generation import request as checks
-from unheard.generation.defaults import Defaults, read_defaults
+from unheard.generation.calibration import advice
+from unheard.generation.calibration.record import Calibration, find, is_any_for
+from unheard.generation.collapse import without_collapse
+from unheard.generation.defaults import AUTO, Defaults, read_defaults
 from unheard.generation.init_audio import InitAudio
 from unheard.generation.out_of_memory import PRECISION, explaining_out_of_memory, memory_hogs
 from unheard.generation.rejection import Refused, passing, raise_if_any
@@ -36,11 +43,14 @@ from unheard.generation.request import DEFAULT_RETRIES, Batch, Request
 from unheard.generation.sound import Fallback, Nearest, Sound, TraceStep, trace_of_each
 from unheard.generation.training_set import TrainingSet
 from unheard.guidance import Guidance, denoiser_for
+from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
+from unheard.guidance.detour.settings import Detour
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
 
 NEAREST = 3  # training items that are named with each sound
+WORDS_NAMED = 5  # unknown words that a warning names
 
 
 @dataclass(frozen=True)
@@ -134,6 +144,7 @@ class Model:
         self.loras = tuple(loras)
         self._text_encoder = text_encoder
         self._given_embedder = embedder
+        self._folder = folder
         self._latents = RecordingLatents(backbone, folder)
 
     def __repr__(self) -> str:
@@ -177,6 +188,87 @@ class Model:
             device=self.backbone.device,
         )
 
+    @cached_property
+    def fingerprint(self) -> str | None:
+        """What tells its weights, with all that they were changed by, from any others; None if nothing does.
+
+        Of a pipeline that is attached to it is that of the folder that the pipeline says it was loaded from.
+        """
+        own, components = self.backbone.fingerprint, self.backbone.components
+        if own is None and self._folder is not None and components:
+            own = fingerprint_of(self._folder, components)
+        if own is None or not (self.loras or self._text_encoder):
+            return own
+        changes = [own, [(lora.sha256, lora.weight) for lora in self.loras], self._text_encoder]
+        return f"sha256:{hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()}"
+
+    def calibration(self, training_set: TrainingSet) -> Calibration | None:
+        """The detour's thresholds on a training set: the user's calibration, or the one the model brings.
+
+        None as well where the model brings settings of the detour for its own training set.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        index, brought = training_set.index, self.defaults.calibration
+        if index is None or (self._brings_detour and training_set.own):
+            return None
+        if brought is None and not is_any_for(index.sha256):
+            return None  # before the fingerprint is asked for, which may read all weights
+        return find(self.fingerprint, index.sha256, brought)
+
+    def calibrated_by(self, request: Request, training_set: TrainingSet) -> Calibration | None:
+        """The calibration whose thresholds the guidance of a request has, or None."""
+        if not isinstance(request.guidance, Detour):
+            return None
+        found, recordings = self.calibration(training_set), len(training_set.recordings)
+        gives = found is not None and found.gives(request.guidance, request.duration, recordings)
+        return found if gives else None
+
+    def guidance_named(
+        self, kind: str, training_set: TrainingSet, duration: float | None = None
+    ) -> Guidance | None:
+        """The guidance of a kind on a training set; "auto" for the calibrated detour, or the model's own.
+
+        A calibration whose suspected captions do not separate leaves "auto" at the model's own.
+
+        Args:
+            kind: see `Defaults.guidance_named`.
+            training_set: whose calibration counts.
+            duration: of the sounds; None for the model's default.
+
+        Raises:
+            InputError: there is no such kind, or the calibration is damaged.
+        """
+        own = self.defaults.guidance_named(kind)
+        calibrated = kind in (AUTO, Detour.kind) and self.calibration(training_set)
+        if not calibrated or (kind == AUTO and calibrated.separates is False):
+            return own
+        seconds = self.defaults.duration if duration is None else duration
+        return calibrated.detour(seconds, len(training_set.recordings))
+
+    def check(self, guidance: Guidance | None, training_set: TrainingSet) -> None:
+        """Whether a guidance can do with a training set; warns of what it cannot do, once.
+
+        Raises:
+            InputError: the guidance needs an index, and there is none; or a damaged calibration.
+        """
+        first = training_set.check(guidance, self.name)
+        if guidance is None or not first:
+            return
+        calibration, told = self.calibration(training_set), None
+        if calibration is not None and calibration.separates is False:
+            told = advice.NOT_SEPARATE
+        elif calibration is None and not self._brings_detour and advice.is_published(guidance):
+            sigmas = self.backbone.sigmas(self.defaults.sampling)[:-1].tolist()
+            told = advice.to_calibrate(self.name, training_set, sigmas)
+        if told is not None:
+            warnings.warn(told, GuidanceWarning, stacklevel=4)
+
+    @property
+    def _brings_detour(self) -> bool:
+        return isinstance(self.defaults.guidance, Detour)
+
     def request(
         self,
         prompts: str | Sequence[str],
@@ -218,7 +310,8 @@ class Model:
             init_noise_level: how much noise is put on it: a noise level sigma (Stable Audio Open, AudioLDM),
                 or for a flow the share of noise, below 1; None for 1. Guidance begins where the sound does.
             guidance: settings of any kind, such as `unheard.Detour()`; a kind by name, such as "detour";
-                "auto" for the model's own; None or "none" for classifier-free guidance alone.
+                "auto" for the model's own; None or "none" for classifier-free guidance alone. A name does
+                not look for a calibration, see `guidance_named`.
             index: path or URI of the training set to stay away from; "auto" for the model's own, None for
                 none. Without guidance it is still asked for the nearest items.
             references: paths of the training set's recordings; None where the index or the model says them.
@@ -344,12 +437,37 @@ class Model:
         sounds: dict[int, Sound] = {}
         try:
             training_set = self.training_set(index, references)
-            for sound in self.stream(request, training_set, progress, init_audio=begin):
+            if isinstance(guidance, str):
+                named = self.guidance_named(guidance, training_set, request.duration)
+                request = replace(request, guidance=named)
+            stream = self.stream(request, training_set, progress, init_audio=begin)
+            self.warn_of_unknown_words(request)
+            for sound in stream:
                 sounds[sound.number] = sound
         except RejectedError as error:
             error.sounds = [sounds[number] for number in sorted(sounds)]
             raise
         return [sounds[number] for number in sorted(sounds)]
+
+    def warn_of_unknown_words(self, request: Request) -> None:
+        """Warn in one line of what the model cannot read in the prompts; asked before any work."""
+        texts = dict.fromkeys([*request.prompts, request.negative_prompt or ""])
+        words = dict.fromkeys(word for text in texts for word in self.backbone.unknown_words(text))
+        if not words:
+            return
+        named = ", ".join(f'"{word}"{self._in_small_letters(word)}' for word in [*words][:WORDS_NAMED])
+        more = f" and {len(words) - WORDS_NAMED} more" if len(words) > WORDS_NAMED else ""
+        known = any(each.name == self.name and each.plays for each in hub.KNOWN_MODELS)
+        see = f"; `unheard models {self.name}` lists what it knows" if known else ""
+        warnings.warn(
+            f"{self.name} does not know the word{'s' if len(words) > 1 else ''} {named}{more}, and spells "
+            f"{'them' if len(words) > 1 else 'it'} in letters: expect another sound{see}",
+            stacklevel=3,
+        )
+
+    def _in_small_letters(self, word: str) -> str:
+        small = word.lower()
+        return f' (it knows "{small}")' if small != word and not self.backbone.unknown_words(small) else ""
 
     def stream(
         self,
@@ -377,10 +495,10 @@ class Model:
         if training_set is None:
             training_set = self.training_set(request.index, request.named_references)
         auditor = None if request.reject is None else self._auditor(training_set)
-        training_set.check(request.guidance, self.name)
+        self.check(request.guidance, training_set)
         if init_audio is None and request.init_audio is not None:
             init_audio = InitAudio.of(request.init_audio)
-        make = partial(self._generate, training_set, init_audio, progress)
+        make = without_collapse(partial(self._generate, training_set, init_audio, progress), training_set)
         return _stream(request, auditor, make)
 
     def encode_recordings(
@@ -482,10 +600,7 @@ class Model:
         nearest = self._nearest(waveforms, index)
         clock.lap("nearest items")
 
-        sources = {**self._describe(index), **training_set.describe(_uses_recordings(request.guidance))}
-        if init_audio is not None and request.init_noise_level is not None:
-            sources["init_audio"] = init_audio.describe(request.init_noise_level)
-        machine = provenance.machine(backbone.device, backbone.dtype)
+        record = partial(self.record_of, request, batch, training_set=training_set, init_audio=init_audio)
         traces = [trace_of_each(step, len(batch), ids) for step in denoiser.trace]
         return [
             Sound(
@@ -495,13 +610,44 @@ class Model:
                 seed=seed,
                 trace=[step[position] for step in traces],
                 nearest=nearest[position],
-                provenance=provenance.record(request, batch, position, sources, machine, clock.seconds),
+                provenance=record(position, seconds=clock.seconds),
                 number=batch.numbers[position],
                 fallback=_fallback([step[position] for step in traces], index),
                 latents=latents[position].cpu(),
             )
             for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
         ]
+
+    def record_of(
+        self,
+        request: Request,
+        batch: Batch,
+        position: int,
+        training_set: TrainingSet,
+        init_audio: InitAudio | None = None,
+        seconds: Mapping[str, float] | None = None,
+    ) -> dict[str, Any]:
+        """What the provenance of one sound of a batch says but for what came out, which is known before.
+
+        Args:
+            request: what is asked for.
+            batch, position: the sounds that are made together, and which of them.
+            training_set: what is stayed away from.
+            init_audio: in place of the recording that the request names by its path.
+            seconds: what the parts of the batch took, once that is known.
+        """
+        sources = {
+            **self._describe(training_set.index),
+            **training_set.describe(_uses_recordings(request.guidance)),
+        }
+        if (calibration := self.calibrated_by(request, training_set)) is not None:
+            sources["calibration"] = calibration.describe()
+        if init_audio is None and request.init_audio is not None:
+            init_audio = InitAudio.of(request.init_audio)
+        if init_audio is not None and request.init_noise_level is not None:
+            sources["init_audio"] = init_audio.describe(request.init_noise_level)
+        machine = provenance.machine(self.backbone.device, self.backbone.dtype)
+        return provenance.record(request, batch, position, sources, machine, seconds or {})
 
     def trajectory(
         self, training_set: TrainingSet, guidance: Guidance | None, *, backbone: Backbone, **sounds: Any

@@ -1,4 +1,4 @@
-"""The JSON beside a WAV: what it takes to make the same sound again, and what happened on the way.
+"""The JSON beside a sound's file: what it takes to make the same sound again, and what happened on the way.
 
 The record is written in the order in which one reads it: what was asked for, with which models, on which
 machine, what came out, and at the end the trace with one entry a denoising step. Numbers that are not finite
@@ -67,9 +67,9 @@ def read(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise InputError(f"{path} is not JSON ({error}): give the .json written beside the .wav") from error
+        raise InputError(f"{path} is not JSON ({error}): give the .json written beside the sound") from error
     if not isinstance(record, dict) or "unheard" not in record:
-        raise InputError(f"{path} does not describe a sound: give the .json written beside the .wav")
+        raise InputError(f"{path} does not describe a sound: give the .json written beside the sound")
     if record["unheard"] not in READABLE:
         raise InputError(
             f"{path} has format {record['unheard']!r}, this version reads formats 1 and {FORMAT}: "
@@ -99,7 +99,11 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         One phrase a difference, such as "torch was 2.13.0, is 2.14.0"; empty if nothing does.
     """
     hashes = {"model": "fingerprint", "embedder": "sha256", "index": "sha256", "init_audio": "sha256"}
-    found = [
+    found = []
+    kinds = [Path(_part(each, "result").get("file", "")).suffix.lower() for each in (then, now)]
+    if kinds[0] != kinds[1]:
+        found.append(f"the file was {kinds[0]}, is {kinds[1]}")
+    found += [
         f"the {part} has other contents"
         for part, key in hashes.items()
         if _part(then, part).get(key) != _part(now, part).get(key)
@@ -119,6 +123,22 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for package, version_now in versions_now.items()
         if versions_then.get(package) != version_now
     ]
+
+
+def is_same_request(record: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
+    """Whether a record says that a sound was made from what another does, on such a device.
+
+    Args:
+        record: as `read` gives it.
+        expected: as `record` gives it, not yet written.
+    """
+    told = json.loads(_as_json(expected))
+    machines = [[_part(each, "machine").get(key) for key in ("device", "dtype")] for each in (record, told)]
+    of_request = told.keys() - {"unheard", "machine", "seconds"}
+    optional = {"lyrics", "init_audio"}
+    return machines[0] == machines[1] and all(
+        record.get(key) == told.get(key) for key in of_request | optional
+    )
 
 
 def loras(record: Mapping[str, Any]) -> list[Any]:

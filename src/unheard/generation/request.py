@@ -101,6 +101,11 @@ class Request:
             numbers = tuple(range(len(self.prompts)))[together]
             yield Batch(self.prompts[together], self.seeds[together], numbers)
 
+    def place(self, number: int) -> tuple[Batch, int]:
+        """The batch that a sound is made in, and its position there."""
+        batch = next(batch for batch in self.batches() if number in batch.numbers)
+        return batch, batch.numbers.index(number)
+
 
 def check_prompts(prompts: str | Sequence[str]) -> tuple[str, ...]:
     """One prompt or several as a tuple.

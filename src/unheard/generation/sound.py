@@ -14,6 +14,7 @@ from torch import Tensor
 
 from unheard import audio
 from unheard.common.files import replacing, write_whole
+from unheard.common.sound_endings import WRITTEN
 from unheard.errors import InputError
 from unheard.generation import provenance
 from unheard.guidance.base import Step
@@ -148,10 +149,13 @@ class Sound:
             return "made without guidance: it may replay a recording"
         if (left := self.fallback) is not None:
             instead = f'as "{left.caption}"' if left.caption else "without a caption"
+            again = (
+                "; a blend with the prompt ended in near silence" if "collapsed" in self.provenance else ""
+            )
             part = f"{left.prompt_weight:.0%}" if left.prompt_weight else "nothing"
             return (
                 f"the prompt leads to a recording: went on {instead}, with {part} of the prompt, from step "
-                f"{left.step} of {len(self.trace)}"
+                f"{left.step} of {len(self.trace)}{again}"
             )
         if not self.acted:
             return "kept the prompt"
@@ -163,30 +167,30 @@ class Sound:
         return audio.find_faults(self.waveform)
 
     def save(self, path: str | Path, float: bool = False, *, overwrite: bool = False) -> Path:
-        """Write the WAV at `path` and its provenance beside it, at the same name with .json.
+        """Write the sound at `path` and its provenance beside it, at the same name with .json.
 
         Both or neither, but for a crash between the two: then the provenance is there, which makes the sound
         again.
 
         Args:
-            path: ends in .wav; its folder exists. A WAV that is there is replaced.
-            float: 32-bit float as decoded, in place of 16-bit and peak-normalised.
+            path: ends in .wav or .flac; its folder exists. A sound that is there is replaced.
+            float: 32-bit float as decoded, in place of 16-bit and peak-normalised; in WAV alone.
             overwrite: replace the JSON beside it even if it is something else than provenance.
 
         Raises:
-            InputError: another ending, a path that cannot be written, or a JSON beside it that is something
-                else, such as an index of that name.
+            InputError: another ending, floats in FLAC, a path that cannot be written, or a JSON beside it
+                that is something else, such as an index of that name.
         """
         path = Path(path)
-        if path.suffix.lower() != ".wav":
-            raise InputError(f"output is {path}: give a name that ends in .wav, the only format written")
+        if path.suffix.lower() not in WRITTEN:
+            raise InputError(f"output is {path}: give a name that ends in {' or '.join(WRITTEN)}")
         beside = path.with_suffix(".json")
         if not overwrite and os.path.lexists(beside) and not provenance.is_record(beside):
             raise InputError(
                 f"cannot write the provenance of {path}: {beside} is there and holds something else; choose "
                 "another name, or overwrite it"
             )
-        content = audio.encode_wav(self.waveform, self.sample_rate, float32=float)
+        content = audio.encode(self.waveform, self.sample_rate, path.suffix, float32=float)
         with replacing(path) as file:
             file.write(content)
             file.flush()  # a full disk is found out before anything is replaced

@@ -98,33 +98,37 @@ class TrainingSet:
         """
         return {} if self.index is None else locate_recordings(self.references, self.index, self.brought)
 
-    def check(self, guidance: Guidance | None, model: str) -> None:
+    def check(self, guidance: Guidance | None, model: str) -> bool:
         """Whether a guidance can do with it; warnings say what it cannot do, the first time that it is asked.
+
+        Returns:
+            Whether that is the first time; False of no guidance, and without an index.
 
         Raises:
             InputError: the guidance needs an index, and there is none.
         """
         if guidance is None:
-            return
+            return False
         if self.index is None:
             if guidance.needs_index:
                 raise InputError(
                     f"anti-memorization guidance needs an index of the training set; {model} brings none: "
                     "give one (--index PATH, index=...) or go without (--no-guidance, guidance=None)"
                 )
-            return
+            return False
         if guidance in self._warned:
-            return
+            return False
         self._warned.append(guidance)
         missing = len(self.index.uncaptioned)
         if missing and guidance.without_captions:
             warnings.warn(
                 f"{missing:,} of the {self.index.items:,} items of {self._called} have no caption: "
                 f"{guidance.without_captions}",
-                stacklevel=4,
+                stacklevel=5,
             )
         if guidance.uses_recordings:
             self._warn_of_missing_recordings(self.index)
+        return True
 
     def describe(self, recordings: bool) -> dict[str, Any]:
         """Index and recordings as provenance has them; `given` is None for what the model brings itself.
@@ -170,5 +174,5 @@ class TrainingSet:
             f"{lacking} the detour goes by the pull of the prompt and cannot say what would be copied; "
             "name them to have it compare (--references FOLDER, with ids as file names)",
             GuidanceWarning,
-            stacklevel=5,
+            stacklevel=6,
         )

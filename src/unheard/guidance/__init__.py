@@ -59,6 +59,8 @@ NONE = "none"
 
 FORMER_NAMES = {"detour": {"prompt_share": "prompt_weight"}}
 """Settings by the names that files written before provenance format 2 have them under."""
+LATER_NAMES = {"detour": ("high_noise",)}
+"""Settings that kinds did not have at first."""
 
 MakeDenoiser = Callable[[Any, "Trajectory"], Denoiser]
 """From a kind's settings and a trajectory to the denoiser of that trajectory."""
@@ -138,5 +140,14 @@ def with_present_names(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def describe_guidance(guidance: Guidance | None) -> dict[str, Any]:
-    """The table that `read_guidance` reads, with every setting."""
-    return {"kind": NONE} if guidance is None else {"kind": guidance.kind, **asdict(guidance)}
+    """The table that `read_guidance` reads, with every setting.
+
+    Without those that came later, where they have their defaults: files that lack them say the same.
+    """
+    if guidance is None:
+        return {"kind": NONE}
+    table, usual = asdict(guidance), {field.name: field.default for field in fields(guidance)}
+    for name in LATER_NAMES.get(guidance.kind, ()):
+        if table[name] == usual[name]:
+            del table[name]
+    return {"kind": guidance.kind, **table}

@@ -7,8 +7,8 @@ import torch
 from nearby import Nearby, correlation
 
 from unheard.guidance.detour.correlation import Recordings, excess
-from unheard.guidance.detour.gates import HIGH_NOISE, EitherGate, LatentGate, PullGate
-from unheard.guidance.detour.settings import EXCESS, PULL
+from unheard.guidance.detour.gates import EitherGate, LatentGate, PullGate
+from unheard.guidance.detour.settings import EXCESS, HIGH_NOISE, PULL
 
 
 @pytest.mark.parametrize("lengths", [(40, 40, 25), (7, 90)])

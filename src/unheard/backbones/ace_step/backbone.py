@@ -71,6 +71,8 @@ class AceStepBackbone(Backbone):
         ModelError: the scheduler's times are no shares of noise.
     """
 
+    components = COMPONENTS
+
     def __init__(
         self,
         vae: AutoencoderOobleck,

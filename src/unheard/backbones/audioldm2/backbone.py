@@ -76,6 +76,8 @@ class AudioLDM2Backbone(Backbone):
             encoder is the one that reads transcriptions, or the UNet's configuration says no length.
     """
 
+    components = COMPONENTS
+
     def __init__(
         self,
         vae: AutoencoderKL,

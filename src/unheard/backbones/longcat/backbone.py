@@ -64,6 +64,8 @@ class LongCatBackbone(Backbone):
         ModelError: the scheduler's times do not run from noise to sound.
     """
 
+    components = COMPONENTS
+
     def __init__(
         self,
         vae: LongCatAudioDiTVae,

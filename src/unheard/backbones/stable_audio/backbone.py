@@ -31,7 +31,7 @@ from unheard.backbones.stable_audio.library import (
     get_1d_rotary_pos_embed,
 )
 from unheard.backbones.stable_audio.oobleck import FrozenDecoder
-from unheard.backbones.texts import check_texts, warn_of_truncation
+from unheard.backbones.texts import check_texts, unknown_words, warn_of_truncation, whole_words
 from unheard.diffusion.parameterisation import Parameterisation, VPrediction
 from unheard.errors import InputError, ModelError
 
@@ -52,6 +52,8 @@ class StableAudioBackbone(Backbone):
         name: what the model is called in messages and provenance.
         folder: where it was loaded from, if it was.
     """
+
+    components = COMPONENTS
 
     def __init__(
         self,
@@ -137,6 +139,15 @@ class StableAudioBackbone(Backbone):
     def fingerprint(self) -> str | None:
         """See `unheard.backbones.fingerprint`; None when the backbone was not loaded from a folder."""
         return None if self.folder is None else fingerprint(self.folder, COMPONENTS)
+
+    @functools.cached_property
+    def _words(self) -> frozenset[str] | None:
+        """The words that the tokenizer has, if it has whole words."""
+        return whole_words(self.tokenizer.get_vocab())
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """The words of a prompt that the tokenizer spells in letters, if it is one of whole words."""
+        return () if self._words is None else unknown_words(self._words, text)
 
     def frames(self, duration: float) -> int:
         """Frames of latents that cover `duration` seconds: `ceil(duration * sample_rate / hop_length)`.

@@ -63,6 +63,8 @@ class StableAudio3Backbone(Backbone):
         ModelError: the scheduler's configuration makes other times than those the transformer was trained on.
     """
 
+    components = COMPONENTS
+
     def __init__(
         self,
         vae: AutoencoderSAME,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from unheard.cli.options import overwrite_option
+from unheard.cli.options import overwrite_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, inputs
 from unheard.cli.terminal import say, say_json
@@ -15,10 +15,11 @@ from unheard.cli.terminal import say, say_json
 
 @click.command("import")
 @click.argument("file")
-@click.option("--out", "uri", required=True, metavar="INDEX", help="Folder, or URI in an object store.")
+@click.option("-o", "--out", "uri", required=True, metavar="INDEX", help="Folder, or URI in an object store.")
 @click.option("--embedder", "name", metavar="NAME", help="Who made the embeddings, if the file does not say.")
 @click.option("--ann", is_flag=True, help="Also build the approximate index, for millions of windows.")
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
+@quiet_option()
 def import_(file: str, uri: str, name: str | None, ann: bool, as_json: bool) -> None:
     """Read FILE, of any size and in the published JSON format, into an index on disk.
 
@@ -41,9 +42,10 @@ def import_(file: str, uri: str, name: str | None, ann: bool, as_json: bool) -> 
 
 @click.command()
 @click.argument("uri", metavar="INDEX")
-@click.option("--out", "path", required=True, metavar="FILE", help="JSON file to write.")
+@click.option("-o", "--out", "path", required=True, metavar="FILE", help="JSON file to write.")
 @overwrite_option()
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
+@quiet_option()
 def export(uri: str, path: str, overwrite: bool, as_json: bool) -> None:
     """Write INDEX as a JSON file in the published format: one embedding an item.
 

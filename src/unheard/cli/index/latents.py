@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from unheard.cli.options import device_option, limit_options
+from unheard.cli.options import device_option, limit_options, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.terminal import say, say_json
 from unheard.common.left_out import LeftOut
@@ -25,6 +25,7 @@ from unheard.common.left_out import LeftOut
     help="Folder with the recordings, by id; may be repeated.  [default: where the index says]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
+@quiet_option()
 def latents(uri: str, model: str, device: str, references: tuple[str, ...], as_json: bool) -> None:
     """Encode the recordings of INDEX with a model, so that no sound under a detour waits for it.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unheard.cli.options import embedder_options, overwrite_option
+from unheard.cli.options import embedder_options, overwrite_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, inputs, shows
 from unheard.cli.terminal import say, say_json
@@ -70,7 +70,7 @@ def search(
         say_json({"index": uri, "nearest": items})
         return
     for item, similarity in found:
-        say(f"{similarity:6.3f}  {item.id}{_where(item)}{_quoted(item.prompt)}")
+        say(f"cosine {similarity:6.3f}  {item.id}{_where(item)}{_quoted(item.prompt)}")
 
 
 @click.command()
@@ -101,7 +101,7 @@ def verify(uri: str, as_json: bool) -> None:
 @click.command()
 @click.argument("uri", metavar="INDEX")
 @click.option(
-    "--out", "path", metavar="FILE", help="Write the clusters there, as a prompt list for evaluation."
+    "-o", "--out", "path", metavar="FILE", help="Write the clusters there, as a prompt list for evaluation."
 )
 @click.option(
     "--sound-threshold",
@@ -119,6 +119,7 @@ def verify(uri: str, as_json: bool) -> None:
     "--minimum-size", type=int, default=2, show_default=True, help="Items that a cluster has at least."
 )
 @overwrite_option()
+@quiet_option()
 def duplicates(
     uri: str,
     path: str | None,

@@ -10,7 +10,7 @@ import click
 
 from unheard.cli import exits
 from unheard.cli.index.output import counts, describe, failed
-from unheard.cli.options import device_option, embedder_options, engine_options, limit_options
+from unheard.cli.options import device_option, embedder_options, engine_options, limit_options, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, inputs, shows
 from unheard.cli.terminal import say, say_json
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True)
-@click.option("--out", "uri", required=True, metavar="INDEX", help="Folder, or URI in an object store.")
+@click.option("-o", "--out", "uri", required=True, metavar="INDEX", help="Folder, or URI in an object store.")
 @click.option("--captions", metavar="FILE", help="CSV, JSON Lines or Parquet with path and prompt.")
 @embedder_options
 @click.option("--workers", type=int, help="Processes that decode.  [default: one a core]")
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--prune", is_flag=True, help="Remove items that SOURCES no longer name.")
 @click.option("--ann", is_flag=True, help="Also build the approximate index, for millions of windows.")
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as one JSON object.")
+@quiet_option()
 def build(
     sources: tuple[str, ...],
     uri: str,
@@ -92,6 +93,7 @@ def build(
 @device_option()
 @limit_options(held=True)
 @click.option("--json", "as_json", is_flag=True, help="Print what was added as one JSON object.")
+@quiet_option()
 def add(
     uri: str,
     sounds: tuple[str, ...],

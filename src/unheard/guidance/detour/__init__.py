@@ -5,6 +5,8 @@ gates              what tells that a sound is a recording: its latents, or the p
 correlation        latents of recordings against those of a prediction, at the best time shift
 recording_latents  recordings as the model's autoencoder sees them, encoded once
 candidates         the training items that a sound is compared with, and the captions to fall back on
+high_noise         down to which noise level the pull tells anything
+readings           what the gates say of a trajectory that they do not change
 search             what is tried, one after the other, until the gate shuts
 denoiser           all of it, at every step
 """
@@ -26,7 +28,7 @@ def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:
     from unheard.guidance.detour.gates import EitherGate, Gate, LatentGate, PullGate
 
     candidates = Candidates(trajectory, settings.candidates)
-    pull = PullGate(settings.pull, trajectory.trim)
+    pull = PullGate(settings.pull, trajectory.trim, settings.high_noise)
     gate: Gate = pull
     if trajectory.recordings:
         latents = LatentGate(settings.threshold, trajectory.frames, candidates, trajectory.by_frame)

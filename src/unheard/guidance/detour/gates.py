@@ -14,10 +14,7 @@ from torch import Tensor
 
 from unheard.diffusion.prediction import pull
 from unheard.guidance.detour.correlation import COMMON_AT_MOST, Recordings, excess
-from unheard.guidance.detour.settings import EXCESS, PULL
-
-HIGH_NOISE = 10.0
-"""Noise level sigma, in units of the latents' spread, down to which the prompt's pull tells anything."""
+from unheard.guidance.detour.settings import EXCESS, HIGH_NOISE, PULL
 
 Found = tuple[list[int], list[Tensor]]
 """Training recordings: their positions in the index, and their latents, each of its own frames."""
@@ -166,10 +163,13 @@ class PullGate:
     Args:
         threshold: pull above which the gate is open, in units of the latents.
         trim: latents to the frames that the requested duration covers.
+        high_noise: noise level sigma down to which it is asked, see `unheard.guidance.detour.high_noise`.
     """
 
-    def __init__(self, threshold: float, trim: Callable[[Tensor], Tensor]) -> None:
-        self._threshold, self._trim = threshold, trim
+    def __init__(
+        self, threshold: float, trim: Callable[[Tensor], Tensor], high_noise: float = HIGH_NOISE
+    ) -> None:
+        self._threshold, self._trim, self._high_noise = threshold, trim, high_noise
 
     def begin(self, conditional: Tensor) -> None:
         pass
@@ -178,7 +178,7 @@ class PullGate:
         pass
 
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
-        if sigma < HIGH_NOISE:
+        if sigma < self._high_noise:
             return Answer(0.0, PULL, self._threshold)
         with_prompt, without = (self._trim(each)[None].float() for each in (conditional, unconditional))
         return Answer(float(pull(with_prompt, without)), PULL, self._threshold)

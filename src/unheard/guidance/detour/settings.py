@@ -11,6 +11,8 @@ from unheard.guidance.base import THRESHOLD_STEP
 EXCESS = "excess correlation with one recording"
 PULL = "the prompt's pull, in high noise"
 """What the two gates measure."""
+HIGH_NOISE = 10.0
+"""Noise level down to which the prompt's pull is asked where nothing else is known: that of `tiny`."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Detour:
         prompt_weight: largest weight of the prompt in the blend with the fallback caption, 0 to 0.9, in
             tenths.
         candidates: training items that a sound is compared with, at least 1.
+        high_noise: noise level sigma down to which the prompt's pull is asked, at least 0, see
+            `unheard.guidance.detour.high_noise`.
 
     Raises:
         InputError: a value outside these ranges.
@@ -42,12 +46,14 @@ class Detour:
     pull: float = 0.54
     prompt_weight: float = 0.5
     candidates: int = 64
+    high_noise: float = HIGH_NOISE
 
     def __post_init__(self) -> None:
         require_between("threshold", self.threshold, 0.0, 1.0)
         require_at_least_zero("pull", self.pull)
         require_between("prompt_weight", self.prompt_weight, 0.0, 0.9)
         require_whole("candidates", self.candidates, 1)
+        require_at_least_zero("high_noise", self.high_noise)
 
     def stronger(self, attempt: int) -> Detour:
         """Both thresholds less `THRESHOLD_STEP * attempt`, 0 at the least, and nothing kept of the prompt."""

@@ -307,12 +307,14 @@ function drawMatrix(matrix, [audited, reference]) {
     column.style.left = `${100 * (time - audited.from) / width}%`;
   };
   const shape = Math.min(Math.max(width / height, 0.6), 2.5);
+  // The last frame may reach beyond the end of a sound.
+  const [across, down] = [Math.min(width, audited.seconds), Math.min(height, reference.seconds)];
   return element("figure", { class: "side" },
     element("h3", {}, "Frame against frame"),
     element("div", { class: "plot", style: `aspect-ratio:${shape}` },
       element("img", { src: blob(matrix.picture, "image/png"), alt: "Similarity matrix with the path of the match" }), svg, column),
-    element("figcaption", {}, `The audited sound from left to right (${seconds(audited.from)} to ${seconds(audited.from + width)}), ` +
-      `the reference from top to bottom (${seconds(reference.from)} to ${seconds(reference.from + height)}); bright is alike, the line is the match.`));
+    element("figcaption", {}, `The audited sound from left to right (${seconds(audited.from)} to ${seconds(audited.from + across)}), ` +
+      `the reference from top to bottom (${seconds(reference.from)} to ${seconds(reference.from + down)}); bright is alike, the line is the match.`));
 }
 
 function numbers(match) {

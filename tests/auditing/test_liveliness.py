@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unheard.auditing.liveliness import Activity, activity, liveliness, onsets
 from unheard.errors import InputError
-from unheard.evaluation.metrics.liveliness import Activity, activity, liveliness, onsets
 
 RATE = 16_000
 SILENCE = Activity(0.0, 0, -100.0)

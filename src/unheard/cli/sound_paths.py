@@ -1,0 +1,115 @@
+"""Where `generate` writes its sounds: as asked, or under the default name with the next free number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from unheard.cli.targets import Input, check_targets, sound_targets
+from unheard.common.sound_endings import WRITTEN
+from unheard.errors import InputError
+from unheard.generation import provenance
+
+DEFAULT = "audio"
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where some sounds go.
+
+    Attributes:
+        output: as it was asked for; None for the default name.
+        ending: of the default name.
+        numbers: of the sounds, as `Sound.number` has them.
+        read: what the command reads, which is never replaced.
+        latents: whether latents are written beside.
+        as_float: whether samples are written as floats.
+        overwrite: whether what unheard did not write may be replaced, and what others asked for.
+    """
+
+    output: Path | None
+    ending: str
+    numbers: Sequence[int]
+    read: Sequence[Input]
+    latents: bool
+    as_float: bool
+    overwrite: bool
+
+    def paths(self, expected: Callable[[int], Mapping[str, Any]] | None = None) -> dict[int, Path]:
+        """A path for each sound, that can be written.
+
+        Under the default name, what another request has made is left, once it is known what this one makes.
+
+        Args:
+            expected: what a sound's record will say, by the sound's number.
+
+        Raises:
+            InputError: another ending, or see `check_targets`.
+        """
+        several = len(self.numbers) > 1
+        if self.output is not None:
+            if self.output.suffix.lower() not in WRITTEN:
+                endings = " or ".join(WRITTEN)
+                raise InputError(f"output is {self.output}: give a file name that ends in {endings}")
+            if self.as_float and self.output.suffix.lower() != ".wav":
+                raise InputError(
+                    f"output is {self.output}, which holds no floats: end it in .wav for --float"
+                )
+            found = self._numbered(self.output, 1) if several else [self.output]
+        else:
+            found = self._first_free(expected)
+        targets = [target for path in found for target in sound_targets(path, latents=self.latents)]
+        check_targets(targets, self.read, overwrite=self.overwrite)
+        return dict(zip(self.numbers, found, strict=True))
+
+    def moved(self, paths: Mapping[int, Path]) -> str | None:
+        """What to say where the default name is that of other sounds, None where it is not."""
+        first, here = self._candidates(0), [*paths.values()]
+        if self.output is not None or here == first:
+            return None
+        there, now = (" to ".join(dict.fromkeys([str(of[0]), str(of[-1])])) for of in (first, here))
+        return f"{there}: there is something else of that name; writing {now}"
+
+    def _first_free(self, expected: Callable[[int], Mapping[str, Any]] | None) -> list[Path]:
+        for attempt in count():
+            found = self._candidates(attempt)
+            if not any(map(self._is_taken, self.numbers, found, [expected] * len(found))):
+                return found
+        raise AssertionError
+
+    def _candidates(self, attempt: int) -> list[Path]:
+        """audio.wav, audio-1.wav, audio-2.wav ...; numbers that follow one another for several sounds."""
+        output = Path(f"{DEFAULT}{self.ending}")
+        if len(self.numbers) > 1:
+            return self._numbered(output, attempt + 1)
+        return [output] if attempt == 0 else self._numbered(output, attempt)
+
+    def _numbered(self, output: Path, first: int) -> list[Path]:
+        """The output with -1, -2 ... before its ending."""
+        numbers = range(first, first + len(self.numbers))
+        return [output.with_name(f"{output.stem}-{number}{output.suffix}") for number in numbers]
+
+    def _is_taken(self, number: int, path: Path, expected: Callable[[int], Mapping[str, Any]] | None) -> bool:
+        """Whether a file that must stay is at a path: what is read, or, as far as it is known, another's."""
+        targets = sound_targets(path, latents=self.latents)
+        if any(one.reads(target.path) for target in targets for one in self.read):
+            return True
+        if self.overwrite:
+            return False
+        beside = path.with_suffix(".json")
+        if expected is None or not provenance.is_record(beside):
+            return any(target.is_foreign for target in targets)
+        return not self._would_be(path, beside, expected(number))
+
+    def _would_be(self, path: Path, beside: Path, expected: Mapping[str, Any]) -> bool:
+        """Whether the sound that is at a path would come out again."""
+        try:
+            there = provenance.read(beside)
+        except InputError:  # of a version to come
+            return False
+        result = there["result"]
+        is_alike = (result.get("file"), result["encoding"] == "float") == (path.name, self.as_float)
+        return is_alike and provenance.is_same_request(there, expected)

@@ -1,0 +1,226 @@
+"""All of a calibration: captions, what the gates say of them, thresholds, and a few sounds as the proof."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from unheard.auditing.assembly import auditor_for
+from unheard.auditing.references import References
+from unheard.common.checks import require_number, require_whole
+from unheard.common.progress import Report
+from unheard.errors import InputError
+from unheard.generation import request as checks
+from unheard.generation.calibration.advice import CAPTIONS
+from unheard.generation.calibration.captions import check_enough, ordinary_captions, repeated_captions
+from unheard.generation.calibration.measuring import Caption, Measuring, Reading
+from unheard.generation.calibration.record import (
+    ALIGNMENT,
+    EXCESS,
+    PULL,
+    AtDuration,
+    Calibration,
+    Proof,
+    Statistic,
+)
+from unheard.generation.calibration.thresholds import separation_of, threshold_of
+from unheard.generation.model import Model, load
+from unheard.generation.provenance import package_versions
+from unheard.generation.training_set import TrainingSet
+from unheard.guidance import Guidance
+from unheard.index import Index
+
+COUNT, FALSE_ALARMS, SOUNDS = CAPTIONS, 0.01, 8
+"""Ordinary captions, the share of them that may open a gate, and the suspected captions of the proof."""
+REPEATED = 60
+"""Captions that the training set has several times and that are suspected, at most."""
+
+
+def calibrate(
+    model: Model | str | Path = "tiny",
+    index: Index | str | Path = "auto",
+    *,
+    references: References | None = None,
+    captions: Iterable[str] | None = None,
+    prompts: Iterable[str] = (),
+    count: int = COUNT,
+    durations: Sequence[float] | None = None,
+    false_alarms: float = FALSE_ALARMS,
+    sounds: int = SOUNDS,
+    seed: int = 0,
+    batch: int | None = None,
+    progress: Report | None = None,
+) -> Calibration:
+    """The detour's thresholds for a model and a training set; `Calibration.keep` has `generate` use them.
+
+    Captions that the training set has once say what is ordinary, under one seed each. What is measured is
+    cached: it can be stopped, and asked again with more captions or another rate of false alarms.
+
+    Args:
+        model: see `unheard.load`.
+        index, references: see `Model.training_set`.
+        captions: suspected ones; None for those that the training set has several times, the 60 most
+            repeated.
+        prompts: further ordinary ones, such as users write.
+        count: captions of the training set, drawn with `seed`.
+        durations: seconds, one or several; None for the model's default.
+        false_alarms: share of ordinary captions that may open a gate, above 0 and below 1.
+        sounds: suspected captions, those that pull hardest, that are made into sounds without guidance and
+            with it, and audited; none without recordings.
+        seed: of the draw, and of the first caption's noise; each caption takes the next.
+        batch: captions at once; None for 4.
+        progress: called with how many captions are measured or made into sounds, and how many there are.
+
+    Raises:
+        InputError: a value that cannot be used, or fewer than 20 ordinary captions.
+        IndexFileError, ModelError: as `unheard.load` and `Model.training_set`.
+    """
+    began = time.monotonic()
+    _check(false_alarms, count, sounds)
+    doubted = None if captions is None else [checks.check_prompt(caption) for caption in captions]
+    further = [checks.check_prompt(prompt) for prompt in prompts]
+    known = model if isinstance(model, Model) else load(model)
+    seconds = _durations(known, durations)
+    training_set = known.training_set(index, references)
+    drawn = _draw(known, training_set, doubted, further, count, seed)
+    measurings = [
+        Measuring(known, training_set, duration, checks.check_batch(batch, len(drawn.all)))
+        for duration in seconds
+    ]
+    recordings = len(training_set.recordings)
+    # Where some recordings are missing, two gates are asked, and either may open.
+    rate = false_alarms / 2 if 0 < recordings < drawn.index.items else false_alarms
+    calibration = Calibration(
+        model=known.name,
+        fingerprint=known.fingerprint,
+        index=drawn.index.sha256,
+        items=drawn.index.items,
+        recordings=recordings,
+        sampling=known.defaults.sampling.described(),
+        false_alarms=float(false_alarms),
+        seed=seed,
+        ordinary=tuple(caption.text for caption in drawn.ordinary),
+        suspected=tuple(caption.text for caption in drawn.suspected),
+        durations=tuple(
+            _at_duration(measuring, drawn, rate, _reporting(progress, f"{measuring.duration:g} s"))
+            for measuring in measurings
+        ),
+        proof=(),
+        made={},
+    )
+    proof = _proof(known, training_set, calibration, drawn, sounds, _reporting(progress, "sounds"))
+    predictions = sum(measuring.steps + 1 for measuring in measurings) * len(drawn.all)
+    spent = {"seconds": round(time.monotonic() - began, 1), "pairs_of_predictions": predictions}
+    return replace(calibration, proof=proof, made={**spent, "packages": package_versions()})
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """The captions of a calibration, and the index that they are of."""
+
+    index: Index
+    ordinary: list[Caption]
+    suspected: list[Caption]
+
+    @property
+    def all(self) -> list[Caption]:
+        return [*self.ordinary, *self.suspected]
+
+
+def _check(false_alarms: float, count: int, sounds: int) -> None:
+    require_number("false_alarms", false_alarms)
+    if not 0 < false_alarms < 1:
+        raise InputError(f"false_alarms is {false_alarms}: give a share above 0 and below 1, such as 0.01")
+    require_whole("count", count, 0)
+    require_whole("sounds", sounds, 0)
+
+
+def _durations(model: Model, given: Sequence[float] | None) -> list[float]:
+    """Seconds, the shortest first."""
+    limit, name = model.backbone.max_duration, model.backbone.name
+    chosen = given or [min(model.defaults.duration, limit)]
+    return sorted({checks.check_duration(duration, limit, name) for duration in chosen})
+
+
+def _draw(
+    model: Model,
+    training_set: TrainingSet,
+    suspected: list[str] | None,
+    further: list[str],
+    count: int,
+    seed: int,
+) -> _Drawn:
+    """Ordinary captions, those drawn first, and suspected ones, each with its seed."""
+    index = training_set.index
+    if index is None:
+        raise InputError(f"{model.name} brings no index of its training set: give one (--index PATH)")
+    if suspected is None:
+        suspected = repeated_captions(index, REPEATED)
+    # A model that brings recordings brings those that it has memorised.
+    memorised = set() if training_set.brought is None else set(training_set.recordings)
+    ordinary = ordinary_captions(index, count, seed=seed, without=suspected, memorised=memorised)
+    check_enough(len(ordinary) + len(further), index.path or "the index")
+
+    def seeded(texts: list[str]) -> list[Caption]:
+        return [Caption(text, seed + number) for number, text in enumerate(dict.fromkeys(texts))]
+
+    return _Drawn(index, seeded([*ordinary, *further]), seeded(suspected))
+
+
+def _at_duration(
+    measuring: Measuring, drawn: _Drawn, rate: float, report: Callable[[int, int], None]
+) -> AtDuration:
+    """Measure captions, and set thresholds."""
+    readings = measuring.measure(drawn.all, report)
+    ordinary, suspected = readings[: len(drawn.ordinary)], readings[len(drawn.ordinary) :]
+
+    def statistic(value: Callable[[Reading], float]) -> Statistic:
+        null, doubted = [*map(value, ordinary)], [*map(value, suspected)]
+        threshold = threshold_of(null, rate)
+        separation = separation_of(doubted, null, threshold.value) if doubted else None
+        return Statistic(threshold, tuple(null), tuple(doubted), separation)
+
+    statistics = {PULL: statistic(measuring.pull), ALIGNMENT: statistic(lambda reading: reading.alignment)}
+    if ordinary[0].excesses:
+        statistics[EXCESS] = statistic(lambda reading: reading.excess)
+    return AtDuration(measuring.duration, measuring.high_noise, measuring.spread, statistics)
+
+
+def _proof(
+    model: Model,
+    training_set: TrainingSet,
+    calibration: Calibration,
+    drawn: _Drawn,
+    sounds: int,
+    report: Callable[[int, int], None],
+) -> tuple[Proof, ...]:
+    """The suspected captions that pull hardest, finished without guidance and with it, and audited."""
+    if not sounds or not drawn.suspected or not training_set.recordings:
+        return ()
+    at = calibration.durations[-1]
+    pulls = dict(zip(drawn.suspected, at.statistics[PULL].suspected, strict=True))
+    chosen = sorted(drawn.suspected, key=pulls.__getitem__, reverse=True)[:sounds]
+    auditor = auditor_for(training_set.references, drawn.index, training_set.brought, model.embedder)
+
+    def make(caption: Caption, guidance: Guidance | None) -> tuple[str, str | None, float | None]:
+        request = model.request(caption.text, seed=caption.seed, duration=at.duration, guidance=guidance)
+        (sound,) = model.stream(request, training_set)
+        left = sound.fallback
+        verdict = auditor.judge((sound.waveform, sound.sample_rate), caption.text).verdict
+        return verdict, None if left is None else left.caption, None if left is None else left.prompt_weight
+
+    found = []
+    for number, caption in enumerate(chosen):
+        report(number, len(chosen))
+        plain, _, _ = make(caption, None)
+        guided, fallback, weight = make(caption, calibration.detour(at.duration, calibration.recordings))
+        found.append(Proof(caption.text, caption.seed, plain, guided, fallback, weight))
+    report(len(chosen), len(chosen))
+    return tuple(found)
+
+
+def _reporting(progress: Report | None, note: str) -> Callable[[int, int], None]:
+    """Reports of one part of the work, under its name."""
+    return lambda done, total: None if progress is None else progress(done, total, note)

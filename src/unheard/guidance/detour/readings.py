@@ -1,0 +1,74 @@
+"""What the gates say of a trajectory that they do not change: what a calibration measures."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from unheard.diffusion.prediction import alignment, classifier_free, per_sample, predict_both
+from unheard.guidance.base import Step
+from unheard.guidance.detour.candidates import Candidates
+from unheard.guidance.detour.gates import LatentGate, PullGate
+from unheard.guidance.detour.settings import Detour
+from unheard.guidance.trajectory import Trajectory
+
+
+class Readings:
+    """Classifier-free guidance beside which both gates are asked at every step.
+
+    It makes the very trajectory that a detour makes as long as its gate stays shut.
+
+    Args:
+        trajectory: the sounds on their way.
+        settings: the gates' own; their thresholds change no reading.
+
+    Attributes:
+        trace: a `Step` for each call, without values.
+        pulls: for each call the pull of each sample [batch], at any noise level.
+        excesses: for each call the excess correlation of each sample; empty without recordings.
+    """
+
+    def __init__(self, trajectory: Trajectory, settings: Detour) -> None:
+        self._trajectory = trajectory
+        self._both = type(trajectory.conditional).cat([trajectory.unconditional, trajectory.conditional])
+        self._prompt_guidance = trajectory.backbone.prompt_guidance()
+        self._pull = PullGate(settings.pull, trajectory.trim, high_noise=0.0)
+        self._latents: LatentGate | None = None
+        if trajectory.recordings:
+            near = Candidates(trajectory, settings.candidates)
+            self._latents = LatentGate(settings.threshold, trajectory.frames, near, trajectory.by_frame)
+        self.trace: list[Step] = []
+        self.pulls: list[list[float]] = []
+        self.excesses: list[list[float]] = []
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Denoise x [batch, *latent_shape] at the noise levels sigma [batch]."""
+        unconditional, conditional = predict_both(self._trajectory.backbone.denoise, x, sigma, self._both)
+        if self._latents is not None and not self.trace:
+            self._latents.begin(conditional)
+        told = [*zip(range(len(x)), conditional, unconditional, sigma.tolist(), strict=True)]
+        self.pulls.append([self._pull.ask(*each).value for each in told])
+        if self._latents is not None:
+            self.excesses.append([self._latents.ask(*each).value for each in told])
+        self.trace.append(Step(sigma=float(sigma[0])))
+        without = self._prompt_guidance.unconditional(x, sigma, unconditional, conditional)
+        return classifier_free(without, conditional, self._trajectory.guidance_scale)
+
+    @torch.no_grad()
+    def alignments(self, noise: Tensor, sigma: float) -> list[float]:
+        """How the prompt's pull is aligned with the score, of pure noise that is told to be of low noise.
+
+        The cosine of the guidance vector `s_c - s_u` and the score without a prompt `s_u`, where the model is
+        given noise of unit variance as if it was a sound with little noise (Asthana and Belagiannis 2026,
+        ICLR, arXiv 2601.20642).
+
+        Args:
+            noise: of unit variance [batch, *latent_shape].
+            sigma: a low noise level.
+        """
+        levels = noise.new_full((len(noise),), sigma)
+        x = noise * per_sample(torch.sqrt(1 + levels**2), noise)
+        unconditional, conditional = predict_both(self._trajectory.backbone.denoise, x, levels, self._both)
+        with_prompt, without, noisy = map(self._trajectory.trim, (conditional, unconditional, x))
+        return [float(each) for each in alignment(with_prompt, without, noisy)]
