@@ -9,29 +9,22 @@ from typing import Any
 import command_line
 import pytest
 from click.testing import Result
+from loaded_once import loaded_once
 
-import unheard
 import unheard.generation.model
 from unheard.generation.model import Model
 
 
 @pytest.fixture(scope="session")
-def loaded(tiny_model_folder: Path) -> Model:
-    return unheard.load(tiny_model_folder)
+def loaded(tiny_model: Model) -> Model:
+    return tiny_model
 
 
 @pytest.fixture
 def run(loaded: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run the program in an empty folder with a model that is loaded already."""
-    load = unheard.generation.model.load
-
-    def load_once(model: str | Path, **options: Any) -> Model:
-        if Path(model) == Path(loaded.name) and set(options.values()) <= {None, "auto", "cpu", "float32"}:
-            return loaded
-        return load(model, **options)
-
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(unheard.generation.model, "load", load_once)
+    monkeypatch.setattr(unheard.generation.model, "load", loaded_once(loaded))
     return command_line.run
 
 
