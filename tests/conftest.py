@@ -72,9 +72,12 @@ def tiny_clap_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny_clap(tmp_path_factory.mktemp("world") / "clap")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Ray on two processors, whose workers import what is tested here and compute with as many threads."""
+    """Ray on two processors, whose workers import what is tested here and compute with as many threads.
+
+    It ends with the module: what watches a cluster takes a tenth of a core, whether there is work or not.
+    """
     import torch
     from local_ray import local_ray
 

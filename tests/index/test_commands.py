@@ -82,7 +82,7 @@ def test_from_a_folder_to_an_answer_on_the_command_line(
     ("arguments", "message"),
     [
         (("build", "gone", "--out", "x"), "gone does not exist"),
-        (("build", "."), "Missing option '--out'"),
+        (("build", "."), "Missing option '-o' / '--out'"),
         (("build", ".", "--out", "sounds"), "other things in it"),
         (("build", ".", "--out", "x", "--captions", "c.txt"), "CSV, JSON Lines or Parquet"),
         (("info", "gone"), "gone is no index"),

@@ -26,7 +26,7 @@ from unheard.index.store.embedder_record import EmbedderRecord
 from unheard.index.store.rows import schema
 from unheard.index.store.table import Store
 
-COUNT, DIMENSION, SILENT = 2500, 24, 11
+COUNT, DIMENSION, SILENT = 1600, 24, 11
 COPIES = [30, 31, 400]
 
 
@@ -65,8 +65,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     embeddings = vectors(COUNT, 1)
     embeddings[COPIES] = embeddings[7]
     embeddings[SILENT] = 0
-    store.append(rows(embeddings[1000:], 1000))
-    store.append(rows(embeddings[:1000]))
+    store.append(rows(embeddings[600:], 600))
+    store.append(rows(embeddings[:600]))
     assert record(store) is None
     assert not is_built(store)
     build_approximate(uri)
@@ -82,7 +82,7 @@ def both(folder: Path) -> tuple[Index, Index]:
 def test_its_recall_is_measured_and_recorded(folder: Path) -> None:
     measured = record(Store.open(folder))
     assert measured is not None
-    assert (measured.cells, measured.windows) == (50, COUNT)
+    assert (measured.cells, measured.windows) == (40, COUNT)
     assert measured.probes <= measured.cells
     assert TARGET_RECALL <= measured.recall <= 1
     # Measured anew, by other means: each item's nearest other among all.
