@@ -19,7 +19,8 @@ LONGEST = (
     "test_interruption.py",
     "test_run.py",
     "test_auditor.py",
-    "test_attach.py",
+    "test_every_family.py",
+    "test_at_once.py",
 )
 """Files that begin first, so that no process is left alone with one of them at the end."""
 
