@@ -66,8 +66,9 @@ def watch(model, watched=[]):
     model.load = timed("loading", model.load)
     for part in ("request", "training_set", "stream"):
         setattr(model.Model, part, timed("request", getattr(model.Model, part)))
-    model.denoiser_for = timed("encoding", model.denoiser_for)
-    model.SAMPLERS.update(dict.fromkeys(model.SAMPLERS, first_step))
+    batches = sys.modules["unheard.generation.batches"]
+    batches.denoiser_for = timed("encoding", batches.denoiser_for)
+    batches.SAMPLERS.update(dict.fromkeys(batches.SAMPLERS, first_step))
 
 def first_step(denoiser, x, sigmas, *_):
     if {{first_step}}:

@@ -55,9 +55,10 @@ if TYPE_CHECKING:
         UnheardError,
     )
     from unheard.generation.attach import Attached, attach
+    from unheard.generation.batches import Progress
     from unheard.generation.calibration.calibrating import calibrate
     from unheard.generation.calibration.record import Calibration
-    from unheard.generation.model import Model, Progress, load
+    from unheard.generation.model import Model, load
     from unheard.generation.request import Request
     from unheard.generation.sound import Sound, TraceStep
     from unheard.generation.training_set import TrainingSet
@@ -142,7 +143,7 @@ _HOMES = {
     "Model": "generation.model",
     "ModelError": "errors",
     "OutOfMemoryError": "errors",
-    "Progress": "generation.model",
+    "Progress": "generation.batches",
     "PromptAdjustment": "guidance.prompt_adjustment.settings",
     "RejectedError": "errors",
     "Request": "generation.request",

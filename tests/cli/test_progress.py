@@ -14,7 +14,7 @@ from click.testing import Result
 from command_line import commands, run
 
 from unheard.cli.progress import Display, Moment, Pace, lines
-from unheard.generation.model import Progress
+from unheard.generation.batches import Progress
 from unheard.generation.sound import TraceStep
 
 

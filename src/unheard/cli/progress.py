@@ -16,7 +16,7 @@ from unheard.cli.terminal import say
 from unheard.common.progress import Report
 
 if TYPE_CHECKING:
-    from unheard.generation.model import Progress
+    from unheard.generation.batches import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
 QUIET = "unheard.quiet"

@@ -15,7 +15,17 @@ from typing import Any
 
 from unheard.common.files import sha256
 
-SOURCES = ("audio.py", "backbones", "diffusion", "embedders", "generation/model.py", "guidance")
+SOURCES = (
+    "audio.py",
+    "backbones",
+    "diffusion",
+    "embedders",
+    "generation/batches.py",
+    "generation/collapse.py",
+    "generation/init_audio.py",
+    "generation/model.py",
+    "guidance",
+)
 """Files and folders of the package that make a sound."""
 
 

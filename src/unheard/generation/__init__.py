@@ -4,6 +4,8 @@ request           what is asked for: a plain value, checked before any work; no 
 preset            guidance and sampling from a file; no torch
 defaults          the settings that travel with a model; no torch
 training_set      index, recordings, and whose they are
+batches           a batch of prompts to sounds
+unknown_words     what a model cannot read in a prompt
 model             the whole story: load a model, generate sounds
 init_audio        a recording that sounds begin from
 attach            guidance inside a pipeline of diffusers

@@ -8,10 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -27,51 +26,28 @@ from unheard.backbones.base import Backbone
 from unheard.backbones.fingerprint import fingerprint as fingerprint_of
 from unheard.backbones.lora import Given, LoRA, given_loras
 from unheard.common.progress import Report
-from unheard.diffusion.samplers import SAMPLERS, initial_noise, noise_of
 from unheard.embedders import Embedder, load_embedder
-from unheard.errors import InputError, ModelError, RejectedError
+from unheard.errors import InputError, RejectedError
 from unheard.generation import provenance
 from unheard.generation import request as checks
+from unheard.generation.batches import BatchMaker, Progress
 from unheard.generation.calibration import advice
 from unheard.generation.calibration.record import Calibration, find, is_any_for
 from unheard.generation.collapse import without_collapse
 from unheard.generation.defaults import AUTO, Defaults, read_defaults
 from unheard.generation.init_audio import InitAudio
-from unheard.generation.out_of_memory import PRECISION, explaining_out_of_memory, memory_hogs
+from unheard.generation.out_of_memory import PRECISION, explaining_out_of_memory
 from unheard.generation.rejection import Refused, passing, raise_if_any
 from unheard.generation.request import DEFAULT_RETRIES, Batch, Request
-from unheard.generation.sound import Fallback, Nearest, Sound, TraceStep, trace_of_each
+from unheard.generation.sound import Sound
 from unheard.generation.training_set import TrainingSet
-from unheard.guidance import Guidance, denoiser_for
+from unheard.generation.unknown_words import warn_of_unknown_words
+from unheard.guidance import Guidance
 from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
 from unheard.guidance.detour.settings import Detour
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
-
-NEAREST = 3  # training items that are named with each sound
-WORDS_NAMED = 5  # unknown words that a warning names
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a generation is, after a denoising step.
-
-    Attributes:
-        numbers: the sounds that are being made, by their numbers among those asked for, from 0.
-        total: sounds asked for.
-        attempt: 0, or which retry of rejected sounds this is.
-        step: steps done for this batch, from 1.
-        steps: steps to do for each batch.
-        trace: what happened in this step, one entry a sound of the batch.
-    """
-
-    numbers: tuple[int, ...]
-    total: int
-    attempt: int
-    step: int
-    steps: int
-    trace: list[TraceStep]
 
 
 def load(
@@ -451,23 +427,7 @@ class Model:
 
     def warn_of_unknown_words(self, request: Request) -> None:
         """Warn in one line of what the model cannot read in the prompts; asked before any work."""
-        texts = dict.fromkeys([*request.prompts, request.negative_prompt or ""])
-        words = dict.fromkeys(word for text in texts for word in self.backbone.unknown_words(text))
-        if not words:
-            return
-        named = ", ".join(f'"{word}"{self._in_small_letters(word)}' for word in [*words][:WORDS_NAMED])
-        more = f" and {len(words) - WORDS_NAMED} more" if len(words) > WORDS_NAMED else ""
-        known = any(each.name == self.name and each.plays for each in hub.KNOWN_MODELS)
-        see = f"; `unheard models {self.name}` lists what it knows" if known else ""
-        warnings.warn(
-            f"{self.name} does not know the word{'s' if len(words) > 1 else ''} {named}{more}, and spells "
-            f"{'them' if len(words) > 1 else 'it'} in letters: expect another sound{see}",
-            stacklevel=3,
-        )
-
-    def _in_small_letters(self, word: str) -> str:
-        small = word.lower()
-        return f' (it knows "{small}")' if small != word and not self.backbone.unknown_words(small) else ""
+        warn_of_unknown_words(self.backbone, self.name, request)
 
     def stream(
         self,
@@ -498,8 +458,17 @@ class Model:
         self.check(request.guidance, training_set)
         if init_audio is None and request.init_audio is not None:
             init_audio = InitAudio.of(request.init_audio)
-        make = without_collapse(partial(self._generate, training_set, init_audio, progress), training_set)
-        return _stream(request, auditor, make)
+        make = BatchMaker(
+            backbone=self.backbone,
+            name=self.name,
+            load_embedder=lambda: self.embedder,
+            trajectory=partial(self.trajectory, training_set),
+            record=partial(self.record_of, training_set=training_set, init_audio=init_audio),
+            training_set=training_set,
+            init_audio=init_audio,
+            progress=progress,
+        )
+        return _stream(request, auditor, without_collapse(make, training_set))
 
     def encode_recordings(
         self,
@@ -545,79 +514,6 @@ class Model:
                 progress(number, len(recordings))
         return encoded
 
-    def _generate(
-        self,
-        training_set: TrainingSet,
-        init_audio: InitAudio | None,
-        progress: Callable[[Progress], None] | None,
-        request: Request,
-        batch: Batch,
-        attempt: int,
-    ) -> list[Sound]:
-        with explaining_out_of_memory(memory_hogs(request, len(batch))):
-            return self._generate_batch(training_set, init_audio, progress, request, batch, attempt)
-
-    @torch.no_grad()
-    def _generate_batch(
-        self,
-        training_set: TrainingSet,
-        init_audio: InitAudio | None,
-        progress: Callable[[Progress], None] | None,
-        request: Request,
-        batch: Batch,
-        attempt: int,
-    ) -> list[Sound]:
-        backbone, sampling, steps = self.backbone, request.sampling, request.sampling.num_inference_steps
-        index = training_set.index
-        ids = None if index is None else index.ids
-        clock = _Clock()
-
-        denoiser = denoiser_for(request.guidance, self._trajectory(training_set, request, batch))
-        clock.lap("conditioning")
-
-        def report(step: int, sigma: float, denoised: Tensor) -> None:
-            if progress is not None:
-                trace = trace_of_each(denoiser.trace[-1], len(batch), ids)
-                progress(Progress(batch.numbers, len(request.prompts), attempt, step + 1, steps, trace))
-
-        shape, seeds, device = backbone.noise_shape(request.duration), batch.seeds, backbone.device
-        sigmas = backbone.sigmas(sampling, request.init_noise_level)
-        start = float(sigmas[0]) * initial_noise(shape, seeds, device)
-        if init_audio is not None:
-            start += init_audio.latents(backbone, shape)
-        latents = SAMPLERS[sampling.sampler](
-            denoiser,
-            start,
-            sigmas,
-            noise_of(sampling, shape, seeds, device),
-            report,
-        )
-        clock.lap("sampling")
-
-        waveforms = self._decode(latents, request.duration)
-        clock.lap("decoding")
-
-        nearest = self._nearest(waveforms, index)
-        clock.lap("nearest items")
-
-        record = partial(self.record_of, request, batch, training_set=training_set, init_audio=init_audio)
-        traces = [trace_of_each(step, len(batch), ids) for step in denoiser.trace]
-        return [
-            Sound(
-                waveform=waveforms[position].cpu(),
-                sample_rate=backbone.sample_rate,
-                prompt=prompt,
-                seed=seed,
-                trace=[step[position] for step in traces],
-                nearest=nearest[position],
-                provenance=record(position, seconds=clock.seconds),
-                number=batch.numbers[position],
-                fallback=_fallback([step[position] for step in traces], index),
-                latents=latents[position].cpu(),
-            )
-            for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
-        ]
-
     def record_of(
         self,
         request: Request,
@@ -662,35 +558,6 @@ class Model:
             **sounds,
         )
 
-    def _trajectory(self, training_set: TrainingSet, request: Request, batch: Batch) -> Trajectory:
-        """What a guidance is given of a batch."""
-        backbone = self.backbone if request.lyrics is None else self.backbone.with_lyrics(request.lyrics)
-        starts, totals = [request.start] * len(batch), [request.start + request.duration] * len(batch)
-        negative = [request.negative_prompt] * len(batch)
-        conditional, unconditional = backbone.encode_both(batch.prompts, negative, starts, totals)
-        return self.trajectory(
-            training_set,
-            request.guidance,
-            backbone=backbone,
-            prompts=batch.prompts,
-            conditional=conditional,
-            unconditional=unconditional,
-            guidance_scale=request.sampling.guidance_scale,
-            duration=request.duration,
-            start=request.start,
-        )
-
-    def _decode(self, latents: Tensor, duration: float) -> Tensor:
-        """The waveforms of finished latents, as long as asked for."""
-        samples = round(duration * self.backbone.sample_rate)
-        waveforms = self.backbone.decode(latents)[..., :samples].float()
-        if not waveforms.isfinite().all():
-            raise ModelError(
-                f"{self.name} gave values that are not finite, in {self.backbone.dtype}: use float32; "
-                "if it is float32 already, a lower guidance scale"
-            )
-        return waveforms
-
     def _auditor(self, training_set: TrainingSet) -> Auditor:
         """What judges sounds before they are handed out."""
         index = training_set.index
@@ -718,19 +585,6 @@ class Model:
             }
         return described
 
-    def _nearest(self, waveforms: Tensor, index: Index | None) -> list[list[Nearest]]:
-        """The nearest training items of each finished sound [batch, channels, time]."""
-        if index is None:
-            return [[] for _ in waveforms]
-        embeddings = self.embedder.embed_audio(waveforms, self.backbone.sample_rate)
-        return [
-            [
-                Nearest(item.id, item.prompt, similarity, item.window_start, item.window_end)
-                for item, similarity in index.nearest(embedding, NEAREST)
-            ]
-            for embedding in embeddings
-        ]
-
 
 def _stream(
     request: Request, auditor: Auditor | None, make: Callable[[Request, Batch, int], list[Sound]]
@@ -747,26 +601,3 @@ def _stream(
 
 def _uses_recordings(guidance: Guidance | None) -> bool:
     return guidance is not None and guidance.uses_recordings
-
-
-def _fallback(trace: Sequence[TraceStep], index: Index | None) -> Fallback | None:
-    """The caption that a sound ended under in place of its prompt's."""
-    last = trace[-1]
-    if last.prompt_weight is None:
-        return None
-    caption = "" if last.fallback is None or index is None else index.prompts[index.ids.index(last.fallback)]
-    first = next(step for step, each in enumerate(trace, 1) if each.prompt_weight is not None)
-    return Fallback(last.fallback, caption, last.prompt_weight, first)
-
-
-class _Clock:
-    """Seconds spent on each part of a batch, for the provenance."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, part: str) -> None:
-        now = time.perf_counter()
-        self.seconds[part] = round(now - self._last, 3)
-        self._last = now

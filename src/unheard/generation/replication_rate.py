@@ -21,7 +21,8 @@ from unheard.generation.request import Request
 from unheard.guidance.prompt_pull import PromptPull, prompt_pull
 
 if TYPE_CHECKING:
-    from unheard.generation.model import Model, Progress
+    from unheard.generation.batches import Progress
+    from unheard.generation.model import Model
     from unheard.generation.sound import Sound
     from unheard.generation.training_set import TrainingSet
 
