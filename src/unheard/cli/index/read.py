@@ -70,7 +70,7 @@ def search(
         say_json({"index": uri, "nearest": items})
         return
     for item, similarity in found:
-        say(f"cosine {similarity:6.3f}  {item.id}{_where(item)}{_quoted(item.prompt)}")
+        say(f"{similarity:6.3f} cosine  {item.id}{_where(item)}{_quoted(item.prompt)}")
 
 
 @click.command()
