@@ -1,0 +1,88 @@
+"""Evaluating on a cluster of three nodes, of which one is lost: the rows of the local engine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+from click.testing import CliRunner
+from local_ray import ROOT
+from tiny_world import build_index
+
+from unheard.cli import main
+
+pytest.importorskip("ray")
+pytestmark = pytest.mark.drill
+
+SEEDS = 12
+
+
+@pytest.fixture
+def nodes() -> Iterator[Any]:
+    """A head that works, too, and two nodes."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    ray.shutdown()
+    memory = {"object_store_memory": 100 << 20}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **memory})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1, **memory)
+    cluster.wait_for_nodes()
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+    ray.init(
+        cluster.address,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        runtime_env={"env_vars": {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}},
+    )
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def test_a_node_that_is_lost_in_mid_evaluation_loses_no_row(
+    nodes: Any, tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "references").mkdir()
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 24_000)
+    soundfile.write(tmp_path / "references" / "train_00.wav", noise, 16_000)
+    build_index(tmp_path / "index.json", seed=9)
+    file, local, on_ray = tmp_path / "experiment.toml", tmp_path / "local", tmp_path / "ray"
+    file.write_text(
+        'index = "index.json"\nduration = 1.01\n'
+        f'model = "{tiny_model_folder}"\nreferences = "references"\njudge = "{tiny_model_folder}/guide"\n'
+        f"seeds = {{ first = 5, count = {SEEDS} }}\nbatch = 1\nbase = {{num_inference_steps = 4}}\n"
+        '[settings.none]\nguidance = "none"\n[[prompts]]\nlist = ["A bright bell"]\n'
+    )
+    done_when_killed: list[int] = []
+
+    def kill_a_node() -> None:
+        """As soon as a batch is done, with all that works on the node."""
+        while not (made := [*on_ray.glob("parts/**/*.*")]):
+            time.sleep(0.05)
+        done_when_killed.append(len(made))
+        nodes.remove_node(nodes.list_all_nodes()[-1], allow_graceful=False)
+
+    killer = threading.Thread(target=kill_a_node, daemon=True)
+    killer.start()
+    there = CliRunner().invoke(main, ["evaluate", str(file), "--out", str(on_ray), "--engine", "ray"])
+    killer.join(60)
+    assert there.exit_code == 0, there.output
+    assert done_when_killed[0] < SEEDS
+    here = CliRunner().invoke(main, ["evaluate", str(file), "--out", str(local)])
+    assert here.exit_code == 0, here.output
+    clocks = ["seconds", "judging_seconds", "peak_memory"]
+    tables = [pq.read_table(out / "generations.parquet").drop_columns(clocks) for out in (local, on_ray)]
+    assert tables[0].num_rows == SEEDS
+    assert tables[0].equals(tables[1])
