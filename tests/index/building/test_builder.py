@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -267,3 +268,23 @@ def test_a_sound_that_kills_its_decoder_is_left_out(
     built = verbs.build(corpus, tmp_path / "index", embedder=embedder, workers=2)
     assert (built.added, built.rejected) == (12, 1)
     assert "killed the process" in Path(str(built.rejects)).read_text()
+
+
+def test_a_pool_that_breaks_while_a_process_is_started_loses_nothing(
+    corpus: Path, tmp_path: Path, embedder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that dies closes what the next one would be started with: the pool then says OSError."""
+    submit, calls = ProcessPoolExecutor.submit, []
+
+    def closing(pool: ProcessPoolExecutor, *job: Any) -> Any:
+        calls.append(job)
+        if len(calls) == 3:
+            raise OSError("handle is closed")
+        return submit(pool, *job)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", closing)
+    built = verbs.build(corpus, tmp_path / "index", embedder=embedder, workers=1)
+    assert len(calls) > 3
+    alone = verbs.build(corpus, tmp_path / "alone", embedder=embedder, workers=0)
+    assert built.added == alone.added
+    assert content(tmp_path / "index") == content(tmp_path / "alone")

@@ -76,11 +76,12 @@ def decode_all(jobs: Iterable[Job | Reject], workers: int) -> Iterator[Outcome]:
 
 
 def _submit(pool: ProcessPoolExecutor, job: Job) -> Future[Outcome]:
+    """Its outcome to come; broken, if the pool is, or breaks while a process is started for it."""
     try:
         return pool.submit(decode, job)
-    except BrokenProcessPool as error:  # which those under way will come by, too
+    except (BrokenProcessPool, OSError) as error:  # which those under way will come by, too
         future: Future[Outcome] = Future()
-        future.set_exception(error)
+        future.set_exception(BrokenProcessPool(str(error)))
         return future
 
 
