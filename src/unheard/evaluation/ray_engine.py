@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -22,7 +23,7 @@ def ray_engine(experiment: Experiment, address: str | None = None) -> Iterator[E
     """An engine on a Ray cluster (`unheard.common.ray.cluster`): an actor a GPU, or a processor without any.
 
     Every actor loads the models and the judges itself, so what the experiment names by path has to be there
-    on all machines. An actor that is lost is started again, and its batch made again. The cluster is asked
+    on all machines. The batch of an actor that is lost is made again by another. The cluster is asked
     when there is work, and let go at the end.
 
     Raises:
@@ -37,37 +38,64 @@ class _RayEngine:
     def __init__(self, experiment: Experiment, address: str | None, until_the_end: ExitStack) -> None:
         self._experiment, self._address, self._until_the_end = experiment, address, until_the_end
         self._actors: list[Any] = []
+        self._ray: Any = None
 
     def generate(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Generated]]:
-        if batches:
-            pool = self._pool(len(batches))
-            yield from pool.map_unordered(lambda actor, batch: actor.generate.remote(batch), batches)
+        yield from self._each(batches, lambda actor, batch: actor.generate.remote(batch))
 
     def judge(
         self, batches: Sequence[Batch], generated: Callable[[Batch], Generated]
     ) -> Iterator[tuple[Batch, list[Row]]]:
-        if batches:
-            pool = self._pool(len(batches))
-            yield from pool.map_unordered(
-                lambda actor, batch: actor.judge.remote(batch, generated(batch)), batches
-            )
+        yield from self._each(batches, lambda actor, batch: actor.judge.remote(batch, generated(batch)))
 
-    def _pool(self, batches: int) -> Any:
-        """Actors that do nothing yet; those that are there, and as many more as batches can use."""
-        if not self._actors:
+    def _each(self, batches: Sequence[Batch], ask: Callable[[Any, Batch], Any]) -> Iterator[Any]:
+        """What actors answer of batches, as it comes; the batch of an actor that is lost is asked of another.
+
+        One that is lost is not started again: on the nodes that are left there may be no room for it, and
+        what it is asked would wait for ever.
+        """
+        if not batches:
+            return
+        self._start_actors(len(batches))
+        from ray.exceptions import ObjectLostError, RayActorError
+
+        idle, waiting = list(self._actors), deque((batch, 0) for batch in batches)
+        asked: dict[Any, tuple[Any, Batch, int]] = {}
+        while waiting or asked:
+            while idle and waiting:
+                actor, (batch, lost) = idle.pop(), waiting.popleft()
+                asked[ask(actor, batch)] = actor, batch, lost
+            (answer,), _ = self._ray.wait(list(asked), num_returns=1)
+            actor, batch, lost = asked.pop(answer)
+            try:
+                found = self._ray.get(answer)
+            except (RayActorError, ObjectLostError):  # an answer is lost with the node that holds it
+                if lost == RETRIES:
+                    raise
+                self._drop(actor)
+                waiting.appendleft((batch, lost + 1))
+                if not self._actors:
+                    self._start_actors(1)
+                    idle += self._actors
+                continue
+            idle.append(actor)
+            yield found
+
+    def _start_actors(self, batches: int) -> None:
+        """As many actors as batches and the cluster can use, besides those that are there."""
+        if self._ray is None:
             self._ray = self._until_the_end.enter_context(cluster(self._address, "the evaluation"))
-        from ray.util import ActorPool
-
         resources = self._ray.cluster_resources()
         gpus = int(resources.get("GPU", 0))
         wanted = min(gpus or max(1, int(resources.get("CPU", 1))), batches)
-        worker = self._ray.remote(
-            num_cpus=0 if gpus else 1, num_gpus=1 if gpus else 0,
-            max_restarts=RETRIES, max_task_retries=RETRIES,
-        )(_Worker)  # fmt: skip
+        worker = self._ray.remote(num_cpus=0 if gpus else 1, num_gpus=1 if gpus else 0)(_Worker)
         while len(self._actors) < wanted:
             self._actors.append(worker.remote(self._experiment, os.getcwd()))
-        return ActorPool(self._actors)
+
+    def _drop(self, actor: Any) -> None:
+        """What is lost, or cannot be reached, is given up, and its room with it."""
+        self._actors.remove(actor)
+        self._ray.kill(actor)
 
 
 class _Worker:
