@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -73,6 +74,16 @@ def activity(waveform: Tensor, sample_rate: int) -> Activity:
     lively = frames > frames.max() * 10 ** (-LIVELY_DB / 10)
     loudness = 10 * float(power.mean().clamp(min=10 ** (QUIETEST_DB / 10)).log10())
     return Activity(float(lively.sum()) * PERIOD, len(onsets(sound)), loudness)
+
+
+def activity_in(path: str | Path, seconds: float) -> Activity:
+    """What happens in the first seconds of a recording.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    waveform, rate = audio.read(path)
+    return activity(waveform[:, : round(seconds * rate)], rate)
 
 
 def onsets(sound: Tensor) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 base            what a backbone is, and what it makes of prompts
 families        the registry: pipeline class to ours
+of_pipeline     what backbones share that are made of a pipeline's parts
 pipelines       what a guidance has to know of a diffusers pipeline to work inside of it
 hub             which models there are, and where their files lie
 native          which files are a model in the layout of stable-audio-tools

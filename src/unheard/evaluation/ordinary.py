@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from unheard import audio
 from unheard.auditing import liveliness
-from unheard.auditing.liveliness import Activity, activity
+from unheard.auditing.liveliness import Activity, activity_in
 from unheard.auditing.sounds import sound_files
 from unheard.common.content_cache import ContentCache
 from unheard.common.files import sha256
@@ -118,8 +117,7 @@ class OrdinarySounds:
 def _activity(path: Path, content: str, length: float, cache: ContentCache) -> Activity:
     entry = cache.read(content)
     if entry is None:
-        waveform, rate = audio.read(path)
-        found = activity(waveform[:, : round(length * rate)], rate)
+        found = activity_in(path, length)
         entry = {"activity": np.array([found.seconds, found.onsets, found.loudness])}
         cache.try_to_write(content, entry)
     seconds, onsets, loudness = entry["activity"].tolist()

@@ -19,7 +19,7 @@ from unheard.generation.out_of_memory import explaining_out_of_memory, memory_ho
 from unheard.generation.request import Batch, Request
 from unheard.generation.sound import Fallback, Nearest, Sound, TraceStep, trace_of_each
 from unheard.generation.training_set import TrainingSet
-from unheard.guidance import Denoiser, denoiser_for
+from unheard.guidance import Denoiser, Step, denoiser_for
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
 
@@ -111,7 +111,7 @@ class BatchMaker:
                 nearest=nearest[position],
                 provenance=self.record(request, batch, position, seconds=clock.seconds),
                 number=batch.numbers[position],
-                fallback=_fallback([step[position] for step in traces], index),
+                fallback=_fallback(denoiser.trace, position, index),
                 latents=latents[position].cpu(),
             )
             for position, (prompt, seed) in enumerate(zip(batch.prompts, batch.seeds, strict=True))
@@ -179,14 +179,17 @@ class BatchMaker:
         ]
 
 
-def _fallback(trace: Sequence[TraceStep], index: Index | None) -> Fallback | None:
-    """The caption that a sound ended under in place of its prompt's."""
-    last = trace[-1]
-    if last.prompt_weight is None:
+def _fallback(trace: Sequence[Step], sample: int, index: Index | None) -> Fallback | None:
+    """The caption that a sample of a batch ended under in place of its prompt's."""
+    weights = [None if step.prompt_weight is None else step.prompt_weight[sample] for step in trace]
+    weight, items = weights[-1], trace[-1].fallback
+    if weight is None:
         return None
-    caption = "" if last.fallback is None or index is None else index.prompts[index.ids.index(last.fallback)]
-    first = next(step for step, each in enumerate(trace, 1) if each.prompt_weight is not None)
-    return Fallback(last.fallback, caption, last.prompt_weight, first)
+    first = next(number for number, each in enumerate(weights, 1) if each is not None)
+    item = None if items is None else items[sample]
+    if item is None or index is None:
+        return Fallback(None, "", weight, first)
+    return Fallback(index.ids[item], index.prompts[item], weight, first)
 
 
 class _Clock:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from unheard import audio
-from unheard.auditing.liveliness import Activity, activity, liveliness
+from unheard.auditing.liveliness import Activity, activity, activity_in, liveliness
 from unheard.errors import InputError
 from unheard.generation.request import Batch, Request
 from unheard.generation.sound import Sound
@@ -84,6 +83,5 @@ def _activity(training_set: TrainingSet, item: str, sound: Sound, known: dict[st
     seconds = sound.waveform.shape[-1] / sound.sample_rate
     key = f"{item} {seconds:.2f}"
     if key not in known:
-        waveform, rate = audio.read(training_set.recordings[item])
-        known[key] = activity(waveform[:, : round(seconds * rate)], rate)
+        known[key] = activity_in(training_set.recordings[item], seconds)
     return known[key]

@@ -29,8 +29,7 @@ from unheard.backbones.ace_step.library import (
     PreTrainedTokenizerBase,
 )
 from unheard.backbones.ace_step.template import Song
-from unheard.backbones.base import Backbone
-from unheard.backbones.fingerprint import fingerprint
+from unheard.backbones.of_pipeline import PipelineBackbone
 from unheard.backbones.parts import Parts
 from unheard.backbones.pieces import encode_in_pieces
 from unheard.backbones.sequences import SequenceConditioning
@@ -54,7 +53,7 @@ PIECE, CONTEXT = 1024, 32
 """Frames of latents that are encoded at once (41 s), and beyond them on either side."""
 
 
-class AceStepBackbone(Backbone):
+class AceStepBackbone(PipelineBackbone):
     """An ACE-Step 1.5 model as encode, denoise and decode; see `unheard.backbones.Backbone`.
 
     Latents are `[frames, features]`, as many frames as the sound needs. Its parameters are frozen: gradients
@@ -92,11 +91,8 @@ class AceStepBackbone(Backbone):
         self.tokenizer = tokenizer
         self.condition_encoder = condition_encoder
         self.transformer = transformer
-        for module in (vae, text_encoder, condition_encoder, transformer):
-            module.eval().requires_grad_(False)
+        self.hold(transformer, vae, text_encoder, condition_encoder, name=name, folder=folder)
 
-        self.name = name
-        self.folder = folder
         self.song = Song() if song is None else song
         self.sample_rate = int(vae.config.sampling_rate)
         self.audio_channels = int(vae.config.audio_channels)
@@ -139,29 +135,10 @@ class AceStepBackbone(Backbone):
             folder=folder,
         )
 
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        device: torch.device = self.transformer.device
-        return device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The format of the weights, in which denoising and decoding run."""
-        dtype: torch.dtype = self.transformer.dtype
-        return dtype
-
     @functools.cached_property
     def _decoder(self) -> FrozenDecoder:
         """The autoencoder's decoder; made when first asked for, where the weights are by then."""
-        # What is made in inference mode can never be differentiated through.
-        with torch.inference_mode(False):
-            return FrozenDecoder(self.vae.decoder)
-
-    @functools.cached_property
-    def fingerprint(self) -> str | None:
-        """See `unheard.backbones.fingerprint`; None when the backbone was not loaded from a folder."""
-        return None if self.folder is None else fingerprint(self.folder, COMPONENTS)
+        return FrozenDecoder(self.vae.decoder)
 
     def frames(self, duration: float) -> int:
         """Frames of latents that cover `duration` seconds.

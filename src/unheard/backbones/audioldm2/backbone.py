@@ -31,8 +31,7 @@ from unheard.backbones.audioldm2.library import (
 from unheard.backbones.audioldm2.mel import LogMel, as_in_training
 from unheard.backbones.audioldm2.prompts import PromptEncoder
 from unheard.backbones.audioldm2.times import DiscreteTimes
-from unheard.backbones.base import Backbone
-from unheard.backbones.fingerprint import fingerprint
+from unheard.backbones.of_pipeline import PipelineBackbone, frames_covering
 from unheard.backbones.parts import Parts
 from unheard.backbones.pieces import encode_in_pieces
 from unheard.backbones.texts import check_texts, warn_of_truncation
@@ -58,7 +57,7 @@ MAX_DURATION = 60.0
 """Seconds. The pipeline has no limit, but attention takes memory with the square of a sound's length."""
 
 
-class AudioLDM2Backbone(Backbone):
+class AudioLDM2Backbone(PipelineBackbone):
     """An AudioLDM 2 model as encode, denoise and decode; see `unheard.backbones.Backbone`.
 
     Latents are `[channels, frames, bands]`, of a mel spectrogram. Its parameters are frozen: gradients flow
@@ -111,11 +110,9 @@ class AudioLDM2Backbone(Backbone):
             projection_model,
             language_model.base_model,
         )
-        for module in (vae, text_encoder, text_encoder_2, projection_model, language_model, unet, vocoder):
-            module.eval().requires_grad_(False)
+        others = vae, text_encoder, text_encoder_2, projection_model, language_model, vocoder
+        self.hold(unet, *others, name=name, folder=folder)
 
-        self.name = name
-        self.folder = folder
         self.sample_rate = int(vocoder.config.sampling_rate)
         self.audio_channels = 1
         self.max_duration = MAX_DURATION
@@ -167,23 +164,6 @@ class AudioLDM2Backbone(Backbone):
             folder=folder,
         )
 
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        device: torch.device = self.unet.device
-        return device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The format of the weights, in which denoising and decoding run."""
-        dtype: torch.dtype = self.unet.dtype
-        return dtype
-
-    @functools.cached_property
-    def fingerprint(self) -> str | None:
-        """See `unheard.backbones.fingerprint`; None when the backbone was not loaded from a folder."""
-        return None if self.folder is None else fingerprint(self.folder, COMPONENTS)
-
     def frames(self, duration: float) -> int:
         """Frames of latents that cover `duration` seconds: `ceil(duration * sample_rate / hop_length)`.
 
@@ -197,8 +177,7 @@ class AudioLDM2Backbone(Backbone):
             raise InputError(f"duration is {duration} s: give seconds above 0")
         if not duration <= self.max_duration:
             raise InputError(f"duration is {duration} s: {self.name} makes {self.max_duration:g} s at most")
-        samples = max(round(duration * self.sample_rate), 1)
-        return math.ceil(samples / self.hop_length)
+        return frames_covering(duration, self.sample_rate, self.hop_length)
 
     def noise_shape(self, duration: float) -> tuple[int, ...]:
         """Of as many frames as the duration has: the network is not bound to a length."""

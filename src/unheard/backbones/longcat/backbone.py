@@ -7,7 +7,6 @@ what they mean there.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,8 +16,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unheard.backbones.base import Backbone
-from unheard.backbones.fingerprint import fingerprint
 from unheard.backbones.longcat.library import (
     AutoTokenizer,
     FlowMatchEulerDiscreteScheduler,
@@ -27,6 +24,7 @@ from unheard.backbones.longcat.library import (
     PreTrainedTokenizerBase,
     UMT5EncoderModel,
 )
+from unheard.backbones.of_pipeline import PipelineBackbone
 from unheard.backbones.parts import Parts
 from unheard.backbones.pieces import encode_in_pieces
 from unheard.backbones.sequences import SequenceConditioning
@@ -48,7 +46,7 @@ DEFAULT_SCHEDULER = {"shift": 1.0, "invert_sigmas": True}
 QUOTATION_MARKS = r'["\u201c\u201d\u2018\u2019]'
 
 
-class LongCatBackbone(Backbone):
+class LongCatBackbone(PipelineBackbone):
     """A LongCat-AudioDiT model as encode, denoise and decode; see `unheard.backbones.Backbone`.
 
     Latents are `[frames, features]`, as many frames as fit into the duration. The text is all that the model
@@ -86,11 +84,8 @@ class LongCatBackbone(Backbone):
         self.text_encoder = text_encoder
         self.tokenizer = tokenizer
         self.transformer = transformer
-        for module in (vae, text_encoder, transformer):
-            module.eval().requires_grad_(False)
+        self.hold(transformer, vae, text_encoder, name=name, folder=folder)
 
-        self.name = name
-        self.folder = folder
         self.sample_rate = int(vae.config.sample_rate)
         self.audio_channels = int(vae.config.in_channels)
         self.hop_length = int(vae.config.downsampling_ratio)
@@ -127,23 +122,6 @@ class LongCatBackbone(Backbone):
             name=name or str(folder),
             folder=folder,
         )
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        device: torch.device = self.transformer.device
-        return device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The format of the weights, in which denoising and decoding run."""
-        dtype: torch.dtype = self.transformer.dtype
-        return dtype
-
-    @functools.cached_property
-    def fingerprint(self) -> str | None:
-        """See `unheard.backbones.fingerprint`; None when the backbone was not loaded from a folder."""
-        return None if self.folder is None else fingerprint(self.folder, COMPONENTS)
 
     def frames(self, duration: float) -> int:
         """Whole frames of latents in `duration` seconds, at least 1: a sound may lack a part of a frame.

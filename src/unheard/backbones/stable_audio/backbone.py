@@ -16,8 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unheard.backbones.base import Backbone
-from unheard.backbones.fingerprint import fingerprint
+from unheard.backbones.of_pipeline import PipelineBackbone, frames_covering
 from unheard.backbones.parts import Parts
 from unheard.backbones.pieces import encode_in_pieces
 from unheard.backbones.stable_audio.conditioning import StableAudioConditioning
@@ -41,7 +40,7 @@ PIECE, CONTEXT = 1024, 32
 """Frames of latents that are encoded at once (48 s of Stable Audio Open), and beyond them on either side."""
 
 
-class StableAudioBackbone(Backbone):
+class StableAudioBackbone(PipelineBackbone):
     """A Stable Audio Open model as encode, denoise and decode; see `unheard.backbones.Backbone`.
 
     Latents are `[channels, frames]`. Its parameters are frozen: gradients flow to latents, never to weights.
@@ -72,11 +71,8 @@ class StableAudioBackbone(Backbone):
         self.tokenizer = tokenizer
         self.projection_model = projection_model
         self.transformer = transformer
-        for module in (vae, text_encoder, projection_model, transformer):
-            module.eval().requires_grad_(False)
+        self.hold(transformer, vae, text_encoder, projection_model, name=name, folder=folder)
 
-        self.name = name
-        self.folder = folder
         self.sample_rate = int(vae.config.sampling_rate)
         self.audio_channels = int(vae.config.audio_channels)
         self.hop_length = int(vae.hop_length)
@@ -116,29 +112,10 @@ class StableAudioBackbone(Backbone):
             folder=folder,
         )
 
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        device: torch.device = self.transformer.device
-        return device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The format of the weights, in which denoising and decoding run."""
-        dtype: torch.dtype = self.transformer.dtype
-        return dtype
-
     @functools.cached_property
     def _decoder(self) -> FrozenDecoder:
         """The autoencoder's decoder; made when first asked for, where the weights are by then."""
-        # What is made in inference mode can never be differentiated through.
-        with torch.inference_mode(False):
-            return FrozenDecoder(self.vae.decoder)
-
-    @functools.cached_property
-    def fingerprint(self) -> str | None:
-        """See `unheard.backbones.fingerprint`; None when the backbone was not loaded from a folder."""
-        return None if self.folder is None else fingerprint(self.folder, COMPONENTS)
+        return FrozenDecoder(self.vae.decoder)
 
     @functools.cached_property
     def _words(self) -> frozenset[str] | None:
@@ -159,9 +136,7 @@ class StableAudioBackbone(Backbone):
             raise InputError(f"duration is {duration} s: give seconds above 0")
         if not duration * self.sample_rate < self._full_length * self.hop_length + 0.5:
             raise InputError(f"duration is {duration} s: {self.name} makes {self.max_duration:.3f} s at most")
-        # Whole samples first, so that a rounding error of the product does not cost one more frame.
-        samples = max(round(duration * self.sample_rate), 1)
-        return math.ceil(samples / self.hop_length)
+        return frames_covering(duration, self.sample_rate, self.hop_length)
 
     @torch.no_grad()
     def encode(

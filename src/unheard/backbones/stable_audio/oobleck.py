@@ -27,6 +27,7 @@ class FrozenDecoder:
         decoder: its weights are read now; later changes to them are not seen.
     """
 
+    @torch.inference_mode(False)  # what is made in inference mode can never be differentiated through
     @torch.no_grad()
     def __init__(self, decoder: OobleckDecoder) -> None:
         self._layers: list[Callable[[Tensor], Tensor]] = [_Convolution(decoder.conv1)]

@@ -7,7 +7,6 @@ have the same parts, so that a folder of theirs is the same model.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,8 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unheard.backbones.base import Backbone
-from unheard.backbones.fingerprint import fingerprint
+from unheard.backbones.of_pipeline import PipelineBackbone, frames_covering
 from unheard.backbones.parts import Parts
 from unheard.backbones.stable_audio_3.conditioning import StableAudio3Conditioning
 from unheard.backbones.stable_audio_3.library import (
@@ -46,7 +44,7 @@ ANY_DIRECTION = ("euler", "pingpong")
 """Samplers that take a step to more noise, too."""
 
 
-class StableAudio3Backbone(Backbone):
+class StableAudio3Backbone(PipelineBackbone):
     """A Stable Audio 3 model as encode, denoise and decode; see `unheard.backbones.Backbone`.
 
     Latents are `[channels, frames]`, as many frames as the sound needs. Its parameters are frozen: gradients
@@ -83,11 +81,8 @@ class StableAudio3Backbone(Backbone):
         self.tokenizer = tokenizer
         self.duration_embedder = duration_embedder
         self.transformer = transformer
-        for module in (vae, text_encoder, duration_embedder, transformer):
-            module.eval().requires_grad_(False)
+        self.hold(transformer, vae, text_encoder, duration_embedder, name=name, folder=folder)
 
-        self.name = name
-        self.folder = folder
         self.sample_rate = int(vae.config.sampling_rate)
         self.audio_channels = int(vae.config.audio_channels)
         self.hop_length = int(vae.downsampling_ratio)
@@ -124,23 +119,6 @@ class StableAudio3Backbone(Backbone):
             folder=folder,
         )
 
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        device: torch.device = self.transformer.device
-        return device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The format of the weights, in which denoising and decoding run."""
-        dtype: torch.dtype = self.transformer.dtype
-        return dtype
-
-    @functools.cached_property
-    def fingerprint(self) -> str | None:
-        """See `unheard.backbones.fingerprint`; None when the backbone was not loaded from a folder."""
-        return None if self.folder is None else fingerprint(self.folder, COMPONENTS)
-
     def frames(self, duration: float) -> int:
         """Frames of latents that cover `duration` seconds: `ceil(duration * sample_rate / hop_length)`.
 
@@ -151,9 +129,7 @@ class StableAudio3Backbone(Backbone):
             raise InputError(f"duration is {duration} s: give seconds above 0")
         if duration > self.max_duration:
             raise InputError(f"duration is {duration} s: {self.name} makes {self.max_duration:g} s at most")
-        # Whole samples first, so that a rounding error of the product does not cost one more frame.
-        samples = max(round(duration * self.sample_rate), 1)
-        return math.ceil(samples / self.hop_length)
+        return frames_covering(duration, self.sample_rate, self.hop_length)
 
     def noise_shape(self, duration: float) -> tuple[int, ...]:
         """As many frames as the sound has: the transformer was trained on all lengths."""
