@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,11 +14,12 @@ TEXT_ENCODER_FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
 """Of a text encoder's repository, which holds its weights in other formats as well."""
 
 
-def fetch_text_encoder(name: str) -> Path:
+def fetch_text_encoder(name: str, subfolder: str = "") -> Path:
     """The folder of a text encoder on the hub, from the hub's cache, or downloaded into it.
 
     Args:
         name: `owner/name`, or a name from before the hub had owners, such as t5-base.
+        subfolder: of the repository, where the text encoder is; "" for the whole one.
 
     Raises:
         ModelError: it is not on this machine, and cannot be downloaded.
@@ -26,13 +28,20 @@ def fetch_text_encoder(name: str) -> Path:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     repository = text_encoder_id(name)
+    patterns = [f"{subfolder}/{file}".lstrip("/") for file in TEXT_ENCODER_FILES]
     for cached in (repository, name):
         with suppress(LocalEntryNotFoundError):
-            return Path(
-                snapshot_download(cached, allow_patterns=list(TEXT_ENCODER_FILES), local_files_only=True)
+            found = (
+                Path(snapshot_download(cached, allow_patterns=patterns, local_files_only=True)) / subfolder
             )
+            # The snapshot may be there with other files of the repository.
+            if os.path.isdir(found):
+                return found
     with explaining(repository):
-        return Path(snapshot_download(repository, allow_patterns=list(TEXT_ENCODER_FILES)))
+        found = Path(snapshot_download(repository, allow_patterns=patterns)) / subfolder
+        if not os.path.isdir(found):
+            raise ModelError(f"https://huggingface.co/{repository} holds no folder {subfolder}")
+        return found
 
 
 def text_encoder_id(name: str) -> str:

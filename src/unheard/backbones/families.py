@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unheard.backbones import native
+from unheard.backbones.native import layout
 from unheard.errors import InputError
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _through(family: str, adapter: str) -> Callable[[Any], PipelineAdapter]:
 
 
 register("StableAudioPipeline", _stable_audio, options=["lora"])
-register(native.PIPELINE, _native_stable_audio, options=["lora", "text_encoder"])
+register(layout.STABLE_AUDIO, _native_stable_audio, options=["lora", "text_encoder"])
 register("StableAudio3Pipeline", _in("stable_audio_3", "StableAudio3Backbone"))
 register("StableAudio3AudioToAudioPipeline", _in("stable_audio_3", "StableAudio3Backbone"))
 register("StableAudio3InpaintPipeline", _in("stable_audio_3", "StableAudio3Backbone"))

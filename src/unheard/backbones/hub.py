@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unheard.backbones import native
 from unheard.backbones.contained import check_contained, read_json_object
 from unheard.backbones.downloads import explaining
 from unheard.backbones.families import FAMILIES
+from unheard.backbones.native import layout
 from unheard.errors import ModelError
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -166,7 +166,7 @@ def locate(model: str | Path) -> Path:
         return _checked_checkpoint(path)
     if isinstance(model, str) and (found := _HUB_ID.fullmatch(model)):
         repository, file = found.groups()
-        if file is None or native.is_checkpoint(file):
+        if file is None or layout.is_checkpoint(file):
             return _download(repository, file)
     if isinstance(model, Path) or re.search(r"[/\\~]", model) or model.startswith("."):
         raise ModelError(f"there is no folder {model}: check the path, or see `unheard models`")
@@ -199,7 +199,7 @@ def find_local(model: str) -> Path | None:
 def pipeline_class(located: Path) -> str:
     """The name of the pipeline that a model's folder or checkpoint holds, one of `FAMILIES`."""
     if os.path.isfile(located):
-        return native.PIPELINE
+        return layout.pipeline_of(located)
     return str(read_json_object(located / "model_index.json")["_class_name"])
 
 
@@ -225,37 +225,34 @@ def _checked(folder: Path) -> Path:
             check_contained(folder)
         return folder
     names = os.listdir(folder)
-    if native.CONFIGURATION not in names:
+    if layout.CONFIGURATION not in names:
         raise ModelError(
             f"the folder {folder} holds no model_index.json: give one that save_pretrained() of a "
-            f"diffusers pipeline wrote ({_pipelines()}), or one with a {native.CONFIGURATION} "
+            f"diffusers pipeline wrote ({_pipelines()}), or one with a {layout.CONFIGURATION} "
             "and a checkpoint"
         )
-    return folder / native.choose_checkpoint(names, str(folder))
+    return folder / layout.choose_checkpoint(names, str(folder))
 
 
 def _checked_checkpoint(path: Path) -> Path:
     """The path itself, once a configuration lies beside it."""
-    if not native.is_checkpoint(path):
+    if not layout.is_checkpoint(path):
         raise ModelError(
             f"{path} is a file: give the folder that holds model_index.json or "
-            f"{native.CONFIGURATION}, or a checkpoint ({' or '.join(native.ENDINGS)})"
+            f"{layout.CONFIGURATION}, or a checkpoint ({' or '.join(layout.ENDINGS)})"
         )
-    if native.configuration_of(path.name, os.listdir(path.parent)) is None:
-        raise ModelError(
-            f"no {native.CONFIGURATION} lies beside {path}: put the one there that it was published with"
-        )
+    layout.configuration_beside(path)
     return path
 
 
 def _check_pipeline(model_index: Path, model: str) -> None:
     pipeline = read_json_object(model_index).get("_class_name")
-    if not isinstance(pipeline, str) or pipeline not in FAMILIES or pipeline == native.PIPELINE:
+    if not isinstance(pipeline, str) or pipeline not in FAMILIES or pipeline in layout.PIPELINES:
         raise ModelError(f"{model} is a {pipeline}: unheard loads {_pipelines()}; see `unheard models`")
 
 
 def _pipelines() -> str:
-    return ", ".join(name for name in FAMILIES if name != native.PIPELINE)
+    return ", ".join(name for name in FAMILIES if name not in layout.PIPELINES)
 
 
 @functools.cache  # the hub is asked once a process, however many parts of it want the folder
@@ -265,7 +262,7 @@ def _download(model: str, checkpoint: str | None = None) -> Path:
 
     with explaining(model):
         # The small files first, so that gigabytes of another pipeline are not downloaded only to be refused.
-        small = ["model_index.json", native.CONFIGURATION]
+        small = ["model_index.json", layout.CONFIGURATION]
         folder = Path(snapshot_download(model, allow_patterns=small))
         if checkpoint is not None or not (folder / "model_index.json").is_file():
             return _download_checkpoint(model, checkpoint, _files(model, folder))
@@ -280,17 +277,17 @@ def _download_checkpoint(model: str, checkpoint: str | None, names: Sequence[str
     from huggingface_hub import snapshot_download
 
     if checkpoint is not None and checkpoint not in names:
-        there = ", ".join(filter(native.is_checkpoint, names)) or "no checkpoint"
+        there = ", ".join(filter(layout.is_checkpoint, names)) or "no checkpoint"
         raise ModelError(f"there is no {checkpoint} in https://huggingface.co/{model}, which holds {there}")
-    if checkpoint is None and native.CONFIGURATION not in names:
+    if checkpoint is None and layout.CONFIGURATION not in names:
         raise ModelError(
-            f"https://huggingface.co/{model} holds no model_index.json and no {native.CONFIGURATION}: "
+            f"https://huggingface.co/{model} holds no model_index.json and no {layout.CONFIGURATION}: "
             "unheard loads models in diffusers' layout or that of stable-audio-tools; see `unheard models`"
         )
-    chosen = native.choose_checkpoint(names, model) if checkpoint is None else checkpoint
-    configuration = native.configuration_of(chosen, names)
+    chosen = layout.choose_checkpoint(names, model) if checkpoint is None else checkpoint
+    configuration = layout.configuration_of(chosen, names)
     if configuration is None:
-        raise ModelError(f"no {native.CONFIGURATION} lies beside {chosen} in https://huggingface.co/{model}")
+        raise ModelError(f"no {layout.CONFIGURATION} lies beside {chosen} in https://huggingface.co/{model}")
     wanted = [chosen, configuration, "unheard.json"]
     folder = Path(snapshot_download(model, allow_patterns=wanted))
     return folder / chosen
@@ -308,6 +305,6 @@ def _files(repository: str, downloaded: Path) -> list[str]:
         raise
     except Exception:
         names = os.listdir(downloaded)
-        if any(map(native.is_checkpoint, names)):
+        if any(map(layout.is_checkpoint, names)):
             return names
         raise

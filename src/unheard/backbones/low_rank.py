@@ -25,14 +25,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from torch import Tensor, nn
+from torch import Tensor
 
-from unheard.backbones.contained import reason
 from unheard.backbones.lora import LoRA
+from unheard.backbones.tensor_files import read_tensors
 from unheard.errors import ModelError
 
-Find = Callable[[str], Sequence[nn.Parameter] | None]
+Find = Callable[[str], Sequence[Tensor] | None]
 """From the name of a layer to the weights that its rows are in, one after another; None for no layer."""
 
 KEYS = ".parametrizations.weight.0."
@@ -194,7 +193,7 @@ def merge(loras: Sequence[LoRA], find: Find, model: str) -> None:
             weight.copy_(rows.view_as(weight))
 
 
-def _fits(change: Change, weights: Sequence[nn.Parameter] | None) -> bool:
+def _fits(change: Change, weights: Sequence[Tensor] | None) -> bool:
     if weights is None:
         return False
     return change.fits(sum(map(len, weights)), weights[0][0].numel())
@@ -213,22 +212,13 @@ def _kind(configuration: Mapping[str, Any], layers: Mapping[str, Mapping[str, Te
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors of a file, and its `lora_config`; nothing that it holds is run."""
+    """The tensors of a file, and its `lora_config`."""
+    tensors, besides = read_tensors(path, f"the LoRA {path}", "give it as safetensors")
+    configuration = besides.get("lora_config", {})
     try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, framework="pt") as file:
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  it is no dictionary
-                configuration = json.loads((file.metadata() or {}).get("lora_config", "{}"))
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-            tensors, configuration = dict(content["state_dict"]), content.get("lora_config", {})
-        if not isinstance(configuration, dict) or not all(
-            isinstance(each, Tensor) for each in tensors.values()
-        ):
-            raise ValueError("it holds something else than tensors and a configuration")
-    except Exception as error:  # whatever a damaged file makes safetensors and the unpickler raise
+        configuration = json.loads(configuration) if isinstance(configuration, str) else configuration
+        return tensors, dict(configuration)
+    except (TypeError, ValueError) as error:
         raise ModelError(
-            f"cannot read the LoRA {path} without running what is in it, or at all ({reason(error)}): "
-            "give it as safetensors"
+            f"{path}: its lora_config is {configuration!r}: give the file as it was trained"
         ) from error
-    return tensors, configuration

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 
 from unheard.backbones.base import Backbone
-from unheard.backbones.fingerprint import fingerprint
+from unheard.backbones.fingerprint import fingerprint, fingerprint_of_files
 
 
 class PipelineBackbone(Backbone):
@@ -21,10 +22,12 @@ class PipelineBackbone(Backbone):
 
     Attributes:
         network: the module that is asked in every step; where it is, and in what format, the model is.
+        files: what it was loaded from, by what each file is, where that is no pipeline's folder.
     """
 
     network: Any
     folder: Path | None
+    files: Mapping[str, Path] = {}
 
     def hold(self, network: nn.Module, *others: nn.Module, name: str, folder: Path | None) -> None:
         """Freeze the parts, and remember what the model is called and where it was loaded from, if it was."""
@@ -46,7 +49,9 @@ class PipelineBackbone(Backbone):
 
     @functools.cached_property
     def fingerprint(self) -> str | None:
-        """See `unheard.backbones.fingerprint`; None when the backbone was not loaded from a folder."""
+        """See `unheard.backbones.fingerprint`; None when the backbone was not loaded from files."""
+        if self.files:
+            return fingerprint_of_files(self.files)
         return None if self.folder is None else fingerprint(self.folder, self.components)
 
 

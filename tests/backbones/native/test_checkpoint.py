@@ -13,7 +13,7 @@ from torch import Tensor
 
 from unheard.backbones import load_backbone
 from unheard.backbones.hub import locate
-from unheard.backbones.stable_audio.native.checkpoint import read_checkpoint
+from unheard.backbones.native.checkpoint import read_checkpoint
 from unheard.errors import ModelError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import functools
 import math
-import os
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from unheard.backbones import native
-from unheard.backbones.contained import check_contained, reason
-from unheard.backbones.downloads import fetch_text_encoder, text_encoder_id
-from unheard.backbones.fingerprint import fingerprint_of_files
-from unheard.backbones.parts import Parts, quiet_loading
+from unheard.backbones.native.checkpoint import read_checkpoint
+from unheard.backbones.native.filling import building, fill
+from unheard.backbones.native.layout import configuration_beside
+from unheard.backbones.native.text_encoder import files_of_model, find_text_encoder
+from unheard.backbones.parts import Parts
 from unheard.backbones.stable_audio.backbone import StableAudioBackbone
 from unheard.backbones.stable_audio.library import AutoTokenizer, T5EncoderModel
-from unheard.backbones.stable_audio.native.checkpoint import read_checkpoint
 from unheard.backbones.stable_audio.native.configuration import Configuration, read_configuration
-from unheard.backbones.stable_audio.native.modules import build_modules, fill
+from unheard.backbones.stable_audio.native.modules import build_modules
+from unheard.backbones.stable_audio.native.renaming import renamed
 from unheard.diffusion.parameterisation import Parameterisation, Velocity, VPrediction
 from unheard.diffusion.schedules import flow_sigmas, flow_sigmas_between, share_between
 from unheard.diffusion.settings import Sampling
-from unheard.errors import InputError, ModelError
+from unheard.errors import InputError
 
 PREDICTIONS: dict[str, type[Parameterisation]] = {
     "v": VPrediction,
@@ -40,9 +40,6 @@ SAMPLINGS = {
 """How stable-audio-tools samples them unless it is told otherwise."""
 NOISIEST, CLEANEST = -6.0, 2.0
 """Log signal-to-noise ratios between which a flow's times are spaced evenly in stable-audio-tools."""
-
-OF_TEXT_ENCODER = ("config.json", "*.safetensors", "tokenizer.json", "spiece.model")
-"""The files that a text encoder is told by."""
 
 
 class NativeStableAudioBackbone(StableAudioBackbone):
@@ -60,7 +57,7 @@ class NativeStableAudioBackbone(StableAudioBackbone):
         self,
         *,
         configuration: Configuration,
-        files: dict[str, Path],
+        files: Mapping[str, Path],
         name: str,
         folder: Path,
         **parts: Any,
@@ -69,7 +66,7 @@ class NativeStableAudioBackbone(StableAudioBackbone):
         super().__init__(parameterisation=PREDICTIONS[objective](), name=name, folder=folder, **parts)
         self.distilled = objective == "rf_denoiser"
         self.default_sampling = SAMPLINGS[objective]
-        self._files = files
+        self.files = files
 
     @classmethod
     def from_checkpoint(
@@ -92,41 +89,26 @@ class NativeStableAudioBackbone(StableAudioBackbone):
             ModelError: something is missing, damaged, or not supported.
         """
         folder = checkpoint.parent
-        configuration_file = folder / str(native.configuration_of(checkpoint.name, os.listdir(folder)))
+        configuration_file = configuration_beside(checkpoint)
         configuration = read_configuration(configuration_file)
-        encoder_folder = _find_text_encoder(configuration.text_encoder, folder, text_encoder)
+        encoder_folder = find_text_encoder(configuration.text_encoder, folder, text_encoder)
         parts = Parts(encoder_folder.parent, device, dtype)
         encoder = parts.text_encoder(encoder_folder.name, T5EncoderModel)
         tokenizer = parts.tokenizer(encoder_folder.name, AutoTokenizer)
         tokenizer.model_max_length = configuration.max_tokens
-        try:
-            with quiet_loading():
-                modules = build_modules(configuration, encoder.config.d_model)
-        except Exception as error:  # sizes that no network can have
-            raise ModelError(f"cannot build the model of {configuration_file}: {reason(error)}") from error
-        fill(modules, read_checkpoint(checkpoint), checkpoint, device, dtype)
+        with building(configuration_file):
+            modules = build_modules(configuration, encoder.config.d_model)
+        rename = partial(renamed, blocks=len(configuration.autoencoder["downsampling_ratios"]))
+        fill(modules, read_checkpoint(checkpoint), rename, checkpoint, device, dtype)
         return cls(
             configuration=configuration,
-            files={
-                "model_config.json": configuration_file,
-                "checkpoint": checkpoint,
-                **{
-                    f"text_encoder/{file.name}": file
-                    for pattern in OF_TEXT_ENCODER
-                    for file in sorted(encoder_folder.glob(pattern))
-                },
-            },
+            files=files_of_model(configuration_file, checkpoint, encoder_folder),
             name=name,
             folder=folder,
             text_encoder=encoder,
             tokenizer=tokenizer,
             **modules,
         )
-
-    @functools.cached_property
-    def fingerprint(self) -> str | None:
-        """See `unheard.backbones.fingerprint`: over configuration, checkpoint and text encoder."""
-        return fingerprint_of_files(self._files)
 
     def sigmas(self, sampling: Sampling, noise_level: float | None = None) -> Tensor:
         """See `Backbone`; for a flow, `noise_level` is the share of noise at the beginning.
@@ -156,25 +138,3 @@ def logsnr_shares(steps: int, first: float = 1.0) -> Tensor:
     shares = torch.sigmoid(-torch.linspace(noisiest, CLEANEST, steps + 1, dtype=torch.float64)[:-1])
     shares[0] = first
     return shares
-
-
-def _find_text_encoder(name: str, folder: Path, given: str | Path | None) -> Path:
-    """Where the text encoder is: where it was said to be, beside the checkpoint, or on the hub."""
-    if given is not None:
-        found = Path(given).expanduser()
-        if not os.path.isdir(found):
-            raise ModelError(
-                f"there is no folder {given} of a text encoder: check the path of --text-encoder"
-            )
-    elif os.path.isdir(folder / name):
-        found = folder / name
-    else:
-        try:
-            found = fetch_text_encoder(name)
-        except ModelError as error:
-            raise ModelError(
-                f"the text encoder {name} is not on this machine and cannot be downloaded: run `hf download "
-                f"{text_encoder_id(name)}` where there is a network, or give its folder: --text-encoder"
-            ) from error
-    check_contained(found)
-    return found

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from unheard.backbones.contained import read_json_object
-from unheard.backbones.stable_audio.native.section import Section
+from unheard.backbones.native.section import Section
+from unheard.backbones.native.text_encoder import NamedTextEncoder
 
 OBJECTIVES = ("v", "rectified_flow", "rf_denoiser")
 """What a transformer may have been trained to predict: v, or a velocity, then perhaps distilled."""
@@ -40,7 +41,7 @@ class Configuration:
         autoencoder: the arguments of `AutoencoderOobleck`.
         transformer: the arguments of `StableAudioDiTModel`.
         qk_norm: whether its queries and keys are normalised.
-        text_encoder: the name of a T5 on the hub.
+        text_encoder: a T5 on the hub.
         max_tokens: of a prompt, at most.
         conditioning_dimension: of the text's states and of each time, as the transformer sees them.
         text_projection: whether a linear layer leads from the text's states there, even where it need not.
@@ -51,7 +52,7 @@ class Configuration:
     autoencoder: dict[str, Any]
     transformer: dict[str, Any]
     qk_norm: bool
-    text_encoder: str
+    text_encoder: NamedTextEncoder
     max_tokens: int
     conditioning_dimension: int
     text_projection: bool
@@ -156,7 +157,9 @@ def _conditioning(conditioning: Section) -> dict[str, Any]:
         configuration = conditioner.section("config")
         configuration.left_at({"output_dim": dimension})
         if id == PROMPT:
-            found["text_encoder"] = configuration.only("t5_model_name", *T5, default="t5-base")
+            found["text_encoder"] = NamedTextEncoder(
+                configuration.only("t5_model_name", *T5, default="t5-base")
+            )
             found["max_tokens"] = configuration.whole("max_length", 128)
             found["text_projection"] = configuration.flag("project_out", False)
             configuration.left_at({"enable_grad": False})

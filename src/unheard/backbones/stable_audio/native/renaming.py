@@ -7,25 +7,10 @@ the one are those of the others, one after another.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-DROPPED = "model.model.transformer.rotary_pos_emb.inv_freq"
-"""Frequencies that follow from the configuration."""
+from unheard.backbones.native.renaming import Renamed, replaced
 
-
-@dataclass(frozen=True)
-class Renamed:
-    """Where the numbers of one weight are in diffusers' classes.
-
-    Attributes:
-        part: the pipeline's part: vae, projection_model or transformer.
-        names: the weights in it, each a share of the rows, in this order.
-    """
-
-    part: str
-    names: tuple[str, ...]
-
-
+_FREQUENCIES = "model.model.transformer.rotary_pos_emb.inv_freq"
 _PREFIXES = {
     "model.model.": "transformer",
     "conditioner.conditioners.": "projection_model",
@@ -70,6 +55,8 @@ def renamed(name: str, blocks: int) -> Renamed | None:
         name: in stable-audio-tools, of an unwrapped checkpoint.
         blocks: of the autoencoder's encoder, and of its decoder.
     """
+    if name == _FREQUENCIES:
+        return Renamed("transformer", ())
     for prefix, part in _PREFIXES.items():
         if name.startswith(prefix):
             own = name.removeprefix(prefix)
@@ -77,15 +64,9 @@ def renamed(name: str, blocks: int) -> Renamed | None:
                 found = _of_autoencoder(own, blocks)
                 return None if found is None else Renamed(part, (found,))
             return Renamed(
-                part, _unstacked(_replaced(own, _TRANSFORMER if part == "transformer" else _CONDITIONERS))
+                part, _unstacked(replaced(own, _TRANSFORMER if part == "transformer" else _CONDITIONERS))
             )
     return None
-
-
-def _replaced(name: str, replacements: tuple[tuple[str, str], ...]) -> str:
-    for pattern, replacement in replacements:
-        name = re.sub(pattern, replacement, name)
-    return name
 
 
 def _unstacked(name: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The weights in a checkpoint of stable-audio-tools, by the names that they have in its model.
+"""The weights in a checkpoint of Stability AI's code, by the names that they have in its model.
 
 What is handed round is unwrapped: `model.`, `conditioner.` and `pretransform.` are all there is. A checkpoint
 of the training holds the model under `diffusion.`, beside the trainer's state, and where it averaged the
@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
-from unheard.backbones.contained import reason
+from unheard.backbones.tensor_files import read_tensors
 from unheard.errors import ModelError
 
 PARTS = ("model.model.", "conditioner.conditioners.", "pretransform.model.")
@@ -30,13 +27,9 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     Raises:
         ModelError: it cannot be read, needs more than `weights_only` allows, or holds no such weights.
     """
-    try:
-        content = load_file(path) if path.suffix == ".safetensors" else _unpickled(path)
-    except Exception as error:  # whatever a damaged file makes safetensors and the unpickler raise
-        raise ModelError(
-            f"cannot read {path} without running what is in it, or at all ({reason(error)}): export it as "
-            "safetensors with unwrap_model.py of stable-audio-tools"
-        ) from error
+    content, _ = read_tensors(
+        path, str(path), "export it as safetensors with unwrap_model.py of stable-audio-tools"
+    )
     weights = unwrapped(content)
     if not any(name.startswith(PARTS[0]) for name in weights):
         first = next(iter(content), "nothing")
@@ -56,10 +49,3 @@ def unwrapped(content: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if name.startswith(AVERAGED)
     }
     return {name: weight for name, weight in {**held, **averaged}.items() if name.startswith(PARTS)}
-
-
-def _unpickled(path: Path) -> dict[str, Any]:
-    """The tensors of a checkpoint that PyTorch saved."""
-    content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    state = content.get("state_dict", content)
-    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
