@@ -48,7 +48,7 @@ def stable_audio_3_pipeline(
                 decoder_sinusoidal_blocks=(2,),
                 sampling_rate=SAMPLE_RATE,
             ),
-            "text_encoder": T5GemmaEncoderModel(_text_configuration(len(tokenizer))),
+            "text_encoder": T5GemmaEncoderModel(text_configuration(len(tokenizer))),
             "duration_embedder": StableAudio3DurationEmbedder(
                 output_dim=DIMENSION, fourier_dim=16, max_val=MAX_SECONDS
             ),
@@ -98,7 +98,7 @@ def write_stable_audio_3(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
-def _text_configuration(vocabulary: int) -> T5GemmaConfig:
+def text_configuration(vocabulary: int) -> T5GemmaConfig:
     module = T5GemmaModuleConfig(
         vocab_size=vocabulary,
         hidden_size=DIMENSION,

@@ -59,42 +59,42 @@ def adapter_of(pipeline: Any) -> PipelineAdapter:
     )
 
 
-def _stable_audio(
-    folder: Path, name: str, device: torch.device, dtype: torch.dtype, *, lora: Sequence[LoRA] = ()
-) -> Backbone:
-    from unheard.backbones.stable_audio.backbone import StableAudioBackbone
-    from unheard.backbones.stable_audio.layers import merge_loras
-
-    backbone = StableAudioBackbone.from_folder(folder, name=name, device=device, dtype=dtype)
-    merge_loras(backbone, lora)
-    return backbone
-
-
-def _native_stable_audio(
-    checkpoint: Path,
-    name: str,
-    device: torch.device,
-    dtype: torch.dtype,
-    *,
-    lora: Sequence[LoRA] = (),
-    text_encoder: str | Path | None = None,
-) -> Backbone:
-    from unheard.backbones.stable_audio.layers import merge_loras
-    from unheard.backbones.stable_audio.native.backbone import NativeStableAudioBackbone
-
-    backbone = NativeStableAudioBackbone.from_checkpoint(
-        checkpoint, name=name, device=device, dtype=dtype, text_encoder=text_encoder
-    )
-    merge_loras(backbone, lora)
-    return backbone
-
-
 def _in(family: str, backbone: str) -> Load:
-    """What loads a backbone of that class, of `<family>.backbone`, which is imported then."""
+    """What loads a backbone of that class, of `<family>.backbone`, which is imported then.
 
-    def load(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
+    LoRAs, where there are any, are merged by the family's `layers`.
+    """
+
+    def load(
+        folder: Path, name: str, device: torch.device, dtype: torch.dtype, *, lora: Sequence[LoRA] = ()
+    ) -> Backbone:
         made_of = getattr(import_module(f"unheard.backbones.{family}.backbone"), backbone)
         loaded: Backbone = made_of.from_folder(folder, name=name, device=device, dtype=dtype)
+        if lora:
+            import_module(f"unheard.backbones.{family}.layers").merge_loras(loaded, lora)
+        return loaded
+
+    return load
+
+
+def _native(family: str, backbone: str) -> Load:
+    """What loads one of that class, of `<family>.native.backbone`, from a checkpoint."""
+
+    def load(
+        checkpoint: Path,
+        name: str,
+        device: torch.device,
+        dtype: torch.dtype,
+        *,
+        lora: Sequence[LoRA] = (),
+        text_encoder: str | Path | None = None,
+    ) -> Backbone:
+        made_of = getattr(import_module(f"unheard.backbones.{family}.native.backbone"), backbone)
+        loaded: Backbone = made_of.from_checkpoint(
+            checkpoint, name=name, device=device, dtype=dtype, text_encoder=text_encoder
+        )
+        if lora:
+            import_module(f"unheard.backbones.{family}.layers").merge_loras(loaded, lora)
         return loaded
 
     return load
@@ -112,11 +112,20 @@ def _through(family: str, adapter: str) -> Callable[[Any], PipelineAdapter]:
     return make
 
 
-register("StableAudioPipeline", _stable_audio, options=["lora"])
-register(layout.STABLE_AUDIO, _native_stable_audio, options=["lora", "text_encoder"])
-register("StableAudio3Pipeline", _in("stable_audio_3", "StableAudio3Backbone"))
-register("StableAudio3AudioToAudioPipeline", _in("stable_audio_3", "StableAudio3Backbone"))
-register("StableAudio3InpaintPipeline", _in("stable_audio_3", "StableAudio3Backbone"))
+register("StableAudioPipeline", _in("stable_audio", "StableAudioBackbone"), options=["lora"])
+register(
+    layout.STABLE_AUDIO,
+    _native("stable_audio", "NativeStableAudioBackbone"),
+    options=["lora", "text_encoder"],
+)
+register("StableAudio3Pipeline", _in("stable_audio_3", "StableAudio3Backbone"), options=["lora"])
+register("StableAudio3AudioToAudioPipeline", _in("stable_audio_3", "StableAudio3Backbone"), options=["lora"])
+register("StableAudio3InpaintPipeline", _in("stable_audio_3", "StableAudio3Backbone"), options=["lora"])
+register(
+    layout.STABLE_AUDIO_3,
+    _native("stable_audio_3", "NativeStableAudio3Backbone"),
+    options=["lora", "text_encoder"],
+)
 register("AudioLDM2Pipeline", _in("audioldm2", "AudioLDM2Backbone"))
 register("LongCatAudioDiTPipeline", _in("longcat", "LongCatBackbone"))
 register("AceStepPipeline", _in("ace_step", "AceStepBackbone"))

@@ -37,9 +37,9 @@ class Parts:
         options = {"torch_dtype": self.dtype, "use_safetensors": True, "local_files_only": True}
         return self._read(part, lambda path: kind.from_pretrained(path, **options)).to(self.device)
 
-    def text_encoder(self, part: str, kind: Any) -> Any:
-        """A model of transformers, `kind` its class."""
-        options = {"dtype": self.dtype, "use_safetensors": True, **AS_DATA}
+    def text_encoder(self, part: str, kind: Any, **configuration: Any) -> Any:
+        """A model of transformers, `kind` its class, with values in place of those of its configuration."""
+        options = {"dtype": self.dtype, "use_safetensors": True, **AS_DATA, **configuration}
         return self._read(part, lambda path: kind.from_pretrained(path, **options)).to(self.device)
 
     def tokenizer(self, part: str, kind: Any) -> Any:

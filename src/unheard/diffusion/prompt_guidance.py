@@ -17,8 +17,8 @@ from unheard.diffusion.prediction import per_sample
 class PromptGuidance(Protocol):
     """What stands for the prediction without a prompt, in one trajectory."""
 
-    linear: bool
-    """Whether that is the prediction itself, so that nobody needs it where its weight is 0."""
+    remembers: bool
+    """Whether it depends on the steps before, so that it is needed even where its weight is 0."""
 
     def unconditional(self, x: Tensor, sigma: Tensor, unconditional: Tensor, conditional: Tensor) -> Tensor:
         """Called once a step, with both predictions [batch, ...] of all samples, at x and sigma [batch]."""
@@ -28,7 +28,7 @@ class PromptGuidance(Protocol):
 class ClassifierFree:
     """The prediction without a prompt itself (Ho and Salimans 2022, arXiv 2207.12598)."""
 
-    linear = True
+    remembers = False
 
     def unconditional(self, x: Tensor, sigma: Tensor, unconditional: Tensor, conditional: Tensor) -> Tensor:
         return unconditional
@@ -36,6 +36,23 @@ class ClassifierFree:
 
 CLASSIFIER_FREE = ClassifierFree()
 """It keeps nothing from step to step, so one serves all."""
+
+
+class OrthogonalProjection:
+    """Adaptive projected guidance in its plainest form (arXiv 2410.02416), as in Stable Audio 3's own code.
+
+    What the prompt adds to the estimate, `D_c - D_u`, is stripped of what is parallel to `D_c`, over a whole
+    sample. So the prompt turns an estimate, and makes none louder.
+    """
+
+    remembers = False
+
+    def unconditional(self, x: Tensor, sigma: Tensor, unconditional: Tensor, conditional: Tensor) -> Tensor:
+        flat = conditional.flatten(1).double()
+        added = (conditional - unconditional).flatten(1).double()
+        direction = torch.nn.functional.normalize(flat, dim=1)
+        across = added - (added * direction).sum(dim=1, keepdim=True) * direction
+        return conditional - across.to(conditional).view_as(conditional)
 
 
 class AdaptiveProjection:
@@ -58,7 +75,7 @@ class AdaptiveProjection:
         momentum: of the running sum; negative ones damp it.
     """
 
-    linear = False
+    remembers = True
 
     def __init__(self, time_axis: int, *, norm: float = 2.5, momentum: float = -0.75) -> None:
         self.time_axis, self.norm, self.momentum = time_axis, norm, momentum

@@ -47,7 +47,7 @@ class ClassifierFreeGuidance:
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Denoise x [batch, *latent_shape] at the noise levels sigma [batch]."""
         self.trace.append(Step(sigma=float(sigma[0])))
-        if self.guidance_scale == 1 and self.prompt_guidance.linear:
+        if self.guidance_scale == 1 and not self.prompt_guidance.remembers:
             return self.denoise(x, sigma, self.conditional)
         unconditional, conditional = predict_both(self.denoise, x, sigma, self.both)
         unconditional = self.prompt_guidance.unconditional(x, sigma, unconditional, conditional)

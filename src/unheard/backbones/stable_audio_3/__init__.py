@@ -4,6 +4,8 @@ backbone      the model as encode, denoise and decode
 conditioning  a text without a mask, and a duration
 schedule      its times
 same          its autoencoder, in pieces
+layers        LoRAs merged into its weights
+native        a model as Stability AI publishes it
 pipeline      inside of diffusers' own pipelines
 library       its parts in diffusers and transformers
 """

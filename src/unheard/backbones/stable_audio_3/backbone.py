@@ -95,6 +95,7 @@ class StableAudio3Backbone(PipelineBackbone):
             int(transformer.config.io_channels),
             self.frames(self.max_duration),
         )
+        self.max_tokens = min(tokenizer.model_max_length, MAX_TOKENS)
         self._shift = float(scheduler_config.get("shift", 1.0))
         self._autoencoder = PiecewiseSAME(vae)
 
@@ -176,16 +177,10 @@ class StableAudio3Backbone(PipelineBackbone):
                 number.
         """
         check_texts(prompts, seconds_start, seconds_total)
-        limit = min(self.tokenizer.model_max_length, MAX_TOKENS)
-        warn_of_truncation(self.tokenizer, prompts, limit, self.name)
-        tokens = self.tokenizer(
-            list(prompts), padding="max_length", max_length=limit, truncation=True, return_tensors="pt"
-        )
-        mask = tokens.attention_mask.to(self.device)
-        states = self.text_encoder(tokens.input_ids.to(self.device), attention_mask=mask).last_hidden_state
-        padding = self.transformer.prompt_padding_embedding
+        states, mask = self._encode_texts(prompts)
         duration = self._encode_seconds(seconds_start, seconds_total)
-        return StableAudio3Conditioning.padded(states.to(self.dtype), mask, padding, duration)
+        padding = self.transformer.prompt_padding_embedding
+        return StableAudio3Conditioning.padded(states, mask, padding, duration)
 
     def encode_unconditional(
         self,
@@ -220,6 +215,7 @@ class StableAudio3Backbone(PipelineBackbone):
             time,
             encoder_hidden_states=conditioning.cross_attention,
             global_hidden_states=conditioning.duration,
+            local_add_cond=self._local_input,
             return_dict=False,
         )[0].to(x.dtype)
         return self.parameterisation.denoised(x, sigma, velocity)
@@ -236,6 +232,25 @@ class StableAudio3Backbone(PipelineBackbone):
         as the pipeline limits it.
         """
         return self._autoencoder.decode(latents)
+
+    @property
+    def _local_input(self) -> Tensor | None:
+        """What the transformer is told frame by frame, for inpainting: nothing, as in the pipeline."""
+        return None
+
+    def _encode_texts(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """The states of the texts' tokens `[batch, tokens, dimension]`, and 1 where there is one."""
+        warn_of_truncation(self.tokenizer, prompts, self.max_tokens, self.name)
+        tokens = self.tokenizer(
+            list(prompts),
+            padding="max_length",
+            max_length=self.max_tokens,
+            truncation=True,
+            return_tensors="pt",
+        )
+        mask = tokens.attention_mask.to(self.device)
+        states = self.text_encoder(tokens.input_ids.to(self.device), attention_mask=mask).last_hidden_state
+        return states.to(self.dtype), mask
 
     def _encode_seconds(self, seconds_start: Sequence[float], seconds_total: Sequence[float]) -> Tensor:
         """`[batch, dimension]`."""

@@ -18,11 +18,13 @@ class StableAudio3Conditioning:
 
     Attributes:
         text: the states of the text's tokens, `[batch, tokens, dimension]`.
-        duration: the embedding of the duration, `[batch, dimension]`: one more token, and the global state.
+        duration: the embedding of the duration, `[batch, dimension]`: the global state.
+        duration_token: the same as one more token to attend to; zero where nothing is to be attended to.
     """
 
     text: Tensor
     duration: Tensor
+    duration_token: Tensor
 
     def __len__(self) -> int:
         return len(self.text)
@@ -39,23 +41,29 @@ class StableAudio3Conditioning:
             padding: the transformer's learned vector, `[dimension]`.
             duration: the embedding of the duration, `[batch, dimension]`.
         """
-        return cls(torch.where(mask.bool()[..., None], states, padding.to(states.dtype)), duration)
+        text = torch.where(mask.bool()[..., None], states, padding.to(states.dtype))
+        return cls(text, duration, duration)
 
     @classmethod
     def cat(cls, parts: Sequence[StableAudio3Conditioning]) -> StableAudio3Conditioning:
         """The samples of all parts, one after another."""
-        return cls(torch.cat([part.text for part in parts]), torch.cat([part.duration for part in parts]))
+        return cls(
+            torch.cat([part.text for part in parts]),
+            torch.cat([part.duration for part in parts]),
+            torch.cat([part.duration_token for part in parts]),
+        )
 
     def select(self, samples: Tensor | Sequence[int]) -> StableAudio3Conditioning:
         """The samples with these numbers, in this order; a number may come more than once."""
         chosen = torch.as_tensor(samples, dtype=torch.long, device=self.text.device)
-        return StableAudio3Conditioning(self.text[chosen], self.duration[chosen])
+        return StableAudio3Conditioning(self.text[chosen], self.duration[chosen], self.duration_token[chosen])
 
     def blended(self, other: StableAudio3Conditioning, weight: float) -> StableAudio3Conditioning:
         """Between the two, sample by sample: `weight` of this one and the rest of the other, 0 to 1."""
         return StableAudio3Conditioning(
             torch.lerp(other.text, self.text, weight),
             torch.lerp(other.duration, self.duration, weight),
+            torch.lerp(other.duration_token, self.duration_token, weight),
         )
 
     @property
@@ -70,4 +78,4 @@ class StableAudio3Conditioning:
     @property
     def cross_attention(self) -> Tensor:
         """The sequence that the transformer attends to, `[batch, tokens + 1, dimension]`."""
-        return torch.cat([self.text, self.duration[:, None].to(self.text.dtype)], dim=1)
+        return torch.cat([self.text, self.duration_token[:, None].to(self.text.dtype)], dim=1)

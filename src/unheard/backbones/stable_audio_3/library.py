@@ -9,15 +9,27 @@ __all__ = [
     "AutoTokenizer",
     "AutoencoderSAME",
     "PreTrainedTokenizerBase",
+    "RotaryEmbedding",
+    "SAMEAttention",
+    "SAMETransformerResamplingBlock",
     "StableAudio3DiTModel",
     "StableAudio3DurationEmbedder",
+    "StableAudio3RotaryEmbedding",
     "T5GemmaEncoderModel",
 ]
 
 with importing():
     defer_unused_parts()
 
-    from diffusers.models.autoencoders.autoencoder_same import AutoencoderSAME
-    from diffusers.models.transformers.transformer_stable_audio3 import StableAudio3DiTModel
+    from diffusers.models.autoencoders.autoencoder_same import (
+        AutoencoderSAME,
+        RotaryEmbedding,
+        SAMEAttention,
+        SAMETransformerResamplingBlock,
+    )
+    from diffusers.models.transformers.transformer_stable_audio3 import (
+        StableAudio3DiTModel,
+        StableAudio3RotaryEmbedding,
+    )
     from diffusers.pipelines.stable_audio_3.modeling_stable_audio_3 import StableAudio3DurationEmbedder
     from transformers import AutoTokenizer, PreTrainedTokenizerBase, T5GemmaEncoderModel

@@ -35,11 +35,13 @@ class PiecewiseSAME:
 
     Args:
         vae: on whose device and in whose dtype it runs.
+        context: how many latents a latent or its sound is influenced by on either side; None for what follows
+            from the windows.
     """
 
-    def __init__(self, vae: AutoencoderSAME) -> None:
+    def __init__(self, vae: AutoencoderSAME, context: int | None = None) -> None:
         self._vae = vae
-        self._options = {"piece": PIECE, "context": reach(vae.config)}
+        self._options = {"piece": PIECE, "context": reach(vae.config) if context is None else context}
 
     def encode(self, waveform: Tensor) -> Tensor:
         """Waveforms `[batch, channels, time]`, padded with silence to whole frames, to latents in float32."""

@@ -297,7 +297,8 @@ class AMGDenoiser:
         opened = [sample for sample in everyone if acted[sample]]
         neighbours = [(sample, positions[sample]) for sample in opened if s2_values[sample] > 0]
         drops_out = [
-            self.prompt_guidance.linear and acted[sample] and weights[sample] == 0 for sample in everyone
+            not self.prompt_guidance.remembers and acted[sample] and weights[sample] == 0
+            for sample in everyone
         ]
         plain = [(sample, NOTHING) for sample in everyone if not drops_out[sample]]
         needs = _Needs(gradient=opened if self.settings.c3 > 0 else [], predictions=plain + neighbours)
