@@ -8,6 +8,7 @@ Where things are, from the ground up; imports run one way, what is below never l
     errors      what can go wrong, one class a cause
     common      files, shards, checks of values, a cache by content, Ray
     audio       reading, writing, resampling, what is wrong with a waveform
+    figures     pictures of sounds: spectrograms, matrices of similarities, trajectories
     diffusion   noise schedules, samplers over `model(x, sigma)`, what networks predict
     backbones   the text-to-audio models: encode a prompt, denoise latents, decode them
     embedders   waveform -> unit vector (CLAP), differentiable
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from unheard.generation.calibration.calibrating import calibrate
     from unheard.generation.calibration.record import Calibration
     from unheard.generation.model import Model, load
+    from unheard.generation.progress_bar import ProgressBar
     from unheard.generation.request import Request
     from unheard.generation.sound import Sound, TraceStep
     from unheard.generation.training_set import TrainingSet
@@ -98,6 +100,7 @@ __all__ = [
     "ModelError",
     "OutOfMemoryError",
     "Progress",
+    "ProgressBar",
     "PromptAdjustment",
     "RejectedError",
     "Request",
@@ -144,6 +147,7 @@ _HOMES = {
     "ModelError": "errors",
     "OutOfMemoryError": "errors",
     "Progress": "generation.batches",
+    "ProgressBar": "generation.progress_bar",
     "PromptAdjustment": "guidance.prompt_adjustment.settings",
     "RejectedError": "errors",
     "Request": "generation.request",
