@@ -105,7 +105,9 @@ class Built:
         if self.silent:
             lines.append(f"  {self.silent:,} are silent: marked, and found by no search")
         if self.uncaptioned:
-            lines.append(f"  {self.uncaptioned:,} have no caption: caption deduplication does nothing near them")
+            lines.append(
+                f"  {self.uncaptioned:,} have no caption: caption deduplication does nothing near them"
+            )
         if self.unused_captions:
             lines.append(f"  {self.unused_captions:,} rows of the captions name no sound")
         lines += [f"  {line}" for line in self.left_out.lines()[:REASONS_TOLD]]
