@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,18 +158,17 @@ def form_of(model: Model, training_set: TrainingSet, given: Mapping[str, Any]) -
     from unheard.generation.defaults import AUTO
     from unheard.studio.fields import Field, Form
 
+    known = _defaults(model, training_set)
     own = None if training_set.index is None else model.guidance_named(AUTO, training_set)
     found = {
-        option.name: _field(option)
+        option.name: _field(option, known.get(option.name, ""))
         for option in generate.params
         if isinstance(option, UnderHeading)
         and option.name is not None
         and option.name not in (*OF_THE_STUDIO, *OF_THE_TERMINAL)
     }
     endings = tuple(ending[1:] for ending in WRITTEN)
-    found["format"] = Field(
-        "format", "Output", f"How sounds are written.  [default: {endings[0]}]", "choice", str, endings
-    )
+    found["format"] = Field("format", "Output", "How sounds are written.", "choice", str, endings, endings[0])
     started = {name: given[name] for name in ("index", "references")}
     without: dict[str, Any] = dict.fromkeys((*OF_THE_STUDIO, *OF_THE_TERMINAL))
     if own is None:
@@ -210,8 +210,18 @@ def _request(
         raise InputError(error.format_message()) from error
 
 
-def _field(option: UnderHeading) -> Field:
-    """An option as a field of a form."""
+def _defaults(model: Model, training_set: TrainingSet) -> dict[str, str]:
+    """What holds for options that are not given: the model's sampling, and the settings of each kind."""
+    kinds = [model.guidance_named(kind, training_set) for kind in reversed(GUIDANCES)]
+    found = {name: value for kind in kinds if kind is not None for name, value in asdict(kind).items()}
+    duration = min(model.defaults.duration, model.backbone.max_duration)
+    return {name: str(value) for name, value in (found | asdict(model.defaults.sampling)).items()} | {
+        "duration": f"{duration:g}"
+    }
+
+
+def _field(option: UnderHeading, default: str) -> Field:
+    """An option as a field of a form, whose help need not say whose setting it is."""
     from unheard.studio.fields import Field
 
     assert option.name is not None
@@ -219,11 +229,12 @@ def _field(option: UnderHeading) -> Field:
     choices = tuple(option.type.choices) if isinstance(option.type, click.Choice) else ()
     return Field(
         option.name,
-        option.heading,
-        option.help or "",
+        option.heading.partition(",")[0],
+        re.sub(r"^\[[^\]]*\] ", "", (option.help or "").removesuffix(OF_MODEL)),
         _shape(option),
         partial(_convert, option),
         choices,
+        default,
         kinds if option.name in SETTINGS else (),
     )
 

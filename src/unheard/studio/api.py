@@ -147,8 +147,13 @@ _OF_AUDIT = ("verdict", "reason", "score", "matches")
 
 
 def _audited(result: Audit, page: Path) -> dict[str, Any]:
-    """An audit as programs get it, with its report as a file."""
-    return {**asdict(result), "verdict": result.verdict, "report": _file(page)}
+    """An audit as programs get it, with its report as a file.
+
+    A sound's `path` is called `sound`: whatever has a path is a file to Gradio's client, to be downloaded.
+    """
+    described = asdict(result)
+    described["files"] = [{"sound": file.pop("path"), **file} for file in described["files"]]
+    return {**described, "verdict": result.verdict, "report": _file(page)}
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def studio(workshop: Workshop) -> Any:
     with gr.Blocks(title="unheard studio", analytics_enabled=False) as page:
         gr.HTML(masthead(workshop))
         with gr.Tab("Generate"):
-            make_tab(workshop)
+            make_tab(workshop, page)
         with gr.Tab("Audit"):
             audit_tab(workshop)
         with gr.Tab("Index"):

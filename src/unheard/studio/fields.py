@@ -1,4 +1,4 @@
-"""The options of `unheard generate` as fields of a form, and which of them a message is about; without Gradio.
+"""The options of `unheard generate` as fields of a form, and which of them a message is about. No Gradio.
 
 The command line makes them from its own options (`unheard.cli.studio`), so that both have the same.
 """
@@ -33,6 +33,7 @@ class Field:
         shape: how it is given.
         convert: the value as the command takes it; raises InputError.
         choices: the words of a choice.
+        default: what holds where nothing is given, as it is known.
         kinds: the kinds of guidance that have it as a setting; none for what is no setting of a guidance.
     """
 
@@ -42,6 +43,7 @@ class Field:
     shape: Shape
     convert: Callable[[Any], Any]
     choices: tuple[str, ...] = ()
+    default: str = ""
     kinds: tuple[str, ...] = ()
 
     @property
@@ -90,20 +92,27 @@ class Form:
         try:
             return self.request(prompts, values), values
         except InputError as error:
-            raise FieldError(str(error), self.named_in(str(error))) from error
+            raise FieldError(str(error), self.named_in(str(error), values)) from error
 
     def counts(self, name: str, given: Mapping[str, Any]) -> bool:
         """Whether a field counts beside others: a setting of a kind that is not chosen does not."""
         kinds = self.fields[name].kinds if name in self.fields else ()
         return not kinds or (given.get(GUIDANCE) or self.own) in kinds
 
-    def named_in(self, message: str) -> str:
-        """The field that a message is about: whose option it names, or whose name it begins with."""
+    def named_in(self, message: str, values: Mapping[str, Any]) -> str:
+        """The field that a message is about.
+
+        The message begins with its name, or names its option, or says its name or its file further on.
+        """
         begun = re.match(r"(?:the )?([\w ]+?) (?:is|\()", message)
         if begun is not None and (name := str(begun[1]).replace(" ", "_")) in self.fields:
             return name
         for option in re.findall(r"--([a-z][a-z-]*)", message):
             if (name := str(option).replace("-", "_")) in self.fields:
+                return name
+        for name, value in values.items():
+            of_file = self.fields[name].shape == "file"
+            if value is not None and (str(value) if of_file else name.replace("_", " ")) in message:
                 return name
         return PROMPT
 

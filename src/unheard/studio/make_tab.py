@@ -23,13 +23,12 @@ SHOWN = 50
 """Takes of the history that are listed, from the newest."""
 EXAMPLES = 4
 """Prompts that are offered, of a model that says what it can play."""
-AS_THE_MODEL = "as the model has it"
 NO_TAKE = '<p class="empty">Takes appear here, side by side, with the recording that each is nearest to.</p>'
 DICE = "() => String(Math.floor(Math.random() * 2 ** 32))"
 
 
-def make_tab(workshop: Workshop) -> None:
-    """Lay the tab out, and wire it."""
+def make_tab(workshop: Workshop, page: gr.Blocks) -> None:
+    """Lay the tab out, and wire it; the history is listed when the page is opened."""
     fields = workshop.form.fields
     with gr.Row(elem_classes="make"):
         with gr.Column(scale=2, min_width=300):
@@ -46,12 +45,12 @@ def make_tab(workshop: Workshop) -> None:
                 )
                 dice = gr.Button("Dice", elem_id="dice", scale=1, min_width=80)
             with gr.Row():
-                start = gr.Button("Generate", variant="primary", elem_id="generate")
-                stop = gr.Button("Cancel", elem_id="cancel", interactive=False)
+                start = gr.Button("Generate", variant="primary", elem_id="generate", min_width=120)
+                stop = gr.Button("Cancel", elem_id="cancel", interactive=False, min_width=120)
             with gr.Accordion("All options", open=False, elem_id="options"):
                 components = _drawer(fields, workshop.form.own)
         with gr.Column(scale=5, min_width=320):
-            meter = gr.HTML(elem_id="meter")
+            meter = gr.HTML(elem_id="meter", elem_classes="told")
             shown = gr.HTML(NO_TAKE, elem_id="take")
             with gr.Accordion("History", open=True, elem_id="history"):
                 history = gr.Radio([], show_label=False, elem_classes="history")
@@ -71,7 +70,7 @@ def make_tab(workshop: Workshop) -> None:
             told[error.field] = str(error)
         return [gr.validate(not message, message) for message in told.values()]
 
-    def make(prompt: str, seed: str, *values: Any, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+    def make(request: gr.Request, prompt: str, seed: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """Both takes, with what happens on the way."""
         request_of_takes, values_given = workshop.form.read(prompt, given(seed, values))
         busy = gr.update(interactive=False), gr.update(interactive=True)
@@ -124,7 +123,7 @@ def make_tab(workshop: Workshop) -> None:
     history.input(show, history, shown, **quick)
     again.click(recall, history, [prompt, seed], **quick)
     _switch_kinds(components, fields, workshop.form.own, quick)
-    gr.on(None, lambda: listed(workshop), None, history, **quick)
+    page.load(lambda: listed(workshop), None, history, **quick)
 
 
 def listed(workshop: Workshop, chosen: Take | None = None) -> Any:
@@ -188,12 +187,11 @@ def _component(field: Field, *, visible: bool) -> Any:
     about["info"] = field.help
     if field.shape == "flag":
         return gr.Checkbox(value=False, **about)
-    if field.shape in ("number", "whole"):
-        return gr.Number(value=None, **about)
-    if field.shape == "text":
-        return gr.Textbox(**about)
+    if field.shape in ("number", "whole", "text"):  # Gradio's field of numbers shows 0 where it is empty
+        return gr.Textbox(placeholder=field.default, **about)
     choices = ("yes", "no") if field.shape == "switch" else field.choices
-    return gr.Dropdown([(AS_THE_MODEL, ""), *((each, each) for each in choices)], value="", **about)
+    default = f"default: {field.default}" if field.default else "default"
+    return gr.Dropdown([(default, ""), *((each, each) for each in choices)], value="", **about)
 
 
 def _switch_kinds(components: dict[str, Any], fields: Any, own: str | None, quick: dict[str, Any]) -> None:

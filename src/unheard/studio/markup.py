@@ -68,7 +68,7 @@ def take(workshop: Workshop, shown: Take) -> str:
         f" <small>seed {record['seed']}</small></p></header>"
         f'<div class="transport">'
         '<button type="button" data-do="play" aria-label="Play or pause">Play</button>'
-        '<button type="button" data-do="switch">Switch take <kbd>X</kbd></button>'
+        '<button type="button" data-do="switch">Switch <kbd>X</kbd></button>'
         '<button type="button" data-do="recording">Recording <kbd>R</kbd></button>'
         '<output class="clock">0.0 s</output><span class="now"></span></div>'
         f'<div class="columns">{"".join(columns)}</div></article>'
@@ -91,8 +91,18 @@ def _sound_lane(
         f"<figcaption><b>{TITLES[which]}</b> {_badge(sound.provenance.get('audit'))}</figcaption>"
         f"{_picture(spectrogram(sound.waveform, sound.sample_rate), lasts, 0.0, mark)}"
         f'<p class="outcome">{escape(_sentence(sound.outcome))}</p>{_finding(sound.provenance.get("audit"))}'
+        f"{_nearest(sound)}"
         f'{faults}<p class="files">{links}</p></figure>'
     )
+
+
+def _nearest(sound: Sound) -> str:
+    """The nearest training item, whether its recording is available or not."""
+    if not sound.nearest:
+        return "<p>Nearest: not measured, there is no index.</p>"
+    nearest = sound.nearest[0]
+    named = f"{nearest.id} “{nearest.caption}”" if nearest.caption else nearest.id
+    return f"<p>Nearest: {escape(named)}, cosine {nearest.similarity:.3f}.</p>"
 
 
 def _recording_lane(players: list[dict[str, Any]], beside: Nearby) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from unheard import audio
+from unheard.auditing.results import BOUNDS
 from unheard.errors import InputError
 from unheard.generation.sound import Sound
 from unheard.index import Item
@@ -26,7 +27,7 @@ class Nearby:
 
     Attributes:
         id, caption: of the training item.
-        words: why it is shown, such as "copied here" or "nearest, cosine 0.879".
+        words: why it is shown, such as "the nearest, cosine 0.879".
         path: the cut, in FLAC; None where the recording is not available.
         begins: second of the recording at which the cut begins.
         lasts: seconds of the cut.
@@ -47,19 +48,24 @@ class Nearby:
 
 
 def nearby(workshop: Workshop, sound: Sound) -> Nearby | None:
-    """The recording that the audit found in a sound, or else the nearest by its embedding, or None."""
+    """The recording to hear beside a sound, or None without any.
+
+    It is the one that the audit finds in it; where that is none, the nearest by its embedding if that is
+    available, and else the most alike of those that are.
+    """
     audit = sound.provenance.get("audit") or {}
-    if audit.get("verdict") in ("copy", "partial copy", "similar") and audit["matches"]:
-        return _of_match(workshop, audit["matches"][0])
-    if not sound.nearest:
+    matches = audit.get("matches") or []
+    if matches and audit["verdict"] in BOUNDS:
+        return _of_match(workshop, matches[0])
+    for nearest in sound.nearest[:1]:
+        if (path := workshop.training_set.recordings.get(nearest.id)) is not None:
+            found = Nearby(nearest.id, nearest.caption, f"the nearest, cosine {nearest.similarity:.3f}")
+            start, end = nearest.window_start or 0.0, nearest.window_end or LONGEST
+            return _cut(workshop, found, path, start, min(end, start + LONGEST))
+    if not matches:
         return None
-    nearest = sound.nearest[0]
-    found = Nearby(nearest.id, nearest.caption, f"nearest by its sound, cosine {nearest.similarity:.3f}")
-    path = workshop.training_set.recordings.get(nearest.id)
-    if path is None:
-        return found
-    start, end = nearest.window_start or 0.0, nearest.window_end or LONGEST
-    return _cut(workshop, found, path, start, min(end, start + LONGEST))
+    alike = _of_match(workshop, matches[0])
+    return replace(alike, words="the most alike of those here, and no copy", mark=None, sound_mark=None)
 
 
 def cut_of(workshop: Workshop, item: Item) -> Path | None:
@@ -98,14 +104,5 @@ def _cut(workshop: Workshop, found: Nearby, path: Path, start: float, end: float
     target = workshop.served / f"{name}.flac"
     if not target.exists():
         target.write_bytes(audio.encode(piece, rate, ".flac"))
-    return Nearby(
-        found.id,
-        found.caption,
-        found.words,
-        path=target,
-        begins=first / rate,
-        lasts=piece.shape[-1] / rate,
-        mark=found.mark,
-        sound_mark=found.sound_mark,
-        shift=-first / rate if found.mark is None else found.shift,
-    )
+    shift = -first / rate if found.mark is None else found.shift
+    return replace(found, path=target, begins=first / rate, lasts=piece.shape[-1] / rate, shift=shift)

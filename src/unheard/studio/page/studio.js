@@ -144,6 +144,12 @@
     }
   });
 
+  // On a phone the page goes on below the form, where what happens would not be seen.
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("#generate") && matchMedia("(max-width: 640px)").matches)
+      setTimeout(() => document.getElementById("meter")?.scrollIntoView({ behavior: "smooth" }), 600);
+  });
+
   document.addEventListener("keydown", (event) => {
     const writing = event.target.closest?.("input:not([type=radio], [type=checkbox]), textarea, [contenteditable]");
     if (writing || event.ctrlKey || event.metaKey || event.altKey) return;
