@@ -70,6 +70,7 @@ def take(workshop: Workshop, shown: Take) -> str:
         '<button type="button" data-do="play" aria-label="Play or pause">Play</button>'
         '<button type="button" data-do="switch">Switch <kbd>X</kbd></button>'
         '<button type="button" data-do="recording">Recording <kbd>R</kbd></button>'
+        '<button type="button" data-do="loop" aria-pressed="false">Loop <kbd>L</kbd></button>'
         '<output class="clock">0.0 s</output><span class="now"></span></div>'
         f'<div class="columns">{"".join(columns)}</div></article>'
     )

@@ -1,6 +1,6 @@
 // The player of a take: both takes and the recordings beside them run together, and one of them is heard.
-// X switches between the takes at the same position, R to the recording beside the take and back, the space
-// bar plays and pauses. Everything is delegated from the document, since Gradio replaces what it shows.
+// X switches between the takes at the same position, R to the recording beside the take and back, L begins
+// anew at the end, the space bar plays and pauses. Everything is delegated from the document, since Gradio replaces what it shows.
 (() => {
   "use strict";
   const FADE = 0.01; // seconds over which one sound gives way to another
@@ -9,7 +9,7 @@
   const decoded = new Map();
 
   const state = (root) =>
-    (root.unheard ??= { sounds: JSON.parse(root.dataset.player), active: 0, take: 0, position: 0 });
+    (root.unheard ??= { sounds: JSON.parse(root.dataset.player), active: 0, take: 0, position: 0, loop: false });
   const seconds = (root) => Number(root.dataset.seconds);
   const position = (root) =>
     playing?.root === root
@@ -96,10 +96,21 @@
     if (sounds[take + 1] && !sounds[take + 1].take) hear(root, take + 1);
   }
 
+  function loop(root) {
+    state(root).loop = !state(root).loop;
+    show(root);
+  }
+
   function tick() {
     if (!playing) return;
-    if (!playing.root.isConnected || position(playing.root) >= seconds(playing.root)) return pause();
-    show(playing.root);
+    const { root } = playing;
+    const ended = position(root) >= seconds(root);
+    if (!root.isConnected || ended) {
+      pause();
+      if (ended && state(root).loop) play(root);
+      return;
+    }
+    show(root);
     requestAnimationFrame(tick);
   }
 
@@ -110,6 +121,7 @@
     root.dataset.active = at.active;
     root.dataset.position = now.toFixed(3);
     root.querySelector("[data-do=play]").textContent = playing?.root === root ? "Pause" : "Play";
+    root.querySelector("[data-do=loop]").setAttribute("aria-pressed", at.loop);
     root.querySelector(".clock").textContent = `${now.toFixed(1)} of ${seconds(root).toFixed(1)} s`;
     root.querySelector(".now").textContent = at.sounds[at.active]?.name ?? "";
     for (const lane of root.querySelectorAll("[data-lane]")) {
@@ -126,6 +138,7 @@
     play: (root) => (playing?.root === root ? pause() : play(root)),
     switch: next,
     recording,
+    loop,
   };
 
   document.addEventListener("click", (event) => {
@@ -159,6 +172,7 @@
     if (event.key === " " && !onButton) doing.play(root);
     else if (event.key === "x" || event.key === "X") next(root);
     else if (event.key === "r" || event.key === "R") recording(root);
+    else if (event.key === "l" || event.key === "L") loop(root);
     else if (event.key === "Enter" && event.target.matches("[data-lane]"))
       hear(root, Number(event.target.dataset.lane));
     else return;
