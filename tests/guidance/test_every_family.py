@@ -28,7 +28,7 @@ SETTINGS = {
     "volumetric": {"lambda_min": -1.0, "lambda_max": -1.0, "weight": 1.0},
     "prompt-adjustment": {"target": 1e-3, "updates": 2},
     "basin": {"latest": 0.5},
-    "detour": {"candidates": 4, "threshold": 0.0},
+    "detour": {"candidates": 2, "threshold": 0.0},
 }
 PROMPTS = [CAPTIONS[0], "A slow piano melody with strings"]
 WRITERS: dict[str, Callable[[Path], Path]] = {
