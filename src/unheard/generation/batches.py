@@ -189,7 +189,9 @@ def _fallback(trace: Sequence[Step], sample: int, index: Index | None) -> Fallba
     first = next(number for number, each in enumerate(weights, 1) if each is not None)
     item = None if items is None else items[sample]
     if item is None or index is None:
-        return Fallback(None, "", weight, first)
+        texts = trace[-1].caption
+        text = None if texts is None else texts[sample]
+        return Fallback(None, text or "", weight, first)
     return Fallback(index.ids[item], index.prompts[item], weight, first)
 
 
