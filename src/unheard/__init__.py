@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from unheard.guidance.base import Denoiser, Guidance, GuidanceWarning
     from unheard.guidance.classifier_free import ClassifierFreeGuidance
     from unheard.guidance.detour.settings import Detour
+    from unheard.guidance.gated_amg.settings import GatedAMG
     from unheard.guidance.nearest_caption.settings import NearestCaption
     from unheard.guidance.prompt_adjustment.settings import PromptAdjustment
     from unheard.guidance.prompt_noise.settings import PromptNoise
@@ -91,6 +92,7 @@ __all__ = [
     "Detour",
     "Embedder",
     "FileAudit",
+    "GatedAMG",
     "Guidance",
     "GuidanceError",
     "GuidanceWarning",
@@ -141,6 +143,7 @@ _HOMES = {
     "Detour": "guidance.detour.settings",
     "Embedder": "embedders",
     "FileAudit": "auditing.results",
+    "GatedAMG": "guidance.gated_amg.settings",
     "Guidance": "guidance.base",
     "GuidanceError": "errors",
     "GuidanceWarning": "guidance.base",

@@ -25,6 +25,7 @@ SETTINGS = {
     "detour": {"candidates": 4},
     "static-rewrite": {"candidates": 4},
     "nearest-caption": {},
+    "gated-amg": {"candidates": 4, "c3": 1.0},
     "rare-words": {"fewest_captions": 3},
     "prompt-noise": {"random_words": 2, "embedding_noise": 0.1},
 }

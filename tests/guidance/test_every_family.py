@@ -31,6 +31,7 @@ SETTINGS = {
     "detour": {"candidates": 4, "threshold": 0.0},
     "static-rewrite": {"candidates": 4, "threshold": 0.0},
     "nearest-caption": {},
+    "gated-amg": {"candidates": 4, "c3": 1.0, "threshold": 0.0},
     "rare-words": {"fewest_captions": 3},
     "prompt-noise": {"random_words": 2, "embedding_noise": 0.1},
 }

@@ -12,7 +12,7 @@ from tiny_world import CAPTIONS, build_index, build_tiny_clap
 from toy_backbone import FRAMES, HOP, RATE, ToyBackbone
 
 import unheard
-from unheard import Model, NearestCaption, PromptNoise, RareWords, Sampling, StaticRewrite
+from unheard import AMG, GatedAMG, Model, NearestCaption, PromptNoise, RareWords, Sampling, StaticRewrite
 from unheard.generation.defaults import Defaults
 from unheard.guidance.prompt_noise.denoiser import with_random_words
 from unheard.guidance.rare_words.denoiser import without_rare_words
@@ -162,6 +162,24 @@ def test_random_words_need_an_index_and_noise_does_not(model: Model) -> None:
         model.generate("A bell", guidance=PromptNoise(1), index=None)
     with pytest.raises(unheard.InputError, match="are both 0"):
         PromptNoise(random_words=0)
+
+
+def test_gated_amg_is_amg_where_the_detours_gate_is_open_and_plain_elsewhere(
+    model: Model, recordings: Path
+) -> None:
+    prompts, options = (
+        [MEMORISED, "A bell"],
+        {"seed": [5, 6], "guidance_scale": 3.0, "references": recordings},
+    )
+    weights = {"c1": 1.0, "c2": 1.0, "c3": 1.0}
+    gated, ordinary = model.generate(prompts, guidance=GatedAMG(candidates=4, **weights), **options)
+    always, _ = model.generate(prompts, guidance=AMG(lambda_min=-1, lambda_max=-1, **weights), **options)
+    plain, same_ordinary = model.generate(prompts, guidance=None, **options)
+    assert gated.trace[0].measure == "excess correlation with one recording"
+    assert (gated.acted, ordinary.acted) == (3, 0)
+    assert same(gated, always)
+    assert not same(gated, plain)
+    assert same(ordinary, same_ordinary)
 
 
 def test_on_the_bundled_model_each_rival_changes_the_prompt_as_it_says() -> None:

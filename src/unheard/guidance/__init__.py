@@ -16,6 +16,7 @@ static_rewrite     the detour's gate asked once, then its first fallback caption
 nearest_caption    the nearest caption of the training set, whatever the prompt leads to
 rare_words         the prompt without words that few captions have
 prompt_noise       random words in the prompt, or noise on its embedding
+gated_amg          the published guidance behind the detour's gate
 prompt_pull        how hard prompts pull, which tells memorised ones without the training set
 
 This file is the registry. A kind of one's own is registered from outside with `register`.
@@ -33,6 +34,7 @@ from unheard.guidance import (
     amg,
     attraction_basin,
     detour,
+    gated_amg,
     nearest_caption,
     prompt_adjustment,
     prompt_noise,
@@ -44,6 +46,7 @@ from unheard.guidance.amg.settings import AMG
 from unheard.guidance.attraction_basin.settings import AttractionBasin
 from unheard.guidance.base import Denoiser, Guidance, GuidanceWarning, Step
 from unheard.guidance.detour.settings import Detour
+from unheard.guidance.gated_amg.settings import GatedAMG
 from unheard.guidance.nearest_caption.settings import NearestCaption
 from unheard.guidance.prompt_adjustment.settings import PromptAdjustment
 from unheard.guidance.prompt_noise.settings import PromptNoise
@@ -61,6 +64,7 @@ __all__ = [
     "AttractionBasin",
     "Denoiser",
     "Detour",
+    "GatedAMG",
     "Guidance",
     "GuidanceWarning",
     "NearestCaption",
@@ -108,6 +112,7 @@ register(StaticRewrite, static_rewrite.make_denoiser)
 register(NearestCaption, nearest_caption.make_denoiser)
 register(RareWords, rare_words.make_denoiser)
 register(PromptNoise, prompt_noise.make_denoiser)
+register(GatedAMG, gated_amg.make_denoiser)
 
 
 def denoiser_for(guidance: Guidance | None, trajectory: Trajectory) -> Denoiser:
