@@ -69,7 +69,12 @@ if TYPE_CHECKING:
     from unheard.guidance.base import Denoiser, Guidance, GuidanceWarning
     from unheard.guidance.classifier_free import ClassifierFreeGuidance
     from unheard.guidance.detour.settings import Detour
+    from unheard.guidance.gated_amg.settings import GatedAMG
+    from unheard.guidance.nearest_caption.settings import NearestCaption
     from unheard.guidance.prompt_adjustment.settings import PromptAdjustment
+    from unheard.guidance.prompt_noise.settings import PromptNoise
+    from unheard.guidance.rare_words.settings import RareWords
+    from unheard.guidance.static_rewrite.settings import StaticRewrite
     from unheard.guidance.volumetric.settings import Volumetric
     from unheard.index import Index
 
@@ -88,6 +93,7 @@ __all__ = [
     "Detour",
     "Embedder",
     "FileAudit",
+    "GatedAMG",
     "Guidance",
     "GuidanceError",
     "GuidanceWarning",
@@ -97,14 +103,18 @@ __all__ = [
     "Match",
     "Model",
     "ModelError",
+    "NearestCaption",
     "OutOfMemoryError",
     "Progress",
     "PromptAdjustment",
+    "PromptNoise",
+    "RareWords",
     "RejectedError",
     "Request",
     "Sampling",
     "Sound",
     "SoundLimits",
+    "StaticRewrite",
     "TraceStep",
     "TrainingSet",
     "UnheardError",
@@ -134,6 +144,7 @@ _HOMES = {
     "Detour": "guidance.detour.settings",
     "Embedder": "embedders",
     "FileAudit": "auditing.results",
+    "GatedAMG": "guidance.gated_amg.settings",
     "Guidance": "guidance.base",
     "GuidanceError": "errors",
     "GuidanceWarning": "guidance.base",
@@ -143,14 +154,18 @@ _HOMES = {
     "Match": "auditing.results",
     "Model": "generation.model",
     "ModelError": "errors",
+    "NearestCaption": "guidance.nearest_caption.settings",
     "OutOfMemoryError": "errors",
     "Progress": "generation.batches",
     "PromptAdjustment": "guidance.prompt_adjustment.settings",
+    "PromptNoise": "guidance.prompt_noise.settings",
+    "RareWords": "guidance.rare_words.settings",
     "RejectedError": "errors",
     "Request": "generation.request",
     "Sampling": "diffusion.settings",
     "Sound": "generation.sound",
     "SoundLimits": "common.sound_limits",
+    "StaticRewrite": "guidance.static_rewrite.settings",
     "TraceStep": "generation.sound",
     "TrainingSet": "generation.training_set",
     "UnheardError": "errors",

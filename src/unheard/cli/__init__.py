@@ -13,7 +13,7 @@
     terminal      what is printed, with control characters escaped; `console` for tables and bars
     progress      progress on standard error
     output        what came out of `generate`, in words
-    audit_output  what an audit found: table, CSV, JSON
+    audit_output  what an audit found: table, CSV, JSON; `audit_compare` compares two
     exits         the exit codes
 
 torch and the model libraries are imported inside the commands that need them, never up here.
