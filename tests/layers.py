@@ -25,6 +25,7 @@ LAYERS = {
     "auditing": "whether a sound replays a catalogue, where, and how surely; the report",
     "generation": "the whole story: load a model, generate sounds, with their provenance",
     "evaluation": "experiments on matched seeds: metrics and their intervals",
+    "studio": "generating, comparing, auditing and indexing in a browser",
     "doctor": "what this machine has and lacks",
     "cli": "the command line",
     "__main__": "`python -m unheard`",

@@ -17,6 +17,7 @@ Where things are, from the ground up; imports run one way, what is below never l
     auditing    whether a sound replays a catalogue, where, and how surely; the report
     generation  the whole story: load a model, generate sounds, with their provenance
     evaluation  experiments on matched seeds: metrics and their intervals
+    studio      generating, comparing, auditing and indexing in a browser
     doctor      what this machine has and lacks
     cli         the command line
     __main__    `python -m unheard`
@@ -70,7 +71,12 @@ if TYPE_CHECKING:
     from unheard.guidance.base import Denoiser, Guidance, GuidanceWarning
     from unheard.guidance.classifier_free import ClassifierFreeGuidance
     from unheard.guidance.detour.settings import Detour
+    from unheard.guidance.gated_amg.settings import GatedAMG
+    from unheard.guidance.nearest_caption.settings import NearestCaption
     from unheard.guidance.prompt_adjustment.settings import PromptAdjustment
+    from unheard.guidance.prompt_noise.settings import PromptNoise
+    from unheard.guidance.rare_words.settings import RareWords
+    from unheard.guidance.static_rewrite.settings import StaticRewrite
     from unheard.guidance.volumetric.settings import Volumetric
     from unheard.index import Index
 
@@ -89,6 +95,7 @@ __all__ = [
     "Detour",
     "Embedder",
     "FileAudit",
+    "GatedAMG",
     "Guidance",
     "GuidanceError",
     "GuidanceWarning",
@@ -98,15 +105,19 @@ __all__ = [
     "Match",
     "Model",
     "ModelError",
+    "NearestCaption",
     "OutOfMemoryError",
     "Progress",
     "ProgressBar",
     "PromptAdjustment",
+    "PromptNoise",
+    "RareWords",
     "RejectedError",
     "Request",
     "Sampling",
     "Sound",
     "SoundLimits",
+    "StaticRewrite",
     "TraceStep",
     "TrainingSet",
     "UnheardError",
@@ -136,6 +147,7 @@ _HOMES = {
     "Detour": "guidance.detour.settings",
     "Embedder": "embedders",
     "FileAudit": "auditing.results",
+    "GatedAMG": "guidance.gated_amg.settings",
     "Guidance": "guidance.base",
     "GuidanceError": "errors",
     "GuidanceWarning": "guidance.base",
@@ -145,15 +157,19 @@ _HOMES = {
     "Match": "auditing.results",
     "Model": "generation.model",
     "ModelError": "errors",
+    "NearestCaption": "guidance.nearest_caption.settings",
     "OutOfMemoryError": "errors",
     "Progress": "generation.batches",
     "ProgressBar": "generation.progress_bar",
     "PromptAdjustment": "guidance.prompt_adjustment.settings",
+    "PromptNoise": "guidance.prompt_noise.settings",
+    "RareWords": "guidance.rare_words.settings",
     "RejectedError": "errors",
     "Request": "generation.request",
     "Sampling": "diffusion.settings",
     "Sound": "generation.sound",
     "SoundLimits": "common.sound_limits",
+    "StaticRewrite": "guidance.static_rewrite.settings",
     "TraceStep": "generation.sound",
     "TrainingSet": "generation.training_set",
     "UnheardError": "errors",

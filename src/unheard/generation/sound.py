@@ -88,10 +88,10 @@ class Nearest:
 
 @dataclass(frozen=True)
 class Fallback:
-    """The caption under which a detour went on.
+    """The caption that took the place of the prompt.
 
     Attributes:
-        id: of the training item whose caption it is; None where it went on without any.
+        id: of the training item whose caption it is; None where it is no item's.
         caption: the text, "" without any.
         prompt_weight: what was left of the prompt, 0 to 1.
         step: at which step the prompt was first left, from 1.
@@ -116,7 +116,7 @@ class Sound:
         provenance: the record that `save` writes, see `unheard.generation.provenance`; with what an audit
             found under "audit", if there was one.
         number: which of the sounds asked for, from 0.
-        fallback: the caption under which a detour went on; None where it kept the prompt, and of other kinds.
+        fallback: the caption that took the place of the prompt; None where the prompt was kept.
         latents: what was decoded, of the model's `latent_shape` or fewer frames, in float32 on the CPU; None
             for a sound that was not generated here.
     """
@@ -156,6 +156,8 @@ class Sound:
                 "; a blend with the prompt ended in near silence" if "collapsed" in self.provenance else ""
             )
             part = f"{left.prompt_weight:.0%}" if left.prompt_weight else "nothing"
+            if all(step.value is None for step in self.trace):  # of a kind that asks nothing
+                return f"made {instead}, with {part} of the prompt"
             return (
                 f"the prompt leads to a recording: went on {instead}, with {part} of the prompt, from step "
                 f"{left.step} of {len(self.trace)}{again}"

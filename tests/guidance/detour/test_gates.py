@@ -21,6 +21,34 @@ def test_correlations_are_those_of_every_shift(lengths: tuple[int, ...]) -> None
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5, check_dtype=False)
 
 
+def test_recordings_that_are_appended_are_as_if_they_had_been_there_and_stay_in_order() -> None:
+    generator = torch.Generator().manual_seed(0)
+    prediction = torch.randn(8, 40, generator=generator)
+    latents = [torch.randn(8, length, generator=generator) for length in (40, 25, 400, 41, 7, 390)]
+    grown = Recordings(latents[:1], 40)
+    for few in (latents[1:2], [], latents[2:5], latents[5:]):
+        grown.append(few)
+    found, together = grown.correlations(prediction), Recordings(latents, 40).correlations(prediction)
+    torch.testing.assert_close(found, together)
+    expected = torch.tensor([correlation(prediction, each) for each in latents])
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5, check_dtype=False)
+
+
+def test_a_long_recording_does_not_lengthen_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[tuple[int, ...]] = []
+    transform = torch.fft.rfft
+
+    def told(latents: torch.Tensor, size: int) -> torch.Tensor:
+        sizes.append((latents.shape[-1], size))
+        return transform(latents, size)
+
+    monkeypatch.setattr(torch.fft, "rfft", told)
+    Recordings([torch.randn(2, 40), torch.randn(2, 50_000)], 40)
+    (_, short), (_, long) = sizes
+    assert short < 140
+    assert 50_040 <= long < 70_000
+
+
 def test_a_shifted_recording_and_a_passage_of_a_long_one_correlate_and_others_do_not() -> None:
     generator = torch.Generator().manual_seed(0)
     one, other = torch.randn(2, 8, 40, generator=generator)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 from unheard.diffusion.prediction import pull
@@ -130,16 +131,17 @@ class LatentGate:
         if position not in positions:
             own, recordings = self._nearby.available([position])
             self._candidates[sample] = [*positions, *own], [*latents, *recordings]
-            self._recordings[sample] = self._ready(self._candidates[sample][1])
+            self._recordings[sample].append([self._by_frame(each) for each in recordings])
 
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
         positions, _ = self._candidates[sample]
         if not positions:
             return Answer(0.0, EXCESS, self._threshold)
         values = self._recordings[sample].correlations(self._of_duration(conditional))
-        best = int(values.argmax())
         beyond = excess(values) if self._nearby.complete else values.max() - COMMON_AT_MOST
-        return Answer(float(beyond), EXCESS, self._threshold, positions[best])
+        # Both in one transfer, so that the device is waited for once.
+        value, best = torch.stack([beyond, values.argmax().to(beyond)]).tolist()
+        return Answer(value, EXCESS, self._threshold, positions[int(best)])
 
     def sees_blends(self, sample: int) -> bool:
         return True
