@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unheard.diffusion.levels import level_of
 from unheard.guidance.base import Denoiser, Step
 from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.guidance.trajectory import Trajectory
@@ -59,7 +60,7 @@ class RewrittenPromptDenoiser(ABC):
             self._guided = self._plain(self._rewrites)
         self.trace.append(
             Step(
-                sigma=float(sigma[0]),
+                sigma=level_of(sigma),
                 acted=[each is not None for each in self._rewrites],
                 fallback=[None if each is None else each.item for each in self._rewrites],
                 prompt_weight=[None if each is None else each.prompt_weight for each in self._rewrites],

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from unheard.diffusion.levels import levels_of
 from unheard.diffusion.prediction import predict_both
 from unheard.guidance.detour.gates import Answer, Gate
 from unheard.guidance.rewritten_prompt import Rewrite, RewrittenPromptDenoiser
@@ -50,10 +51,8 @@ class StaticRewriteDenoiser(RewrittenPromptDenoiser):
         both = type(prompts).cat([nothing, prompts])
         unconditional, conditional = predict_both(self.trajectory.backbone.denoise, x, sigma, both)
         self._gate.begin(conditional)
-        self._answers = [
-            self._gate.ask(sample, conditional[sample], unconditional[sample], float(sigma[sample]))
-            for sample in range(len(x))
-        ]
+        told = zip(conditional, unconditional, levels_of(sigma), strict=True)
+        self._answers = [self._gate.ask(sample, *each) for sample, each in enumerate(told)]
         return [self._rewrite(sample) if answer.open else None for sample, answer in enumerate(self._answers)]
 
     def _rewrite(self, sample: int) -> Rewrite:
