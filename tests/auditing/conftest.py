@@ -23,9 +23,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve melodies of 6 s, `0.wav` to `11.wav`. Do not write to it."""
+    """Six melodies of 6 s, `0.wav` to `5.wav`. Do not write to it."""
     path = tmp_path_factory.mktemp("references")
-    for seed in range(12):
+    for seed in range(6):
         audio.write_wav(path / f"{seed}.wav", melody(seed), RATE)
     return path
 

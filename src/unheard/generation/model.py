@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,6 +50,9 @@ from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
 from unheard.guidance.detour.settings import Detour
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
+
+LOG = logging.getLogger("unheard")
+"""What a service may listen to: a line for each sound, at INFO."""
 
 
 def load(
@@ -474,7 +478,7 @@ class Model:
             init_audio=init_audio,
             progress=progress,
         )
-        return _stream(request, auditor, without_collapse(make, training_set))
+        return _logged(_stream(request, auditor, without_collapse(make, training_set)))
 
     def encode_recordings(
         self,
@@ -607,6 +611,13 @@ def _stream(
     for batch in request.batches():
         refused += yield from handed_out(passed(batch))
     raise_if_any(refused, request)
+
+
+def _logged(sounds: Iterator[Sound]) -> Iterator[Sound]:
+    """Sounds as they are, with a line each for whoever keeps a log."""
+    for sound in sounds:
+        LOG.info("%s: %s, seed %d: %s", sound.number, sound.prompt, sound.seed, sound.outcome)
+        yield sound
 
 
 def _uses_recordings(guidance: Guidance | None) -> bool:
