@@ -31,7 +31,13 @@ def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:
     pull = PullGate(settings.pull, trajectory.trim, settings.high_noise)
     gate: Gate = pull
     if trajectory.recordings:
-        latents = LatentGate(settings.threshold, trajectory.frames, candidates, trajectory.by_frame)
+        latents = LatentGate(
+            settings.threshold,
+            trajectory.frames,
+            candidates,
+            trajectory.by_frame,
+            trajectory.guidance_scale,
+        )
         gate = EitherGate(latents, pull, candidates)
     return DetourDenoiser(
         trajectory.backbone.denoise,

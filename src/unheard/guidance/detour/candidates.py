@@ -69,23 +69,26 @@ class Candidates:
         """The first of the items whose recordings are available, each recording once, with their latents."""
         index, recordings = self._trajectory.index, self._trajectory.recordings
         seen: set[str] = set()
-        found: Found = [], []
+        found, latents, lacking = [], [], 0
         for position in positions:
-            if len(found[0]) == most:
+            if len(found) == most:
                 break
             name = index.ids[position]
-            if name in seen or name not in recordings:
+            if name in seen:
                 continue
             seen.add(name)
+            if name not in recordings:
+                lacking += 1
+                continue
             try:
-                latents = self._trajectory.latents_of(recordings[name])
+                latents.append(self._trajectory.latents_of(recordings[name]))
             except InputError as error:
                 warnings.warn(f"not compared with: {error}", GuidanceWarning, stacklevel=2)
                 self._unread.add(name)
+                lacking += 1
                 continue
-            found[0].append(position)
-            found[1].append(latents)
-        return found
+            found.append(position)
+        return Found(found, latents, len(found) / max(len(found) + lacking, 1))
 
     def fallbacks(self, sample: int) -> list[int]:
         """Positions of the items whose captions a sample may go on under, the nearest first.
