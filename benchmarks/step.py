@@ -39,8 +39,8 @@ from torch import Tensor
 import unheard
 from unheard.backbones import Conditioning, resolve_device, resolve_dtype
 from unheard.backbones.stable_audio.backbone import StableAudioBackbone
+from unheard.diffusion.noise import initial_noise
 from unheard.diffusion.prediction import classifier_free
-from unheard.diffusion.samplers import initial_noise
 from unheard.diffusion.settings import Sampling
 from unheard.embedders import Embedder
 from unheard.guidance.amg import equations

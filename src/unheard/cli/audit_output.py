@@ -30,7 +30,7 @@ def write_csv(path: Path, result: Audit) -> None:
     of_match = [each.name for each in fields(Match)]
     text = io.StringIO(newline="")
     rows = csv.writer(text)
-    of_file = ["path", "verdict", "reason", "score", "share", "duration", "sample_rate"]
+    of_file = ["path", "verdict", "reason", "score", "share", "duration", "sample_rate", "sha256"]
     rows.writerow([*of_file, "rank", *(f"match_{name}" if name in of_file else name for name in of_match)])
     for file in result.files:
         about = [getattr(file, name) for name in of_file]
@@ -73,8 +73,8 @@ def by_prompt(counted: Replication) -> dict[str, Any]:
     }
 
 
-def output(result: Audit, counted: Replication | None, page: Path | None) -> None:
-    """Print a table, and what it comes to."""
+def output(result: Audit, counted: Replication | None, page: Path | None, known: int = 0) -> None:
+    """Print a table, and what it comes to; `known` sounds had been judged before."""
     from unheard.cli.console import SafeConsole
 
     # Without a terminal nothing is cut to 80 columns: the lines are for another program, or for a file.
@@ -91,6 +91,8 @@ def output(result: Audit, counted: Replication | None, page: Path | None) -> Non
         f"{result.catalogue.get('name')}: {counts(result.files)}",
         markup=False,
     )
+    if known:
+        console.print(f"{plural(known, 'sound')} judged before, against the same references", markup=False)
     if any(file.verdict == "clear" for file in result.files):
         kinds = ", ".join(result.settings["evidence"])
         console.print(f"clear: no {kinds} of these references were found", markup=False)

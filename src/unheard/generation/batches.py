@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from unheard.backbones.base import Backbone
-from unheard.diffusion.samplers import SAMPLERS, initial_noise, noise_of
+from unheard.diffusion.noise import initial_noise, noise_of
+from unheard.diffusion.samplers import SAMPLERS
 from unheard.embedders import Embedder
 from unheard.errors import ModelError
 from unheard.generation.init_audio import InitAudio
@@ -151,7 +152,7 @@ class BatchMaker:
         start = float(sigmas[0]) * initial_noise(shape, seeds, device)
         if self.init_audio is not None:
             start += self.init_audio.latents(backbone, shape)
-        noise = noise_of(sampling, shape, seeds, device)
+        noise = noise_of(sampling, sigmas, shape, seeds, device)
         return SAMPLERS[sampling.sampler](denoiser, start, sigmas, noise, report)
 
     def _decode(self, latents: Tensor, duration: float) -> Tensor:
@@ -188,7 +189,9 @@ def _fallback(trace: Sequence[Step], sample: int, index: Index | None) -> Fallba
     first = next(number for number, each in enumerate(weights, 1) if each is not None)
     item = None if items is None else items[sample]
     if item is None or index is None:
-        return Fallback(None, "", weight, first)
+        texts = trace[-1].caption
+        text = None if texts is None else texts[sample]
+        return Fallback(None, text or "", weight, first)
     return Fallback(index.ids[item], index.prompts[item], weight, first)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,6 +49,9 @@ from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
 from unheard.guidance.detour.settings import Detour
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
+
+LOG = logging.getLogger("unheard")
+"""What a service may listen to: a line for each sound, at INFO."""
 
 
 def load(
@@ -260,6 +264,7 @@ class Model:
         sigma_min: float | None = None,
         sigma_max: float | None = None,
         schedule: str | None = None,
+        noise: str | None = None,
         lyrics: str | None = None,
         init_audio: str | Path | None = None,
         init_noise_level: float | None = None,
@@ -278,7 +283,7 @@ class Model:
             seed: one for each prompt; or a number that every prompt takes, and a prompt given again the next.
                 A seed gives the same sound in any batch, up to the rounding of the arithmetic.
             batch: sounds generated at once; None for all of them up to 4.
-            num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max, schedule: see
+            num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max, schedule, noise: see
                 `unheard.Sampling`.
             negative_prompt: what the sounds shall not be.
             lyrics: what is sung, in all of them; for models of songs.
@@ -314,6 +319,7 @@ class Model:
             "sigma_max": sigma_max,
             "guidance_scale": guidance_scale,
             "schedule": schedule,
+            "noise": noise,
         }
         given = {name: value for name, value in given.items() if value is not None}
         chosen = self.defaults.guidance_named(guidance) if isinstance(guidance, str) else guidance
@@ -358,6 +364,7 @@ class Model:
         sigma_min: float | None = None,
         sigma_max: float | None = None,
         schedule: str | None = None,
+        noise: str | None = None,
         lyrics: str | None = None,
         init_audio: InitAudio | str | Path | tuple[Tensor, int] | None = None,
         init_noise_level: float | None = None,
@@ -372,7 +379,8 @@ class Model:
 
         Args:
             prompts, duration, start, seed, batch, negative_prompt, lyrics, init_noise_level: see `request`.
-            num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max, schedule: see `request`.
+            num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max, schedule, noise: see
+                `request`.
             guidance, reject, retries: see `request`.
             init_audio: see `request`; also a pair of a waveform [channels, time] and its sample rate.
             index, references: see `training_set`.
@@ -403,6 +411,7 @@ class Model:
             sigma_min=sigma_min,
             sigma_max=sigma_max,
             schedule=schedule,
+            noise=noise,
             lyrics=lyrics,
             init_audio=None if begin is None else begin.path or "a waveform",
             init_noise_level=init_noise_level,
@@ -468,7 +477,7 @@ class Model:
             init_audio=init_audio,
             progress=progress,
         )
-        return _stream(request, auditor, without_collapse(make, training_set))
+        return _logged(_stream(request, auditor, without_collapse(make, training_set)))
 
     def encode_recordings(
         self,
@@ -597,6 +606,13 @@ def _stream(
         else:
             refused += yield from passing(request, batch, auditor, make)
     raise_if_any(refused, request)
+
+
+def _logged(sounds: Iterator[Sound]) -> Iterator[Sound]:
+    """Sounds as they are, with a line each for whoever keeps a log."""
+    for sound in sounds:
+        LOG.info("%s: %s, seed %d: %s", sound.number, sound.prompt, sound.seed, sound.outcome)
+        yield sound
 
 
 def _uses_recordings(guidance: Guidance | None) -> bool:

@@ -98,7 +98,7 @@ def passing(
             if as_bad_as(found.verdict, request.reject):
                 rejected.append(position)
             else:
-                audited = _record(request.reject, auditor, attempts[sound.number])
+                audited = audit_record(request.reject, auditor, attempts[sound.number])
                 yield replace(sound, provenance={**sound.provenance, "audit": audited})
         if not rejected:
             return []
@@ -143,8 +143,14 @@ def _found(refused: Refused, total: int) -> str:
     return f"{which}{audit.verdict}{of}, score {audit.score:.2f}"
 
 
-def _record(bound: str, auditor: Auditor, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """What the provenance says of the audit: the last attempt in full, those before it in short."""
+def audit_record(bound: str | None, auditor: Auditor, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """What the provenance says of the audit: the last attempt in full, those before it in short.
+
+    Args:
+        bound: the verdict from which a sound is rejected; None where none is.
+        auditor: who judged them.
+        attempts: in order, the one that is handed out last.
+    """
     last = attempts[-1].audit
     about: Audit = auditor.audit([last])
     return {

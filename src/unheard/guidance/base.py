@@ -32,8 +32,10 @@ class Guidance(Protocol):
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     kind: ClassVar[str]
-    needs_index: ClassVar[bool]
     uses_recordings: ClassVar[bool]
+
+    @property
+    def needs_index(self) -> bool: ...
 
     @property
     def without_captions(self) -> str | None: ...
@@ -68,6 +70,7 @@ class Step:
         s1, s2: scales of despecification and deduplication at this similarity, applied where `acted`.
         fallback: position of the item whose caption took the place of the prompt's; None where none did.
         prompt_weight: what is left of the prompt in the conditioning, 0 to 1.
+        caption: the text that took the place of the prompt's; None where none did, or an item's.
     """
 
     sigma: float
@@ -80,6 +83,7 @@ class Step:
     s2: list[float] | None = None
     fallback: list[int | None] | None = None
     prompt_weight: list[float | None] | None = None
+    caption: list[str | None] | None = None
 
 
 class Denoiser(Protocol):

@@ -7,11 +7,9 @@ import torch
 from small_networks import OPEN, SHUT, SmallWorld
 from toy_world import ToyIndex
 
-from unheard.diffusion.samplers import (
-    BrownianTreeNoise,
-    initial_noise,
-    sample_dpmpp_3m_sde,
-)
+from unheard.diffusion.brownian import BrownianNoise
+from unheard.diffusion.noise import initial_noise
+from unheard.diffusion.samplers import sample_dpmpp_3m_sde
 from unheard.diffusion.schedules import polyexponential_sigmas
 from unheard.guidance.amg.settings import AMG
 
@@ -162,7 +160,7 @@ def test_a_whole_trajectory_through_a_sampler():
     guided = world.guide(AMG(c3=1.0, lambda_min=0.5, lambda_max=0.9))
     sigmas = polyexponential_sigmas(8, 0.3, 50)
     seeds = [0, 1, 2]
-    noise = BrownianTreeNoise((2, 6), 0.3, 50, seeds)
+    noise = BrownianNoise((2, 6), seeds, sigmas.tolist())
     result = sample_dpmpp_3m_sde(guided, initial_noise((2, 6), seeds) * 50, sigmas, noise)
     assert result.isfinite().all()
     assert result.dtype == torch.float32

@@ -102,3 +102,20 @@ def test_what_copies_under_every_caption_goes_on_under_none() -> None:
         [None],
         [0.0],
     )
+
+
+def test_a_caption_is_encoded_once_for_all_weights_of_the_prompt() -> None:
+    x = torch.randn(1, 2, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    sigma = torch.full((1,), 0.9, dtype=torch.float64)
+    recording = torch.randn(2, WORLD.trim, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    denoiser = detour(0.0, 0.9, ("prompt0",), {"prompt0": recording}, fallbacks=2)
+    encoded: list[int] = []
+
+    def encode(positions: list[int]) -> object:
+        encoded.extend(positions)
+        return WORLD.encode_neighbours(positions)
+
+    denoiser.encode_captions = encode
+    denoiser(x, sigma)
+    assert denoiser.trace[0].fallback == [None]  # after all weights of both captions
+    assert sorted(encoded) == [1, 2]

@@ -18,6 +18,8 @@ from unheard.index.searching.captions import normalised
 
 AROUND = 16
 """How many times the items that a sound is compared with are looked up around it, to choose from."""
+MEANING = 0.3
+"""What the cosine of two captions' text embeddings counts for, beside 1 for all of the prompt's words."""
 FALLBACKS = 64
 """Captions that are read to find one to fall back on: half share the prompt's words, half its sound."""
 
@@ -93,10 +95,10 @@ class Candidates:
     def fallbacks(self, sample: int) -> list[int]:
         """Positions of the items whose captions a sample may go on under, the nearest first.
 
-        By the words that their captions share with the prompt, rare ones counting more, and by what they
-        mean: the share of the words and the cosine of the guide's text embeddings, summed. Words keep the
-        instrument where the embedding does not tell it from others. Only captions that the index has once,
-        and that are not the prompt.
+        By the words that their captions share with the prompt, and by what they mean: the share of the words,
+        rare ones and those that say most of the sound counting more, and `MEANING` times the cosine of the
+        guide's text embeddings. Words keep the instrument where the embedding does not tell it from others.
+        Only captions that the index has once, and that are not the prompt.
         """
         index, own = self._trajectory.index, self._of_same_caption(sample)
         shared = index.captions.sharing(self._trajectory.prompts[sample])
@@ -112,7 +114,8 @@ class Candidates:
         texts = self._trajectory.embedder.embed_text([index.prompts[position] for position in read])
         meant = (texts.to(self._said) @ self._said[sample]).tolist()
         alike = {
-            position: cosine + shared.get(position, 0.0) for position, cosine in zip(read, meant, strict=True)
+            position: MEANING * cosine + shared.get(position, 0.0)
+            for position, cosine in zip(read, meant, strict=True)
         }
         return sorted(alike, key=alike.__getitem__, reverse=True)
 

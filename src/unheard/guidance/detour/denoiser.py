@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from unheard.backbones.base import Conditioning
+from unheard.diffusion.levels import level_of, levels_of
 from unheard.diffusion.prediction import Denoise, classifier_free, predict_both
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.guidance.base import Step
@@ -74,6 +75,7 @@ class DetourDenoiser:
         self._fallbacks, self._most = fallbacks, round(10 * prompt_weight)
         self._searches: dict[int, Generator[Fallback | None, bool | None]] = {}
         self._left_for: list[Fallback | None] = [None] * len(conditional)
+        self._encoded: dict[int, Conditioning] = {}
 
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
@@ -92,15 +94,16 @@ class DetourDenoiser:
         unconditional, conditional = predict_both(self.denoise, x, sigma, conditioning)
         if not self.trace:
             self.gate.begin(conditional)
+        levels = levels_of(sigma)
         answers = [
-            self.gate.ask(sample, conditional[sample], unconditional[sample], float(sigma[sample]))
+            self.gate.ask(sample, conditional[sample], unconditional[sample], levels[sample])
             for sample in range(len(x))
         ]
         open_for = [sample for sample, answer in enumerate(answers) if answer.open]
         self._leave(open_for, x, sigma, unconditional, conditional)
         self.trace.append(
             Step(
-                sigma=float(sigma[0]),
+                sigma=level_of(sigma),
                 value=[answer.value for answer in answers],
                 measure=[answer.measure for answer in answers],
                 threshold=[answer.threshold for answer in answers],
@@ -120,6 +123,7 @@ class DetourDenoiser:
             if sample not in self._searches:
                 most = self._most if self.gate.sees_blends(sample) else 0
                 self._searches[sample] = search(partial(self._fallbacks, sample), most)
+        levels = levels_of(sigma)
         shut: set[int] = set()
         still_open: dict[int, bool | None] = dict.fromkeys(open_for)
         while tried := {
@@ -139,7 +143,7 @@ class DetourDenoiser:
             predictions = self.denoise(x[samples], sigma[samples], together)
             still_open = {}
             for sample, prediction in zip(samples, predictions, strict=True):
-                answer = self.gate.ask(sample, prediction, unconditional[sample], float(sigma[sample]))
+                answer = self.gate.ask(sample, prediction, unconditional[sample], levels[sample])
                 still_open[sample] = answer.open
                 if not answer.open:
                     shut.add(sample)
@@ -149,4 +153,9 @@ class DetourDenoiser:
                 conditional[sample] = prediction
 
     def _conditioning_of(self, item: int | None, sample: int) -> Conditioning:
-        return self._unconditional.select([sample]) if item is None else self.encode_captions([item])
+        """That of an item's caption, encoded when it is first tried: weights of the prompt differ, not it."""
+        if item is None:
+            return self._unconditional.select([sample])
+        if item not in self._encoded:
+            self._encoded[item] = self.encode_captions([item])
+        return self._encoded[item]

@@ -151,9 +151,8 @@ class LatentGate:
         positions, latents, share = self._candidates[sample]
         if position not in positions:
             own = self._nearby.available([position])
-            together = Found([*positions, *own.positions], [*latents, *own.latents], share)
-            self._candidates[sample] = together
-            self._recordings[sample] = self._ready(together.latents)
+            self._candidates[sample] = Found([*positions, *own.positions], [*latents, *own.latents], share)
+            self._recordings[sample].append([self._by_frame(each) for each in own.latents])
 
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
         positions, _, share = self._candidates[sample]
@@ -161,12 +160,13 @@ class LatentGate:
             return Answer(0.0, EXCESS, self._threshold)
         guided = classifier_free(unconditional, conditional, self._guidance_scale)
         views = [conditional] if self._guidance_scale == 1.0 else [conditional, guided]
-        values = torch.stack(
-            [self._recordings[sample].correlations(self._of_duration(view)) for view in views]
-        )
+        recordings = self._recordings[sample]
+        values = torch.stack([recordings.correlations(self._of_duration(view)) for view in views])
         usual = values.new_full((len(views),), COMMON_AT_MOST) if share < MOST else common(values, share)
         excess, best = (values - usual[:, None]).flatten().max(dim=0)
-        return Answer(float(excess), EXCESS, self._threshold, positions[int(best) % len(positions)])
+        # Both in one transfer, so that the device is waited for once.
+        value, best_of_views = torch.stack([excess, best.to(excess)]).tolist()
+        return Answer(value, EXCESS, self._threshold, positions[int(best_of_views) % len(positions)])
 
     def sees_blends(self, sample: int) -> bool:
         return True
