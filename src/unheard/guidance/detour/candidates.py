@@ -71,7 +71,9 @@ class Candidates:
         """The first of the items whose recordings are available, each recording once, with their latents."""
         index, recordings = self._trajectory.index, self._trajectory.recordings
         seen: set[str] = set()
-        found, latents, lacking = [], [], 0
+        found: list[int] = []
+        latents: list[Tensor] = []
+        lacking = 0
         for position in positions:
             if len(found) == most:
                 break

@@ -66,6 +66,12 @@ class Captions:
                 shares[position] = shares.get(position, 0.0) + weight[word] / whole
         return shares
 
+    def having(self, word: str) -> int:
+        """How many different captions have a word: repetitions of one caption make no word common."""
+        text = normalised(word)
+        self._look_up({text})
+        return len({self.texts[position] for position in self._having[text]})
+
     def _look_up(self, words: set[str]) -> None:
         """Find which items have each of these words, and what each counts for; known ones stay."""
         new = words - self._having.keys()
