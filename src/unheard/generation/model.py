@@ -43,6 +43,7 @@ from unheard.generation.request import DEFAULT_RETRIES, Batch, Request
 from unheard.generation.sound import Sound
 from unheard.generation.training_set import TrainingSet
 from unheard.generation.unknown_words import warn_of_unknown_words
+from unheard.generation.withheld import handed_out
 from unheard.guidance import Guidance
 from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
@@ -600,11 +601,15 @@ def _stream(
 ) -> Iterator[Sound]:
     """The sounds of all batches, as `make` makes them, or as they pass the auditor."""
     refused: list[Refused] = []
-    for batch in request.batches():
+
+    def passed(batch: Batch) -> Iterator[Sound]:
         if auditor is None:
             yield from make(request, batch, 0)
         else:
-            refused += yield from passing(request, batch, auditor, make)
+            refused.extend((yield from passing(request, batch, auditor, make)))
+
+    for batch in request.batches():
+        refused += yield from handed_out(passed(batch))
     raise_if_any(refused, request)
 
 

@@ -18,6 +18,7 @@ from unheard.common.sound_endings import WRITTEN
 from unheard.errors import InputError
 from unheard.generation import provenance
 from unheard.guidance.base import Step
+from unheard.guidance.detour.settings import UNGUIDED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -145,11 +146,22 @@ class Sound:
         return sum(bool(step.acted) for step in self.trace)
 
     @property
+    def no_way(self) -> str | None:
+        """What the detour was to do where no caption leads away from a recording, if that was so."""
+        way: str | None = self.provenance.get("no_way")
+        return way
+
+    @property
     def outcome(self) -> str:
         """What the guidance did to the prompt, in words."""
         kind = (self.provenance.get("guidance") or {}).get("kind")
         if kind is None:
             return "made without guidance: it may replay a recording"
+        if self.no_way == UNGUIDED:
+            return (
+                "the prompt leads to a recording, and so does every caption that was tried: went on under "
+                "the prompt, it may replay the recording"
+            )
         if (left := self.fallback) is not None:
             instead = f'as "{left.caption}"' if left.caption else "without a caption"
             again = (
@@ -158,9 +170,10 @@ class Sound:
             part = f"{left.prompt_weight:.0%}" if left.prompt_weight else "nothing"
             if all(step.value is None for step in self.trace):  # of a kind that asks nothing
                 return f"made {instead}, with {part} of the prompt"
+            everything = "" if self.no_way is None else ", and so does every caption that was tried"
             return (
-                f"the prompt leads to a recording: went on {instead}, with {part} of the prompt, from step "
-                f"{left.step} of {len(self.trace)}{again}"
+                f"the prompt leads to a recording{everything}: went on {instead}, with {part} of the prompt, "
+                f"from step {left.step} of {len(self.trace)}{again}"
             )
         if not self.acted:
             return "kept the prompt"

@@ -56,4 +56,5 @@ def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:
         gate=make_gate(settings, trajectory, candidates),
         fallbacks=candidates.fallbacks,
         encode_captions=trajectory.encode_captions,
+        if_no_way=settings.if_no_way,
     )
