@@ -143,8 +143,16 @@ def draw_matrix(names: Sequence[str], similarities: np.ndarray, measure: str) ->
     if count <= 16:
         for (row, column), value in np.ndenumerate(similarities):
             colour = "black" if value > 0.7 else "white"
-            axis.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
-    figure.colorbar(image, label=measure)
+            axis.text(
+                column,
+                row,
+                f"{round(value, 2) + 0.0:.2f}",
+                ha="center",
+                va="center",
+                fontsize=7,
+                color=colour,
+            )
+    figure.colorbar(image).set_label(measure, fontsize=8)
     return figure
 
 
