@@ -27,7 +27,7 @@ def studio(workshop: Workshop) -> Any:
     from unheard.studio.make_tab import make_tab
     from unheard.studio.markup import masthead
 
-    with gr.Blocks(title="unheard studio", analytics_enabled=False) as page:
+    with gr.Blocks(title="unheard studio", analytics_enabled=False, fill_width=True) as page:
         gr.HTML(masthead(workshop))
         with gr.Tab("Generate"):
             make_tab(workshop, page)

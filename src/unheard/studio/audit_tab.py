@@ -45,25 +45,26 @@ class Audited:
 def audit_tab(workshop: Workshop) -> None:
     """Lay the tab out, and wire it."""
     with gr.Row():
-        with gr.Column(scale=2, min_width=300):
-            uploads = gr.File(label="Sounds", file_count="multiple", elem_id="audit-files")
+        with gr.Column(min_width=260):
+            uploads = gr.File(label="Sounds", file_count="multiple", height=190, elem_id="audit-files")
+        with gr.Column(min_width=260):
             paths = gr.Textbox(
                 label="or files and folders on this machine",
                 info="One a line.",
-                lines=2,
+                lines=4,
                 elem_id="audit-paths",
             )
+        with gr.Column(min_width=260):
             references = gr.Textbox(
                 label="Recordings to compare with",
                 info="A folder on this machine. Empty for those of the model or the index.",
                 elem_id="audit-references",
             )
             with gr.Row():
-                start = gr.Button("Audit", variant="primary", elem_id="audit")
-                stop = gr.Button("Cancel", elem_id="audit-cancel")
-        with gr.Column(scale=5, min_width=320):
-            progress = gr.HTML(elem_id="audit-progress")
-            report = gr.HTML(elem_id="audit-report")
+                start = gr.Button("Audit", variant="primary", elem_id="audit", min_width=100)
+                stop = gr.Button("Cancel", elem_id="audit-cancel", min_width=100)
+    progress = gr.HTML(elem_id="audit-progress", elem_classes="told")
+    report = gr.HTML(elem_id="audit-report")
 
     def check(uploads: list[str] | None, paths: str, references: str) -> list[Any]:
         wrong = ["", "", ""]

@@ -37,8 +37,8 @@ def index_tab(workshop: Workshop) -> None:
                 label="Index", info="A folder to write. What is there is added to.", elem_id="build-index"
             )
             with gr.Row():
-                start = gr.Button("Build", variant="primary", elem_id="build")
-                stop = gr.Button("Cancel", elem_id="build-cancel")
+                start = gr.Button("Build", variant="primary", elem_id="build", min_width=100)
+                stop = gr.Button("Cancel", elem_id="build-cancel", min_width=100)
             built = gr.HTML(elem_id="built")
         with gr.Column(min_width=300):
             gr.Markdown("### Search")
