@@ -23,6 +23,8 @@ from unheard.studio.workshop import Workshop
 
 FILES = "files"
 """The concurrency group of audits and builds, which do not wait for sounds, nor sounds for them."""
+REPORTS = 20
+"""Reports that can be opened at a time; with a later one, the oldest goes."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,14 @@ def audit_tab(workshop: Workshop) -> None:
         except UnheardError as error:
             yield markup.problem(str(error)), gr.skip()
 
-    def cancel(request: gr.Request) -> None:
+    def cancel_own(request: gr.Request) -> None:
         workshop.under_way.cancel(str(request.session_hash))
 
     start.click(
         run, [uploads, paths, references], [progress, report], validator=check, show_progress="hidden",
         api_visibility="private", concurrency_id=FILES, concurrency_limit=1,
     )  # fmt: skip
-    stop.click(cancel, queue=False, api_visibility="private")
+    stop.click(cancel_own, queue=False, api_visibility="private")
 
 
 def sounds_of(uploads: Sequence[str] | None, paths: str) -> list[Path]:
@@ -162,6 +164,10 @@ def _audit(
         found.append(auditor.judge(path, name))
         tell(Judged(len(found), len(sounds), found[-1]))
     result = auditor.audit(found)
+    for older in sorted(workshop.served.glob("audit-*.html"), key=lambda path: path.stat().st_mtime)[
+        :-REPORTS
+    ]:
+        older.unlink(missing_ok=True)
     page = workshop.served / f"audit-{uuid.uuid4().hex}.html"
     write_report(result, auditor.catalogue, page, read=lambda name: audio.read(names[name]))
     tell(Audited(result, page))

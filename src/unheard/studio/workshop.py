@@ -21,6 +21,9 @@ from unheard.studio.fields import Form
 from unheard.studio.stream import UnderWay
 from unheard.studio.takes import Takes
 
+A_STEP = 30.0
+"""Seconds that the end waits for the step in which a generation is."""
+
 
 class Workshop:
     """The model, what it stays away from, who audits, and where takes are written.
@@ -54,7 +57,10 @@ class Workshop:
         self._first_auditor = threading.Lock()
 
     def close(self) -> None:
-        """Remove what was only shown."""
+        """End what is under way, and remove what was only shown."""
+        self.under_way.cancel_all()
+        if self.model_in_use.acquire(timeout=A_STEP):
+            self.model_in_use.release()
         self._until_the_end.close()
 
     def auditor(self) -> Auditor | None:
