@@ -16,6 +16,7 @@ LAYERS = {
     "errors": "what can go wrong, one class a cause",
     "common": "files, shards, checks of values, a cache by content, Ray",
     "audio": "reading, writing, resampling, what is wrong with a waveform",
+    "figures": "pictures of sounds: spectrograms, matrices of similarities, trajectories",
     "diffusion": "noise schedules, samplers over `model(x, sigma)`, what networks predict",
     "backbones": "the text-to-audio models: encode a prompt, denoise latents, decode them",
     "embedders": "waveform -> unit vector (CLAP), differentiable",

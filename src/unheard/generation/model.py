@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,12 +43,16 @@ from unheard.generation.request import DEFAULT_RETRIES, Batch, Request
 from unheard.generation.sound import Sound
 from unheard.generation.training_set import TrainingSet
 from unheard.generation.unknown_words import warn_of_unknown_words
+from unheard.generation.withheld import handed_out
 from unheard.guidance import Guidance
 from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
 from unheard.guidance.detour.settings import Detour
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
+
+LOG = logging.getLogger("unheard")
+"""What a service may listen to: a line for each sound, at INFO."""
 
 
 def load(
@@ -473,7 +478,7 @@ class Model:
             init_audio=init_audio,
             progress=progress,
         )
-        return _stream(request, auditor, without_collapse(make, training_set))
+        return _logged(_stream(request, auditor, without_collapse(make, training_set)))
 
     def encode_recordings(
         self,
@@ -596,12 +601,23 @@ def _stream(
 ) -> Iterator[Sound]:
     """The sounds of all batches, as `make` makes them, or as they pass the auditor."""
     refused: list[Refused] = []
-    for batch in request.batches():
+
+    def passed(batch: Batch) -> Iterator[Sound]:
         if auditor is None:
             yield from make(request, batch, 0)
         else:
-            refused += yield from passing(request, batch, auditor, make)
+            refused.extend((yield from passing(request, batch, auditor, make)))
+
+    for batch in request.batches():
+        refused += yield from handed_out(passed(batch))
     raise_if_any(refused, request)
+
+
+def _logged(sounds: Iterator[Sound]) -> Iterator[Sound]:
+    """Sounds as they are, with a line each for whoever keeps a log."""
+    for sound in sounds:
+        LOG.info("%s: %s, seed %d: %s", sound.number, sound.prompt, sound.seed, sound.outcome)
+        yield sound
 
 
 def _uses_recordings(guidance: Guidance | None) -> bool:

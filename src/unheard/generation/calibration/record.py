@@ -243,7 +243,8 @@ class Calibration:
         if not isinstance(guidance, Detour):
             return False
         own = self.detour(duration, recordings)
-        return replace(own, prompt_weight=guidance.prompt_weight, candidates=guidance.candidates) == guidance
+        free = ("prompt_weight", "candidates", "if_no_way")
+        return replace(own, **{name: getattr(guidance, name) for name in free}) == guidance
 
     def words(self, duration: float, recordings: int) -> str:
         """What a detour with it goes by, in a line."""
