@@ -12,6 +12,7 @@ import argparse
 import dataclasses
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -79,9 +80,17 @@ class Shelf:
         self.features: dict[tuple[str, float], list[torch.Tensor]] = {}
 
     def admits(self, clip: score.Clip, sound: np.ndarray) -> bool:
+        """Whether the clip's sound is like none that is there; it is put beside them if so."""
+        return self._add(clip.family, clip.program, clip.duration, sound, TOO_ALIKE)
+
+    def put(self, row: dict, sound: np.ndarray) -> None:
+        """Add the sound of a corpus' row, whatever is there."""
+        self._add(row["family"], row["program"], row["duration"], sound, math.inf)
+
+    def _add(self, family: str, program: int, duration: float, sound: np.ndarray, limit: float) -> bool:
         features = likeness.log_mel(as_float(sound[None]), range_db=50.0)
-        known = self.features.setdefault((f"{clip.family} {clip.program}", clip.duration), [])
-        if known and likeness.correlations(features, torch.cat(known)).max() > TOO_ALIKE:
+        known = self.features.setdefault((f"{family} {program}", duration), [])
+        if known and likeness.correlations(features, torch.cat(known)).max() > limit:
             return False
         known.append(features)
         return True

@@ -57,6 +57,7 @@ def pytest_collection() -> Generator[None, object, object]:
     collected = yield
     gc.freeze()
     gc.enable()
+    gc.set_threshold(10_000)
     return collected
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from functools import partial
@@ -150,7 +151,11 @@ def open_workshop(given: Mapping[str, Any], folder: Path) -> Workshop:
         given["model"], device=given["device"], dtype=given["dtype"], embedder=given["embedder"], **changed
     )
     training_set = model.training_set(given["index"] or "auto", given["references"])
-    return Workshop(model, training_set, form_of(model, training_set, given), folder)
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always", UserWarning)
+        form = form_of(model, training_set, given)
+        form.read("A sound", {})
+    return Workshop(model, training_set, form, folder, [str(each.message) for each in noted])
 
 
 def form_of(model: Model, training_set: TrainingSet, given: Mapping[str, Any]) -> Form:
@@ -204,7 +209,7 @@ def _request(
         guidance = chosen_guidance(given, preset, None, model.defaults.guidance_named)
         request = request_for(model, asked, given, preset, guidance)
         request = calibrated(request, model, training_set, given, preset)
-        training_set.check(request.guidance, model.name)
+        model.check(request.guidance, training_set)
         return request
     except click.ClickException as error:
         raise InputError(error.format_message()) from error

@@ -48,6 +48,7 @@ from unheard.guidance import Guidance
 from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
 from unheard.guidance.detour.settings import Detour
+from unheard.guidance.gated import is_gated, with_thresholds_of
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
 
@@ -200,7 +201,7 @@ class Model:
 
     def calibrated_by(self, request: Request, training_set: TrainingSet) -> Calibration | None:
         """The calibration whose thresholds the guidance of a request has, or None."""
-        if not isinstance(request.guidance, Detour):
+        if not is_gated(request.guidance):
             return None
         found, recordings = self.calibration(training_set), len(training_set.recordings)
         gives = found is not None and found.gives(request.guidance, request.duration, recordings)
@@ -222,11 +223,16 @@ class Model:
             InputError: there is no such kind, or the calibration is damaged.
         """
         own = self.defaults.guidance_named(kind)
-        calibrated = kind in (AUTO, Detour.kind) and self.calibration(training_set)
-        if not calibrated or (kind == AUTO and calibrated.separates is False):
+        if kind != AUTO and not is_gated(own):
+            return own
+        calibrated = self.calibration(training_set)
+        if calibrated is None or (kind == AUTO and calibrated.separates is False):
             return own
         seconds = self.defaults.duration if duration is None else duration
-        return calibrated.detour(seconds, len(training_set.recordings))
+        detour = calibrated.detour(seconds, len(training_set.recordings))
+        if kind in (AUTO, Detour.kind) or not is_gated(own):
+            return detour
+        return with_thresholds_of(own, detour)
 
     def check(self, guidance: Guidance | None, training_set: TrainingSet) -> None:
         """Whether a guidance can do with a training set; warns of what it cannot do, once.

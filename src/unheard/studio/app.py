@@ -10,6 +10,8 @@ from unheard.errors import InputError
 from unheard.studio.workshop import Workshop
 
 PAGE = Path(__file__).parent / "page"
+HOUR = 3600
+"""Seconds from one search for uploads that are a day old, which are removed, to the next."""
 FONTS = ["system-ui", "sans-serif"], ["ui-monospace", "monospace"]
 """Those of the reader's machine: a font by name would be fetched."""
 
@@ -27,7 +29,9 @@ def studio(workshop: Workshop) -> Any:
     from unheard.studio.make_tab import make_tab
     from unheard.studio.markup import masthead
 
-    with gr.Blocks(title="unheard studio", analytics_enabled=False) as page:
+    with gr.Blocks(
+        title="unheard studio", analytics_enabled=False, fill_width=True, delete_cache=(HOUR, 24 * HOUR)
+    ) as page:
         gr.HTML(masthead(workshop))
         with gr.Tab("Generate"):
             make_tab(workshop, page)

@@ -23,6 +23,8 @@ from unheard.studio.workshop import Workshop
 
 FILES = "files"
 """The concurrency group of audits and builds, which do not wait for sounds, nor sounds for them."""
+REPORTS = 20
+"""Reports that can be opened at a time; with a later one, the oldest goes."""
 
 
 @dataclass(frozen=True)
@@ -45,25 +47,26 @@ class Audited:
 def audit_tab(workshop: Workshop) -> None:
     """Lay the tab out, and wire it."""
     with gr.Row():
-        with gr.Column(scale=2, min_width=300):
-            uploads = gr.File(label="Sounds", file_count="multiple", elem_id="audit-files")
+        with gr.Column(min_width=260):
+            uploads = gr.File(label="Sounds", file_count="multiple", height=190, elem_id="audit-files")
+        with gr.Column(min_width=260):
             paths = gr.Textbox(
                 label="or files and folders on this machine",
                 info="One a line.",
-                lines=2,
+                lines=4,
                 elem_id="audit-paths",
             )
+        with gr.Column(min_width=260):
             references = gr.Textbox(
                 label="Recordings to compare with",
                 info="A folder on this machine. Empty for those of the model or the index.",
                 elem_id="audit-references",
             )
             with gr.Row():
-                start = gr.Button("Audit", variant="primary", elem_id="audit")
-                stop = gr.Button("Cancel", elem_id="audit-cancel")
-        with gr.Column(scale=5, min_width=320):
-            progress = gr.HTML(elem_id="audit-progress")
-            report = gr.HTML(elem_id="audit-report")
+                start = gr.Button("Audit", variant="primary", elem_id="audit", min_width=100)
+                stop = gr.Button("Cancel", elem_id="audit-cancel", min_width=100)
+    progress = gr.HTML(elem_id="audit-progress", elem_classes="told")
+    report = gr.HTML(elem_id="audit-report")
 
     def check(uploads: list[str] | None, paths: str, references: str) -> list[Any]:
         wrong = ["", "", ""]
@@ -93,14 +96,14 @@ def audit_tab(workshop: Workshop) -> None:
         except UnheardError as error:
             yield markup.problem(str(error)), gr.skip()
 
-    def cancel(request: gr.Request) -> None:
+    def cancel_own(request: gr.Request) -> None:
         workshop.under_way.cancel(str(request.session_hash))
 
     start.click(
         run, [uploads, paths, references], [progress, report], validator=check, show_progress="hidden",
         api_visibility="private", concurrency_id=FILES, concurrency_limit=1,
     )  # fmt: skip
-    stop.click(cancel, queue=False, api_visibility="private")
+    stop.click(cancel_own, queue=False, api_visibility="private")
 
 
 def sounds_of(uploads: Sequence[str] | None, paths: str) -> list[Path]:
@@ -161,6 +164,10 @@ def _audit(
         found.append(auditor.judge(path, name))
         tell(Judged(len(found), len(sounds), found[-1]))
     result = auditor.audit(found)
+    for older in sorted(workshop.served.glob("audit-*.html"), key=lambda path: path.stat().st_mtime)[
+        :-REPORTS
+    ]:
+        older.unlink(missing_ok=True)
     page = workshop.served / f"audit-{uuid.uuid4().hex}.html"
     write_report(result, auditor.catalogue, page, read=lambda name: audio.read(names[name]))
     tell(Audited(result, page))

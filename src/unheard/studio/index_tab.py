@@ -37,8 +37,8 @@ def index_tab(workshop: Workshop) -> None:
                 label="Index", info="A folder to write. What is there is added to.", elem_id="build-index"
             )
             with gr.Row():
-                start = gr.Button("Build", variant="primary", elem_id="build")
-                stop = gr.Button("Cancel", elem_id="build-cancel")
+                start = gr.Button("Build", variant="primary", elem_id="build", min_width=100)
+                stop = gr.Button("Cancel", elem_id="build-cancel", min_width=100)
             built = gr.HTML(elem_id="built")
         with gr.Column(min_width=300):
             gr.Markdown("### Search")
@@ -82,7 +82,7 @@ def index_tab(workshop: Workshop) -> None:
         except UnheardError as error:
             return markup.problem(str(error))
 
-    def cancel(request: gr.Request) -> None:
+    def cancel_own(request: gr.Request) -> None:
         workshop.under_way.cancel(str(request.session_hash))
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -90,7 +90,7 @@ def index_tab(workshop: Workshop) -> None:
         run, [folder, captions, target], built, validator=check_build, concurrency_id=FILES,
         concurrency_limit=1, **quiet,
     )  # fmt: skip
-    stop.click(cancel, queue=False, **quiet)
+    stop.click(cancel_own, queue=False, **quiet)
     search_button.click(run_search, [where, text, sound, count], found, **quiet)
     text.submit(run_search, [where, text, sound, count], found, **quiet)
 

@@ -107,7 +107,7 @@ def make_tab(workshop: Workshop, page: gr.Blocks) -> None:
         told = workshop.unknown_words(prompt)
         return "" if told is None else markup.note(told)
 
-    def cancel(request: gr.Request) -> None:
+    def cancel_own(request: gr.Request) -> None:
         workshop.under_way.cancel(str(request.session_hash))
 
     making: dict[str, Any] = {
@@ -117,7 +117,7 @@ def make_tab(workshop: Workshop, page: gr.Blocks) -> None:
     quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
     start.click(**making)
     prompt.submit(**making)
-    stop.click(cancel, **quick)
+    stop.click(cancel_own, **quick)
     dice.click(None, None, seed, js=DICE, api_visibility="private")
     prompt.change(tell_unknown, prompt, unknown, **quick)
     history.input(show, history, shown, **quick)

@@ -39,6 +39,7 @@ def masthead(workshop: Workshop) -> str:
     return (
         f'<div class="masthead"><h1>unheard studio</h1><p>{escape(workshop.about)}</p>'
         f"<p>takes are written to {escape(str(workshop.takes.folder))}</p></div>"
+        f"{''.join(map(note, workshop.notes))}"
     )
 
 

@@ -51,6 +51,12 @@ class UnderWay:
                 if not self._of[user]:
                     del self._of[user]
 
+    @property
+    def users(self) -> frozenset[str]:
+        """Who has something under way."""
+        with self._lock:
+            return frozenset(self._of)
+
     def cancel(self, user: str) -> int:
         """Cancel all that a user has under way; how much that was."""
         with self._lock:
@@ -58,6 +64,11 @@ class UnderWay:
         for cancel in found:
             cancel()
         return len(found)
+
+    def cancel_all(self) -> None:
+        """Cancel what everybody has under way."""
+        for user in self.users:
+            self.cancel(user)
 
 
 def told(work: Callable[[Callable[[Event], None]], None], cancel: Cancel) -> Iterator[Event]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,9 @@ from unheard.studio.fields import Form
 from unheard.studio.stream import UnderWay
 from unheard.studio.takes import Takes
 
+A_STEP = 30.0
+"""Seconds that the end waits for the step in which a generation is."""
+
 
 class Workshop:
     """The model, what it stays away from, who audits, and where takes are written.
@@ -30,17 +33,20 @@ class Workshop:
         training_set: what it stays away from.
         form: what can be asked for.
         folder: where takes are written.
+        notes: what its users are to know from the beginning, a line each.
 
     Attributes:
-        model, training_set, form: as given.
+        model, training_set, form, notes: as given.
         takes: in the folder.
         under_way: what its users have asked for and wait for.
         model_in_use: held by whoever generates: the model is shared, and works for one at a time.
         served: a folder for what is only shown, such as cuts of recordings; gone when the studio closes.
     """
 
-    def __init__(self, model: Model, training_set: TrainingSet, form: Form, folder: Path) -> None:
-        self.model, self.training_set, self.form = model, training_set, form
+    def __init__(
+        self, model: Model, training_set: TrainingSet, form: Form, folder: Path, notes: Sequence[str] = ()
+    ) -> None:
+        self.model, self.training_set, self.form, self.notes = model, training_set, form, notes
         self.takes = Takes(folder.resolve())
         self.under_way = UnderWay()
         self.model_in_use = threading.Lock()
@@ -51,7 +57,10 @@ class Workshop:
         self._first_auditor = threading.Lock()
 
     def close(self) -> None:
-        """Remove what was only shown."""
+        """End what is under way, and remove what was only shown."""
+        self.under_way.cancel_all()
+        if self.model_in_use.acquire(timeout=A_STEP):
+            self.model_in_use.release()
         self._until_the_end.close()
 
     def auditor(self) -> Auditor | None:

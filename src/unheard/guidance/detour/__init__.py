@@ -30,7 +30,13 @@ def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) 
     pull = PullGate(settings.pull, trajectory.trim, settings.high_noise)
     if not trajectory.recordings:
         return pull
-    latents = LatentGate(settings.threshold, trajectory.frames, candidates, trajectory.by_frame)
+    latents = LatentGate(
+        settings.threshold,
+        trajectory.frames,
+        candidates,
+        trajectory.by_frame,
+        trajectory.guidance_scale,
+    )
     return EitherGate(latents, pull, candidates)
 
 
