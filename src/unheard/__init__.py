@@ -8,6 +8,7 @@ Where things are, from the ground up; imports run one way, what is below never l
     errors      what can go wrong, one class a cause
     common      files, shards, checks of values, a cache by content, Ray
     audio       reading, writing, resampling, what is wrong with a waveform
+    figures     pictures of sounds: spectrograms, matrices of similarities, trajectories
     diffusion   noise schedules, samplers over `model(x, sigma)`, what networks predict
     backbones   the text-to-audio models: encode a prompt, denoise latents, decode them
     embedders   waveform -> unit vector (CLAP), differentiable
@@ -16,6 +17,7 @@ Where things are, from the ground up; imports run one way, what is below never l
     auditing    whether a sound replays a catalogue, where, and how surely; the report
     generation  the whole story: load a model, generate sounds, with their provenance
     evaluation  experiments on matched seeds: metrics and their intervals
+    studio      generating, comparing, auditing and indexing in a browser
     doctor      what this machine has and lacks
     cli         the command line
     __main__    `python -m unheard`
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from unheard.generation.calibration.calibrating import calibrate
     from unheard.generation.calibration.record import Calibration
     from unheard.generation.model import Model, load
+    from unheard.generation.progress_bar import ProgressBar
     from unheard.generation.request import Request
     from unheard.generation.sound import Sound, TraceStep
     from unheard.generation.training_set import TrainingSet
@@ -105,6 +108,7 @@ __all__ = [
     "NearestCaption",
     "OutOfMemoryError",
     "Progress",
+    "ProgressBar",
     "PromptAdjustment",
     "PromptNoise",
     "RareWords",
@@ -156,6 +160,7 @@ _HOMES = {
     "NearestCaption": "guidance.nearest_caption.settings",
     "OutOfMemoryError": "errors",
     "Progress": "generation.batches",
+    "ProgressBar": "generation.progress_bar",
     "PromptAdjustment": "guidance.prompt_adjustment.settings",
     "PromptNoise": "guidance.prompt_noise.settings",
     "RareWords": "guidance.rare_words.settings",

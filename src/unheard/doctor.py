@@ -41,6 +41,7 @@ TESTED_EXTRAS = {
     "ray": {"ray": "2.60.0"},
     "evaluate": {"matplotlib": "3.11.2", "optuna": "5.0.0"},
     "av": {"av": "18.1.0"},
+    "studio": {"gradio": "6.31.0"},
 }
 """The same of what an extra brings, by the extra's name."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,9 +24,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve melodies of 6 s, `0.wav` to `11.wav`. Do not write to it."""
+    """Six melodies of 6 s, `0.wav` to `5.wav`. Do not write to it."""
     path = tmp_path_factory.mktemp("references")
-    for seed in range(12):
+    for seed in range(6):
         audio.write_wav(path / f"{seed}.wav", melody(seed), RATE)
     return path
 
@@ -40,8 +41,8 @@ def catalogue() -> Catalogue:
     return Catalogue.from_files({"00001": RECORDINGS / "00001.flac", "00017": RECORDINGS / "00017.flac"})
 
 
-@pytest.fixture
-def found(catalogue: Catalogue, tmp_path: Path) -> Audit:
+@pytest.fixture(scope="session")
+def judged(catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> Audit:
     """A replay that begins after half a second, a clear sound, and a silent one.
 
     Really judged, but for the first one's verdict, on which nothing here shall depend.
@@ -50,12 +51,19 @@ def found(catalogue: Catalogue, tmp_path: Path) -> Audit:
     replay = torch.cat([torch.zeros(1, rate // 2), waveform[:, : 3 * rate]], dim=1)
     noise = 0.1 * torch.randn(1, 3 * rate, generator=torch.Generator().manual_seed(0))
     files = []
-    auditor = Auditor(catalogue)
+    auditor, folder = Auditor(catalogue), tmp_path_factory.mktemp("judged")
     for name, sound in (("replay </script>.wav", replay), ("noise.wav", noise), ("silent.wav", 0 * noise)):
-        path = tmp_path / name.replace("/", "")
+        path = folder / name.replace("/", "")
         audio.write_wav(path, sound, rate, float32=True)
         files.append(auditor.judge(path))
     best = replace(files[0].matches[0], verdict="copy")
     files[0] = replace(files[0], verdict="copy", matches=(best,))
     files[1] = replace(files[1], verdict="clear", matches=())
     return auditor.audit(files)
+
+
+@pytest.fixture
+def found(judged: Audit, tmp_path: Path) -> Audit:
+    """`judged`, of sounds that a test may change."""
+    copies = (replace(file, path=shutil.copy(file.path, tmp_path)) for file in judged.files)
+    return replace(judged, files=tuple(copies))

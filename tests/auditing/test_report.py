@@ -22,6 +22,7 @@ from unheard.auditing import Audit, FileAudit, Match, Part
 from unheard.auditing.report import pictures
 from unheard.auditing.report.report import check_path, write_report
 from unheard.errors import InputError
+from unheard.figures import spectrogram
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -62,11 +63,11 @@ def test_png_as_another_reader_reads_it() -> None:
 def test_a_tone_is_a_line_at_its_frequency(rate: int, hertz: float) -> None:
     tone = torch.sin(2 * np.pi * hertz * torch.arange(2 * rate) / rate)[None]
     picture = decoded(pictures.spectrogram(tone, rate))
-    assert picture.shape[0] == pictures.BANDS
+    assert picture.shape[0] == spectrogram.BANDS
     assert picture.shape[1] <= pictures.LARGEST
     brightest = picture[:, picture.shape[1] // 2].argmax()
-    height = np.log(hertz / pictures.LOWEST) / np.log(pictures.top_frequency(rate) / pictures.LOWEST)
-    assert brightest == pytest.approx(pictures.BANDS * (1 - height), abs=6 if hertz < 200 else 2)
+    height = np.log(hertz / spectrogram.LOWEST) / np.log(spectrogram.top_frequency(rate) / spectrogram.LOWEST)
+    assert brightest == pytest.approx(spectrogram.BANDS * (1 - height), abs=6 if hertz < 200 else 2)
 
 
 def test_time_runs_to_the_right_and_long_sounds_are_drawn_coarser() -> None:

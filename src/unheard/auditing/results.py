@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 VERDICTS = ("copy", "partial copy", "similar", "clear", "too short to tell", "not judged")
@@ -176,6 +176,12 @@ class Audit:
         items = self.catalogue.get("items", 0)
         against = f"{items} reference{'' if items == 1 else 's'}"
         return f"<Audit of {sounds} against {against}: {counts or 'nothing judged'}>"
+
+    def _repr_html_(self) -> str:
+        """Every sound with its verdict, and those that replay beside what they replay, for a notebook."""
+        from unheard.auditing.report.notebook import audit_html
+
+        return audit_html(repr(self)[1:-1], [asdict(file) for file in self.files], VERDICTS)
 
 
 def worst(verdicts: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """The command line: parses, calls the library, prints. Thin on purpose, and quick to start.
 
     __init__      the program: its commands, how an error becomes one line and an exit code
-    generate, audit, calibrate, evaluate, tune, index, models, doctor, import_settings
+    generate, audit, calibrate, evaluate, tune, figure, index, models, doctor, import_settings, studio
                   one command each
     options       options that commands share, and those made from the fields of settings
     guidance      which guidance the options of `generate` ask for
@@ -36,10 +36,12 @@ from unheard.cli import (
     doctor,
     evaluate,
     exits,
+    figure,
     generate,
     import_settings,
     index,
     models,
+    studio,
     tune,
 )
 from unheard.cli.published.names import answer
@@ -100,7 +102,7 @@ def main() -> None:
 
 for command in (
     generate.generate, audit.audit, calibrate.calibrate, evaluate.evaluate, tune.tune, index.index,
-    doctor.doctor, models.models, import_settings.import_settings,
+    doctor.doctor, models.models, import_settings.import_settings, figure.figure, studio.studio,
 ):  # fmt: skip
     main.add_command(command)
 

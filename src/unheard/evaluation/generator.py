@@ -13,7 +13,7 @@ from typing import Any
 import soundfile
 
 from unheard import audio
-from unheard.errors import GuidanceError, InputError, ModelError, OutOfMemoryError
+from unheard.errors import GuidanceError, InputError, ModelError, OutOfMemoryError, RejectedError
 from unheard.evaluation import code_version
 from unheard.evaluation.batch import Batch, Generated, Row
 from unheard.evaluation.experiment import Experiment
@@ -163,7 +163,7 @@ class Generator:
         asked = [_asked(together, position) for position in range(len(together))]
         try:
             sounds, cost = self._timed(together)
-        except (GuidanceError, ModelError, InputError, OutOfMemoryError) as error:
+        except (GuidanceError, ModelError, InputError, OutOfMemoryError, RejectedError) as error:
             return [row | {"error": str(error)} for row in asked], {}
         paths = [
             f"sounds/{batch.id}-{seed}-{position}.flac"

@@ -20,7 +20,7 @@ from unheard.generation.out_of_memory import explaining_out_of_memory, memory_ho
 from unheard.generation.request import Batch, Request
 from unheard.generation.sound import Fallback, Nearest, Sound, TraceStep, trace_of_each
 from unheard.generation.training_set import TrainingSet
-from unheard.guidance import Denoiser, Step, denoiser_for
+from unheard.guidance import Denoiser, Detour, Step, denoiser_for
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
 
@@ -110,7 +110,10 @@ class BatchMaker:
                 seed=seed,
                 trace=[step[position] for step in traces],
                 nearest=nearest[position],
-                provenance=self.record(request, batch, position, seconds=clock.seconds),
+                provenance={
+                    **self.record(request, batch, position, seconds=clock.seconds),
+                    **_no_way(denoiser.trace[-1], position, request),
+                },
                 number=batch.numbers[position],
                 fallback=_fallback(denoiser.trace, position, index),
                 latents=latents[position].cpu(),
@@ -193,6 +196,13 @@ def _fallback(trace: Sequence[Step], sample: int, index: Index | None) -> Fallba
         text = None if texts is None else texts[sample]
         return Fallback(None, text or "", weight, first)
     return Fallback(index.ids[item], index.prompts[item], weight, first)
+
+
+def _no_way(last: Step, sample: int, request: Request) -> dict[str, str]:
+    """What the guidance was to do where no caption leads away from a recording; empty where one does."""
+    found_none = last.no_way is not None and last.no_way[sample]
+    guidance = request.guidance
+    return {"no_way": guidance.if_no_way} if found_none and isinstance(guidance, Detour) else {}
 
 
 class _Clock:

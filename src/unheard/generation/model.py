@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,12 +43,17 @@ from unheard.generation.request import DEFAULT_RETRIES, Batch, Request
 from unheard.generation.sound import Sound
 from unheard.generation.training_set import TrainingSet
 from unheard.generation.unknown_words import warn_of_unknown_words
+from unheard.generation.withheld import handed_out
 from unheard.guidance import Guidance
 from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
 from unheard.guidance.detour.settings import Detour
+from unheard.guidance.gated import is_gated, with_thresholds_of
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
+
+LOG = logging.getLogger("unheard")
+"""What a service may listen to: a line for each sound, at INFO."""
 
 
 def load(
@@ -195,7 +201,7 @@ class Model:
 
     def calibrated_by(self, request: Request, training_set: TrainingSet) -> Calibration | None:
         """The calibration whose thresholds the guidance of a request has, or None."""
-        if not isinstance(request.guidance, Detour):
+        if not is_gated(request.guidance):
             return None
         found, recordings = self.calibration(training_set), len(training_set.recordings)
         gives = found is not None and found.gives(request.guidance, request.duration, recordings)
@@ -217,11 +223,16 @@ class Model:
             InputError: there is no such kind, or the calibration is damaged.
         """
         own = self.defaults.guidance_named(kind)
-        calibrated = kind in (AUTO, Detour.kind) and self.calibration(training_set)
-        if not calibrated or (kind == AUTO and calibrated.separates is False):
+        if kind != AUTO and not is_gated(own):
+            return own
+        calibrated = self.calibration(training_set)
+        if calibrated is None or (kind == AUTO and calibrated.separates is False):
             return own
         seconds = self.defaults.duration if duration is None else duration
-        return calibrated.detour(seconds, len(training_set.recordings))
+        detour = calibrated.detour(seconds, len(training_set.recordings))
+        if kind in (AUTO, Detour.kind) or not is_gated(own):
+            return detour
+        return with_thresholds_of(own, detour)
 
     def check(self, guidance: Guidance | None, training_set: TrainingSet) -> None:
         """Whether a guidance can do with a training set; warns of what it cannot do, once.
@@ -473,7 +484,7 @@ class Model:
             init_audio=init_audio,
             progress=progress,
         )
-        return _stream(request, auditor, without_collapse(make, training_set))
+        return _logged(_stream(request, auditor, without_collapse(make, training_set)))
 
     def encode_recordings(
         self,
@@ -596,12 +607,23 @@ def _stream(
 ) -> Iterator[Sound]:
     """The sounds of all batches, as `make` makes them, or as they pass the auditor."""
     refused: list[Refused] = []
-    for batch in request.batches():
+
+    def passed(batch: Batch) -> Iterator[Sound]:
         if auditor is None:
             yield from make(request, batch, 0)
         else:
-            refused += yield from passing(request, batch, auditor, make)
+            refused.extend((yield from passing(request, batch, auditor, make)))
+
+    for batch in request.batches():
+        refused += yield from handed_out(passed(batch))
     raise_if_any(refused, request)
+
+
+def _logged(sounds: Iterator[Sound]) -> Iterator[Sound]:
+    """Sounds as they are, with a line each for whoever keeps a log."""
+    for sound in sounds:
+        LOG.info("%s: %s, seed %d: %s", sound.number, sound.prompt, sound.seed, sound.outcome)
+        yield sound
 
 
 def _uses_recordings(guidance: Guidance | None) -> bool:

@@ -12,6 +12,7 @@ import math
 import platform
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,13 +156,16 @@ def loras(record: Mapping[str, Any]) -> list[Any]:
 
 def package_versions() -> dict[str, str]:
     """The versions of this package and of those that can change a sound."""
-    versions = {"unheard": __version__}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
+    return {"unheard": __version__, **{package: _installed(package) for package in PACKAGES}}
+
+
+@cache
+def _installed(package: str) -> str:
+    """Its version; looked for once, since a sound has one record, and a search takes milliseconds."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def record(

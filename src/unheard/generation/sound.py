@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
 from safetensors.torch import save
 from torch import Tensor
@@ -18,6 +18,10 @@ from unheard.common.sound_endings import WRITTEN
 from unheard.errors import InputError
 from unheard.generation import provenance
 from unheard.guidance.base import Step
+from unheard.guidance.detour.settings import UNGUIDED
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -142,11 +146,22 @@ class Sound:
         return sum(bool(step.acted) for step in self.trace)
 
     @property
+    def no_way(self) -> str | None:
+        """What the detour was to do where no caption leads away from a recording, if that was so."""
+        way: str | None = self.provenance.get("no_way")
+        return way
+
+    @property
     def outcome(self) -> str:
         """What the guidance did to the prompt, in words."""
         kind = (self.provenance.get("guidance") or {}).get("kind")
         if kind is None:
             return "made without guidance: it may replay a recording"
+        if self.no_way == UNGUIDED:
+            return (
+                "the prompt leads to a recording, and so does every caption that was tried: went on under "
+                "the prompt, it may replay the recording"
+            )
         if (left := self.fallback) is not None:
             instead = f'as "{left.caption}"' if left.caption else "without a caption"
             again = (
@@ -155,9 +170,10 @@ class Sound:
             part = f"{left.prompt_weight:.0%}" if left.prompt_weight else "nothing"
             if all(step.value is None for step in self.trace):  # of a kind that asks nothing
                 return f"made {instead}, with {part} of the prompt"
+            everything = "" if self.no_way is None else ", and so does every caption that was tried"
             return (
-                f"the prompt leads to a recording: went on {instead}, with {part} of the prompt, from step "
-                f"{left.step} of {len(self.trace)}{again}"
+                f"the prompt leads to a recording{everything}: went on {instead}, with {part} of the prompt, "
+                f"from step {left.step} of {len(self.trace)}{again}"
             )
         if not self.acted:
             return "kept the prompt"
@@ -168,21 +184,75 @@ class Sound:
         """What is wrong with the waveform (silent, clipped, constant) and its usual cause; mostly empty."""
         return audio.find_faults(self.waveform)
 
-    def save(self, path: str | Path, float: bool = False, *, overwrite: bool = False) -> Path:
+    def _repr_html_(self) -> str:
+        """Player, spectrogram, outcome, verdict and trace, for a notebook."""
+        from unheard.generation.notebook import sound_html
+
+        audited = self.provenance.get("audit")
+        return sound_html(
+            repr(self)[1:-1], self.outcome, self.waveform, self.sample_rate, self.trace, audited
+        )
+
+    def plot(self) -> Figure:
+        """Spectrogram, and below it what the guidance measured in each step; a notebook shows it.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        from unheard.figures.drawing import draw_sound
+
+        return draw_sound(self.prompt, self.waveform, self.sample_rate, self.trace)
+
+    def to_bytes(self, format: str = "wav", *, float: bool = False) -> bytes:
+        """The sound as a file that `save` would write, without its provenance.
+
+        Args:
+            format: "wav" or "flac".
+            float: see `save`.
+
+        Raises:
+            InputError: another format, or floats in FLAC.
+        """
+        return audio.encode(self.waveform, self.sample_rate, f".{format.removeprefix('.')}", float32=float)
+
+    @overload
+    def save(self, path: str | Path, float: bool = False, *, overwrite: bool = False) -> Path: ...
+
+    @overload
+    def save(self, path: BinaryIO, float: bool = False, *, format: str = "wav") -> None: ...
+
+    def save(
+        self,
+        path: str | Path | BinaryIO,
+        float: bool = False,
+        *,
+        overwrite: bool = False,
+        format: str = "wav",
+    ) -> Path | None:
         """Write the sound at `path` and its provenance beside it, at the same name with .json.
+
+        To an open binary file the sound alone is written: its provenance is in `provenance`.
 
         Both or neither, but for a crash between the two: then the provenance is there, which makes the sound
         again.
 
         Args:
-            path: ends in .wav or .flac; its folder exists. A sound that is there is replaced.
+            path: ends in .wav or .flac; its folder exists. A sound that is there is replaced. Or a binary
+                file that is open for writing, such as an `io.BytesIO` or a response.
             float: 32-bit float as decoded, in place of 16-bit and peak-normalised; in WAV alone.
             overwrite: replace the JSON beside it even if it is something else than provenance.
+            format: of an open file: "wav" or "flac".
+
+        Returns:
+            The path; None for an open file.
 
         Raises:
             InputError: another ending, floats in FLAC, a path that cannot be written, or a JSON beside it
                 that is something else, such as an index of that name.
         """
+        if not isinstance(path, str | os.PathLike):
+            path.write(self.to_bytes(format, float=float))
+            return None
         path = Path(path)
         if path.suffix.lower() not in WRITTEN:
             raise InputError(f"output is {path}: give a name that ends in {' or '.join(WRITTEN)}")

@@ -72,6 +72,7 @@ class Step:
         fallback: position of the item whose caption took the place of the prompt's; None where none did.
         prompt_weight: what is left of the prompt in the conditioning, 0 to 1.
         caption: the text that took the place of the prompt's; None where none did, or an item's.
+        no_way: whether every caption that was tried leads to a recording, in this step or an earlier one.
     """
 
     sigma: float
@@ -85,6 +86,7 @@ class Step:
     fallback: list[int | None] | None = None
     prompt_weight: list[float | None] | None = None
     caption: list[str | None] | None = None
+    no_way: list[bool] | None = None
 
 
 class Denoiser(Protocol):

@@ -50,6 +50,18 @@ def test_generate_takes_it_and_provenance_names_it(model: Model) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:no recordings")
+@pytest.mark.parametrize("kind", ["static-rewrite", "gated-amg"])
+def test_rivals_that_ask_the_same_gate_take_it_too(model: Model, kind: str) -> None:
+    calibration = of(model, recordings=0)
+    calibration.keep()
+    (sound,) = model.generate("A bell", guidance=kind, **SHORT)
+    guidance = guidance_of(sound)
+    assert guidance["kind"] == kind
+    assert (guidance["threshold"], guidance["pull"], guidance["high_noise"]) == (0.2, 0.4, 7.0)
+    assert sound.provenance["calibration"] == calibration.describe()
+
+
+@pytest.mark.filterwarnings("ignore:no recordings")
 def test_settings_by_hand_are_left_alone(model: Model) -> None:
     of(model, recordings=0).keep()
     by_hand = Detour(pull=0.7)

@@ -119,3 +119,30 @@ def test_a_caption_is_encoded_once_for_all_weights_of_the_prompt() -> None:
     denoiser(x, sigma)
     assert denoiser.trace[0].fallback == [None]  # after all weights of both captions
     assert sorted(encoded) == [1, 2]
+
+
+def test_where_no_caption_shuts_the_gate_it_may_go_on_under_its_prompt() -> None:
+    x = torch.randn(2, 2, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    sigma = torch.full((2,), 0.9, dtype=torch.float64)
+    recording = torch.randn(2, WORLD.trim, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    other = -WORLD.denoise(x[1:], sigma[1:], WORLD.conditioning("prompt1"))[0, :, : WORLD.trim].flip(-1)
+    recordings = {"prompt0": recording, "prompt1": other}
+    gate = LatentGate(0.0, WORLD.trim, Nearby([recordings[prompt] for prompt in PROMPTS]))
+    asked: list[int] = []
+    denoiser = DetourDenoiser(
+        WORLD.denoise, WORLD.conditioning(*PROMPTS), WORLD.unconditional(2), guidance_scale=3.0,
+        prompt_weight=0.5, gate=gate, fallbacks=lambda sample: asked.append(sample) or [1, 2],
+        encode_captions=WORLD.encode_neighbours, if_no_way="unguided",
+    )  # fmt: skip
+    plain = ClassifierFreeGuidance(
+        WORLD.denoise, WORLD.conditioning(*PROMPTS), WORLD.unconditional(2), guidance_scale=3.0
+    )
+    for level in (sigma, sigma / 2):
+        torch.testing.assert_close(denoiser(x, level)[0], plain(x, level)[0])
+    first, second = denoiser.trace
+    assert first.no_way is not None
+    assert first.no_way[0]
+    assert second.no_way == first.no_way
+    assert first.value[0] > first.threshold[0]
+    assert (first.acted[0], first.fallback[0], first.prompt_weight[0]) == (False, None, None)
+    assert len(asked) == len({*asked})

@@ -20,6 +20,7 @@ from unheard.auditing.report.matrix import similarity_matrix
 from unheard.auditing.results import FileAudit, Match
 from unheard.common.progress import Report
 from unheard.errors import InputError
+from unheard.figures.spectrogram import LOWEST, top_frequency
 
 Read = Callable[[str], tuple[Tensor, int]]
 Loaded = tuple[Tensor, int] | str
@@ -122,7 +123,7 @@ class Pieces:
             "sound": _base64(encoded(part, rate, fine.compression)),
             "type": "audio/flac" if fine.compression is None else "audio/ogg",
             "spectrogram": _base64(picture),
-            "hertz": [pictures.LOWEST, pictures.top_frequency(rate)],
+            "hertz": [LOWEST, top_frequency(rate)],
         }
         return clip, [(clip, to_json(content))]
 

@@ -30,7 +30,13 @@ def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) 
     pull = PullGate(settings.pull, trajectory.trim, settings.high_noise)
     if not trajectory.recordings:
         return pull
-    latents = LatentGate(settings.threshold, trajectory.frames, candidates, trajectory.by_frame)
+    latents = LatentGate(
+        settings.threshold,
+        trajectory.frames,
+        candidates,
+        trajectory.by_frame,
+        trajectory.guidance_scale,
+    )
     return EitherGate(latents, pull, candidates)
 
 
@@ -50,4 +56,5 @@ def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:
         gate=make_gate(settings, trajectory, candidates),
         fallbacks=candidates.fallbacks,
         encode_captions=trajectory.encode_captions,
+        if_no_way=settings.if_no_way,
     )

@@ -93,12 +93,16 @@ def _transformed(length: int) -> int:
     return power // 4 * 3 if length <= power // 4 * 3 else power
 
 
-def excess(correlations: Tensor) -> Tensor:
-    """`c_1 - min(c_9, .3)` of correlations [recordings], a scalar."""
-    common = correlations.new_zeros(())
-    if len(correlations) > COMMON_RANK:
-        common = correlations.topk(COMMON_RANK + 1).values[-1].clamp(0, COMMON_AT_MOST)
-    return correlations.max() - common
+def common(correlations: Tensor, share: float) -> Tensor:
+    """What each row of correlations [rows, recordings] has in common with many recordings: [rows], 0 to .3.
+
+    The correlation after the `COMMON_RANK` highest; of a random share of the recordings, after that share of
+    the rank. 0 where they are fewer.
+    """
+    rank = max(1, round(COMMON_RANK * share))
+    if correlations.shape[1] <= rank:
+        return correlations.new_zeros(len(correlations))
+    return correlations.topk(rank + 1, dim=1).values[:, -1].clamp(0, COMMON_AT_MOST)
 
 
 def _centred(latents: Tensor) -> Tensor:

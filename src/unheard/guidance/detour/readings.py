@@ -37,7 +37,13 @@ class Readings:
         self._latents: LatentGate | None = None
         if trajectory.recordings:
             near = Candidates(trajectory, settings.candidates)
-            self._latents = LatentGate(settings.threshold, trajectory.frames, near, trajectory.by_frame)
+            self._latents = LatentGate(
+                settings.threshold,
+                trajectory.frames,
+                near,
+                trajectory.by_frame,
+                trajectory.guidance_scale,
+            )
         self.trace: list[Step] = []
         self.pulls: list[list[float]] = []
         self.excesses: list[list[float]] = []

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from unheard.diffusion.levels import level_of, levels_of
 from unheard.diffusion.prediction import classifier_free, predict_both
 from unheard.guidance.amg.denoiser import AMGDenoiser
 from unheard.guidance.base import Step
@@ -46,13 +47,11 @@ class GatedAMGDenoiser:
         unconditional, conditional = predict_both(self._trajectory.backbone.denoise, x, sigma, self._both)
         if not self.trace:
             self._gate.begin(conditional)
-        answers = [
-            self._gate.ask(sample, conditional[sample], unconditional[sample], float(sigma[sample]))
-            for sample in range(len(x))
-        ]
+        told = zip(conditional, unconditional, levels_of(sigma), strict=True)
+        answers = [self._gate.ask(sample, *each) for sample, each in enumerate(told)]
         self.trace.append(
             Step(
-                sigma=float(sigma[0]),
+                sigma=level_of(sigma),
                 value=[answer.value for answer in answers],
                 measure=[answer.measure for answer in answers],
                 threshold=[answer.threshold for answer in answers],

@@ -51,10 +51,8 @@ class StaticRewriteDenoiser(RewrittenPromptDenoiser):
         both = type(prompts).cat([nothing, prompts])
         unconditional, conditional = predict_both(self.trajectory.backbone.denoise, x, sigma, both)
         self._gate.begin(conditional)
-        self._answers = [
-            self._gate.ask(sample, conditional[sample], unconditional[sample], levels_of(sigma)[sample])
-            for sample in range(len(x))
-        ]
+        told = zip(conditional, unconditional, levels_of(sigma), strict=True)
+        self._answers = [self._gate.ask(sample, *each) for sample, each in enumerate(told)]
         return [self._rewrite(sample) if answer.open else None for sample, answer in enumerate(self._answers)]
 
     def _rewrite(self, sample: int) -> Rewrite:

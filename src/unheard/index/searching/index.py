@@ -72,6 +72,13 @@ class Index:
         store = Store.open(path)
         return Index(read_store(store), Path(store.uri) if is_local(store.uri) else store.uri).to(device)
 
+    def __repr__(self) -> str:
+        items, made_by = len(set(self.ids)), self.embedder.name or "an embedder that is not recorded"
+        return (
+            f"<Index {self.path or 'in memory'}: {items:,} items in {len(self):,} windows, "
+            f"{self.dimension} numbers each by {made_by}, on {self.device}>"
+        )
+
     def to(self, device: str | torch.device) -> Self:
         """Search on this device from now on; returns the index itself."""
         self.device = torch.device(device)

@@ -1,0 +1,73 @@
+"""Puts the second world together as a model's folder: `python -m lab.planted.pack`.
+
+Autoencoder, guide, judge and listener are the bundled model's: none has heard a planted recording. The folder
+brings the index of its whole training set and the planted captions; the recordings lie beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import torch
+
+from lab.checkpoints import Checkpoint, unpack
+from lab.corpus_files import Corpus
+from lab.pack import DEFAULTS, pack_index, pack_memorised
+from lab.planted.train import begin, captions_of
+
+KEPT = ("vae", "scheduler", "guide", "judge", "listener")
+
+
+def pack_trained(corpus: Corpus, model: Path, work: Path, folder: Path) -> None:
+    """The averaged weights that training reached, in half precision."""
+    generator = begin(model, captions_of(corpus))
+    state = Checkpoint(work / "diffusion").load()
+    if state is None:
+        raise SystemExit(f"nothing in {work / 'diffusion'}: run python -m lab.planted.train first")
+    unpack(state, average=generator)
+    generator.to(torch.float16)
+    generator.tokenizer.save_pretrained(folder / "tokenizer")
+    for part in ("text_encoder", "projection_model", "transformer"):
+        getattr(generator, part).save_pretrained(folder / part)
+
+
+def pack_ordinary(corpus: Corpus, folder: Path) -> None:
+    """Prose captions that the model never saw."""
+    rows = [corpus.rows[position] for position in corpus.held_out]
+    unseen = [
+        {"caption": row["caption"], "duration": row["duration"]} for row in rows if row.get("prose", False)
+    ]
+    prompts = {"ordinary": unseen, "pool": [row["caption"] for row in unseen]}
+    (folder / "prompts.json").write_text(json.dumps(prompts, indent=1) + "\n")
+
+
+def assemble(model: Path, work: Path, folder: Path) -> None:
+    """The folder of the second world's model, from the bundled `model` and what was trained in `work`."""
+    corpus = Corpus(work / "corpus")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(model / "model_index.json", folder)
+    for part in KEPT:
+        shutil.copytree(model / part, folder / part, dirs_exist_ok=True)
+    pack_trained(corpus, model, work, folder)
+    pack_index(corpus, folder)
+    pack_memorised(corpus, folder)
+    pack_ordinary(corpus, folder)
+    (folder / "unheard.json").write_text(json.dumps(DEFAULTS, indent=2) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--model", type=Path, default=Path("src/unheard/assets/tiny"), help="folder of the bundled model"
+    )
+    parser.add_argument("--work", type=Path, default=Path("build/planted"), help="corpus and checkpoints")
+    parser.add_argument("--out", type=Path, default=Path("build/planted/model"), help="folder to write to")
+    arguments = parser.parse_args()
+    assemble(arguments.model, arguments.work, arguments.out)
+
+
+if __name__ == "__main__":
+    main()
