@@ -298,8 +298,8 @@ class Model:
             init_noise_level: how much noise is put on it: a noise level sigma (Stable Audio Open, AudioLDM),
                 or for a flow the share of noise, below 1; None for 1. Guidance begins where the sound does.
             guidance: settings of any kind, such as `unheard.Detour()`; a kind by name, such as "detour";
-                "auto" for the model's own; None or "none" for classifier-free guidance alone. A name does
-                not look for a calibration, see `guidance_named`.
+                "auto" for the model's own; None or "none" for classifier-free guidance alone. For a name
+                `stream` looks for a calibration, see `guidance_named`.
             index: path or URI of the training set to stay away from; "auto" for the model's own, None for
                 none. Without guidance it is still asked for the nearest items.
             references: paths of the training set's recordings; None where the index or the model says them.
@@ -354,6 +354,7 @@ class Model:
             lyrics=lyrics,
             init_audio=None if init_audio is None else str(init_audio),
             init_noise_level=noise_level,
+            guidance_kind=guidance if isinstance(guidance, str) else None,
         )
 
     def generate(
@@ -429,9 +430,6 @@ class Model:
         sounds: dict[int, Sound] = {}
         try:
             training_set = self.training_set(index, references)
-            if isinstance(guidance, str):
-                named = self.guidance_named(guidance, training_set, request.duration)
-                request = replace(request, guidance=named)
             stream = self.stream(request, training_set, progress, init_audio=begin)
             self.warn_of_unknown_words(request)
             for sound in stream:
@@ -470,6 +468,7 @@ class Model:
         """
         if training_set is None:
             training_set = self.training_set(request.index, request.named_references)
+        request = self._calibrated(request, training_set)
         auditor = None if request.reject is None else self._auditor(training_set)
         self.check(request.guidance, training_set)
         if init_audio is None and request.init_audio is not None:
@@ -485,6 +484,13 @@ class Model:
             progress=progress,
         )
         return _logged(_stream(request, auditor, without_collapse(make, training_set)))
+
+    def _calibrated(self, request: Request, training_set: TrainingSet) -> Request:
+        """A request whose guidance was asked for by its name, with the thresholds of a calibration."""
+        kind = request.guidance_kind
+        if kind is None or request.guidance != self.defaults.guidance_named(kind):
+            return request  # settings, or what took their place since
+        return replace(request, guidance=self.guidance_named(kind, training_set, request.duration))
 
     def encode_recordings(
         self,
