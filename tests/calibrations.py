@@ -47,6 +47,7 @@ def a_calibration(
         seed=0,
         ordinary=("A bell", "Strings"),
         suspected=() if separates is None else ("A loop",),
+        replayed=(),
         durations=(at(1.0, 0.4, 7.0), at(4.0, 0.5, 9.0)),
         proof=(Proof("A loop", 0, "copy", "clear", "Strings", 0.2),),
         made={"seconds": 1.0, "pairs_of_predictions": 10},

@@ -5,7 +5,8 @@
     recordings   the training set as sound files                                 lab/recordings.py
     pack         a model's folder                                                lab/planted/pack.py
 
-An hour and a half of one processor core. It may be stopped and run again.
+The weights that it came to lie beside this file, so that all but `--train` takes minutes. Training takes an
+hour and a half of one processor core. It may be stopped and run again.
 """
 
 from __future__ import annotations
@@ -31,16 +32,17 @@ def main() -> None:
         "--before", type=Path, default=Path("build/lab/corpus"), help="the bundled model's corpus"
     )
     parser.add_argument("--work", type=Path, default=Path("build/planted"), help="folder of all that is made")
+    parser.add_argument("--train", action="store_true", help="train, in place of the weights that lie here")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     arguments = parser.parse_args()
     size, work, model = arguments.size, arguments.work, Path("src/unheard/assets/tiny")
     written = (work / "corpus" / "corpus.json").is_file()
     stage("corpus", written, partial(corpus.write, size, arguments.before, work / "corpus"))
     everything = Corpus(work / "corpus")
-    if size != "smoke":
+    if arguments.train:
         fused_snake.install()
-    diffusion = work / "diffusion"
-    stage("diffusion", False, partial(train.train, size, everything, model, diffusion, arguments.device))
+        diffusion = work / "diffusion"
+        stage("diffusion", False, partial(train.train, size, everything, model, diffusion, arguments.device))
     stage("recordings", False, partial(recordings.write, everything, work / "recordings"))
     stage("pack", False, partial(pack.assemble, model, work, work / "model"))
 

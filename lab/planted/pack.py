@@ -23,18 +23,22 @@ from unheard.common.files import sha256
 from unheard.guidance.detour.recording_latents import PACKED
 
 KEPT = ("vae", "scheduler", "guide", "judge", "listener")
+TRAINED = ("tokenizer", "text_encoder", "projection_model", "transformer")
+WEIGHTS = Path(__file__).parent / "weights"
+"""What a whole training came to, in half precision: that of the numbers in docs/results.md."""
 
 
 def pack_trained(corpus: Corpus, model: Path, work: Path, folder: Path) -> None:
-    """The averaged weights that training reached, in half precision."""
-    generator = begin(model, captions_of(corpus))
+    """The averaged weights that training in `work` reached, in half precision; else those that lie here."""
     state = Checkpoint(work / "diffusion").load()
     if state is None:
-        raise SystemExit(f"nothing in {work / 'diffusion'}: run python -m lab.planted.train first")
+        for part in TRAINED:
+            shutil.copytree(WEIGHTS / part, folder / part, dirs_exist_ok=True)
+        return
+    generator = begin(model, captions_of(corpus))
     unpack(state, average=generator)
     generator.to(torch.float16)
-    generator.tokenizer.save_pretrained(folder / "tokenizer")
-    for part in ("text_encoder", "projection_model", "transformer"):
+    for part in TRAINED:
         getattr(generator, part).save_pretrained(folder / part)
 
 
@@ -42,8 +46,12 @@ def pack_latents(corpus: Corpus, work: Path, folder: Path) -> None:
     """Latents of the whole training set as the model learned them, so that a detour need not encode them.
 
     They are of sounds padded with silence: the last frames differ a little from those of the recordings.
+    Nothing, if nothing was trained here: then a detour encodes what it compares with.
     """
-    latents = load_file(work / "diffusion" / "latents.safetensors")["latents"]
+    file = work / "diffusion" / "latents.safetensors"
+    if not file.is_file():
+        return
+    latents = load_file(file)["latents"]
     packed = {}
     for position in corpus.training:
         row = corpus.rows[position]

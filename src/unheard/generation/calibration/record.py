@@ -173,6 +173,8 @@ class Calibration:
         false_alarms: share of ordinary captions that may open a gate.
         seed: of the draw of captions, and of the first sound.
         ordinary, suspected: the captions.
+        replayed: captions that the training set has once and that bring back a recording all the same, by the
+            audit; they count as neither.
         durations: what was measured, the shortest duration first.
         proof: finished sounds.
         made: seconds, pairs of predictions, and versions.
@@ -190,6 +192,7 @@ class Calibration:
     seed: int
     ordinary: tuple[str, ...]
     suspected: tuple[str, ...]
+    replayed: tuple[str, ...]
     durations: tuple[AtDuration, ...]
     proof: tuple[Proof, ...]
     made: dict[str, Any]
@@ -324,7 +327,8 @@ def find(fingerprint: str | None, index: str, brought: Path | None) -> Calibrati
 def _calibration(stored: dict[str, Any]) -> Calibration:
     if stored.pop(FIRST_KEY, None) != FORMAT:
         raise InputError(f"it lacks {FIRST_KEY} {FORMAT}")
-    stored["ordinary"], stored["suspected"] = tuple(stored["ordinary"]), tuple(stored["suspected"])
+    for name in ("ordinary", "suspected", "replayed"):
+        stored[name] = tuple(stored.get(name, ()))
     stored["durations"] = tuple(map(_at_duration, stored["durations"]))
     stored["proof"] = tuple(_part(Proof, each) for each in stored["proof"])
     return _part(Calibration, stored)
