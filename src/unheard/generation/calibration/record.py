@@ -56,6 +56,14 @@ class Threshold:
     rate_low: float
     rate_high: float
 
+    @property
+    def guards(self) -> float:
+        """What a gate opens above: the lower end of the interval, so that few captions do not say too much.
+
+        Where it has none, the value.
+        """
+        return self.value if self.low is None else min(self.low, self.value)
+
     def __post_init__(self) -> None:
         require_number("value", self.value)
         require_between("rate", self.rate, 0.0, 1.0)
@@ -237,8 +245,8 @@ class Calibration:
         at, published = self.at(duration), Detour()
         excess = at.statistics.get(EXCESS) if recordings == self.recordings else None
         return Detour(
-            threshold=published.threshold if excess is None else min(max(excess.threshold.value, 0.0), 1.0),
-            pull=at.statistics[PULL].threshold.value,
+            threshold=published.threshold if excess is None else min(max(excess.threshold.guards, 0.0), 1.0),
+            pull=max(at.statistics[PULL].threshold.guards, 0.0),
             high_noise=at.high_noise,
         )
 

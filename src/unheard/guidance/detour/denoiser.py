@@ -28,6 +28,9 @@ from unheard.guidance.detour.gates import Gate
 from unheard.guidance.detour.search import NOTHING, Fallback, search
 from unheard.guidance.detour.settings import UNCONDITIONAL, UNGUIDED, IfNoWay
 
+BLEND = 0.5
+"""Share of the threshold that a blend with the prompt may reach: what is just below it is often a copy."""
+
 
 class DetourDenoiser:
     """Classifier-free guidance that leaves a caption whose prediction is a candidate's recording.
@@ -155,8 +158,9 @@ class DetourDenoiser:
             still_open = {}
             for sample, prediction in zip(samples, predictions, strict=True):
                 answer = self.gate.ask(sample, prediction, unconditional[sample], levels[sample])
-                still_open[sample] = answer.open
-                if not answer.open:
+                _, weight = tried[sample]
+                still_open[sample] = answer.value > answer.threshold * (BLEND if weight else 1.0)
+                if not still_open[sample]:
                     shut.add(sample)
                 elif sample in shut:
                     continue
