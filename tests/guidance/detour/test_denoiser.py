@@ -8,7 +8,7 @@ from nearby import Nearby, correlation
 from toy_world import ToyWorld
 
 from unheard.guidance.classifier_free import ClassifierFreeGuidance
-from unheard.guidance.detour.denoiser import DetourDenoiser
+from unheard.guidance.detour.denoiser import BLEND, DetourDenoiser
 from unheard.guidance.detour.gates import LatentGate
 
 WORLD = ToyWorld()
@@ -69,16 +69,16 @@ def test_a_sampler_may_put_the_predictions_together_itself() -> None:
     assert parts.trace == whole.trace
 
 
-@pytest.mark.parametrize("threshold", [0.9, 0.99, 0.999])
-def test_it_keeps_the_largest_share_of_the_prompt_that_does_not_copy(threshold: float) -> None:
-    x = torch.randn(1, 2, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    sigma = torch.full((1,), 0.9, dtype=torch.float64)
+@pytest.mark.parametrize("threshold", [0.65, 0.8, 0.95])
+def test_it_keeps_the_largest_share_of_the_prompt_that_is_well_below_the_threshold(threshold: float) -> None:
+    x = torch.randn(1, 2, 6, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
+    sigma = torch.full((1,), 3.0, dtype=torch.float64)
     prompt, other = WORLD.conditioning("prompt0"), WORLD.conditioning("train1")
     recording = WORLD.denoise(x, sigma, prompt)[0, :, : WORLD.trim]
 
     def copies(share: float) -> bool:
         prediction = WORLD.denoise(x, sigma, prompt.blended(other, share))[0, :, : WORLD.trim]
-        return float(correlation(prediction, recording)) > threshold
+        return float(correlation(prediction, recording)) > threshold * (BLEND if share else 1.0)
 
     share = next(tenth / 10 for tenth in range(9, -1, -1) if not copies(tenth / 10))
     denoiser = detour(threshold, 0.9, ("prompt0",), {"prompt0": recording})
