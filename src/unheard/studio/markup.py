@@ -36,9 +36,12 @@ def url(path: Path) -> str:
 
 def masthead(workshop: Workshop) -> str:
     """What runs here, and where takes go."""
+    folder = workshop.takes.folder
+    home = Path.home()
+    written = Path("~") / folder.relative_to(home) if folder.is_relative_to(home) else folder
     return (
         f'<div class="masthead"><h1>unheard studio</h1><p>{escape(workshop.about)}</p>'
-        f"<p>takes are written to {escape(str(workshop.takes.folder))}</p></div>"
+        f"<p>takes are written to {escape(str(written))}</p></div>"
         f"{''.join(map(note, workshop.notes))}"
     )
 
