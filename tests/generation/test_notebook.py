@@ -63,7 +63,8 @@ def test_a_sound_in_a_cell_is_played_and_shows_its_trace(sound: Sound) -> None:
     picture, played = page.contents()
     assert Image.open(io.BytesIO(picture)).size[1] == 128
     samples, rate = soundfile.read(io.BytesIO(played))
-    assert (len(samples), rate) == (8_000, 8_000)
+    assert len(samples) / rate == pytest.approx(1.0, abs=0.01)
+    assert np.abs(samples).max() == pytest.approx(1.0, abs=0.1)
     assert page.tags.count("polyline") == 2  # what was measured, and the threshold
     assert page.tags.count("circle") == 2
     assert "b" not in page.tags  # the prompt is text

@@ -101,7 +101,7 @@ class Auditor:
             waveform, rate = audio.read(sound) if isinstance(sound, str | Path) else sound
             _check(waveform, rate)
             signal = Signal(waveform.cpu(), rate)
-            reason = _too_little(signal)
+            reason = too_little(signal)
         except InputError as error:
             return FileAudit(name, "not judged", str(error), sha256=_checksum(sound))
         duration = waveform.shape[-1] / rate
@@ -383,7 +383,7 @@ def _check(waveform: Tensor, rate: int) -> None:
         raise InputError("the sound holds NaN or infinity")
 
 
-def _too_little(signal: Signal) -> str | None:
+def too_little(signal: Signal) -> str | None:
     """Why a sound cannot be judged, or None; InputError if its sample rate is none."""
     waveform, seconds = signal.waveform, float(signal.audible.sum()) * PERIOD
     if float(waveform.abs().max()) < audio.SILENCE:

@@ -57,6 +57,8 @@ class Program(click.Group):
         # The libraries' own notices would drown the one line that matters; whoever sets these gets them back.
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+        # Threads that wait for one another spin, and beside other work each spin holds up the one waited for.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         take_any_text()
         import_for_good()
         try:

@@ -20,7 +20,7 @@ from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.identity import by_former_names, digest, recordings_hash
 from unheard.evaluation.metrics import memory
 from unheard.evaluation.prompts import Prompt
-from unheard.evaluation.settings import as_options
+from unheard.evaluation.settings import as_options, named_alone
 from unheard.generation import provenance
 from unheard.generation.model import Model, load
 from unheard.generation.request import Request, check_duration
@@ -73,6 +73,8 @@ class Generator:
         """
         try:
             options = as_options(setting, self.model.defaults)
+            if (kind := named_alone(setting)) is not None:
+                options["guidance"] = self.model.guidance_named(kind, self.training_set, self._duration_asked)
             request = self.model.request("any", duration=self._duration_asked, **options)
             self.training_set.check(request.guidance, self.model.name)
         except InputError as error:

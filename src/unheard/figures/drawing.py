@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FORMATS = (".png", ".pdf", ".svg")
 """Endings of pictures that are written."""
+PAPER, SCREEN = 150, 72
+"""Dots an inch of a file, and of a notebook's cell, which shall stay small."""
 HERTZ = (100, 1_000, 10_000)
 LONGEST_LABEL = 32
 
@@ -48,18 +50,18 @@ def new_figure(width: float, height: float) -> Figure:
         """A figure that a notebook asks for a picture."""
 
         def _repr_png_(self) -> bytes:
-            return encoded(self, ".png")
+            return encoded(self, ".png", SCREEN)
 
     figure = Shown(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
-def encoded(figure: Figure, ending: str) -> bytes:
-    """A figure as a file of one of `FORMATS`, without the time at which it was drawn."""
+def encoded(figure: Figure, ending: str, dots: int = PAPER) -> bytes:
+    """A figure as a file of one of `FORMATS`, of so many dots an inch, without the time it was drawn at."""
     content = io.BytesIO()
     stamp = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(ending, {})
-    figure.savefig(content, format=ending[1:], dpi=150, metadata=stamp)
+    figure.savefig(content, format=ending[1:], dpi=dots, metadata=stamp)
     return content.getvalue()
 
 

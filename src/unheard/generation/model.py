@@ -48,6 +48,7 @@ from unheard.guidance import Guidance
 from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
 from unheard.guidance.detour.settings import Detour
+from unheard.guidance.gated import is_gated, with_thresholds_of
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
 
@@ -200,7 +201,7 @@ class Model:
 
     def calibrated_by(self, request: Request, training_set: TrainingSet) -> Calibration | None:
         """The calibration whose thresholds the guidance of a request has, or None."""
-        if not isinstance(request.guidance, Detour):
+        if not is_gated(request.guidance):
             return None
         found, recordings = self.calibration(training_set), len(training_set.recordings)
         gives = found is not None and found.gives(request.guidance, request.duration, recordings)
@@ -222,11 +223,16 @@ class Model:
             InputError: there is no such kind, or the calibration is damaged.
         """
         own = self.defaults.guidance_named(kind)
-        calibrated = kind in (AUTO, Detour.kind) and self.calibration(training_set)
-        if not calibrated or (kind == AUTO and calibrated.separates is False):
+        if kind != AUTO and not is_gated(own):
+            return own
+        calibrated = self.calibration(training_set)
+        if calibrated is None or (kind == AUTO and calibrated.separates is False):
             return own
         seconds = self.defaults.duration if duration is None else duration
-        return calibrated.detour(seconds, len(training_set.recordings))
+        detour = calibrated.detour(seconds, len(training_set.recordings))
+        if kind in (AUTO, Detour.kind) or not is_gated(own):
+            return detour
+        return with_thresholds_of(own, detour)
 
     def check(self, guidance: Guidance | None, training_set: TrainingSet) -> None:
         """Whether a guidance can do with a training set; warns of what it cannot do, once.
@@ -292,8 +298,8 @@ class Model:
             init_noise_level: how much noise is put on it: a noise level sigma (Stable Audio Open, AudioLDM),
                 or for a flow the share of noise, below 1; None for 1. Guidance begins where the sound does.
             guidance: settings of any kind, such as `unheard.Detour()`; a kind by name, such as "detour";
-                "auto" for the model's own; None or "none" for classifier-free guidance alone. A name does
-                not look for a calibration, see `guidance_named`.
+                "auto" for the model's own; None or "none" for classifier-free guidance alone. For a name
+                `stream` looks for a calibration, see `guidance_named`.
             index: path or URI of the training set to stay away from; "auto" for the model's own, None for
                 none. Without guidance it is still asked for the nearest items.
             references: paths of the training set's recordings; None where the index or the model says them.
@@ -348,6 +354,7 @@ class Model:
             lyrics=lyrics,
             init_audio=None if init_audio is None else str(init_audio),
             init_noise_level=noise_level,
+            guidance_kind=guidance if isinstance(guidance, str) else None,
         )
 
     def generate(
@@ -423,9 +430,6 @@ class Model:
         sounds: dict[int, Sound] = {}
         try:
             training_set = self.training_set(index, references)
-            if isinstance(guidance, str):
-                named = self.guidance_named(guidance, training_set, request.duration)
-                request = replace(request, guidance=named)
             stream = self.stream(request, training_set, progress, init_audio=begin)
             self.warn_of_unknown_words(request)
             for sound in stream:
@@ -464,6 +468,7 @@ class Model:
         """
         if training_set is None:
             training_set = self.training_set(request.index, request.named_references)
+        request = self._calibrated(request, training_set)
         auditor = None if request.reject is None else self._auditor(training_set)
         self.check(request.guidance, training_set)
         if init_audio is None and request.init_audio is not None:
@@ -479,6 +484,13 @@ class Model:
             progress=progress,
         )
         return _logged(_stream(request, auditor, without_collapse(make, training_set)))
+
+    def _calibrated(self, request: Request, training_set: TrainingSet) -> Request:
+        """A request whose guidance was asked for by its name, with the thresholds of a calibration."""
+        kind = request.guidance_kind
+        if kind is None or request.guidance != self.defaults.guidance_named(kind):
+            return request  # settings, or what took their place since
+        return replace(request, guidance=self.guidance_named(kind, training_set, request.duration))
 
     def encode_recordings(
         self,

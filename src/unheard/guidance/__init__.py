@@ -17,6 +17,7 @@ nearest_caption    the nearest caption of the training set, whatever the prompt 
 rare_words         the prompt without words that few captions have
 prompt_noise       random words in the prompt, or noise on its embedding
 gated_amg          the published guidance behind the detour's gate
+gated              the kinds that ask the detour's gate, and its thresholds
 prompt_pull        how hard prompts pull, which tells memorised ones without the training set
 
 This file is the registry. A kind of one's own is registered from outside with `register`.

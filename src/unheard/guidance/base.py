@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import Field, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
@@ -75,13 +76,13 @@ class Step:
     """
 
     sigma: float
-    value: list[float] | None = None
+    value: Sequence[float | None] | None = None
     measure: list[str] | None = None
     threshold: list[float] | None = None
     neighbour: list[int | None] | None = None
     acted: list[bool] | None = None
-    s1: list[float] | None = None
-    s2: list[float] | None = None
+    s1: Sequence[float | None] | None = None
+    s2: Sequence[float | None] | None = None
     fallback: list[int | None] | None = None
     prompt_weight: list[float | None] | None = None
     caption: list[str | None] | None = None

@@ -14,12 +14,15 @@ from torch import Tensor
 
 from unheard import audio
 from unheard.auditing.report import pictures
+from unheard.auditing.report.playing import encoded
 from unheard.errors import InputError
 
 SHOWN = 5
 """Sounds of an audit that can be played in a cell; the others stand in its table."""
 COLUMNS = 480
 """Pixels of a spectrogram along time at most."""
+COMPRESSION = 0.8
+"""Of Opus: some 60 kbit/s a channel, so that a notebook with many sounds can still be sent."""
 LONGEST = 20.0
 """Seconds of a sound that are put in."""
 COLOURS = {"copy": "#b3123f", "partial copy": "#a45200", "similar": "#7a6600", "clear": "#17694a"}
@@ -30,7 +33,8 @@ def player(title: str, waveform: Tensor, sample_rate: int) -> str:
     """A sound [channels, time] with its spectrogram, to be played; peak-normalised, as files are."""
     part = waveform[:, : round(LONGEST * sample_rate)]
     picture = _data("image/png", pictures.spectrogram(part, sample_rate, largest=COLUMNS, levels=32))
-    sound = _data("audio/flac", audio.encode(part, sample_rate, ".flac"))
+    peak = audio.peak_normalise(part.float().cpu())
+    sound = _data("audio/ogg", encoded(peak, sample_rate, COMPRESSION))
     cut = f", its first {LONGEST:g} s" if part.shape[-1] < waveform.shape[-1] else ""
     return (
         '<figure style="margin:0;flex:1 1 16em;max-width:30em">'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,12 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol
 
-import soundfile
 from torch import Tensor
 
-from unheard import audio
 from unheard.auditing.report import pictures
 from unheard.auditing.report.matrix import similarity_matrix
+from unheard.auditing.report.playing import encoded
 from unheard.auditing.results import FileAudit, Match
 from unheard.common.progress import Report
 from unheard.errors import InputError
@@ -120,7 +118,7 @@ class Pieces:
             "from": first / rate,
             "seconds": part.shape[-1] / rate,
             "whole": part.shape[-1] == waveform.shape[-1],
-            "sound": _base64(encoded(part, rate, fine.compression)),
+            "sound": _base64(encoded(part, rate, fine.compression, 2 if fine is FINE else 1)),
             "type": "audio/flac" if fine.compression is None else "audio/ogg",
             "spectrogram": _base64(picture),
             "hertz": [LOWEST, top_frequency(rate)],
@@ -166,28 +164,6 @@ def _read(read: Read, name: str) -> Loaded:
         return read(name)
     except InputError as error:
         return str(error)
-
-
-def encoded(waveform: Tensor, rate: int, compression: float | None = None) -> bytes:
-    """A sound [channels, time] as browsers play it; lower where it would clip.
-
-    Args:
-        waveform, rate: the sound, in hertz.
-        compression: None for FLAC, 16 bits, at most 2 channels and 48 kHz; 0 to 1 for Opus in one channel.
-    """
-    if waveform.shape[0] > (2 if compression is None else 1):
-        waveform = waveform.mean(dim=0, keepdim=True)
-    if rate > 48_000 or (compression is not None and rate != 48_000):
-        waveform, rate = audio.resample(waveform, rate, 48_000), 48_000
-    waveform = waveform / max(1.0, float(waveform.abs().max()))
-    file = io.BytesIO()
-    if compression is None:
-        soundfile.write(file, waveform.T.numpy(), rate, format="FLAC", subtype="PCM_16")
-    else:
-        soundfile.write(
-            file, waveform.T.numpy(), rate, format="OGG", subtype="OPUS", compression_level=compression
-        )
-    return file.getvalue()
 
 
 def to_json(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -21,6 +21,7 @@ from unheard.common.structured_files import read_json
 from unheard.errors import InputError
 from unheard.guidance.base import Guidance
 from unheard.guidance.detour.settings import Detour
+from unheard.guidance.gated import is_gated, same_thresholds
 
 FORMAT = 1
 FIRST_KEY = "unheard_calibration"
@@ -240,11 +241,7 @@ class Calibration:
 
     def gives(self, guidance: Guidance | None, duration: float, recordings: int) -> bool:
         """Whether a guidance has the thresholds for sounds of a duration, whatever else is set."""
-        if not isinstance(guidance, Detour):
-            return False
-        own = self.detour(duration, recordings)
-        free = ("prompt_weight", "candidates", "if_no_way")
-        return replace(own, **{name: getattr(guidance, name) for name in free}) == guidance
+        return is_gated(guidance) and same_thresholds(guidance, self.detour(duration, recordings))
 
     def words(self, duration: float, recordings: int) -> str:
         """What a detour with it goes by, in a line."""
