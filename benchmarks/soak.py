@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -71,7 +72,8 @@ def process_at(port: int) -> psutil.Process:
 
 def use(url: str, steps: int, seed: int, ends: float, answered: Counter[str]) -> None:
     """One client's requests, one after another, in an order that its seed draws."""
-    client, draw = Client(url, verbose=False), random.Random(seed)
+    downloads = tempfile.TemporaryDirectory(prefix="unheard-soak-")
+    client, draw = Client(url, verbose=False, download_files=downloads.name), random.Random(seed)
     take: dict[str, str] | None = None
     while time.monotonic() < ends:
         what = draw.choice(("generate", "generate", "cancel", "refuse", "audit", "search", "history"))
