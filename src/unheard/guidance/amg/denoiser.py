@@ -43,7 +43,7 @@ SILENCE = 1e-6  # the embedder's floor of the peak; no sound below it has a dire
 GRADIENT_SCALE = 1024.0
 
 
-LIKELY = 0.03
+LIKELY = 0.1
 """How far below the threshold the last similarity may lie where the gate is expected to open."""
 
 # A prediction is for a sample and a caption: the prompt, nothing, or (0 and up) that of an item in the index.
