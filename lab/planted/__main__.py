@@ -2,8 +2,8 @@
 
     corpus       the bundled model's, 102 planted recordings, ordinary prose     lab/planted/corpus.py
     diffusion    the bundled weights, trained on                                 lab/planted/train.py
-    pack         a model's folder                                                lab/planted/pack.py
     recordings   the training set as sound files                                 lab/recordings.py
+    pack         a model's folder                                                lab/planted/pack.py
 
 An hour and a half of one processor core. It may be stopped and run again.
 """
@@ -41,8 +41,8 @@ def main() -> None:
         fused_snake.install()
     diffusion = work / "diffusion"
     stage("diffusion", False, partial(train.train, size, everything, model, diffusion, arguments.device))
-    stage("pack", False, partial(pack.assemble, model, work, work / "model"))
     stage("recordings", False, partial(recordings.write, everything, work / "recordings"))
+    stage("pack", False, partial(pack.assemble, model, work, work / "model"))
 
 
 if __name__ == "__main__":

@@ -12,11 +12,15 @@ import shutil
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 
+from lab import sizes
 from lab.checkpoints import Checkpoint, unpack
 from lab.corpus_files import Corpus
 from lab.pack import DEFAULTS, pack_index, pack_memorised
 from lab.planted.train import begin, captions_of
+from unheard.common.files import sha256
+from unheard.guidance.detour.recording_latents import PACKED
 
 KEPT = ("vae", "scheduler", "guide", "judge", "listener")
 
@@ -32,6 +36,21 @@ def pack_trained(corpus: Corpus, model: Path, work: Path, folder: Path) -> None:
     generator.tokenizer.save_pretrained(folder / "tokenizer")
     for part in ("text_encoder", "projection_model", "transformer"):
         getattr(generator, part).save_pretrained(folder / part)
+
+
+def pack_latents(corpus: Corpus, work: Path, folder: Path) -> None:
+    """Latents of the whole training set as the model learned them, so that a detour need not encode them.
+
+    They are of sounds padded with silence: the last frames differ a little from those of the recordings.
+    """
+    latents = load_file(work / "diffusion" / "latents.safetensors")["latents"]
+    packed = {}
+    for position in corpus.training:
+        row = corpus.rows[position]
+        frames = -(-round(row["duration"] * sizes.SAMPLE_RATE) // sizes.HOP)
+        file = work / "recordings" / "training" / f"{row['id']}.flac"
+        packed[sha256(file)] = latents[position, :, :frames].half().contiguous()
+    save_file(packed, folder / PACKED)
 
 
 def pack_ordinary(corpus: Corpus, folder: Path) -> None:
@@ -54,6 +73,7 @@ def assemble(model: Path, work: Path, folder: Path) -> None:
     pack_trained(corpus, model, work, folder)
     pack_index(corpus, folder)
     pack_memorised(corpus, folder)
+    pack_latents(corpus, work, folder)
     pack_ordinary(corpus, folder)
     (folder / "unheard.json").write_text(json.dumps(DEFAULTS, indent=2) + "\n")
 

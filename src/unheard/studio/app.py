@@ -60,6 +60,12 @@ def serve(workshop: Workshop, host: str, port: int | None) -> tuple[Any, str]:
     gr = gradio()
     page = studio(workshop)
     theme = gr.themes.Base(primary_hue="teal", neutral_hue="slate", font=FONTS[0], font_mono=FONTS[1])
+    theme = theme.set(
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        block_info_text_color="*neutral_500",
+        block_info_text_color_dark="*neutral_400",
+    )
     try:
         _, url, _ = page.queue(default_concurrency_limit=4).launch(
             server_name=host,
