@@ -45,5 +45,5 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     while time.monotonic() < deadline:
         if value := condition():
             return value
-        time.sleep(0.05)
+        time.sleep(0.2)
     raise AssertionError(f"{what} did not come about within a minute")

@@ -207,7 +207,7 @@ def test_files_are_audited_and_an_index_is_built_and_searched(page: Page, tmp_pa
     page.browser.switch_to.default_content()
     page.tab("Index")
     page.click("#build")
-    until(lambda: "there is no file or folder" in page.text("#build-sounds"), "the error")
+    until(lambda: "there are no sounds" in page.text("#build-sounds"), "the error")
     (tmp_path / "sounds").mkdir()
     (tmp_path / "sounds" / "trumpet.flac").write_bytes((RECORDINGS / "00001.flac").read_bytes())
     for name, value in {"sounds": tmp_path / "sounds", "index": tmp_path / "index"}.items():

@@ -184,6 +184,15 @@ class Audit:
         return audit_html(repr(self)[1:-1], [asdict(file) for file in self.files], VERDICTS)
 
 
+def by_chance(expected_false_alarms: float) -> str:
+    """How often a catalogue like this one has a reference that is as much alike by accident, in words."""
+    if expected_false_alarms >= 0.5:
+        return "likely"
+    if expected_false_alarms <= 1e-9:
+        return "less than 1 in 1,000,000,000"
+    return f"1 in {1 / expected_false_alarms:,.0f}"
+
+
 def worst(verdicts: Iterable[str]) -> str:
     """The worst of some verdicts; `not judged` if there are none."""
     return min(verdicts, key=VERDICTS.index, default="not judged")

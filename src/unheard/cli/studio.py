@@ -126,9 +126,10 @@ def studio(output: str, host: str, port: int | None, **given: Any) -> None:
     display = Display()
     with display.loading("the studio"):
         with importing():
-            from unheard.studio.app import gradio, serve
+            from unheard.studio.app import check_address, gradio, serve
 
         gradio()
+    check_address(host, port)
     with display.loading(given["model"]):
         workshop = open_workshop(given, Path(output))
     page, url = serve(workshop, host, port)

@@ -58,10 +58,10 @@ def endpoints(workshop: Workshop) -> None:
             for field in workshop.form.fields.values()
         ]
 
-    def history() -> list[dict[str, Any]]:
-        """The takes that there are, the newest first, as /generate describes them."""
+    def history(count: int = 10) -> list[dict[str, Any]]:
+        """The newest takes, the newest first, as /generate describes them."""
         with told_in_one_line():
-            return [described(workshop, take) for take in workshop.takes.all()]
+            return [described(workshop, take) for take in workshop.takes.all()[: max(0, count)]]
 
     def unknown_words(prompt: str) -> str:
         """One line on the words of a prompt that the model does not know; empty where it knows all."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,12 @@ def serve(workshop: Workshop, host: str, port: int | None) -> tuple[Any, str]:
     gr = gradio()
     page = studio(workshop)
     theme = gr.themes.Base(primary_hue="teal", neutral_hue="slate", font=FONTS[0], font_mono=FONTS[1])
+    theme = theme.set(
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        block_info_text_color="*neutral_500",
+        block_info_text_color_dark="*neutral_400",
+    )
     try:
         _, url, _ = page.queue(default_concurrency_limit=4).launch(
             server_name=host,
@@ -80,8 +87,25 @@ def serve(workshop: Workshop, host: str, port: int | None) -> tuple[Any, str]:
             head=f"<script>{(PAGE / 'studio.js').read_text(encoding='utf-8')}</script>",
         )
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot listen at {host}, port {port or 'any from 7860'}: {error}") from error
+        raise InputError(_not_there(host, port)) from error
     return page, url
+
+
+def check_address(host: str, port: int | None) -> None:
+    """Whether the page can be served there, found out before a model is loaded.
+
+    Raises:
+        InputError: nothing can listen there.
+    """
+    try:
+        socket.create_server((host, port or 0)).close()
+    except OSError as error:
+        raise InputError(_not_there(host, port)) from error
+
+
+def _not_there(host: str, port: int | None) -> str:
+    where = f"{host}, port {port or 'any from 7860'}"
+    return f"cannot listen at {where}: it is in use, or none of this machine's; give another --port or --host"
 
 
 def gradio() -> Any:

@@ -66,9 +66,13 @@ def index_tab(workshop: Workshop) -> None:
             yield markup.problem(str(error))
 
     def check_build(folder: str, captions: str, target: str) -> list[Any]:
-        there = Path(folder.strip()).exists() if folder.strip() else False
+        named = folder.strip()
+        absent = f"there is no file or folder {named}: name one on this machine"
         return [
-            gr.validate(there, f"there is no file or folder {folder!r}: name one on this machine"),
+            gr.validate(
+                bool(named) and Path(named).exists(),
+                absent if named else "there are no sounds: name a folder on this machine",
+            ),
             gr.validate(
                 not captions.strip() or Path(captions.strip()).is_file(),
                 f"there is no file {captions!r}: name one, or leave it out",

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from unheard import audio
 from unheard.auditing.report.pictures import spectrogram
-from unheard.auditing.results import VERDICTS, Audit, FileAudit
+from unheard.auditing.results import VERDICTS, Audit, FileAudit, by_chance
 from unheard.errors import InputError
 from unheard.generation.sound import Sound, TraceStep
 from unheard.index import Item
@@ -36,9 +36,12 @@ def url(path: Path) -> str:
 
 def masthead(workshop: Workshop) -> str:
     """What runs here, and where takes go."""
+    folder = workshop.takes.folder
+    home = Path.home()
+    written = Path("~") / folder.relative_to(home) if folder.is_relative_to(home) else folder
     return (
         f'<div class="masthead"><h1>unheard studio</h1><p>{escape(workshop.about)}</p>'
-        f"<p>takes are written to {escape(str(workshop.takes.folder))}</p></div>"
+        f"<p>takes are written to {escape(str(written))}</p></div>"
         f"{''.join(map(note, workshop.notes))}"
     )
 
@@ -165,11 +168,12 @@ def _finding(audit: dict[str, Any] | None) -> str:
     if audit["verdict"] == "clear":
         return f"<p>No copy of {of} was found (score {audit['score']:.1f}){after}.</p>"
     match = audit["matches"][0]
-    chance = match["expected_false_alarms"]
-    by_chance = f"by chance 1 in {max(1, round(1 / chance)):,}" if chance > 1e-9 else "not by chance"
+    named = escape(match["reference"])
+    if match["alike"] and audit["verdict"] == "similar":
+        return f"<p>It has the same {escape(' and '.join(match['alike']))} as {named}{after}.</p>"
     return (
-        f"<p>{match['share']:.0%} of it is in {escape(match['reference'])}: "
-        f"score {match['score']:.1f}, {by_chance}{after}.</p>"
+        f"<p>{match['share']:.0%} of it is in {named}: score {match['score']:.1f}, "
+        f"by chance {by_chance(match['expected_false_alarms'])}{after}.</p>"
     )
 
 

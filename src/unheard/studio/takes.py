@@ -59,8 +59,12 @@ class Takes:
 
     def all(self) -> list[Take]:
         """Those that are there, the newest first."""
+        return self._found("take-*")
+
+    def _found(self, pattern: str) -> list[Take]:
+        """Those whose files have such names."""
         found: dict[int, dict[str, Path]] = {}
-        for path in self.folder.glob("take-*"):
+        for path in self.folder.glob(pattern):
             if (match := _NAME.fullmatch(path.name)) and provenance.is_record(path.with_suffix(".json")):
                 which = UNGUIDED if match[2] else GUIDED
                 found.setdefault(int(match[1]), {})[which] = path
@@ -75,9 +79,8 @@ class Takes:
         Raises:
             InputError: it is not there.
         """
-        for take in self.all():
-            if take.number == number:
-                return take
+        for take in self._found(f"take-{number}[.-]*"):
+            return take
         raise InputError(f"there is no take {number} in {self.folder}: see the history")
 
     def reserve(self) -> int:
