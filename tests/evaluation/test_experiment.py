@@ -16,7 +16,7 @@ from unheard.guidance import GUIDANCES
 
 EXPERIMENTS = sorted((Path(__file__).parents[2] / "experiments").glob("*.toml"))
 ON_A_HUB_MODEL = next(path for path in EXPERIMENTS if path.stem == "stable-audio-open")
-IN_THE_SECOND_WORLD = [path for path in EXPERIMENTS if path.stem.startswith("rivals")]
+IN_THE_SECOND_WORLD = [path for path in EXPERIMENTS if "build/planted" in path.read_text()]
 TINY = Path(__file__).parents[2] / "src" / "unheard" / "assets" / "tiny"
 
 
