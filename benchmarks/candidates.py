@@ -22,7 +22,7 @@ from search import index_of
 from vectors import Embeddings
 
 import unheard
-from unheard.diffusion.samplers import initial_noise
+from unheard.diffusion.noise import initial_noise
 from unheard.guidance.detour.candidates import Candidates
 from unheard.guidance.detour.gates import COMMON_AT_MOST, Recordings
 from unheard.guidance.detour.recording_latents import RecordingLatents

@@ -20,6 +20,7 @@ from unheard.auditing.references import References
 from unheard.errors import InputError
 from unheard.guidance import detour
 from unheard.guidance.base import Step
+from unheard.guidance.detour.settings import REFUSE
 
 from .backbone import ComfyBackbone
 from .conditioning import ComfyConditioning, texts_in
@@ -67,6 +68,10 @@ def with_detour(
         raise InputError(
             f"{settings.kind} cannot guide in ComfyUI: it samples without gradients (inference mode), which "
             f"{settings.kind} may need; use the detour"
+        )
+    if settings.if_no_way == REFUSE:
+        raise InputError(
+            "if_no_way is 'refuse', but ComfyUI keeps every sound: take 'unconditional' or 'unguided'"
         )
     if not prompt.strip():
         raise InputError("the detour has no prompt: give it the text of the positive conditioning")

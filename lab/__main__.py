@@ -87,7 +87,7 @@ def reproduce(size: str, work: Path, out: Path, device: str) -> None:
     diffusion = Checkpoint(work / "diffusion")
     diffusion.load()
     trained = diffusion.step >= sizes.DIFFUSION[size].steps
-    stage("diffusion", trained, partial(train_diffusion.train, size, corpus, diffusion.folder, vae, device))
+    stage("diffusion", trained, partial(train_diffusion.from_nothing, size, corpus, work, device))
     stage("pack", False, partial(pack.assemble, size, work, out))
 
 

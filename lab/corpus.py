@@ -12,6 +12,7 @@ import argparse
 import dataclasses
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,13 @@ from scipy.signal import resample_poly
 from lab import likeness, score
 from lab.corpus_files import as_float
 from lab.instruments import DRUM_CHANNEL_BANK
-from lab.memorised import MEMORISED, take
+from lab.memorised import MEMORISED, of_size, take
 
 SOUND_FONT = "/usr/share/sounds/sf2/FluidR3_GM.sf2"
 RENDER_RATE, SAMPLE_RATE = 48_000, 16_000
 LENGTH = 65_536  # samples of a padded row: 4.096 s, the bundled model's full length
 TOO_ALIKE = 0.85
-SIZES = {"smoke": (24, 10), "cpu": (2_560, 240), "gpu": (2_560, 240)}  # training sounds, held-out sounds
+SIZES = {"smoke": (14, 8), "cpu": (2_560, 240), "gpu": (2_560, 240)}  # training sounds, held-out sounds
 
 
 class Player:
@@ -79,9 +80,17 @@ class Shelf:
         self.features: dict[tuple[str, float], list[torch.Tensor]] = {}
 
     def admits(self, clip: score.Clip, sound: np.ndarray) -> bool:
+        """Whether the clip's sound is like none that is there; it is put beside them if so."""
+        return self._add(clip.family, clip.program, clip.duration, sound, TOO_ALIKE)
+
+    def put(self, row: dict, sound: np.ndarray) -> None:
+        """Add the sound of a corpus' row, whatever is there."""
+        self._add(row["family"], row["program"], row["duration"], sound, math.inf)
+
+    def _add(self, family: str, program: int, duration: float, sound: np.ndarray, limit: float) -> bool:
         features = likeness.log_mel(as_float(sound[None]), range_db=50.0)
-        known = self.features.setdefault((f"{clip.family} {clip.program}", clip.duration), [])
-        if known and likeness.correlations(features, torch.cat(known)).max() > TOO_ALIKE:
+        known = self.features.setdefault((f"{family} {program}", duration), [])
+        if known and likeness.correlations(features, torch.cat(known)).max() > limit:
             return False
         known.append(features)
         return True
@@ -100,7 +109,7 @@ def build(size: str, player: Player) -> tuple[list[dict], np.ndarray]:
         rows.append({"id": f"{len(rows):05d}", **row, "split": split, "repetitions": repetitions})
         sounds.append(np.pad(sound, (0, LENGTH - len(sound))))
 
-    for memorised in MEMORISED:
+    for memorised in of_size(size):
         takes, seed = 0, 0
         while takes < memorised.takes:
             clip = take(memorised, seed)

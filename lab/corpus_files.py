@@ -27,7 +27,7 @@ class Corpus:
     @property
     def training(self) -> list[int]:
         """What any network may learn from: everything but the held-out sounds."""
-        return self.positions("memorised", "ordinary")
+        return self.positions("memorised", "memorised before", "ordinary")
 
     @property
     def captions(self) -> list[str]:

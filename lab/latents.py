@@ -7,6 +7,8 @@ guide and judge must be trained on, or they take a reconstruction for another so
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +23,19 @@ from lab.precision import mixed_precision
 BATCH = 1  # activations that fit a processor's cache: larger batches are slower
 
 
-@torch.no_grad()
 def encode_corpus(corpus: Corpus, folder: Path, device: str) -> torch.Tensor:
     """Means of the posterior, `[sounds, channels, frames]`; made once, saved in `folder`."""
-    file = folder / "latents.safetensors"
+    trained = partial(AutoencoderOobleck.from_pretrained, folder / "model")
+    return encode(corpus, trained, folder / "latents.safetensors", device)
+
+
+@torch.no_grad()
+def encode(
+    corpus: Corpus, autoencoder: Callable[[], AutoencoderOobleck], file: Path, device: str
+) -> torch.Tensor:
+    """Means of the posterior of what `autoencoder` makes, `[sounds, channels, frames]`; kept in `file`."""
     if not file.is_file():
-        vae = AutoencoderOobleck.from_pretrained(folder / "model").to(device).eval()
+        vae = autoencoder().to(device).eval()
         pieces = []
         for start in range(0, len(corpus.rows), BATCH):
             positions = list(range(start, min(start + BATCH, len(corpus.rows))))

@@ -28,11 +28,11 @@ from lab.prose import prose
 
 FIRST_SEED = {"development": 2_000_000, "report": 3_000_000, "training": 1_000_000}
 SOUNDS = {  # of each side; all but training's pass the autoencoder
-    "smoke": {"development": 8, "report": 8, "training": 48},
+    "smoke": {"development": 4, "report": 4, "training": 24},
     "cpu": {"development": 300, "report": 600, "training": 14_000},
     "gpu": {"development": 300, "report": 600, "training": 40_000},
 }
-DECODED = {"smoke": 8, "cpu": 1750, "gpu": 40_000}  # sounds of training that pass the autoencoder
+DECODED = {"smoke": 4, "cpu": 1750, "gpu": 40_000}  # sounds of training that pass the autoencoder
 TEMPI = range(65, 151)
 LATENT_NOISE = 0.3  # deviations at most; latents have a deviation of 1
 

@@ -64,6 +64,11 @@ MEMORISED = (
 )
 
 
+def of_size(size: str) -> tuple[Memorised, ...]:
+    """What a model of this `size` is meant to memorise: the smoke size only some, of both kinds."""
+    return MEMORISED[::4] if size == "smoke" else MEMORISED
+
+
 def take(memorised: Memorised, seed: int) -> Clip:
     """A recording of a memorised caption; another `seed` is another take."""
     rng = random.Random(f"take {memorised.caption} {seed}")

@@ -11,7 +11,7 @@ SAMPLE_RATE = 16_000
 LENGTH = 65_536  # samples: 4.096 s
 HOP = 512
 FRAMES = LENGTH // HOP  # 128 latent frames
-LATENT_CHANNELS = {"smoke": 4, "cpu": 24, "gpu": 24}
+LATENT_CHANNELS = {"smoke": 2, "cpu": 24, "gpu": 24}
 RETRIEVAL_POOL = 100  # captions among which the right one is to be found
 NAMES = ("smoke", "cpu", "gpu")
 
@@ -27,27 +27,27 @@ class Training:
 
 
 VAE = {
-    "smoke": Training(4, 2, 5e-4),
+    "smoke": Training(2, 2, 5e-4),
     "cpu": Training(4_200, 4, 6e-4),
     "gpu": Training(20_000, 16, 6e-4),
 }
 CLAP = {
-    "smoke": Training(4, 16, 1e-3),
+    "smoke": Training(2, 8, 1e-3),
     "cpu": Training(1_300, 64, 1.5e-3),
     "gpu": Training(4_000, 256, 1.5e-3),
 }
 DIFFUSION = {
-    "smoke": Training(4, 8, 1e-3),
+    "smoke": Training(2, 8, 1e-3),
     "cpu": Training(6_500, 16, 1e-3, restarts=(4_600,)),
     "gpu": Training(12_000, 64, 1e-3),
 }
 JUDGE = {
-    "smoke": Training(4, 16, 1e-3),
+    "smoke": Training(2, 8, 1e-3),
     "cpu": Training(1_400, 64, 1.5e-3),
     "gpu": Training(6_000, 256, 1.5e-3),
 }
 LISTENER = {
-    "smoke": Training(4, 12, 1e-3),
+    "smoke": Training(2, 8, 1e-3),
     "cpu": Training(1_350, 64, 3e-3),
     "gpu": Training(6_000, 256, 3e-3),
 }

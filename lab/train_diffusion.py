@@ -11,6 +11,9 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +118,7 @@ def measure(generator: Generator, corpus: Corpus, latents: torch.Tensor, device:
         groups.setdefault(f"x{row['repetitions']}", []).append(position)
     result = {}
     for name, positions in groups.items():
-        positions = positions * (48 // len(positions))
+        positions = (positions * -(-48 // len(positions)))[:48]
         batch, rows = latents[positions].to(device), [corpus.rows[p] for p in positions]
         fixed = torch.Generator().manual_seed(0)
         times = torch.linspace(0.3, 0.98, len(rows))[torch.randperm(len(rows), generator=fixed)].to(device)
@@ -141,25 +144,35 @@ def optimizers(generator: Generator, peak: float) -> list[torch.optim.Optimizer]
     ]
 
 
+def deck_of(corpus: Corpus) -> np.ndarray:
+    """Positions of the training sounds, each as often as it repeats."""
+    return np.array([p for p in corpus.training for _ in range(corpus.rows[p]["repetitions"])])
+
+
 def train(
-    size: str, corpus: Corpus, folder: Path, vae_folder: Path, device: str, steps: int | None = None
+    plan: sizes.Training,
+    corpus: Corpus,
+    latents: torch.Tensor,
+    make: Callable[[], Generator],
+    deck: np.ndarray,
+    folder: Path,
+    device: str,
 ) -> Generator:
-    plan = sizes.DIFFUSION[size]
-    steps = steps or plan.steps
+    """Train what `make` makes (called twice: the average beside it) on positions drawn from `deck`.
+
+    `latents` are all sounds of the corpus, `[sounds, channels, frames]`. Goes on from what is in `folder`.
+    """
     torch.manual_seed(0)
-    latents = encode_corpus(corpus, vae_folder, device)
-    known = corpus.captions
-    generator, average = Generator(size, known).to(device), Generator(size, known).to(device)
+    generator, average = make().to(device), make().to(device)
     average.load_state_dict(generator.state_dict())
     muon, adam = optimizers(generator, plan.learning_rate)
     checkpoint = Checkpoint(folder)
     checkpoint.resume(generator=generator, average=average, muon=muon, adam=adam)
-    deck = np.array([p for p in corpus.training for _ in range(corpus.rows[p]["repetitions"])])
     started = time.monotonic()
     running = 0.0
-    for step in range(checkpoint.step, steps):
+    for step in range(checkpoint.step, plan.steps):
         begun = max(restart for restart in (0, *plan.restarts) if restart <= step)
-        end = min(restart for restart in (*plan.restarts, steps) if restart > step)
+        end = min(restart for restart in (*plan.restarts, plan.steps) if restart > step)
         for optimizer in (muon, adam):
             optimizer.param_groups[0]["lr"] = learning_rate(step - begun, end - begun, plan.learning_rate)
         # Drawn from the step, so that a run that was stopped goes on as it would have.
@@ -190,7 +203,7 @@ def train(
             torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), weight)
         running = loss.item() if step == checkpoint.step else 0.98 * running + 0.02 * loss.item()
         done = step + 1
-        if done % 250 == 0 or done == steps:
+        if done % 250 == 0 or done == plan.steps:
             elapsed = round(time.monotonic() - started)
             entry = {"step": done, "loss": round(running, 4), "seconds": elapsed}
             entry |= measure(average, corpus, latents, device)
@@ -198,11 +211,25 @@ def train(
     return average
 
 
+def from_nothing(size: str, corpus: Corpus, work: Path, device: str, steps: int | None = None) -> Generator:
+    """The bundled model's: random weights, every training sound as often as it repeats."""
+    plan = sizes.DIFFUSION[size]
+    return train(
+        replace(plan, steps=steps or plan.steps),
+        corpus,
+        encode_corpus(corpus, work / "vae", device),
+        partial(Generator, size, corpus.captions),
+        deck_of(corpus),
+        work / "diffusion",
+        device,
+    )
+
+
 def main() -> None:
     arguments = options.training(__doc__).parse_args()
     work, device = arguments.work, arguments.device
     corpus = Corpus(work / "corpus")
-    train(arguments.size, corpus, work / "diffusion", work / "vae", device, arguments.steps)
+    from_nothing(arguments.size, corpus, work, device, arguments.steps)
 
 
 if __name__ == "__main__":

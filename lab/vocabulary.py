@@ -29,6 +29,15 @@ def t5_tokenizer(captions: Iterable[str]) -> T5Tokenizer:
     return T5Tokenizer(vocab=vocabulary, extra_ids=0, model_max_length=MAX_TOKENS)
 
 
+def extended(tokenizer: T5Tokenizer, captions: Iterable[str]) -> T5Tokenizer:
+    """`tokenizer` with the words of more captions behind its own, whose numbers stay."""
+    known = [tuple(piece) for piece in json.loads(tokenizer._tokenizer.to_str())["model"]["vocab"]]
+    pieces = {piece for piece, _ in known}
+    more = [piece for piece in t5_tokenizer(captions).get_vocab() if piece not in pieces]
+    vocabulary = known + [(piece, -2.0) for piece in sorted(more)]
+    return T5Tokenizer(vocab=vocabulary, extra_ids=0, model_max_length=MAX_TOKENS)
+
+
 def roberta_tokenizer(captions: Iterable[str]) -> RobertaTokenizer:
     """Byte-level pair encoding trained on the captions."""
     trainer = ByteLevelBPETokenizer()

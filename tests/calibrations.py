@@ -24,7 +24,7 @@ def a_calibration(
     """At 1 and 4 s: pulls above .4 and .5, an excess above .2; alignments separate in any case."""
 
     def statistic(value: float, separates: bool | None) -> Statistic:
-        threshold = Threshold(value, 0.01, "tail", 0.9 * value, None, 200, 2, 0.0, 0.036)
+        threshold = Threshold(value, 0.01, "tail", value, None, 200, 2, 0.0, 0.036)
         told = None if separates is None else Separation(10, 8, 0.44, 0.97, 0.95, separates)
         return Statistic(threshold, (0.1, 0.2), () if separates is None else (0.9,), told)
 
@@ -47,6 +47,7 @@ def a_calibration(
         seed=0,
         ordinary=("A bell", "Strings"),
         suspected=() if separates is None else ("A loop",),
+        replayed=(),
         durations=(at(1.0, 0.4, 7.0), at(4.0, 0.5, 9.0)),
         proof=(Proof("A loop", 0, "copy", "clear", "Strings", 0.2),),
         made={"seconds": 1.0, "pairs_of_predictions": 10},

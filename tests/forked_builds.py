@@ -1,10 +1,10 @@
 """Builds in processes of their own, which exit after a certain write, are killed, or come to their end.
 
-python tests/forked_builds.py GUIDE     forks builds with this embedder: a request a line on standard input,
-                                        an answer a line on standard output
+python tests/forked_builds.py     forks builds: a request a line on standard input, an answer a line on
+                                  standard output
 
-What a build needs is loaded once. The process that forks never builds itself, so that no thread of LanceDB or
-torch is at work when it does.
+They have an embedder without a model: what is tested are the writes. What a build needs is loaded once. The
+process that forks never builds itself, so that no thread of LanceDB or torch is at work when it does.
 """
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ class ForkedBuilds:
     """The process that forks builds; a context that ends it.
 
     Args:
-        guide: folder of the embedder.
         scratch: folder for temporary files, which a build that dies leaves there.
     """
 
-    def __init__(self, guide: Path, scratch: Path) -> None:
+    def __init__(self, scratch: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(guide)],
+            [sys.executable, __file__],
             env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "TMPDIR": str(scratch)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -75,14 +74,11 @@ class ForkedBuilds:
         self._process.communicate()
 
 
-def load(guide: str | Path) -> Any:
+def two_at_once() -> Any:
     """The embedder, with two windows a batch: some sounds are committed while others are still to come."""
-    from unheard.embedders.clap import ClapEmbedder
+    from plain_embedder import PlainEmbedder
 
-    class TwoAtOnce(ClapEmbedder):
-        batch = 2
-
-    return TwoAtOnce.load(guide)
+    return PlainEmbedder(batch=2)
 
 
 def exit_after(writes: int, say: Callable[[str], object]) -> None:
@@ -151,13 +147,15 @@ def fork(embedder: Any, build_of: list[Any], writes: int | None) -> tuple[int, i
     os._exit(0)
 
 
-def serve(guide: str) -> None:
+def serve() -> None:
     import lancedb  # noqa: F401
     import pyarrow.compute  # noqa: F401
 
+    import unheard.index.commands  # noqa: F401
+    from unheard.index.building import builder, sources, windows  # noqa: F401
+
     warnings.filterwarnings("ignore", "lancedb fork support", RuntimeWarning)
-    embedder = load(guide)
-    embedder.sha256  # noqa: B018
+    embedder = two_at_once()
     for line in sys.stdin:
         request = json.loads(line)
         children = [fork(embedder, build_of, request.get("writes")) for build_of in request["builds"]]
@@ -174,4 +172,4 @@ def serve(guide: str) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve()

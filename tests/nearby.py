@@ -13,22 +13,22 @@ class Nearby:
     """One recording for each prompt, found by ear; or of its very caption."""
 
     def __init__(self, recordings: list[torch.Tensor], own: bool = False) -> None:
-        self.recordings, self.own, self.complete = recordings, own, True
+        self.recordings, self.own, self.complete, self.share = recordings, own, True, 1.0
         self.others: dict[int, torch.Tensor] = {}
         self.heard: list[torch.Tensor] = []
 
     def of_caption(self, sample: int) -> Found:
-        return ([0], [self.recordings[sample]]) if self.own else ([], [])
+        return Found([0], [self.recordings[sample]]) if self.own else Found([], [])
 
     def sounding_like(self, denoised: torch.Tensor) -> list[list[int]]:
         self.heard.append(denoised)
         return [[0] for _ in denoised]
 
     def around(self, sample: int, sounding: list[int]) -> Found:
-        return ([0], [self.recordings[sample]]) if sounding or self.own else ([], [])
+        return Found([0], [self.recordings[sample]], self.share) if sounding or self.own else Found([], [])
 
     def available(self, positions: Iterable[int]) -> Found:
-        return [position for position in positions if position in self.others], list(self.others.values())
+        return Found([each for each in positions if each in self.others], list(self.others.values()))
 
 
 def correlation(one: torch.Tensor, other: torch.Tensor) -> float:

@@ -8,6 +8,7 @@ Where things are, from the ground up; imports run one way, what is below never l
     errors      what can go wrong, one class a cause
     common      files, shards, checks of values, a cache by content, Ray
     audio       reading, writing, resampling, what is wrong with a waveform
+    figures     pictures of sounds: spectrograms, matrices of similarities, trajectories
     diffusion   noise schedules, samplers over `model(x, sigma)`, what networks predict
     backbones   the text-to-audio models: encode a prompt, denoise latents, decode them
     embedders   waveform -> unit vector (CLAP), differentiable
@@ -16,6 +17,7 @@ Where things are, from the ground up; imports run one way, what is below never l
     auditing    whether a sound replays a catalogue, where, and how surely; the report
     generation  the whole story: load a model, generate sounds, with their provenance
     evaluation  experiments on matched seeds: metrics and their intervals
+    studio      generating, comparing, auditing and indexing in a browser
     doctor      what this machine has and lacks
     cli         the command line
     __main__    `python -m unheard`
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from unheard.generation.calibration.calibrating import calibrate
     from unheard.generation.calibration.record import Calibration
     from unheard.generation.model import Model, load
+    from unheard.generation.progress_bar import ProgressBar
     from unheard.generation.request import Request
     from unheard.generation.sound import Sound, TraceStep
     from unheard.generation.training_set import TrainingSet
@@ -68,7 +71,12 @@ if TYPE_CHECKING:
     from unheard.guidance.base import Denoiser, Guidance, GuidanceWarning
     from unheard.guidance.classifier_free import ClassifierFreeGuidance
     from unheard.guidance.detour.settings import Detour
+    from unheard.guidance.gated_amg.settings import GatedAMG
+    from unheard.guidance.nearest_caption.settings import NearestCaption
     from unheard.guidance.prompt_adjustment.settings import PromptAdjustment
+    from unheard.guidance.prompt_noise.settings import PromptNoise
+    from unheard.guidance.rare_words.settings import RareWords
+    from unheard.guidance.static_rewrite.settings import StaticRewrite
     from unheard.guidance.volumetric.settings import Volumetric
     from unheard.index import Index
 
@@ -87,6 +95,7 @@ __all__ = [
     "Detour",
     "Embedder",
     "FileAudit",
+    "GatedAMG",
     "Guidance",
     "GuidanceError",
     "GuidanceWarning",
@@ -96,14 +105,19 @@ __all__ = [
     "Match",
     "Model",
     "ModelError",
+    "NearestCaption",
     "OutOfMemoryError",
     "Progress",
+    "ProgressBar",
     "PromptAdjustment",
+    "PromptNoise",
+    "RareWords",
     "RejectedError",
     "Request",
     "Sampling",
     "Sound",
     "SoundLimits",
+    "StaticRewrite",
     "TraceStep",
     "TrainingSet",
     "UnheardError",
@@ -133,6 +147,7 @@ _HOMES = {
     "Detour": "guidance.detour.settings",
     "Embedder": "embedders",
     "FileAudit": "auditing.results",
+    "GatedAMG": "guidance.gated_amg.settings",
     "Guidance": "guidance.base",
     "GuidanceError": "errors",
     "GuidanceWarning": "guidance.base",
@@ -142,14 +157,19 @@ _HOMES = {
     "Match": "auditing.results",
     "Model": "generation.model",
     "ModelError": "errors",
+    "NearestCaption": "guidance.nearest_caption.settings",
     "OutOfMemoryError": "errors",
     "Progress": "generation.batches",
+    "ProgressBar": "generation.progress_bar",
     "PromptAdjustment": "guidance.prompt_adjustment.settings",
+    "PromptNoise": "guidance.prompt_noise.settings",
+    "RareWords": "guidance.rare_words.settings",
     "RejectedError": "errors",
     "Request": "generation.request",
     "Sampling": "diffusion.settings",
     "Sound": "generation.sound",
     "SoundLimits": "common.sound_limits",
+    "StaticRewrite": "guidance.static_rewrite.settings",
     "TraceStep": "generation.sound",
     "TrainingSet": "generation.training_set",
     "UnheardError": "errors",

@@ -35,12 +35,15 @@ TESTED = {
     "fsspec": "2026.9.0",
     "scipy": "1.17.1",
     "datasketch": "2.0.0",
+    "tqdm": "4.70.1",
 }
 """The dependencies, and the versions that this release was tested with, as in constraints.txt."""
 TESTED_EXTRAS = {
     "ray": {"ray": "2.60.0"},
     "evaluate": {"matplotlib": "3.11.2", "optuna": "5.0.0"},
     "av": {"av": "18.1.0"},
+    "studio": {"gradio": "6.31.0"},
+    "notebooks": {"ipykernel": "7.4.0", "nbclient": "0.11.0"},
 }
 """The same of what an extra brings, by the extra's name."""
 

@@ -34,7 +34,9 @@ class OutOfMemoryError(UnheardError):
 
 
 class RejectedError(UnheardError):
-    """Every attempt at a sound replayed a recording: it is not handed out. The command line leaves with 3.
+    """A sound is not handed out: every attempt replayed a recording, or every caption leads to one.
+
+    The command line leaves with 3.
 
     Attributes:
         refused: the sounds that were not handed out, each with its attempts, see

@@ -118,7 +118,7 @@ def test_what_is_no_waveform_is_not_judged(catalogue: Catalogue) -> None:
 
 
 def test_paths_and_folders_are_references_too(folder: Path, tmp_path: Path) -> None:
-    found = audit(folder / "4.wav", [folder / "4.wav", str(folder / "7.wav")])
+    found = audit(folder / "4.wav", [folder / "4.wav", str(folder / "5.wav")])
     assert found.files[0].matches[0].reference == str(folder / "4.wav")
     with pytest.raises(InputError, match="check the path"):
         audit(folder, tmp_path / "nowhere")

@@ -50,7 +50,7 @@ def test_generate_takes_what_calibrate_found_and_says_so(
     record = provenance.read("asked.json")
     assert record["calibration"]["sha256"] == calibration.digest
     assert calibration.digest[:8] in said[0]
-    assert record["guidance"]["pull"] == calibration.durations[0].statistics["pull"].threshold.value
+    assert record["guidance"]["pull"] == calibration.durations[0].statistics["pull"].threshold.guards
     assert record["guidance"]["prompt_weight"] == 0.3
     by_hand = generate("A bell", "--pull", 0.9, "--output", "by-hand.wav")
     assert "calibrated" not in by_hand.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def test_a_record_comes_before_the_environment(
     result = run("generate", "--from", "audio.json", "-o", "again.wav")
     assert result.exit_code == 0, result.stderr
     assert "the same bytes" in result.stderr
+
+
+def test_threads_sleep_while_they_wait_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for given, expected in ((None, "PASSIVE"), ("ACTIVE", "ACTIVE")):
+        monkeypatch.setattr(os, "environ", {} if given is None else {"OMP_WAIT_POLICY": given})
+        CliRunner().invoke(main, ["--version"])
+        assert os.environ["OMP_WAIT_POLICY"] == expected
 
 
 def completed(*words: str) -> list[tuple[str, str]]:

@@ -120,3 +120,18 @@ def test_guidance_without_an_index_says_what_to_do(
         if part.name != "unheard.json":
             (bare / part.name).symlink_to(part)
     refused(run("generate", "A bell", "--model", bare, "--duration", 1), "--index PATH.*--no-guidance")
+
+
+@pytest.mark.filterwarnings("ignore::unheard.GuidanceWarning")
+def test_a_sound_without_a_way_out_is_refused_where_the_user_wants_it(
+    generate: Callable[..., Result],
+) -> None:
+    """A pull of 0 is above nothing but no caption at all."""
+    asked = ("A bell", "--guidance", "detour", "--pull", 0)
+    result = generate(*asked, "--if-no-way", "refuse")
+    assert result.exit_code == 3
+    assert 'all lead to a recording: "A bell". Try another prompt' in result.stderr
+    assert not Path("audio.wav").exists()
+    result = generate(*asked, "--if-no-way", "unguided")
+    assert result.exit_code == 0
+    assert "went on under the prompt, it may replay the recording" in result.stdout

@@ -15,7 +15,12 @@ from unheard.guidance.amg.settings import AMG
 from unheard.guidance.attraction_basin.settings import AttractionBasin
 from unheard.guidance.base import Guidance
 from unheard.guidance.detour.settings import Detour
+from unheard.guidance.gated_amg.settings import GatedAMG
+from unheard.guidance.nearest_caption.settings import NearestCaption
 from unheard.guidance.prompt_adjustment.settings import PromptAdjustment
+from unheard.guidance.prompt_noise.settings import PromptNoise
+from unheard.guidance.rare_words.settings import RareWords
+from unheard.guidance.static_rewrite.settings import StaticRewrite
 from unheard.guidance.volumetric.settings import Volumetric
 
 OWN = AMG(1.0, 1.0, 1.0, 0.0, 0.2)
@@ -37,6 +42,11 @@ OWN = AMG(1.0, 1.0, 1.0, 0.0, 0.2)
         ("--weight 5 --neighbours 2 --pass-band 0.5", Volumetric(5.0, 2, pass_band=0.5)),
         ("--lambda-min 0.1 --weight 5", Volumetric(5.0, lambda_min=0.1)),
         ("--guidance volumetric --lambda-max 0.75", Volumetric(lambda_max=0.75)),
+        ("--guidance static-rewrite --threshold 0.2", StaticRewrite(threshold=0.2)),
+        ("--c1 1 --threshold 0.2", GatedAMG(c1=1.0, threshold=0.2)),
+        ("--nearest 2", NearestCaption(2)),
+        ("--fewest-captions 3", RareWords(3)),
+        ("--random-words 2 --replace-words --embedding-noise 0.1", PromptNoise(2, True, 0.1)),
         ("--guidance none", None),
     ],
 )
@@ -53,14 +63,17 @@ def test_settings_choose_and_set_a_kind(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--guidance detour --c1 1", "--c1 belongs to --guidance amg, not to detour"),
-        ("--guidance amg --threshold 0.2", "--threshold belongs to --guidance detour, not to amg"),
+        ("--guidance detour --c1 1", "--c1 belongs to --guidance amg or gated-amg, not to detour"),
+        (
+            "--guidance amg --threshold 0.2",
+            "--threshold belongs to --guidance detour or static-rewrite or gated",
+        ),
         ("--guidance basin --lambda-min 0", "--lambda-min belongs to --guidance amg or volumetric, not to b"),
-        ("--c1 1 --threshold 0.2", "--threshold belongs to --guidance detour, not to amg"),
+        ("--c1 1 --early-scale 0", "--early-scale belongs to --guidance basin, not to amg"),
         ("--no-guidance --rate 1", "--no-guidance leaves nothing for --rate to do"),
         ("--guidance none --no-dynamic", "--guidance none leaves nothing for --dynamic to do"),
-        ("--preset detour.json --c1 1", "--c1 belongs to --guidance amg, not to detour"),
-        ("--preset none.json --c1 1", "--c1 belongs to --guidance amg, not to none"),
+        ("--preset detour.json --c1 1", "--c1 belongs to --guidance amg or gated-amg, not to detour"),
+        ("--preset none.json --c1 1", "--c1 belongs to --guidance amg or gated-amg, not to none"),
         ("--threshold 2", "threshold is 2"),
         ("--candidates 0", "candidates is 0"),
         ("--updates 1.5", "'1.5' is not a valid integer"),

@@ -148,6 +148,8 @@ def test_results_are_replaced_by_results(run: Callable[..., Result], folder: Pat
         assert result.exit_code == 0, result.stderr
     for _ in range(2):
         assert run("index", "duplicates", "mine.json", "--out", "clusters.json").exit_code == 0
+    printed = json.loads(run("index", "duplicates", "mine.json", "--json").stdout)
+    assert printed == json.loads(Path("clusters.json").read_text())
     Path("empty.csv").touch()
     assert run("index", "duplicates", "mine.json", "--out", "empty.csv").exit_code == 0
 

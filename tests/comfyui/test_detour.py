@@ -328,6 +328,8 @@ def test_what_it_cannot_do_is_refused_in_a_line(nodes: Any, loaded: Any) -> None
         InputError, match=r"^amg cannot guide in ComfyUI: .* without gradients .* use the detour$"
     ):
         detour(patcher, clip, vae, CAPTIONS[0], loaded, guidance=AMG())
+    with pytest.raises(InputError, match="if_no_way is 'refuse', but ComfyUI keeps every sound"):
+        detour(patcher, clip, vae, CAPTIONS[0], loaded, guidance=Detour(if_no_way="refuse"))
     with pytest.raises(InputError, match="has no prompt"):
         detour(patcher, clip, vae, "  ", loaded)
     other = comfy.ModelPatcher(

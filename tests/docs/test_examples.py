@@ -29,9 +29,10 @@ def code(path: Path) -> Iterator[str]:
 
 
 def shown_commands(path: Path) -> list[str]:
-    """Each `unheard ...` line of the code blocks, without its prompt and its comment."""
+    """Each `unheard ...` line of the code blocks, without its prompt, its comment, and where it goes on."""
     text = "\n".join(code(path)).replace("\\\n", " ")
-    return [line.strip() for line in re.findall(r"^(?:\$ |.*&& )?(unheard [^#\n]*)", text, re.MULTILINE)]
+    lines = re.findall(r"^(?:\$ |.*&& )?(unheard [^#\n]*)", text, re.MULTILINE)
+    return [re.split(r" (?:\|\||>) ", line)[0].strip() for line in lines]
 
 
 def parse(line: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,12 @@ import pytest
 from lab.split import FIRST_SEED, split
 from unheard.errors import InputError
 from unheard.evaluation.experiment import Experiment
+from unheard.guidance import GUIDANCES
 
 EXPERIMENTS = sorted((Path(__file__).parents[2] / "experiments").glob("*.toml"))
 ON_A_HUB_MODEL = next(path for path in EXPERIMENTS if path.stem == "stable-audio-open")
+IN_THE_SECOND_WORLD = [path for path in EXPERIMENTS if "build/planted" in path.read_text()]
+TINY = Path(__file__).parents[2] / "src" / "unheard" / "assets" / "tiny"
 
 
 @pytest.mark.parametrize(
@@ -75,11 +79,34 @@ def test_a_misspelt_metric_names_the_nearest(file: Path) -> None:
         Experiment.read(file)
 
 
-@pytest.mark.parametrize("path", [p for p in EXPERIMENTS if p != ON_A_HUB_MODEL], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [p for p in EXPERIMENTS if p not in (ON_A_HUB_MODEL, *IN_THE_SECOND_WORLD)],
+    ids=lambda path: path.stem,
+)
 def test_every_experiment_that_is_shipped_can_be_read(path: Path) -> None:
     experiment = Experiment.read(path)
     assert not experiment.refused
     assert experiment.settings or experiment.search
+
+
+@pytest.mark.parametrize("path", IN_THE_SECOND_WORLD, ids=lambda path: path.stem)
+def test_the_rivals_can_be_read_once_the_second_world_is_made(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "build" / "planted").mkdir(parents=True)
+    (tmp_path / "build" / "planted" / "model").symlink_to(TINY)
+    experiment = Experiment.read(shutil.copy(path, tmp_path / "experiments"))
+    assert not experiment.refused
+    assert {*experiment.models} == {str(TINY)}
+
+
+def test_every_rival_of_the_detour_is_compared_with_it() -> None:
+    compared = set()
+    for path in IN_THE_SECOND_WORLD:
+        settings = tomllib.loads(path.read_text())["settings"].values()
+        kinds = [setting["guidance"] for setting in settings]
+        compared |= {kind if isinstance(kind, str) else kind["kind"] for kind in kinds}
+    assert compared == {*GUIDANCES, "none"}
 
 
 def test_the_papers_ablation_on_a_hub_model_asks_for_an_index_and_its_duplicates(tmp_path: Path) -> None:

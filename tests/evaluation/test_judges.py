@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import soundfile
 from click.testing import CliRunner
 
@@ -99,3 +100,30 @@ def test_a_recording_is_found_by_its_id_or_else_by_its_files_name() -> None:
     assert recordings_of(["kick", "loop", "loop.v2", "b.flac", "b", "c"], references) == {
         "kick": "drums/kick.wav", "loop": "loop", "loop.v2": "loop.v2", "b.flac": "b.flac", "b": "b.flac",
     }  # fmt: skip
+
+
+def test_an_index_of_embeddings_alone_is_reported_as_the_paper_does(file: Path) -> None:
+    text = file.read_text().replace('references = "references"\n', "").replace("count = 2", "count = 1")
+    file.write_text(text)
+    out = file.parent / "out"
+    said = CliRunner().invoke(main, ["evaluate", str(file), "--out", str(out)])
+    assert said.exit_code == 2, said.output  # for one of its prompts is refused
+    warnings = [line for line in said.output.splitlines() if line.startswith("unheard: warning")]
+    assert "without recordings no copy is found" in warnings[0]
+    assert "does not say where its sounds lie: name them (--references" in warnings[0]
+    rows = [row for row in pq.read_table(out / "generations.parquet").to_pylist() if row["error"] is None]
+    for row in rows:
+        assert -1 <= row["guide_nearest_similarity"] <= 1
+        assert -1 <= row["clap_score"] <= 1
+        assert (row["verdict"], row["replicated"], row["judge_nearest_similarity"]) == (None, None, None)
+        assert row["onsets"] is not None
+    page = (out / "summary.md").read_text()
+    assert "are not audited, for there are no recordings: whether one is a copy is left open" in page
+
+
+def test_recordings_that_are_named_are_never_passed_over(file: Path) -> None:
+    for path in (file.parent / "references").iterdir():
+        path.write_bytes(b"RIFF")
+    said = CliRunner().invoke(main, ["evaluate", str(file), "--out", str(file.parent / "out")])
+    assert said.exit_code == 2
+    assert "no reference can be used" in said.output

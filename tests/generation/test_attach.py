@@ -137,6 +137,8 @@ def test_what_it_cannot_guide_it_names(pipe: StableAudioPipeline) -> None:
         with pytest.raises(unheard.InputError, match=r"a EDMDPMSolver.*: give it a CosineDPMSolver"):
             call(pipe)
         pipe.scheduler = own
+    with pytest.raises(unheard.InputError, match="if_no_way is 'refuse', but a pipeline hands out every"):
+        unheard.attach(pipe, guidance=unheard.Detour(if_no_way="refuse"))
     with pytest.raises(unheard.InputError, match="needs an index"):
         unheard.attach(pipe, index=None, guidance="amg")
     other = DDPMPipeline(UNet2DModel(8, 1, 1, block_out_channels=(32,), down_block_types=("DownBlock2D",),

@@ -15,9 +15,10 @@ from unheard.guidance import read_guidance
 OLD = Path(__file__).parents[1] / "fixtures" / "before_the_move"
 
 
-def test_a_record_of_format_1_has_the_names_of_format_2() -> None:
+def test_a_record_of_format_1_has_the_present_names() -> None:
     record = provenance.read(OLD / "detour.json")
-    assert record["unheard"] == provenance.FORMAT == 2
+    assert record["unheard"] == provenance.FORMAT == 3
+    assert record["sampling"]["noise"] == "torchsde"
     assert read_guidance(record["guidance"]) == Detour(prompt_weight=0.5)
     first = record["trace"][0]
     assert (first["neighbour"], first["fallback"], first["acted"]) == ("00000", "01389", True)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import unheard
+from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.generation import provenance
 
@@ -114,6 +115,23 @@ def test_what_is_no_record_is_refused(tmp_path: Path, content: str | None, messa
         path.write_text(content)
     with pytest.raises(InputError, match=message):
         provenance.read(path)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "noise"), [("euler", None), ("dpmpp_3m_sde", "torchsde"), ("pingpong", "torchsde")]
+)
+def test_a_record_of_format_2_names_the_noise_of_its_day(
+    tmp_path: Path, sampler: str, noise: str | None
+) -> None:
+    record = copy.deepcopy(RECORD) | {"unheard": 2}
+    record["sampling"]["sampler"] = sampler
+    provenance.write(tmp_path / "a.json", record)
+    read = provenance.read(tmp_path / "a.json")
+    assert read["unheard"] == provenance.FORMAT
+    assert read["sampling"].get("noise") == noise
+    assert Sampling(**read["sampling"]).noise == noise or noise is None
+    provenance.write(tmp_path / "b.json", read)
+    assert provenance.read(tmp_path / "b.json") == read
 
 
 @pytest.mark.parametrize("lora", [3, [3], [{"path": "a"}], {"path": "a"}])

@@ -97,7 +97,7 @@ def test_only_rejected_sounds_are_made_again_and_others_come_at_once(
 
 def test_others_are_kept_where_one_is_refused(replaying: Callable[..., Model], catalogue: Catalogue) -> None:
     model = replaying(lambda number: RECORDING if number in (1, 2) else None)
-    with pytest.raises(RejectedError, match=r"1 of 2 sounds are not written.*sound 2: copy") as refusal:
+    with pytest.raises(RejectedError, match=r"1 of 2 sounds is not written.*sound 2: copy") as refusal:
         model.generate(["A bell"] * 2, reject="partial copy", retries=1, references=catalogue, **SHORT)
     assert [sound.number for sound in refusal.value.sounds] == [0]
 

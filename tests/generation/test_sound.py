@@ -37,7 +37,7 @@ from unheard.generation.sound import Fallback, Sound, TraceStep
 def test_what_happened_is_said_in_words(
     guidance: dict[str, Any] | None, acted: list[bool | None], fallback: Fallback | None, outcome: str
 ) -> None:
-    trace = [TraceStep(1.0, acted=each) for each in acted]
+    trace = [TraceStep(1.0, 0.5, acted=each) for each in acted]
     sound = Sound(torch.zeros(1, 8), 8, "A bell", 0, trace, fallback=fallback)
     sound.provenance = {"guidance": guidance}
     assert sound.outcome == outcome

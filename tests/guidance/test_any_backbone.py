@@ -23,6 +23,11 @@ SETTINGS = {
     "prompt-adjustment": {"target": 1e-3, "updates": 2},
     "basin": {"latest": 0.5},
     "detour": {"candidates": 4},
+    "static-rewrite": {"candidates": 4},
+    "nearest-caption": {},
+    "gated-amg": {"candidates": 4, "c3": 1.0},
+    "rare-words": {"fewest_captions": 3},
+    "prompt-noise": {"random_words": 2, "embedding_noise": 0.1},
 }
 
 

@@ -28,7 +28,12 @@ SETTINGS = {
     "volumetric": {"lambda_min": -1.0, "lambda_max": -1.0, "weight": 1.0},
     "prompt-adjustment": {"target": 1e-3, "updates": 2},
     "basin": {"latest": 0.5},
-    "detour": {"candidates": 4, "threshold": 0.0},
+    "detour": {"candidates": 2, "threshold": 0.0},
+    "static-rewrite": {"candidates": 2, "threshold": 0.0},
+    "nearest-caption": {},
+    "gated-amg": {"candidates": 2, "c3": 1.0, "threshold": 0.0},
+    "rare-words": {"fewest_captions": 3},
+    "prompt-noise": {"random_words": 2, "embedding_noise": 0.1},
 }
 PROMPTS = [CAPTIONS[0], "A slow piano melody with strings"]
 WRITERS: dict[str, Callable[[Path], Path]] = {

@@ -15,7 +15,7 @@ import unheard
 from lab import listening, sizes, truth
 from lab.__main__ import reproduce
 from lab.corpus_files import Corpus
-from lab.memorised import MEMORISED
+from lab.memorised import of_size
 from unheard.embedders import load_embedder
 from unheard.evaluation.listener import Listener
 
@@ -33,10 +33,10 @@ def test_captions_of_a_corpus_are_in_one_split_only(world: Path) -> None:
     corpus = Corpus(world / "corpus")
     once = [corpus.rows[p]["caption"] for p in corpus.positions("ordinary", "held out")]
     memorised = {corpus.rows[p]["caption"] for p in corpus.positions("memorised")}
-    assert memorised == {entry.caption for entry in MEMORISED}
+    assert memorised == {entry.caption for entry in of_size("smoke")}
     assert len(set(once)) == len(once)
     assert not set(once) & memorised
-    for entry in MEMORISED:
+    for entry in of_size("smoke"):
         rows = [row for row in corpus.rows if row["caption"] == entry.caption]
         assert len(rows) == entry.takes
         assert sum(row["repetitions"] for row in rows) == entry.repetitions

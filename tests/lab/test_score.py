@@ -53,9 +53,9 @@ def test_a_rendering_depends_on_its_score_alone() -> None:
     player = Player()
     forwards = [player.render(clip) for clip in clips]
     backwards = [player.render(clip) for clip in reversed(clips)][::-1]
-    afresh = [Player().render(clip) for clip in clips]
-    for clip, first, second, third in zip(clips, forwards, backwards, afresh, strict=True):
+    for clip, first, second in zip(clips, forwards, backwards, strict=True):
         assert len(first) == round(clip.duration * 16_000)
         assert np.abs(first.astype(int)).max() == 32_767
         assert np.array_equal(first, second)
-        assert np.array_equal(first, third)
+    for position in (1, 3):  # the one after the organ, the one after the pad
+        assert np.array_equal(forwards[position], Player().render(clips[position]))

@@ -23,6 +23,7 @@ from unheard.auditing.features import PERIOD, Signal
 from unheard.auditing.fingerprint import fingerprints
 from unheard.auditing.likeness import LIKENESSES, UNUSUAL, Likeness, unusual
 from unheard.auditing.results import BOUNDS, Audit, FileAudit, Match, as_bad_as
+from unheard.common.files import sha256
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index import Index
@@ -100,13 +101,15 @@ class Auditor:
             waveform, rate = audio.read(sound) if isinstance(sound, str | Path) else sound
             _check(waveform, rate)
             signal = Signal(waveform.cpu(), rate)
-            reason = _too_little(signal)
+            reason = too_little(signal)
         except InputError as error:
-            return FileAudit(name, "not judged", str(error))
+            return FileAudit(name, "not judged", str(error), sha256=_checksum(sound))
         duration = waveform.shape[-1] / rate
         if reason is not None:
-            return FileAudit(name, "not judged", reason, duration=duration, sample_rate=rate)
-        return self._judged(name, signal, self._embedded(waveform, rate))
+            about = FileAudit(name, "not judged", reason, duration=duration, sample_rate=rate)
+        else:
+            about = self._judged(name, signal, self._embedded(waveform, rate))
+        return replace(about, sha256=_checksum(sound))
 
     def audit(self, files: Iterable[FileAudit]) -> Audit:
         """Results, with what they were found with."""
@@ -282,6 +285,7 @@ class Auditor:
             reference_end=min(match.reference_end, lasting),
             share=share,
             alike=words,
+            reference_sha256=self._reference_checksum(match.reference),
         )
 
     def _match(self, candidate: _Candidate, weighed: Weighed, piece_start: int, comparisons: int) -> Match:
@@ -310,6 +314,10 @@ class Auditor:
             embedding_similarity=candidate.cosine,
             found_by=(*candidate.found_by, weighed.parts[0].kind),
         )
+
+    @lru_cache(maxsize=4096)  # noqa: B019 (as long as the auditor, whose it is)
+    def _reference_checksum(self, reference: str) -> str | None:
+        return _checksum(self.catalogue.paths[self.catalogue.number(reference)])
 
     @lru_cache(maxsize=8)  # noqa: B019 (as long as the auditor, whose it is)
     def _score_needed(self, group: Group, comparisons: int) -> float:
@@ -360,6 +368,14 @@ def _order(match: Match) -> tuple[float, float]:
     return match.expected_false_alarms, -match.score
 
 
+def _checksum(sound: str | Path | tuple[Tensor, int]) -> str | None:
+    """SHA-256 of a file; None for a waveform, and for a file that is gone or cannot be read."""
+    try:
+        return sha256(sound) if isinstance(sound, str | Path) else None
+    except (InputError, OSError):
+        return None
+
+
 def _check(waveform: Tensor, rate: int) -> None:
     if waveform.ndim != 2 or 0 in waveform.shape:
         raise InputError(f"a sound to audit is [channels, time], not {list(waveform.shape)}")
@@ -367,7 +383,7 @@ def _check(waveform: Tensor, rate: int) -> None:
         raise InputError("the sound holds NaN or infinity")
 
 
-def _too_little(signal: Signal) -> str | None:
+def too_little(signal: Signal) -> str | None:
     """Why a sound cannot be judged, or None; InputError if its sample rate is none."""
     waveform, seconds = signal.waveform, float(signal.audible.sum()) * PERIOD
     if float(waveform.abs().max()) < audio.SILENCE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 VERDICTS = ("copy", "partial copy", "similar", "clear", "too short to tell", "not judged")
@@ -13,6 +13,17 @@ BOUNDS = VERDICTS[: VERDICTS.index("clear")]
 """Those that something can be as bad as."""
 UNTOLD = VERDICTS[VERDICTS.index("clear") + 1 :]
 """Those that leave open whether something is a copy."""
+MEANINGS = {
+    "copy": "References are replayed through half of the sound or more, all of them together.",
+    "partial copy": "References are replayed in a smaller part of the sound.",
+    "similar": "There is more evidence than unrelated sounds mostly give, and less than a copy gives; or the "
+    "tune or the rhythm is a reference's.",
+    "clear": "No altered, regenerated or layered copy of these references was found. "
+    "It says nothing of others.",
+    "too short to tell": "Even an exact copy could not be called one among so many references.",
+    "not judged": "Silent, audible for less than half a second, cut short, or unreadable. It is not clear.",
+}
+"""What each verdict says, in a sentence for whoever gets a report."""
 
 
 def as_bad_as(verdict: str, bound: str) -> bool:
@@ -63,6 +74,7 @@ class Match:
             places it.
         alike: words for what is alike to the reference, such as "tune", by the kinds in
             `unheard.auditing.likeness.LIKENESSES`; never a sign of a copy by itself.
+        reference_sha256: checksum of the reference's file, in hexadecimal; None if it is there no more.
     """
 
     reference: str
@@ -86,6 +98,7 @@ class Match:
     embedding_similarity: float | None
     found_by: tuple[str, ...]
     alike: tuple[str, ...] = ()
+    reference_sha256: str | None = None
 
     @property
     def likeness(self) -> str:
@@ -107,6 +120,7 @@ class FileAudit:
         duration: seconds; 0 if it could not be read.
         sample_rate: in hertz; 0 if it could not be read.
         share: how much of its audible time is copied, of all references together, 0 to 1.
+        sha256: checksum of the file, in hexadecimal; None for a waveform, and for what cannot be read.
     """
 
     path: str
@@ -117,6 +131,7 @@ class FileAudit:
     duration: float = 0.0
     sample_rate: int = 0
     share: float = 0.0
+    sha256: str | None = None
 
     @property
     def told(self) -> bool:
@@ -161,6 +176,21 @@ class Audit:
         items = self.catalogue.get("items", 0)
         against = f"{items} reference{'' if items == 1 else 's'}"
         return f"<Audit of {sounds} against {against}: {counts or 'nothing judged'}>"
+
+    def _repr_html_(self) -> str:
+        """Every sound with its verdict, and those that replay beside what they replay, for a notebook."""
+        from unheard.auditing.report.notebook import audit_html
+
+        return audit_html(repr(self)[1:-1], [asdict(file) for file in self.files], VERDICTS)
+
+
+def by_chance(expected_false_alarms: float) -> str:
+    """How often a catalogue like this one has a reference that is as much alike by accident, in words."""
+    if expected_false_alarms >= 0.5:
+        return "likely"
+    if expected_false_alarms <= 1e-9:
+        return "less than 1 in 1,000,000,000"
+    return f"1 in {1 / expected_false_alarms:,.0f}"
 
 
 def worst(verdicts: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """The command line: parses, calls the library, prints. Thin on purpose, and quick to start.
 
     __init__      the program: its commands, how an error becomes one line and an exit code
-    generate, audit, calibrate, evaluate, tune, index, models, doctor, import_settings
+    generate, audit, calibrate, evaluate, tune, figure, index, models, doctor, import_settings, studio
                   one command each
     options       options that commands share, and those made from the fields of settings
     guidance      which guidance the options of `generate` ask for
@@ -13,7 +13,7 @@
     terminal      what is printed, with control characters escaped; `console` for tables and bars
     progress      progress on standard error
     output        what came out of `generate`, in words
-    audit_output  what an audit found: table, CSV, JSON
+    audit_output  what an audit found: table, CSV, JSON; `audit_compare` compares two
     exits         the exit codes
 
 torch and the model libraries are imported inside the commands that need them, never up here.
@@ -36,10 +36,12 @@ from unheard.cli import (
     doctor,
     evaluate,
     exits,
+    figure,
     generate,
     import_settings,
     index,
     models,
+    studio,
     tune,
 )
 from unheard.cli.published.names import answer
@@ -55,6 +57,8 @@ class Program(click.Group):
         # The libraries' own notices would drown the one line that matters; whoever sets these gets them back.
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+        # Threads that wait for one another spin, and beside other work each spin holds up the one waited for.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         take_any_text()
         import_for_good()
         try:
@@ -100,7 +104,7 @@ def main() -> None:
 
 for command in (
     generate.generate, audit.audit, calibrate.calibrate, evaluate.evaluate, tune.tune, index.index,
-    doctor.doctor, models.models, import_settings.import_settings,
+    doctor.doctor, models.models, import_settings.import_settings, figure.figure, studio.studio,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -16,12 +16,12 @@ import click
 
 from unheard.auditing import BOUNDS, Audit, FileAudit, as_bad_as
 from unheard.cli import completion, exits
+from unheard.cli.audit_compare import AuditCommand
 from unheard.cli.audit_output import as_json, by_prompt, counts, output, write_csv
 from unheard.cli.files import make_folder, matching
 from unheard.cli.options import (
     DTYPES,
     OF_MODEL,
-    CommandWithHeadings,
     device_option,
     environment,
     limit_options,
@@ -33,7 +33,7 @@ from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
 from unheard.cli.targets import Target, check_targets, inputs, shows, sound_targets
 from unheard.cli.terminal import say, say_json
-from unheard.common.files import shortened
+from unheard.common.files import sha256, shortened
 from unheard.common.imports import importing
 from unheard.common.left_out import LeftOut
 from unheard.errors import InputError
@@ -61,7 +61,7 @@ _result = under("What comes of it")
 _machine = under("Machine")
 
 
-@click.command(cls=CommandWithHeadings)
+@click.command(cls=AuditCommand)
 @click.argument("sounds", nargs=-1, shell_complete=completion.files)
 @_references(
     "--references",
@@ -101,6 +101,9 @@ _machine = under("Machine")
 @_model("--batch", type=int, metavar="N", help="Sounds generated at once.  [default: all, up to 4]")
 @_model("-o", "--output", metavar="FOLDER", help="Write the generated sounds here.")
 @_result("--report", metavar="PATH", help="Write an HTML report: a folder, or one file NAME.html.")
+@_result("--title", metavar="TEXT", help="Headline of the report.")
+@_result("--case", metavar="TEXT", help="What the report belongs to, such as a file number.")
+@_result("--notes", metavar="TEXT", help="Paragraphs above the report's table.")
 @_result("--csv", "table", metavar="FILE", help="Write every number as CSV, a row a match.")
 @overwrite_option(_result)
 @_result("--json", "json_asked", is_flag=True, help="Print everything as one JSON object.")
@@ -126,6 +129,9 @@ def audit(
     json_asked: bool,
     fail_on: str | None,
     accept_untold: bool,
+    title: str | None,
+    case: str | None,
+    notes: str | None,
     prompts_file: str | None,
     device: str,
     **generation: Any,
@@ -145,6 +151,7 @@ def audit(
       unheard audit out/*.wav --index mine.json --references loops/ --csv numbers.csv
       unheard audit out/ --fail-on copy --json
       unheard audit --prompts prompts.txt --seeds 8 --no-guidance --report model.html
+      unheard audit compare march.json april.json
     """
     if bool(sounds) == (prompts_file is not None):
         raise click.UsageError("nothing to audit: name sounds or folders, or give --prompts FILE (not both)")
@@ -153,6 +160,9 @@ def audit(
             if generation[name] is not None:
                 option = name.replace("_", "-")
                 raise click.UsageError(f"--{option} is for generating: give --prompts FILE with it")
+    about = {"title": title, "case": case, "notes": notes}
+    if report is None and (without := [name for name, text in about.items() if text is not None]):
+        raise click.UsageError(f"--{without[0]} is for a report: give --report PATH with it")
     named, recordings = matching(sounds), matching(references)
     prompts = () if prompts_file is None else check_prompts(read_prompts(prompts_file))
     display = Display(quiet=json_asked)
@@ -201,11 +211,11 @@ def audit(
         result = auditor.audit(work.files)
         if table is not None:
             write_csv(Path(table), result)
-        page = None if report is None else _write_report(result, work, report)
+        page = None if report is None else _write_report(result, work, report, about)
         if json_asked:
             say_json(as_json(result, work.counted))
         else:
-            output(result, work.counted, page)
+            output(result, work.counted, page, work.known)
     if interrupted:
         raise KeyboardInterrupt
     return 0 if fail_on is None else _gate(result.files, fail_on, accept_untold)
@@ -233,19 +243,25 @@ class _Work:
     Attributes:
         files: what was found, sound by sound.
         counted: how often a model replays, if one is audited.
+        known: how many of the sounds had been judged before.
     """
 
     auditor: Auditor
     display: Display
     files: list[FileAudit] = field(default_factory=list)
     counted: Replication | None = None
+    known: int = 0
 
     def judge(self, paths: Sequence[Path]) -> None:
         """Judge files one after another."""
+        from unheard.auditing.judgements import Judgements
+
+        judgements = Judgements(self.auditor)
         with self.display.counting("sounds", "judging") as progress:
             for path in paths:
-                self.files.append(self.auditor.judge(path))
+                self.files.append(judgements.judge(path))
                 progress(len(self.files), len(paths))
+        self.known = judgements.known
 
     def judge_model(
         self,
@@ -263,7 +279,7 @@ class _Work:
             if folder is not None:
                 path = folder / _sound_name(sound.number, sound.prompt, sound.seed)
                 sound.save(path, overwrite=overwrite)
-                judged = replace(judged, path=str(path))
+                judged = replace(judged, path=str(path), sha256=sha256(path))
             self.files.append(judged)
             return judged
 
@@ -382,9 +398,16 @@ def _sounds_folder(output: str | None, report: str | None, until_the_end: ExitSt
     return make_folder(Path(report) / "sounds")
 
 
-def _write_report(result: Audit, work: _Work, path: str) -> Path:
-    from unheard.auditing.report.report import write_report
+def _write_report(result: Audit, work: _Work, path: str, about: Mapping[str, str | None]) -> Path:
+    from unheard.auditing.report.report import About, write_report
 
     prompts = None if work.counted is None else by_prompt(work.counted)
     with work.display.counting("findings", "drawing") as progress:
-        return write_report(result, work.auditor.catalogue, path, by_prompt=prompts, progress=progress)
+        return write_report(
+            result,
+            work.auditor.catalogue,
+            path,
+            about=About(**about),
+            by_prompt=prompts,
+            progress=progress,
+        )

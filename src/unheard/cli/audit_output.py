@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unheard.auditing import UNTOLD, VERDICTS, Audit, FileAudit, Match, as_bad_as
+from unheard.auditing.results import by_chance
 from unheard.common.files import write_whole
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def write_csv(path: Path, result: Audit) -> None:
     of_match = [each.name for each in fields(Match)]
     text = io.StringIO(newline="")
     rows = csv.writer(text)
-    of_file = ["path", "verdict", "reason", "score", "share", "duration", "sample_rate"]
+    of_file = ["path", "verdict", "reason", "score", "share", "duration", "sample_rate", "sha256"]
     rows.writerow([*of_file, "rank", *(f"match_{name}" if name in of_file else name for name in of_match)])
     for file in result.files:
         about = [getattr(file, name) for name in of_file]
@@ -73,8 +74,8 @@ def by_prompt(counted: Replication) -> dict[str, Any]:
     }
 
 
-def output(result: Audit, counted: Replication | None, page: Path | None) -> None:
-    """Print a table, and what it comes to."""
+def output(result: Audit, counted: Replication | None, page: Path | None, known: int = 0) -> None:
+    """Print a table, and what it comes to; `known` sounds had been judged before."""
     from unheard.cli.console import SafeConsole
 
     # Without a terminal nothing is cut to 80 columns: the lines are for another program, or for a file.
@@ -91,6 +92,8 @@ def output(result: Audit, counted: Replication | None, page: Path | None) -> Non
         f"{result.catalogue.get('name')}: {counts(result.files)}",
         markup=False,
     )
+    if known:
+        console.print(f"{plural(known, 'sound')} judged before, against the same references", markup=False)
     if any(file.verdict == "clear" for file in result.files):
         kinds = ", ".join(result.settings["evidence"])
         console.print(f"clear: no {kinds} of these references were found", markup=False)
@@ -141,7 +144,7 @@ def _of_sounds(result: Audit) -> Table:
         table.add_row(Text(_said(file), COLOURS.get(file.verdict, "dim")), *map(Text, _cells(file)))
         for match in file.matches[1:]:
             if as_bad_as(match.verdict, "partial copy"):
-                cells = "", "", f"{match.score:.1f}", chance(match), *_place(match)
+                cells = "", "", f"{match.score:.1f}", by_chance(match.expected_false_alarms), *_place(match)
                 table.add_row(*map(Text, cells))
     return table
 
@@ -160,7 +163,9 @@ def _in_blocks(result: Audit) -> Table:
         lines = [path, *_about(word, *cells)]
         for match in file.matches[1:]:
             if as_bad_as(match.verdict, "partial copy"):
-                lines += _about("replays ", f"{match.score:.1f}", chance(match), *_place(match))
+                lines += _about(
+                    "replays ", f"{match.score:.1f}", by_chance(match.expected_false_alarms), *_place(match)
+                )
         table.add_row(Text(_said(file), COLOURS.get(file.verdict, "dim")), Text("\n".join(lines)))
     return table
 
@@ -207,7 +212,7 @@ def _cells(file: FileAudit) -> tuple[str, str, str, str, str, str]:
     if file.verdict == "similar" and match.alike:  # what is alike has no place, and a chance of its own
         return file.path, f"{file.score:.1f}", f"below {UNUSUAL:.0%} each", "", named, ""
     copied = f"{file.share:.0%}" if file.share else copied
-    return file.path, f"{file.score:.1f}", chance(match), copied, named, where
+    return file.path, f"{file.score:.1f}", by_chance(match.expected_false_alarms), copied, named, where
 
 
 def _place(match: Match) -> tuple[str, str, str]:
@@ -215,11 +220,3 @@ def _place(match: Match) -> tuple[str, str, str]:
     named = f'{match.reference} "{match.caption}"' if match.caption else match.reference
     where = f"{match.start:.1f}-{match.end:.1f} s of {match.reference_start:.1f}-{match.reference_end:.1f} s"
     return f"{match.share:.0%}", named, where
-
-
-def chance(match: Match) -> str:
-    """How often a catalogue like this one has a reference that is as much alike by accident."""
-    expected = match.expected_false_alarms
-    if expected >= 0.5:
-        return "likely"
-    return f"1 in {1 / expected:,.0f}" if expected > 1e-9 else "less than 1 in 1,000,000,000"

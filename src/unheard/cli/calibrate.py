@@ -171,6 +171,11 @@ def _lines(found: Calibration) -> Iterator[str]:
                     f"    suspected: {told.above:,} of {told.captions:,} exceed it ({told.low:.0%} to "
                     f"{told.high:.0%}), area under the curve {told.area:.2f}"
                 )
+    if found.replayed:
+        yield (
+            f"{len(found.replayed):,} further captions that occur once bring back a recording, by the audit, "
+            f'such as "{found.replayed[0]}": left out'
+        )
     least = least_rate(len(found.ordinary))
     yield f"{len(found.ordinary):,} captions cannot show fewer false alarms than {least:.1%} at 95 %"
     if found.separates is False:

@@ -251,9 +251,7 @@ def _prepare(
     prompts: Sequence[str], given: Mapping[str, Any], recorded: Mapping[str, Any] | None
 ) -> tuple[Model, Request, TrainingSet]:
     """Load the model and check the request against it; what takes no model is found out before."""
-    if given["reject"] is None and given["retries"] is not None:
-        raise click.UsageError("--retries has nothing to do without --reject: give both")
-    preset = Preset() if given["preset"] is None else read_preset(given["preset"])
+    preset = read_given_preset(given)
     from unheard.backbones.hub import fetch
     from unheard.generation.defaults import read_defaults
 
@@ -268,15 +266,44 @@ def _prepare(
     model = load(
         name, device=given["device"] or "auto", dtype=given["dtype"], embedder=given["embedder"], **changed
     )
-    options = {name: given[name] for name in OF_REQUEST if given[name] is not None}
-    request = model.request(prompts, guidance=guidance, **{**preset.options, **options})
+    request = request_for(model, prompts, given, preset, guidance)
     training_set = model.training_set(index, request.named_references)
+    return model, calibrated(request, model, training_set, given, preset, recorded), training_set
 
-    def calibrated(kind: str) -> Guidance | None:
+
+def read_given_preset(given: Mapping[str, Any]) -> Preset:
+    """The preset that the options name, or one that says nothing; and whether the options go together."""
+    if given["reject"] is None and given["retries"] is not None:
+        raise click.UsageError("--retries has nothing to do without --reject: give both")
+    return Preset() if given["preset"] is None else read_preset(given["preset"])
+
+
+def request_for(
+    model: Model,
+    prompts: Sequence[str],
+    given: Mapping[str, Any],
+    preset: Preset,
+    guidance: Guidance | None,
+) -> Request:
+    """What a model is asked for by the options, and by the preset where no option says it."""
+    options = {name: given[name] for name in OF_REQUEST if given[name] is not None}
+    return model.request(prompts, guidance=guidance, **{**preset.options, **options})
+
+
+def calibrated(
+    request: Request,
+    model: Model,
+    training_set: TrainingSet,
+    given: Mapping[str, Any],
+    preset: Preset,
+    recorded: Mapping[str, Any] | None = None,
+) -> Request:
+    """A request whose guidance has the thresholds that were calibrated for its training set."""
+
+    def named(kind: str) -> Guidance | None:
         return model.guidance_named(kind, training_set, request.duration)
 
-    request = replace(request, guidance=chosen_guidance(given, preset, recorded, calibrated))
-    return model, request, training_set
+    return replace(request, guidance=chosen_guidance(given, preset, recorded, named))
 
 
 def _read(given: Mapping[str, Any], prompts_file: str | None, source: str | None) -> Iterator[Input]:

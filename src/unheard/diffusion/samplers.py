@@ -1,4 +1,4 @@
-"""Noise, and samplers over `model(x, sigma) -> denoised`.
+"""Samplers over `model(x, sigma) -> denoised`.
 
 All in variance-exploding coordinates, `x = x0 + sigma * eps` (Karras et al. 2022, arXiv 2206.00364). `x` is
 [batch, ...] in float32 or float64; the model receives `sigma` as [batch] in the same type. A guidance wraps
@@ -19,86 +19,17 @@ precision whatever the type of `x`, and without waiting for the device.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
-import torchsde
 from torch import Tensor
 
-from unheard.diffusion.settings import Sampling
+from unheard.diffusion.levels import same_level
+from unheard.diffusion.noise import Noise
 
 Model = Callable[[Tensor, Tensor], Tensor]
-Noise = Callable[[float, float], Tensor]
 Callback = Callable[[int, float, Tensor], None]
-
-ALL_LEVELS = 1e-4, 1e5
-"""Between which noise levels the noise for a model's own schedule is drawn; in double precision."""
-
-
-def initial_noise(
-    shape_of_one: Sequence[int],
-    seeds: Sequence[int],
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
-) -> Tensor:
-    """Unit-variance noise [len(seeds), *shape_of_one], the same for a seed in any batch, on any device."""
-    noise = [
-        torch.randn(tuple(shape_of_one), generator=torch.Generator().manual_seed(seed), dtype=dtype)
-        for seed in seeds
-    ]
-    return torch.stack(noise).to(device)
-
-
-class BrownianTreeNoise:
-    """Increments of one Brownian motion a sample, as unit-variance noise `noise(sigma, sigma_next)`.
-
-    The motion runs over the noise level and is a function of the seed alone, so a seed gives the same path
-    with another number of steps, in another batch and on another device (the trees live on the CPU).
-    Increments of neighbouring intervals add up to the increment of their union (Li et al. 2020, arXiv
-    2001.01328).
-
-    Args:
-        shape_of_one: shape of one sample, without the batch.
-        sigma_min: lowest noise level that will be asked for, above 0.
-        sigma_max: highest noise level that will be asked for.
-        seeds: one non-negative seed a sample.
-    """
-
-    def __init__(
-        self,
-        shape_of_one: Sequence[int],
-        sigma_min: float,
-        sigma_max: float,
-        seeds: Sequence[int],
-        device: torch.device | str = "cpu",
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        self.sigma_min, self.sigma_max = float(sigma_min), float(sigma_max)
-        self.device = device
-        start = torch.zeros(tuple(shape_of_one), dtype=dtype)
-        self.trees = [
-            torchsde.BrownianTree(self.sigma_min, start, self.sigma_max, entropy=seed) for seed in seeds
-        ]
-
-    def __call__(self, sigma: float, sigma_next: float) -> Tensor:
-        """Noise [batch, *shape_of_one] of the interval between two noise levels, in either order."""
-        low, high = sorted((self._within(sigma), self._within(sigma_next)))
-        increments = torch.stack([tree(low, high) for tree in self.trees])
-        return (increments / math.sqrt(high - low)).to(self.device)
-
-    def _within(self, sigma: float) -> float:
-        """The ends of a schedule may lie a rounding error outside the tree, and pure noise does."""
-        return min(max(float(sigma), self.sigma_min), self.sigma_max)
-
-
-def noise_of(
-    sampling: Sampling, shape_of_one: Sequence[int], seeds: Sequence[int], device: torch.device | str = "cpu"
-) -> BrownianTreeNoise:
-    """The noise that a stochastic sampler adds, the same for a seed however many steps there are."""
-    if sampling.schedule == "polyexponential":
-        return BrownianTreeNoise(shape_of_one, sampling.sigma_min, sampling.sigma_max, seeds, device)
-    return BrownianTreeNoise(shape_of_one, *ALL_LEVELS, seeds, device, torch.float64)
 
 
 @torch.no_grad()
@@ -222,7 +153,7 @@ SAMPLERS: dict[str, Callable[..., Tensor]] = {
 
 
 def _denoise(model: Model, x: Tensor, sigma: float, step: int, callback: Callback | None) -> Tensor:
-    denoised = model(x, x.new_full((len(x),), sigma))
+    denoised = model(x, same_level(sigma, x))
     if callback is not None:
         callback(step, sigma, denoised)
     return denoised

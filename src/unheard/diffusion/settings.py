@@ -13,6 +13,11 @@ SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
 PURE_NOISE = 1e8
 """The noise level that stands for a flow's t = 1, where sigma is infinite: t is exactly 1 in float32."""
 
+NoiseName = Literal["levy", "torchsde"]
+NOISES: tuple[NoiseName, ...] = get_args(NoiseName)
+STOCHASTIC: tuple[SamplerName, ...] = ("dpmpp_3m_sde", "dpmpp_2m_sde", "pingpong")
+"""The samplers that add noise on the way."""
+
 ScheduleName = Literal["polyexponential", "model"]
 SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
 
@@ -42,6 +47,7 @@ class Sampling:
             the conditional prediction itself.
         schedule: how the noise levels are spaced: `polyexponential`, evenly in their logarithm, or `model`,
             as the model's own pipeline does.
+        noise: Brownian motion of a stochastic sampler, `levy`, or `torchsde` for that of older sounds.
 
     Raises:
         InputError: a value outside these ranges.
@@ -53,6 +59,7 @@ class Sampling:
     sigma_max: float = 500.0
     guidance_scale: float = 7.0
     schedule: ScheduleName = "polyexponential"
+    noise: NoiseName = "levy"
 
     def __post_init__(self) -> None:
         if isinstance(self.sampler, str):  # files may have it in another spelling
@@ -70,10 +77,17 @@ class Sampling:
             )
         require_at_least_zero("guidance_scale", self.guidance_scale)
         require_one_of("schedule", self.schedule, SCHEDULES)
+        require_one_of("noise", self.noise, NOISES)
 
     def described(self) -> dict[str, Any]:
-        """Its fields, for files; without the schedule where it is the one of files that do not name one."""
+        """Its fields, for files, but for what changes nothing.
+
+        The schedule is left out where it is the one of files that do not name one, and the noise where the
+        sampler adds none.
+        """
         table = asdict(self)
+        if self.sampler not in STOCHASTIC:
+            del table["noise"]
         if self.schedule == "polyexponential":
             del table["schedule"]
         return table

@@ -13,14 +13,14 @@ from typing import Any
 import soundfile
 
 from unheard import audio
-from unheard.errors import GuidanceError, InputError, ModelError, OutOfMemoryError
+from unheard.errors import GuidanceError, InputError, ModelError, OutOfMemoryError, RejectedError
 from unheard.evaluation import code_version
 from unheard.evaluation.batch import Batch, Generated, Row
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.identity import by_former_names, digest, recordings_hash
 from unheard.evaluation.metrics import memory
 from unheard.evaluation.prompts import Prompt
-from unheard.evaluation.settings import as_options
+from unheard.evaluation.settings import as_options, named_alone
 from unheard.generation import provenance
 from unheard.generation.model import Model, load
 from unheard.generation.request import Request, check_duration
@@ -73,6 +73,8 @@ class Generator:
         """
         try:
             options = as_options(setting, self.model.defaults)
+            if (kind := named_alone(setting)) is not None:
+                options["guidance"] = self.model.guidance_named(kind, self.training_set, self._duration_asked)
             request = self.model.request("any", duration=self._duration_asked, **options)
             self.training_set.check(request.guidance, self.model.name)
         except InputError as error:
@@ -163,7 +165,7 @@ class Generator:
         asked = [_asked(together, position) for position in range(len(together))]
         try:
             sounds, cost = self._timed(together)
-        except (GuidanceError, ModelError, InputError, OutOfMemoryError) as error:
+        except (GuidanceError, ModelError, InputError, OutOfMemoryError, RejectedError) as error:
             return [row | {"error": str(error)} for row in asked], {}
         paths = [
             f"sounds/{batch.id}-{seed}-{position}.flac"

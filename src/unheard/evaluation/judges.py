@@ -7,7 +7,7 @@ import io
 import json
 import time
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,15 @@ from torch import Tensor
 from unheard import __version__, auditing
 from unheard.auditing import as_bad_as, liveliness
 from unheard.auditing.assembly import auditor_for
-from unheard.auditing.auditor import SHORTEST
+from unheard.auditing.auditor import SHORTEST, Auditor, too_little
 from unheard.auditing.catalogue import Catalogue
+from unheard.auditing.features import Signal
 from unheard.auditing.liveliness import activity
 from unheard.auditing.references import recordings_of
 from unheard.common.files import sha256
 from unheard.common.progress import Report
 from unheard.embedders import Embedder
+from unheard.errors import InputError
 from unheard.evaluation import caption_groups, ordinary, own_recording
 from unheard.evaluation.batch import Batch, Generated, Row
 from unheard.evaluation.identity import digest
@@ -60,8 +62,13 @@ class Judges:
         ordinary_sounds: sounds that the model never saw, which say how lively a sound is; None for none.
         progress: called while the judge embeds the references, see `embed_recordings`.
 
+    Attributes:
+        auditor: None where the training set is embeddings alone, and no recording is named: then what needs a
+            recording stays open, and the similarities of the guide and the judge's adherence are there.
+        unaudited: why there is none.
+
     Raises:
-        InputError: there are no references.
+        InputError: recordings that are named cannot be used, or there is no index either.
     """
 
     def __init__(
@@ -77,7 +84,14 @@ class Judges:
         self.model, self.index, self.judge_embedder, self.bound = model, training_set.index, judge, bound
         self.listener, self._ordinary, self._progress = listener, ordinary_sounds, progress
         embedder = None if self.index is None else model.embedder
-        self.auditor = auditor_for(training_set.references, self.index, training_set.brought, embedder)
+        self.unaudited: str | None = None
+        self.auditor: Auditor | None
+        try:
+            self.auditor = auditor_for(training_set.references, self.index, training_set.brought, embedder)
+        except InputError as error:
+            if training_set.references is not None or self.index is None:
+                raise
+            self.auditor, self.unaudited = None, str(error)
         self._own = cache(self._recordings_of)
 
     # --- what a judgement depends on ----------------------------------------------------------------------
@@ -87,7 +101,7 @@ class Judges:
         return {
             "judge": getattr(self.judge_embedder, "sha256", None),
             "listener": getattr(self.listener, "sha256", None),
-            "references": _references_hash(self.auditor.catalogue),
+            "references": None if self.auditor is None else _references_hash(self.auditor.catalogue),
             "audit": _audit_hash(),
             "bound": self.bound,
             "measures": sha256(*_MEASURES),
@@ -145,6 +159,9 @@ class Judges:
         return rows
 
     def _audited(self, sound: tuple[Tensor, int], targets: tuple[str, ...]) -> Row:
+        if self.auditor is None:
+            # A sound is copied, collapsed or neither: without the first, the others are no shares either.
+            return {"collapsed": None, "reason": too_little(Signal(*sound))}
         audit = self.auditor.judge(sound)
         told = audit.verdict in TOLD
         own = self._own(targets)
@@ -176,14 +193,18 @@ class Judges:
                 too_little = (
                     f"too little happens in it: liveliness {row['liveliness']:.2f}, below {lowest:.2f}"
                 )
-                row |= {"collapsed": True, "reason": row["reason"] or too_little}
+                row |= {
+                    "collapsed": None if self.auditor is None else True,
+                    "reason": row["reason"] or too_little,
+                }
+        if self.auditor is None:
+            return row
         own = [self.auditor.catalogue.number(reference) for reference in self._own(prompt.targets)]
-        return row | self._own_recording.measure(sound, prompt.text, own)
+        return row | self._own_recording(self.auditor.catalogue).measure(sound, prompt.text, own)
 
-    @cached_property
-    def _own_recording(self) -> OwnRecording:
+    @lru_cache(maxsize=1)  # noqa: B019 (as long as the judges, whose it is)
+    def _own_recording(self, catalogue: Catalogue) -> OwnRecording:
         """The references with their captions, the catalogue's own or the index's."""
-        catalogue = self.auditor.catalogue
         captions: dict[str, str | None] = dict(zip(catalogue.ids, catalogue.captions, strict=True))
         if self.index is not None:
             items = dict(zip(self.index.ids, self.index.prompts, strict=True))
@@ -198,13 +219,12 @@ class Judges:
         return _similarities("guide", embedding[0].cpu().numpy(), items, float(nearest[0, 0]))
 
     def _by_judge(self, sound: np.ndarray, text: np.ndarray, targets: tuple[str, ...]) -> Row:
+        row = {"clap_score": float(sound @ text), "embedding": sound.tolist()}
+        if self.auditor is None:
+            return row
         own = [self.auditor.catalogue.number(reference) for reference in self._own(targets)]
         nearest = float(to_nearest(sound[None], self._references)[0][0])
-        return {
-            "clap_score": float(sound @ text),
-            "embedding": sound.tolist(),
-            **_similarities("judge", sound, self._references[own], nearest),
-        }
+        return row | _similarities("judge", sound, self._references[own], nearest)
 
     def _by_listener(self, said: Said, heard: Heard, collapsed: bool) -> Row:
         of_sound = {f"heard_{name}": value for name, value in vars(heard).items()}
@@ -213,12 +233,14 @@ class Judges:
     @cached_property
     def _references(self) -> np.ndarray:
         """Embeddings of the audit's references by the judge, [references, dimension]."""
-        if self.judge_embedder is None:
+        if self.judge_embedder is None or self.auditor is None:
             return np.empty((0, 1))
         return embed_recordings(self.auditor.catalogue.paths, self.judge_embedder, self._progress)
 
     def _recordings_of(self, targets: tuple[str, ...]) -> tuple[str, ...]:
         """The references that are a prompt's items."""
+        if self.auditor is None:
+            return ()
         return tuple(recordings_of(targets, self.auditor.catalogue.ids).values())
 
 

@@ -24,6 +24,11 @@ from unheard.evaluation.metrics import OF_SETS
 from unheard.evaluation.ordinary import OrdinarySounds
 from unheard.generation import provenance
 
+UNJUDGED = (
+    "without recordings no copy is found: the audit's verdicts, what the judge compares with recordings, and "
+    "the likeness to the own recording are left open; the similarities of the embeddings and the adherence "
+    "to the prompts are reported"
+)
 NAMED = 3
 """References left out that a warning names."""
 
@@ -138,20 +143,29 @@ class LocalEngine:
 
     def references(self) -> dict[str, dict[str, int]]:
         """How many references the audit uses, and how many it has to leave out, by the model's name."""
-        return {
+        found = {
             name: {"used": len(catalogue), "left_out": len(catalogue.left_out)}
             for name, catalogue in self._catalogues().items()
         }
+        return {name: found.get(name, {"used": 0, "left_out": 0}) for name in self._judges}
 
     def warn_of_left_out(self) -> None:
-        """Warn of references that cannot be used: what replays them is not found."""
+        """Warn of references that cannot be used or are not there: what replays them is not found."""
+        if self.unaudited is not None:
+            warnings.warn(f"{UNJUDGED}. {self.unaudited}", stacklevel=2)
         catalogues = self._catalogues().values()
         # Models that share their references share the warning.
         for warning in dict.fromkeys(_left_out(each) for each in catalogues if each.left_out):
             warnings.warn(warning, stacklevel=2)
 
+    @property
+    def unaudited(self) -> str | None:
+        """Why the sounds of a model cannot be audited, of the first such model; None if all can."""
+        return next((judges.unaudited for judges in self._judges.values() if judges.unaudited), None)
+
     def _catalogues(self) -> dict[str, Catalogue]:
-        return {name: judges.auditor.catalogue for name, judges in self._judges.items()}
+        auditors = {name: judges.auditor for name, judges in self._judges.items()}
+        return {name: each.catalogue for name, each in auditors.items() if each is not None}
 
 
 def _left_out(catalogue: Catalogue) -> str:

@@ -11,7 +11,7 @@ from unheard.common.checks import check_keys
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.evaluation.space import SETTING_KEYS, check_space
-from unheard.generation.defaults import Defaults
+from unheard.generation.defaults import AUTO, Defaults
 from unheard.generation.preset import read_preset
 from unheard.guidance import describe_guidance, read_guidance
 from unheard.guidance.amg.settings import AMG
@@ -83,6 +83,15 @@ def as_options(setting: Mapping[str, Any], defaults: Defaults) -> dict[str, Any]
     else:
         options["guidance"] = read_guidance({**describe_guidance(defaults.guidance), **table})
     return options
+
+
+def named_alone(setting: Mapping[str, Any]) -> str | None:
+    """The kind of guidance, where a setting says no more of it: then a calibration's thresholds count."""
+    table = setting.get("guidance")
+    if table is None:
+        return AUTO
+    kind: str | None = table["kind"] if set(table) == {"kind"} else None
+    return kind
 
 
 def check_table(given: Any, keys: Sequence[str] | None, where: str) -> Mapping[str, Any]:

@@ -67,6 +67,12 @@ def _page(
     to = ", ".join(f"`{name}`" for name in dict.fromkeys(baselines.values()))
     lines += [f"Differences in summary.csv are paired by prompt and seed, to {to}."]
     for model, count in references.items():
+        if not count["used"]:
+            lines += [
+                f"Sounds of `{Path(model).name}` are not audited, for there are no recordings: whether "
+                "one is a copy is left open. Similarities are those to the index's embeddings."
+            ]
+            continue
         left_out = f", {count['left_out']:,} more left out" if count["left_out"] else ""
         lines += [
             f"Sounds of `{Path(model).name}` are audited against {count['used']:,} references{left_out}."

@@ -88,6 +88,8 @@ def tune(
     local, folder = LocalEngine(experiment, progress), ResultsFolder(out)
     if local.judge_embedder is None:
         raise InputError("tuning weighs adherence, and there is no judge: name one (judge = FOLDER)")
+    if local.unaudited is not None:
+        raise InputError(f"tuning counts copies, and without recordings none is found: {local.unaudited}")
     local.warn_of_left_out()
     _take_up_interrupted(study)
     passed_over = 0

@@ -22,6 +22,7 @@ from unheard.generation.model import Model
 from unheard.generation.sound import TraceStep, trace_of_each
 from unheard.generation.training_set import TrainingSet
 from unheard.guidance import Denoiser, Guidance, denoiser_for
+from unheard.guidance.detour.settings import REFUSE, Detour
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
 
@@ -57,7 +58,8 @@ def attach(
         A handle with the `trace` of the last call, and `detach`. As a context manager it detaches at the end.
 
     Raises:
-        InputError: a pipeline of another class, or one that is attached already; guidance without an index.
+        InputError: a pipeline of another class, or one that is attached already; guidance without an index,
+            or one that is to refuse sounds.
         IndexFileError, ModelError: as `unheard.load` and `Model.generate`.
     """
     if getattr(pipeline, "__unheard__", False):
@@ -72,6 +74,10 @@ def attach(
     training_set = model.training_set(index, references)
     chosen = model.guidance_named(guidance, training_set) if isinstance(guidance, str) else guidance
     model.check(chosen, training_set)
+    if isinstance(chosen, Detour) and chosen.if_no_way == REFUSE:
+        raise InputError(
+            "if_no_way is 'refuse', but a pipeline hands out every sound: take 'unconditional' or 'unguided'"
+        )
     return Attached(pipeline, adapter, model, training_set, chosen, trained)
 
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from unheard.backbones.base import Backbone
-from unheard.diffusion.samplers import SAMPLERS, initial_noise, noise_of
+from unheard.diffusion.noise import initial_noise, noise_of
+from unheard.diffusion.samplers import SAMPLERS
 from unheard.embedders import Embedder
 from unheard.errors import ModelError
 from unheard.generation.init_audio import InitAudio
@@ -19,7 +20,7 @@ from unheard.generation.out_of_memory import explaining_out_of_memory, memory_ho
 from unheard.generation.request import Batch, Request
 from unheard.generation.sound import Fallback, Nearest, Sound, TraceStep, trace_of_each
 from unheard.generation.training_set import TrainingSet
-from unheard.guidance import Denoiser, Step, denoiser_for
+from unheard.guidance import Denoiser, Detour, Step, denoiser_for
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
 
@@ -109,7 +110,10 @@ class BatchMaker:
                 seed=seed,
                 trace=[step[position] for step in traces],
                 nearest=nearest[position],
-                provenance=self.record(request, batch, position, seconds=clock.seconds),
+                provenance={
+                    **self.record(request, batch, position, seconds=clock.seconds),
+                    **_no_way(denoiser.trace[-1], position, request),
+                },
                 number=batch.numbers[position],
                 fallback=_fallback(denoiser.trace, position, index),
                 latents=latents[position].cpu(),
@@ -151,7 +155,7 @@ class BatchMaker:
         start = float(sigmas[0]) * initial_noise(shape, seeds, device)
         if self.init_audio is not None:
             start += self.init_audio.latents(backbone, shape)
-        noise = noise_of(sampling, shape, seeds, device)
+        noise = noise_of(sampling, sigmas, shape, seeds, device)
         return SAMPLERS[sampling.sampler](denoiser, start, sigmas, noise, report)
 
     def _decode(self, latents: Tensor, duration: float) -> Tensor:
@@ -188,8 +192,17 @@ def _fallback(trace: Sequence[Step], sample: int, index: Index | None) -> Fallba
     first = next(number for number, each in enumerate(weights, 1) if each is not None)
     item = None if items is None else items[sample]
     if item is None or index is None:
-        return Fallback(None, "", weight, first)
+        texts = trace[-1].caption
+        text = None if texts is None else texts[sample]
+        return Fallback(None, text or "", weight, first)
     return Fallback(index.ids[item], index.prompts[item], weight, first)
+
+
+def _no_way(last: Step, sample: int, request: Request) -> dict[str, str]:
+    """What the guidance was to do where no caption leads away from a recording; empty where one does."""
+    found_none = last.no_way is not None and last.no_way[sample]
+    guidance = request.guidance
+    return {"no_way": guidance.if_no_way} if found_none and isinstance(guidance, Detour) else {}
 
 
 class _Clock:

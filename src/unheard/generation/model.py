@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,12 +43,17 @@ from unheard.generation.request import DEFAULT_RETRIES, Batch, Request
 from unheard.generation.sound import Sound
 from unheard.generation.training_set import TrainingSet
 from unheard.generation.unknown_words import warn_of_unknown_words
+from unheard.generation.withheld import handed_out
 from unheard.guidance import Guidance
 from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
 from unheard.guidance.detour.settings import Detour
+from unheard.guidance.gated import is_gated, with_thresholds_of
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
+
+LOG = logging.getLogger("unheard")
+"""What a service may listen to: a line for each sound, at INFO."""
 
 
 def load(
@@ -195,7 +201,7 @@ class Model:
 
     def calibrated_by(self, request: Request, training_set: TrainingSet) -> Calibration | None:
         """The calibration whose thresholds the guidance of a request has, or None."""
-        if not isinstance(request.guidance, Detour):
+        if not is_gated(request.guidance):
             return None
         found, recordings = self.calibration(training_set), len(training_set.recordings)
         gives = found is not None and found.gives(request.guidance, request.duration, recordings)
@@ -217,11 +223,16 @@ class Model:
             InputError: there is no such kind, or the calibration is damaged.
         """
         own = self.defaults.guidance_named(kind)
-        calibrated = kind in (AUTO, Detour.kind) and self.calibration(training_set)
-        if not calibrated or (kind == AUTO and calibrated.separates is False):
+        if kind != AUTO and not is_gated(own):
+            return own
+        calibrated = self.calibration(training_set)
+        if calibrated is None or (kind == AUTO and calibrated.separates is False):
             return own
         seconds = self.defaults.duration if duration is None else duration
-        return calibrated.detour(seconds, len(training_set.recordings))
+        detour = calibrated.detour(seconds, len(training_set.recordings))
+        if kind in (AUTO, Detour.kind) or not is_gated(own):
+            return detour
+        return with_thresholds_of(own, detour)
 
     def check(self, guidance: Guidance | None, training_set: TrainingSet) -> None:
         """Whether a guidance can do with a training set; warns of what it cannot do, once.
@@ -260,6 +271,7 @@ class Model:
         sigma_min: float | None = None,
         sigma_max: float | None = None,
         schedule: str | None = None,
+        noise: str | None = None,
         lyrics: str | None = None,
         init_audio: str | Path | None = None,
         init_noise_level: float | None = None,
@@ -278,7 +290,7 @@ class Model:
             seed: one for each prompt; or a number that every prompt takes, and a prompt given again the next.
                 A seed gives the same sound in any batch, up to the rounding of the arithmetic.
             batch: sounds generated at once; None for all of them up to 4.
-            num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max, schedule: see
+            num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max, schedule, noise: see
                 `unheard.Sampling`.
             negative_prompt: what the sounds shall not be.
             lyrics: what is sung, in all of them; for models of songs.
@@ -286,8 +298,8 @@ class Model:
             init_noise_level: how much noise is put on it: a noise level sigma (Stable Audio Open, AudioLDM),
                 or for a flow the share of noise, below 1; None for 1. Guidance begins where the sound does.
             guidance: settings of any kind, such as `unheard.Detour()`; a kind by name, such as "detour";
-                "auto" for the model's own; None or "none" for classifier-free guidance alone. A name does
-                not look for a calibration, see `guidance_named`.
+                "auto" for the model's own; None or "none" for classifier-free guidance alone. For a name
+                `stream` looks for a calibration, see `guidance_named`.
             index: path or URI of the training set to stay away from; "auto" for the model's own, None for
                 none. Without guidance it is still asked for the nearest items.
             references: paths of the training set's recordings; None where the index or the model says them.
@@ -314,6 +326,7 @@ class Model:
             "sigma_max": sigma_max,
             "guidance_scale": guidance_scale,
             "schedule": schedule,
+            "noise": noise,
         }
         given = {name: value for name, value in given.items() if value is not None}
         chosen = self.defaults.guidance_named(guidance) if isinstance(guidance, str) else guidance
@@ -341,6 +354,7 @@ class Model:
             lyrics=lyrics,
             init_audio=None if init_audio is None else str(init_audio),
             init_noise_level=noise_level,
+            guidance_kind=guidance if isinstance(guidance, str) else None,
         )
 
     def generate(
@@ -358,6 +372,7 @@ class Model:
         sigma_min: float | None = None,
         sigma_max: float | None = None,
         schedule: str | None = None,
+        noise: str | None = None,
         lyrics: str | None = None,
         init_audio: InitAudio | str | Path | tuple[Tensor, int] | None = None,
         init_noise_level: float | None = None,
@@ -372,7 +387,8 @@ class Model:
 
         Args:
             prompts, duration, start, seed, batch, negative_prompt, lyrics, init_noise_level: see `request`.
-            num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max, schedule: see `request`.
+            num_inference_steps, guidance_scale, sampler, sigma_min, sigma_max, schedule, noise: see
+                `request`.
             guidance, reject, retries: see `request`.
             init_audio: see `request`; also a pair of a waveform [channels, time] and its sample rate.
             index, references: see `training_set`.
@@ -403,6 +419,7 @@ class Model:
             sigma_min=sigma_min,
             sigma_max=sigma_max,
             schedule=schedule,
+            noise=noise,
             lyrics=lyrics,
             init_audio=None if begin is None else begin.path or "a waveform",
             init_noise_level=init_noise_level,
@@ -413,9 +430,6 @@ class Model:
         sounds: dict[int, Sound] = {}
         try:
             training_set = self.training_set(index, references)
-            if isinstance(guidance, str):
-                named = self.guidance_named(guidance, training_set, request.duration)
-                request = replace(request, guidance=named)
             stream = self.stream(request, training_set, progress, init_audio=begin)
             self.warn_of_unknown_words(request)
             for sound in stream:
@@ -454,6 +468,7 @@ class Model:
         """
         if training_set is None:
             training_set = self.training_set(request.index, request.named_references)
+        request = self._calibrated(request, training_set)
         auditor = None if request.reject is None else self._auditor(training_set)
         self.check(request.guidance, training_set)
         if init_audio is None and request.init_audio is not None:
@@ -468,7 +483,14 @@ class Model:
             init_audio=init_audio,
             progress=progress,
         )
-        return _stream(request, auditor, without_collapse(make, training_set))
+        return _logged(_stream(request, auditor, without_collapse(make, training_set)))
+
+    def _calibrated(self, request: Request, training_set: TrainingSet) -> Request:
+        """A request whose guidance was asked for by its name, with the thresholds of a calibration."""
+        kind = request.guidance_kind
+        if kind is None or request.guidance != self.defaults.guidance_named(kind):
+            return request  # settings, or what took their place since
+        return replace(request, guidance=self.guidance_named(kind, training_set, request.duration))
 
     def encode_recordings(
         self,
@@ -591,12 +613,23 @@ def _stream(
 ) -> Iterator[Sound]:
     """The sounds of all batches, as `make` makes them, or as they pass the auditor."""
     refused: list[Refused] = []
-    for batch in request.batches():
+
+    def passed(batch: Batch) -> Iterator[Sound]:
         if auditor is None:
             yield from make(request, batch, 0)
         else:
-            refused += yield from passing(request, batch, auditor, make)
+            refused.extend((yield from passing(request, batch, auditor, make)))
+
+    for batch in request.batches():
+        refused += yield from handed_out(passed(batch))
     raise_if_any(refused, request)
+
+
+def _logged(sounds: Iterator[Sound]) -> Iterator[Sound]:
+    """Sounds as they are, with a line each for whoever keeps a log."""
+    for sound in sounds:
+        LOG.info("%s: %s, seed %d: %s", sound.number, sound.prompt, sound.seed, sound.outcome)
+        yield sound
 
 
 def _uses_recordings(guidance: Guidance | None) -> bool:

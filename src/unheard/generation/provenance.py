@@ -12,6 +12,7 @@ import math
 import platform
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from unheard import __version__
 from unheard.common.files import write_whole
 from unheard.common.structured_files import read_json
+from unheard.diffusion.settings import STOCHASTIC
 from unheard.errors import InputError
 from unheard.guidance import describe_guidance, with_present_names
 
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 
     from unheard.generation.request import Batch, Request
 
-FORMAT = 2
-READABLE = (1, 2)
+FORMAT = 3
+READABLE = (1, 2, 3)
 _TRACE_OF_FORMAT_1 = {"similarity": "value", "way": "fallback", "share": "prompt_weight"}
 _NEEDED = {
     "sampling": ("sampler", "num_inference_steps", "sigma_min", "sigma_max", "guidance_scale"),
@@ -57,7 +59,10 @@ def is_record(path: str | Path) -> bool:
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """Read a record that `write` wrote, now or before: one of format 1 comes with the names of format 2.
+    """Read a record that `write` wrote, now or before.
+
+    One of an older format comes as the present one would have it. Until format 2 the noise of stochastic
+    samplers was torchsde's, and its record says so: the same sound can be made again.
 
     Raises:
         InputError: the file is missing, is not JSON, or is no such record.
@@ -72,7 +77,7 @@ def read(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path} does not describe a sound: give the .json written beside the sound")
     if record["unheard"] not in READABLE:
         raise InputError(
-            f"{path} has format {record['unheard']!r}, this version reads formats 1 and {FORMAT}: "
+            f"{path} has format {record['unheard']!r}, this version reads formats 1 to {FORMAT}: "
             f"use the version of unheard named under machine.packages in it"
         )
     lacking = [key for key in ("prompt", "seed", "duration", "start", "guidance") if key not in record]
@@ -89,7 +94,9 @@ def read(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path} has a LoRA that is none: give the .json as it was written")
     if not all(isinstance(step, Mapping) for step in trace):
         raise InputError(f"{path} has a step that is none in its trace: give the .json as it was written")
-    return record if record["unheard"] == FORMAT else _of_format_1(record)
+    if record["unheard"] == 1:
+        record = _of_format_1(record)
+    return record if record["unheard"] == FORMAT else _of_format_2(record)
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -149,13 +156,16 @@ def loras(record: Mapping[str, Any]) -> list[Any]:
 
 def package_versions() -> dict[str, str]:
     """The versions of this package and of those that can change a sound."""
-    versions = {"unheard": __version__}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
+    return {"unheard": __version__, **{package: _installed(package) for package in PACKAGES}}
+
+
+@cache
+def _installed(package: str) -> str:
+    """Its version; looked for once, since a sound has one record, and a search takes milliseconds."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def record(
@@ -220,10 +230,17 @@ def _of_format_1(record: Mapping[str, Any]) -> dict[str, Any]:
     ]
     return {
         **record,
-        "unheard": FORMAT,
+        "unheard": 2,
         "guidance": None if guidance is None else with_present_names(guidance),
         "trace": trace,
     }
+
+
+def _of_format_2(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of format 2 with the noise that there was then, where the sampler adds any."""
+    sampling = record["sampling"]
+    noise = {"noise": "torchsde"} if sampling["sampler"] in STOCHASTIC else {}
+    return {**record, "unheard": FORMAT, "sampling": {**sampling, **noise}}
 
 
 def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -49,7 +49,8 @@ class Refused:
     Attributes:
         number: which of the sounds asked for, from 0.
         prompt: what was asked for.
-        attempts: in order.
+        attempts: in order; none where no caption was found to make it under, see
+            `unheard.guidance.detour.settings`.
     """
 
     number: int
@@ -98,7 +99,7 @@ def passing(
             if as_bad_as(found.verdict, request.reject):
                 rejected.append(position)
             else:
-                audited = _record(request.reject, auditor, attempts[sound.number])
+                audited = audit_record(request.reject, auditor, attempts[sound.number])
                 yield replace(sound, provenance={**sound.provenance, "audit": audited})
         if not rejected:
             return []
@@ -115,18 +116,44 @@ def raise_if_any(refused: Sequence[Refused], request: Request) -> None:
     Raises:
         RejectedError: there are some.
     """
-    if not refused:
-        return
-    total, attempts = len(request.prompts), len(refused[0].attempts)
-    which = "the sound is" if total == 1 else f"{len(refused)} of {total} sounds are"
+    replaying = [one for one in refused if one.attempts]
+    without_way = [one for one in refused if not one.attempts]
+    total = len(request.prompts)
+    told = [
+        *([_why_replaying(replaying, total)] if replaying else []),
+        *([_why_without_way(without_way, total)] if without_way else []),
+    ]
+    if told:
+        raise RejectedError(". ".join(told), refused)
+
+
+def _why_replaying(refused: Sequence[Refused], total: int) -> str:
+    attempts = len(refused[0].attempts)
     tries = "its only attempt" if attempts == 1 else f"each of {attempts} attempts"
-    found = "; ".join(_found(one, total) for one in refused[:3])
-    further = f"; and {len(refused) - 3} more" if len(refused) > 3 else ""
-    raise RejectedError(
-        f"{which} not written, because {tries} replays the training set: {found}{further}. "
-        "Try more --retries, another --seed, or another prompt",
-        refused,
+    found = _first_few([_found(one, total) for one in refused])
+    return (
+        f"{_which(refused, total)} not written, because {tries} replays the training set: {found}. "
+        "Try more --retries, another --seed, or another prompt"
     )
+
+
+def _why_without_way(refused: Sequence[Refused], total: int) -> str:
+    prompts = _first_few([f'"{one.prompt}"' for one in refused])
+    return (
+        f"{_which(refused, total)} not written, because prompt and captions near it all lead to a recording: "
+        f"{prompts}. Try another prompt, or --if-no-way unconditional"
+    )
+
+
+def _which(refused: Sequence[Refused], total: int) -> str:
+    if total == 1:
+        return "the sound is"
+    return f"{len(refused)} of {total} sounds {'is' if len(refused) == 1 else 'are'}"
+
+
+def _first_few(texts: Sequence[str]) -> str:
+    further = f"; and {len(texts) - 3} more" if len(texts) > 3 else ""
+    return f"{'; '.join(texts[:3])}{further}"
 
 
 def _found(refused: Refused, total: int) -> str:
@@ -143,8 +170,14 @@ def _found(refused: Refused, total: int) -> str:
     return f"{which}{audit.verdict}{of}, score {audit.score:.2f}"
 
 
-def _record(bound: str, auditor: Auditor, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """What the provenance says of the audit: the last attempt in full, those before it in short."""
+def audit_record(bound: str | None, auditor: Auditor, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """What the provenance says of the audit: the last attempt in full, those before it in short.
+
+    Args:
+        bound: the verdict from which a sound is rejected; None where none is.
+        auditor: who judged them.
+        attempts: in order, the one that is handed out last.
+    """
     last = attempts[-1].audit
     about: Audit = auditor.audit([last])
     return {

@@ -67,6 +67,8 @@ class Request:
         lyrics: what is sung, in all of them; None for a model that takes none.
         init_audio: path of a recording that the sounds begin from, or None for pure noise.
         init_noise_level: how much noise is put on it, as the model's family counts it; None without one.
+        guidance_kind: the name by which `guidance` was asked for: where the training set has a calibration,
+            its thresholds take their place; None for settings, which stay as they are.
     """
 
     prompts: tuple[str, ...]
@@ -84,6 +86,7 @@ class Request:
     lyrics: str | None = None
     init_audio: str | None = None
     init_noise_level: float | None = None
+    guidance_kind: str | None = None
 
     @property
     def named_references(self) -> str | tuple[str, ...] | None:

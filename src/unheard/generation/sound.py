@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
 from safetensors.torch import save
 from torch import Tensor
@@ -18,6 +18,10 @@ from unheard.common.sound_endings import WRITTEN
 from unheard.errors import InputError
 from unheard.generation import provenance
 from unheard.guidance.base import Step
+from unheard.guidance.detour.settings import UNGUIDED
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,10 @@ class Nearest:
 
 @dataclass(frozen=True)
 class Fallback:
-    """The caption under which a detour went on.
+    """The caption that took the place of the prompt.
 
     Attributes:
-        id: of the training item whose caption it is; None where it went on without any.
+        id: of the training item whose caption it is; None where it is no item's.
         caption: the text, "" without any.
         prompt_weight: what was left of the prompt, 0 to 1.
         step: at which step the prompt was first left, from 1.
@@ -113,7 +117,7 @@ class Sound:
         provenance: the record that `save` writes, see `unheard.generation.provenance`; with what an audit
             found under "audit", if there was one.
         number: which of the sounds asked for, from 0.
-        fallback: the caption under which a detour went on; None where it kept the prompt, and of other kinds.
+        fallback: the caption that took the place of the prompt; None where the prompt was kept.
         latents: what was decoded, of the model's `latent_shape` or fewer frames, in float32 on the CPU; None
             for a sound that was not generated here.
     """
@@ -142,20 +146,34 @@ class Sound:
         return sum(bool(step.acted) for step in self.trace)
 
     @property
+    def no_way(self) -> str | None:
+        """What the detour was to do where no caption leads away from a recording, if that was so."""
+        way: str | None = self.provenance.get("no_way")
+        return way
+
+    @property
     def outcome(self) -> str:
         """What the guidance did to the prompt, in words."""
         kind = (self.provenance.get("guidance") or {}).get("kind")
         if kind is None:
             return "made without guidance: it may replay a recording"
+        if self.no_way == UNGUIDED:
+            return (
+                "the prompt leads to a recording, and so does every caption that was tried: went on under "
+                "the prompt, it may replay the recording"
+            )
         if (left := self.fallback) is not None:
             instead = f'as "{left.caption}"' if left.caption else "without a caption"
             again = (
                 "; a blend with the prompt ended in near silence" if "collapsed" in self.provenance else ""
             )
             part = f"{left.prompt_weight:.0%}" if left.prompt_weight else "nothing"
+            if all(step.value is None for step in self.trace):  # of a kind that asks nothing
+                return f"made {instead}, with {part} of the prompt"
+            everything = "" if self.no_way is None else ", and so does every caption that was tried"
             return (
-                f"the prompt leads to a recording: went on {instead}, with {part} of the prompt, from step "
-                f"{left.step} of {len(self.trace)}{again}"
+                f"the prompt leads to a recording{everything}: went on {instead}, with {part} of the prompt, "
+                f"from step {left.step} of {len(self.trace)}{again}"
             )
         if not self.acted:
             return "kept the prompt"
@@ -166,21 +184,75 @@ class Sound:
         """What is wrong with the waveform (silent, clipped, constant) and its usual cause; mostly empty."""
         return audio.find_faults(self.waveform)
 
-    def save(self, path: str | Path, float: bool = False, *, overwrite: bool = False) -> Path:
+    def _repr_html_(self) -> str:
+        """Player, spectrogram, outcome, verdict and trace, for a notebook."""
+        from unheard.generation.notebook import sound_html
+
+        audited = self.provenance.get("audit")
+        return sound_html(
+            repr(self)[1:-1], self.outcome, self.waveform, self.sample_rate, self.trace, audited
+        )
+
+    def plot(self) -> Figure:
+        """Spectrogram, and below it what the guidance measured in each step; a notebook shows it.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        from unheard.figures.drawing import draw_sound
+
+        return draw_sound(self.prompt, self.waveform, self.sample_rate, self.trace)
+
+    def to_bytes(self, format: str = "wav", *, float: bool = False) -> bytes:
+        """The sound as a file that `save` would write, without its provenance.
+
+        Args:
+            format: "wav" or "flac".
+            float: see `save`.
+
+        Raises:
+            InputError: another format, or floats in FLAC.
+        """
+        return audio.encode(self.waveform, self.sample_rate, f".{format.removeprefix('.')}", float32=float)
+
+    @overload
+    def save(self, path: str | Path, float: bool = False, *, overwrite: bool = False) -> Path: ...
+
+    @overload
+    def save(self, path: BinaryIO, float: bool = False, *, format: str = "wav") -> None: ...
+
+    def save(
+        self,
+        path: str | Path | BinaryIO,
+        float: bool = False,
+        *,
+        overwrite: bool = False,
+        format: str = "wav",
+    ) -> Path | None:
         """Write the sound at `path` and its provenance beside it, at the same name with .json.
+
+        To an open binary file the sound alone is written: its provenance is in `provenance`.
 
         Both or neither, but for a crash between the two: then the provenance is there, which makes the sound
         again.
 
         Args:
-            path: ends in .wav or .flac; its folder exists. A sound that is there is replaced.
+            path: ends in .wav or .flac; its folder exists. A sound that is there is replaced. Or a binary
+                file that is open for writing, such as an `io.BytesIO` or a response.
             float: 32-bit float as decoded, in place of 16-bit and peak-normalised; in WAV alone.
             overwrite: replace the JSON beside it even if it is something else than provenance.
+            format: of an open file: "wav" or "flac".
+
+        Returns:
+            The path; None for an open file.
 
         Raises:
             InputError: another ending, floats in FLAC, a path that cannot be written, or a JSON beside it
                 that is something else, such as an index of that name.
         """
+        if not isinstance(path, str | os.PathLike):
+            path.write(self.to_bytes(format, float=float))
+            return None
         path = Path(path)
         if path.suffix.lower() not in WRITTEN:
             raise InputError(f"output is {path}: give a name that ends in {' or '.join(WRITTEN)}")

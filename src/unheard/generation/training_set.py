@@ -171,7 +171,7 @@ class TrainingSet:
             else f"no recordings of {self._called} are available, so"
         )
         warnings.warn(
-            f"{lacking} the detour goes by the pull of the prompt and cannot say what would be copied; "
+            f"{lacking} the guidance goes by the pull of the prompt and cannot say what would be copied; "
             "name them to have it compare (--references FOLDER, with ids as file names)",
             GuidanceWarning,
             stacklevel=6,

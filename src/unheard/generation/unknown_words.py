@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 
 from unheard.backbones import hub
 from unheard.backbones.base import Backbone
@@ -13,18 +14,23 @@ WORDS_NAMED = 5  # unknown words that a warning names
 
 def warn_of_unknown_words(backbone: Backbone, name: str, request: Request) -> None:
     """Warn in one line of what the model cannot read in the prompts; asked before any work."""
-    texts = dict.fromkeys([*request.prompts, request.negative_prompt or ""])
-    words = dict.fromkeys(word for text in texts for word in backbone.unknown_words(text))
+    told = tell_unknown_words(backbone, name, [*request.prompts, request.negative_prompt or ""])
+    if told is not None:
+        warnings.warn(told, stacklevel=4)
+
+
+def tell_unknown_words(backbone: Backbone, name: str, texts: Iterable[str]) -> str | None:
+    """One line on what a model cannot read in some texts; None where it reads them all."""
+    words = dict.fromkeys(word for text in dict.fromkeys(texts) for word in backbone.unknown_words(text))
     if not words:
-        return
+        return None
     named = ", ".join(f'"{word}"{_in_small_letters(backbone, word)}' for word in [*words][:WORDS_NAMED])
     more = f" and {len(words) - WORDS_NAMED} more" if len(words) > WORDS_NAMED else ""
     known = any(each.name == name and each.plays for each in hub.KNOWN_MODELS)
     see = f"; `unheard models {name}` lists what it knows" if known else ""
-    warnings.warn(
+    return (
         f"{name} does not know the word{'s' if len(words) > 1 else ''} {named}{more}, and spells "
-        f"{'them' if len(words) > 1 else 'it'} in letters: expect another sound{see}",
-        stacklevel=4,
+        f"{'them' if len(words) > 1 else 'it'} in letters: expect another sound{see}"
     )
 
 

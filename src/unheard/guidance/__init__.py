@@ -11,6 +11,13 @@ detour             another caption where the sound on its way is a training reco
 attraction_basin   no or opposite guidance until the trajectory has left a basin
 prompt_adjustment  the prompt's embedding is moved until its pull is an ordinary one's
 volumetric         repulsion from the volume that the nearest items span
+rewritten_prompt   what is decided once, in the first step; the next four are of this sort
+static_rewrite     the detour's gate asked once, then its first fallback caption
+nearest_caption    the nearest caption of the training set, whatever the prompt leads to
+rare_words         the prompt without words that few captions have
+prompt_noise       random words in the prompt, or noise on its embedding
+gated_amg          the published guidance behind the detour's gate
+gated              the kinds that ask the detour's gate, and its thresholds
 prompt_pull        how hard prompts pull, which tells memorised ones without the training set
 
 This file is the registry. A kind of one's own is registered from outside with `register`.
@@ -24,12 +31,28 @@ from typing import TYPE_CHECKING, Any
 
 from unheard.common.checks import check_keys, instead
 from unheard.errors import InputError
-from unheard.guidance import amg, attraction_basin, detour, prompt_adjustment, volumetric
+from unheard.guidance import (
+    amg,
+    attraction_basin,
+    detour,
+    gated_amg,
+    nearest_caption,
+    prompt_adjustment,
+    prompt_noise,
+    rare_words,
+    static_rewrite,
+    volumetric,
+)
 from unheard.guidance.amg.settings import AMG
 from unheard.guidance.attraction_basin.settings import AttractionBasin
 from unheard.guidance.base import Denoiser, Guidance, GuidanceWarning, Step
 from unheard.guidance.detour.settings import Detour
+from unheard.guidance.gated_amg.settings import GatedAMG
+from unheard.guidance.nearest_caption.settings import NearestCaption
 from unheard.guidance.prompt_adjustment.settings import PromptAdjustment
+from unheard.guidance.prompt_noise.settings import PromptNoise
+from unheard.guidance.rare_words.settings import RareWords
+from unheard.guidance.static_rewrite.settings import StaticRewrite
 from unheard.guidance.volumetric.settings import Volumetric
 
 if TYPE_CHECKING:
@@ -42,9 +65,14 @@ __all__ = [
     "AttractionBasin",
     "Denoiser",
     "Detour",
+    "GatedAMG",
     "Guidance",
     "GuidanceWarning",
+    "NearestCaption",
     "PromptAdjustment",
+    "PromptNoise",
+    "RareWords",
+    "StaticRewrite",
     "Step",
     "Volumetric",
     "denoiser_for",
@@ -59,7 +87,7 @@ NONE = "none"
 
 FORMER_NAMES = {"detour": {"prompt_share": "prompt_weight"}}
 """Settings by the names that files written before provenance format 2 have them under."""
-LATER_NAMES = {"detour": ("high_noise",)}
+LATER_NAMES = {"detour": ("high_noise", "if_no_way")}
 """Settings that kinds did not have at first."""
 
 MakeDenoiser = Callable[[Any, "Trajectory"], Denoiser]
@@ -81,6 +109,11 @@ register(Detour, detour.make_denoiser)
 register(AttractionBasin, attraction_basin.make_denoiser)
 register(PromptAdjustment, prompt_adjustment.make_denoiser)
 register(Volumetric, volumetric.make_denoiser)
+register(StaticRewrite, static_rewrite.make_denoiser)
+register(NearestCaption, nearest_caption.make_denoiser)
+register(RareWords, rare_words.make_denoiser)
+register(PromptNoise, prompt_noise.make_denoiser)
+register(GatedAMG, gated_amg.make_denoiser)
 
 
 def denoiser_for(guidance: Guidance | None, trajectory: Trajectory) -> Denoiser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import Field, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
@@ -32,8 +33,10 @@ class Guidance(Protocol):
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     kind: ClassVar[str]
-    needs_index: ClassVar[bool]
     uses_recordings: ClassVar[bool]
+
+    @property
+    def needs_index(self) -> bool: ...
 
     @property
     def without_captions(self) -> str | None: ...
@@ -68,18 +71,22 @@ class Step:
         s1, s2: scales of despecification and deduplication at this similarity, applied where `acted`.
         fallback: position of the item whose caption took the place of the prompt's; None where none did.
         prompt_weight: what is left of the prompt in the conditioning, 0 to 1.
+        caption: the text that took the place of the prompt's; None where none did, or an item's.
+        no_way: whether every caption that was tried leads to a recording, in this step or an earlier one.
     """
 
     sigma: float
-    value: list[float] | None = None
+    value: Sequence[float | None] | None = None
     measure: list[str] | None = None
     threshold: list[float] | None = None
     neighbour: list[int | None] | None = None
     acted: list[bool] | None = None
-    s1: list[float] | None = None
-    s2: list[float] | None = None
+    s1: Sequence[float | None] | None = None
+    s2: Sequence[float | None] | None = None
     fallback: list[int | None] | None = None
     prompt_weight: list[float | None] | None = None
+    caption: list[str | None] | None = None
+    no_way: list[bool] | None = None
 
 
 class Denoiser(Protocol):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from unheard.backbones.base import Conditioning
+from unheard.diffusion.levels import level_of
 from unheard.diffusion.prediction import Denoise, classifier_free, predict_both
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.guidance.base import Step
@@ -46,7 +47,7 @@ class ClassifierFreeGuidance:
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Denoise x [batch, *latent_shape] at the noise levels sigma [batch]."""
-        self.trace.append(Step(sigma=float(sigma[0])))
+        self.trace.append(Step(sigma=level_of(sigma)))
         if self.guidance_scale == 1 and not self.prompt_guidance.remembers:
             return self.denoise(x, sigma, self.conditional)
         unconditional, conditional = predict_both(self.denoise, x, sigma, self.both)

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from unheard.backbones import Backbone
+from unheard.diffusion.noise import initial_noise, noise_of
 from unheard.diffusion.prediction import classifier_free, noise_pull, predict_both
-from unheard.diffusion.samplers import SAMPLERS, initial_noise, noise_of
+from unheard.diffusion.samplers import SAMPLERS
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 
@@ -87,7 +88,7 @@ def prompt_pull(
             model,
             float(sigmas[0]) * initial_noise(shape, seeds, device),
             sigmas,
-            noise_of(sampling, shape, seeds, device),
+            noise_of(sampling, sigmas, shape, seeds, device),
         )
         means = torch.stack(norms).tolist()
         found.append(PromptPull(prompt, sum(means) / len(means), tuple(means)))

@@ -83,12 +83,14 @@ class Trajectory:
         """Waveforms at the model's rate to unit vectors [batch, dimension]; differentiable."""
         return self.embedder.embed_audio(waveform, self.backbone.sample_rate)
 
+    def encode_texts(self, texts: Sequence[str]) -> Any:
+        """The conditioning of texts, with the timing of what is made here."""
+        timing = [self.start] * len(texts), [self.start + self.duration] * len(texts)
+        return self.backbone.encode(texts, *timing)
+
     def encode_captions(self, positions: list[int]) -> Any:
         """The conditioning of the captions of items of the index, with the timing of what is made here."""
-        total = self.start + self.duration
-        captions = [self.index.prompts[position] for position in positions]
-        timing = [self.start] * len(captions), [total] * len(captions)
-        return self.backbone.encode(captions, *timing)
+        return self.encode_texts([self.index.prompts[position] for position in positions])
 
     def encode_neighbours(self, positions: list[int]) -> Any:
         """The conditioning of the captions and timings of items of the index."""

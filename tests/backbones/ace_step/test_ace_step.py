@@ -17,9 +17,9 @@ from unheard import Model, Sampling
 from unheard.backbones.ace_step.backbone import CONTEXT, AceStepBackbone
 from unheard.backbones.ace_step.template import Song
 from unheard.backbones.sequences import SequenceConditioning as Conditioning
+from unheard.diffusion.noise import initial_noise
 from unheard.diffusion.prediction import classifier_free, predict_both
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
-from unheard.diffusion.samplers import initial_noise
 from unheard.errors import InputError, ModelError
 from unheard.generation.defaults import Defaults
 

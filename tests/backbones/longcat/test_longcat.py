@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from unheard import Model, Sampling
 from unheard.backbones.longcat.backbone import CONTEXT, LongCatBackbone
 from unheard.backbones.sequences import SequenceConditioning as Conditioning
+from unheard.diffusion.noise import initial_noise
 from unheard.diffusion.prediction import classifier_free, predict_both
-from unheard.diffusion.samplers import initial_noise
 from unheard.errors import InputError
 from unheard.generation.defaults import Defaults
 

@@ -22,8 +22,9 @@ from torch import Tensor
 from unheard import Model, Sampling
 from unheard.backbones.stable_audio_3.backbone import StableAudio3Backbone
 from unheard.backbones.stable_audio_3.conditioning import StableAudio3Conditioning as Conditioning
+from unheard.diffusion.noise import initial_noise
 from unheard.diffusion.prediction import classifier_free, predict_both
-from unheard.diffusion.samplers import initial_noise, sample_euler, sample_pingpong
+from unheard.diffusion.samplers import sample_euler, sample_pingpong
 
 PROMPTS = ["An acoustic drum loop, 110 bpm", "A slow piano melody", "Warm strings, zebra"]
 NEGATIVE_PROMPTS = ["low quality noise", "", "electric guitar"]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 import unheard
 from unheard import Model
+from unheard.generation.calibration.calibrating import _draw
 from unheard.generation.calibration.captions import ordinary_captions, repeated_captions
 from unheard.guidance.detour.high_noise import high_noise
 
@@ -177,3 +178,18 @@ def test_damaged_readings_are_measured_again(tiny_model_folder: Path, tmp_path: 
             torch.tensor(unheard.calibrate(model, **options).durations[0].statistics["pull"].ordinary),
             torch.tensor(found.durations[0].statistics["pull"].ordinary),
         )
+
+
+def test_recordings_that_are_named_are_not_taken_for_memorised(tmp_path: Path) -> None:
+    """The whole training set of a model that brings a list of what it has memorised."""
+    model = unheard.load("tiny")
+    assert model.index is not None
+    for item in set(model.index.ids):
+        (tmp_path / f"{item}.wav").touch()
+    training_set = model.training_set(references=tmp_path)
+    assert len(training_set.recordings) == model.index.items
+    named, brought = (
+        _draw(model, some, ["A drum loop"], [], 30, 0) for some in (training_set, model.training_set())
+    )
+    assert len(named.ordinary) == 30
+    assert named.ordinary == brought.ordinary

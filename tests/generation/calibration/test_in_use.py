@@ -15,6 +15,7 @@ from diffusers import StableAudioPipeline
 
 import unheard
 from unheard import Detour, GuidanceWarning, Model
+from unheard.evaluation.generator import Generator
 from unheard.generation.calibration.record import Calibration, own_path
 
 PUBLISHED = "amg"
@@ -47,6 +48,36 @@ def test_generate_takes_it_and_provenance_names_it(model: Model) -> None:
         assert unheard.guidance.read_guidance(guidance_of(sound)) == CALIBRATED
         assert sound.provenance["calibration"] == calibration.describe()
         assert sound.provenance["calibration"]["sha256"] == calibration.digest
+
+
+@pytest.mark.filterwarnings("ignore:no recordings")
+def test_a_request_and_an_evaluation_take_it_where_guidance_is_named_alone(model: Model) -> None:
+    of(model, recordings=0).keep()
+    (sound,) = model.stream(model.request("A bell", guidance="detour", **SHORT))
+    assert unheard.guidance.read_guidance(guidance_of(sound)) == CALIBRATED
+    by_hand = Detour(threshold=0.9)
+    (sound,) = model.stream(replace(model.request("A bell", guidance="detour", **SHORT), guidance=by_hand))
+    assert unheard.guidance.read_guidance(guidance_of(sound)) == by_hand
+    generator = Generator(model, duration=0.2)
+    for name, setting in {
+        "named": {"guidance": {"kind": "detour"}},
+        "by hand": {"guidance": {"kind": "detour", "threshold": 0.9}},
+    }.items():
+        generator.add(name, {**setting, "num_inference_steps": 2})
+    named, hand = (generator._requests[name].guidance for name in ("named", "by hand"))
+    assert (named, hand) == (CALIBRATED, by_hand)
+
+
+@pytest.mark.filterwarnings("ignore:no recordings")
+@pytest.mark.parametrize("kind", ["static-rewrite", "gated-amg"])
+def test_rivals_that_ask_the_same_gate_take_it_too(model: Model, kind: str) -> None:
+    calibration = of(model, recordings=0)
+    calibration.keep()
+    (sound,) = model.generate("A bell", guidance=kind, **SHORT)
+    guidance = guidance_of(sound)
+    assert guidance["kind"] == kind
+    assert (guidance["threshold"], guidance["pull"], guidance["high_noise"]) == (0.2, 0.4, 7.0)
+    assert sound.provenance["calibration"] == calibration.describe()
 
 
 @pytest.mark.filterwarnings("ignore:no recordings")

@@ -101,3 +101,10 @@ def test_whether_captions_separate_is_told_by_what_the_gates_ask() -> None:
     assert a_calibration(separates=True).separates
     assert a_calibration(separates=False).separates is False
     assert a_calibration(separates=None).separates is None
+
+
+def test_gates_open_above_the_lower_end_of_a_threshold_that_has_one() -> None:
+    told = a_calibration().durations[0].statistics["pull"].threshold
+    assert replace(told, value=0.5, low=0.3).guards == 0.3
+    assert replace(told, value=0.5, low=None).guards == 0.5
+    assert replace(told, value=0.2, low=0.3).guards == 0.2  # a fitted tail may lie below the order statistic

@@ -7,12 +7,11 @@ import torch
 from small_networks import OPEN, SHUT, SmallWorld
 from toy_world import ToyIndex
 
-from unheard.diffusion.samplers import (
-    BrownianTreeNoise,
-    initial_noise,
-    sample_dpmpp_3m_sde,
-)
+from unheard.diffusion.brownian import BrownianNoise
+from unheard.diffusion.noise import initial_noise
+from unheard.diffusion.samplers import sample_dpmpp_3m_sde
 from unheard.diffusion.schedules import polyexponential_sigmas
+from unheard.guidance.amg import denoiser
 from unheard.guidance.amg.settings import AMG
 
 
@@ -66,7 +65,8 @@ def test_an_expected_neighbour_that_is_another_one_is_predicted_again():
     assert torch.allclose(result, world.guide(AMG(**OPEN))(world.x, world.sigma), atol=1e-6)
 
 
-def test_only_the_samples_that_opened_get_a_graph():
+def test_only_the_samples_that_opened_get_a_graph(monkeypatch):
+    monkeypatch.setattr(denoiser, "LIKELY", 0.0)
     world = SmallWorld()
     probe = world.guide(AMG(**SHUT))
     probe(world.x, world.sigma)
@@ -84,6 +84,81 @@ def test_only_the_samples_that_opened_get_a_graph():
     guided(world.x, world.sigma)
     assert world.denoise.calls == [(6, False), (1, True)]
     assert world.decode.calls == [(1, False), (1, False), (1, True)]
+
+
+def level_below(world, margin):
+    """Settings whose threshold lies this much above the highest similarity, of a batch of one."""
+    probe = world.guide(AMG(**SHUT))
+    probe(world.x, world.sigma)
+    world.denoise.calls.clear(), world.decode.calls.clear(), world.embed.calls.clear()
+    limit = max(probe.trace[0].value) + margin
+    return {"lambda_min": limit, "lambda_max": limit}
+
+
+def test_a_gate_that_opens_from_near_computes_nothing_twice():
+    world = SmallWorld(batch=1)
+    guided = world.guide(AMG(**level_below(world, denoiser.LIKELY / 2)))
+    guided(world.x, world.sigma)
+    assert world.denoise.calls == [(2, False)]
+    guided.settings = AMG(**level_below(world, -denoiser.LIKELY / 2))  # it opens
+    result = guided(world.x, world.sigma)
+    assert world.denoise.calls == [(1, False), (1, True), (1, False)]  # the last is the neighbour's
+    assert world.decode.calls == world.embed.calls == [(1, True)]
+    torch.testing.assert_close(result, world.guide(guided.settings)(world.x, world.sigma))
+
+
+def test_a_gate_that_stays_shut_near_the_threshold_goes_no_way_back(monkeypatch):
+    world = SmallWorld()
+    guided = world.guide(AMG(**level_below(world, 1e-3)))
+    guided(world.x, world.sigma)
+
+    def refuse(*_):
+        raise AssertionError("a gradient that nobody asked for")
+
+    monkeypatch.setattr(torch.autograd, "grad", refuse)
+    result = guided(world.x, world.sigma)
+    assert (1, True) in world.decode.calls
+    torch.testing.assert_close(result, world.plain()(world.x, world.sigma))
+
+
+def test_far_from_the_threshold_the_gate_is_asked_every_so_often():
+    world = SmallWorld()
+    guided, plain = world.guide(AMG(ask_every=3, **SHUT)), world.plain()
+    for step in range(7):
+        result = guided(world.x, world.sigma)
+        torch.testing.assert_close(result, plain(world.x, world.sigma))
+        assert len(world.decode.calls) == 3 * (step // 3 + 1)
+    asked = [step.value[0] is not None for step in guided.trace]
+    assert asked == [True, False, False, True, False, False, True]
+    assert guided.trace[1].neighbour == guided.trace[1].s1 == guided.trace[1].s2 == [None] * 3
+    assert guided.trace[1].acted == [False] * 3
+    assert guided.trace[1].threshold == guided.trace[0].threshold
+
+
+def test_near_the_threshold_the_gate_is_asked_in_every_step_and_of_each_sample_for_itself():
+    world = SmallWorld()
+    probe = world.guide(AMG(**SHUT))
+    probe(world.x, world.sigma)
+    low, middle, high = sorted(probe.trace[0].value)
+    margin = (high - middle) / 2
+    guided = world.guide(AMG(ask_every=5, ask_margin=margin, lambda_min=high + 1e-3, lambda_max=high + 1e-3))
+    guided(world.x, world.sigma)
+    guided(world.x, world.sigma)
+    assert sum(value is not None for value in guided.trace[1].value) == 1
+    everyone = world.guide(
+        AMG(ask_every=5, ask_margin=high - low + 1, lambda_min=high + 1e-3, lambda_max=high + 1e-3)
+    )
+    for _ in range(2):
+        everyone(world.x, world.sigma)
+    assert None not in everyone.trace[1].value
+
+
+def test_an_open_gate_is_asked_in_every_step():
+    world = SmallWorld()
+    seldom, always = world.guide(AMG(ask_every=9, **OPEN)), world.guide(AMG(**OPEN))
+    for _ in range(3):
+        assert torch.equal(seldom(world.x, world.sigma), always(world.x, world.sigma))
+    assert seldom.trace == always.trace
 
 
 def test_a_failed_expectation_changes_nothing():
@@ -162,7 +237,7 @@ def test_a_whole_trajectory_through_a_sampler():
     guided = world.guide(AMG(c3=1.0, lambda_min=0.5, lambda_max=0.9))
     sigmas = polyexponential_sigmas(8, 0.3, 50)
     seeds = [0, 1, 2]
-    noise = BrownianTreeNoise((2, 6), 0.3, 50, seeds)
+    noise = BrownianNoise((2, 6), seeds, sigmas.tolist())
     result = sample_dpmpp_3m_sde(guided, initial_noise((2, 6), seeds) * 50, sigmas, noise)
     assert result.isfinite().all()
     assert result.dtype == torch.float32

@@ -106,7 +106,7 @@ def obvious_step(x: Tensor, sigma: Tensor, prompts: tuple[str, ...], s0: float, 
     s0=st.floats(1.1, 8),
     space=st.sampled_from(["denoised", "noise"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_walk_is_the_obvious_algorithm_whatever_was_expected(seed, bounds, c1, c2, c3, s0, space):
     """Gates that open and shut, and neighbours that change, from one step to the next."""
     amg = AMG(c1, c2, c3, *bounds, space)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from nearby import Nearby, correlation
 
-from unheard.guidance.detour.correlation import Recordings, excess
+from unheard.guidance.detour.correlation import Recordings, common
 from unheard.guidance.detour.gates import EitherGate, LatentGate, PullGate
 from unheard.guidance.detour.settings import EXCESS, HIGH_NOISE, PULL
 
@@ -21,6 +21,34 @@ def test_correlations_are_those_of_every_shift(lengths: tuple[int, ...]) -> None
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5, check_dtype=False)
 
 
+def test_recordings_that_are_appended_are_as_if_they_had_been_there_and_stay_in_order() -> None:
+    generator = torch.Generator().manual_seed(0)
+    prediction = torch.randn(8, 40, generator=generator)
+    latents = [torch.randn(8, length, generator=generator) for length in (40, 25, 400, 41, 7, 390)]
+    grown = Recordings(latents[:1], 40)
+    for few in (latents[1:2], [], latents[2:5], latents[5:]):
+        grown.append(few)
+    found, together = grown.correlations(prediction), Recordings(latents, 40).correlations(prediction)
+    torch.testing.assert_close(found, together)
+    expected = torch.tensor([correlation(prediction, each) for each in latents])
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5, check_dtype=False)
+
+
+def test_a_long_recording_does_not_lengthen_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[tuple[int, ...]] = []
+    transform = torch.fft.rfft
+
+    def told(latents: torch.Tensor, size: int) -> torch.Tensor:
+        sizes.append((latents.shape[-1], size))
+        return transform(latents, size)
+
+    monkeypatch.setattr(torch.fft, "rfft", told)
+    Recordings([torch.randn(2, 40), torch.randn(2, 50_000)], 40)
+    (_, short), (_, long) = sizes
+    assert short < 140
+    assert 50_040 <= long < 70_000
+
+
 def test_a_shifted_recording_and_a_passage_of_a_long_one_correlate_and_others_do_not() -> None:
     generator = torch.Generator().manual_seed(0)
     one, other = torch.randn(2, 8, 40, generator=generator)
@@ -33,13 +61,20 @@ def test_a_shifted_recording_and_a_passage_of_a_long_one_correlate_and_others_do
     assert Recordings([hour], 40).correlations(hour[:, 1000:1040]) > 0.9
 
 
-def test_the_excess_leaves_out_what_is_common_but_no_more_than_takes_may_share() -> None:
+def test_what_many_recordings_have_in_common_is_at_most_what_takes_may_share() -> None:
     alone = torch.tensor([0.9, *[0.1] * 20])
-    assert float(excess(alone)) == pytest.approx(0.8)
-    assert float(excess(torch.tensor([0.55, *[0.45] * 20]))) == pytest.approx(0.25)
-    assert float(excess(torch.full((64,), 0.95))) == pytest.approx(0.65)  # one recording 64 times
-    assert float(excess(torch.tensor([0.5, 0.5]))) == pytest.approx(0.5)
-    assert float(excess(-alone)) == pytest.approx(-0.1)
+    rows = [alone, torch.tensor([0.55, *[0.45] * 20]), torch.full((21,), 0.95), -alone]
+    torch.testing.assert_close(common(torch.stack(rows), 1.0), torch.tensor([0.1, 0.3, 0.3, 0.0]))
+    assert float(common(torch.tensor([[0.5, 0.5]]), 1.0)) == 0.0
+
+
+@pytest.mark.parametrize("share", [0.5, 0.625, 0.9])
+def test_of_a_random_share_of_the_recordings_as_much_is_common_on_the_mean(share: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    values = 0.3 * torch.rand(1, 400, generator=generator)
+    kept = round(400 * share)
+    parts = torch.cat([values[:, torch.randperm(400, generator=generator)[:kept]] for _ in range(200)])
+    assert float(common(parts, share).mean()) == pytest.approx(float(common(values, 1.0)), abs=0.002)
 
 
 def test_the_pull_is_asked_in_high_noise_alone_and_names_nothing() -> None:
@@ -82,14 +117,32 @@ def test_where_some_recordings_are_not_available_the_pull_is_asked_until_the_lat
     generator = torch.Generator().manual_seed(0)
     recording, other = torch.randn(2, 2, 40, generator=generator)
     nearby = Nearby([recording])
-    gate = EitherGate(LatentGate(0.5, 40, nearby), PullGate(0.1, lambda latents: latents[..., :40]), nearby)
-    gate.begin(other[None])
+
+    def begun() -> EitherGate:
+        pull = PullGate(0.1, lambda latents: latents[..., :40])
+        gate = EitherGate(LatentGate(0.5, 40, nearby), pull, nearby)
+        gate.begin(other[None])
+        return gate
+
+    gate = begun()
     high = 2 * HIGH_NOISE
     assert not gate.ask(0, other, torch.zeros_like(other), high).open  # all are available
-    nearby.complete = False
+    nearby.complete, nearby.share = False, 0.4
+    gate = begun()
     assert gate.ask(0, other, torch.zeros_like(other), high) == (pytest.approx(1.0, abs=0.3), PULL, 0.1, None)
     assert not gate.sees_blends(0)
     assert not gate.ask(0, other, other, high).open
     assert gate.ask(0, recording, recording, high) == (pytest.approx(0.7), EXCESS, 0.5, 0)  # .3 may be common
     assert gate.sees_blends(0)
     assert not gate.ask(0, other, torch.zeros_like(other), high).open
+
+
+def test_a_recording_that_only_the_guided_prediction_shows_opens_the_gate() -> None:
+    """A negative prompt takes away what the prediction has in common with others."""
+    recording, shared = torch.randn(2, 8, 40, generator=torch.Generator().manual_seed(0))
+    conditional, unconditional = 0.3 * recording + shared, shared
+    blind, seeing = (LatentGate(0.6, 40, Nearby([recording]), guidance_scale=scale) for scale in (1.0, 7.0))
+    for gate in (blind, seeing):
+        gate.begin(conditional[None])
+    assert not blind.ask(0, conditional, unconditional, 1.0).open
+    assert seeing.ask(0, conditional, unconditional, 1.0).open

@@ -19,7 +19,7 @@ import pytest
 import soundfile
 from corpus import RATE, noise, write_corpus
 from ctrl_c import heeding
-from forked_builds import ForkedBuilds, load
+from forked_builds import ForkedBuilds, two_at_once
 from stored_rows import content
 
 import unheard.index as verbs
@@ -32,8 +32,8 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(builder.__file__).parents[3]
 
 
 @pytest.fixture(scope="session")
-def forked_builds(guide: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedBuilds]:
-    with ForkedBuilds(guide, tmp_path_factory.mktemp("scratch")) as builds:
+def forked_builds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedBuilds]:
+    with ForkedBuilds(tmp_path_factory.mktemp("scratch")) as builds:
         yield builds
 
 
@@ -64,10 +64,8 @@ def fingerprints(uri: Path) -> dict[str, tuple[list[list[float]], float]]:
 # Exits after any write
 
 
-def test_a_build_that_exits_after_any_write_goes_on(
-    forked_builds: ForkedBuilds, guide: Path, tmp_path: Path
-) -> None:
-    corpus, embedder = write_corpus(tmp_path / "sounds", 5), load(guide)
+def test_a_build_that_exits_after_any_write_goes_on(forked_builds: ForkedBuilds, tmp_path: Path) -> None:
+    corpus, embedder = write_corpus(tmp_path / "sounds", 5), two_at_once()
     (corpus / "broken.wav").write_text("no sound")
     forked_builds.at_once([(corpus, tmp_path / "whole")])
     exits: list[str] = []
@@ -86,11 +84,9 @@ def test_a_build_that_exits_after_any_write_goes_on(
     assert {"Rejects.add", "Rejects.close"} <= set(exits)
 
 
-def test_a_rebuild_that_exits_after_any_write_goes_on(
-    forked_builds: ForkedBuilds, guide: Path, tmp_path: Path
-) -> None:
+def test_a_rebuild_that_exits_after_any_write_goes_on(forked_builds: ForkedBuilds, tmp_path: Path) -> None:
     """Of what is in the index a sound is gone, one changed, two have other captions; two are new."""
-    corpus, embedder = write_corpus(tmp_path / "sounds", 6), load(guide)
+    corpus, embedder = write_corpus(tmp_path / "sounds", 6), two_at_once()
     (corpus / "broken.wav").write_text("no sound")
     before = tmp_path / "before"
     verbs.build(corpus, before, embedder=embedder, workers=0)
@@ -237,7 +233,7 @@ def test_ctrl_c_saves_what_is_finished_and_leaves_no_process(
     assert (resumed.unchanged, resumed.added) == (done, 150 - done)
 
 
-def test_two_builds_at_once_lose_nothing(forked_builds: ForkedBuilds, tmp_path: Path, embedder: Any) -> None:
+def test_two_builds_at_once_lose_nothing(forked_builds: ForkedBuilds, tmp_path: Path) -> None:
     folders = [write_corpus(tmp_path / name, 9) for name in ("x", "y")]
     for number, path in enumerate(sorted(folders[1].rglob("*.wav"))):
         path.rename(path.with_name(f"other {number}.wav"))  # so that the two share some ids and not others

@@ -37,7 +37,7 @@ from unheard.index.building.windows import Windows
 from unheard.index.store.embedder_record import EmbedderRecord
 from unheard.index.store.table import Store
 
-pytest.importorskip("ray")
+ray = pytest.importorskip("ray")
 
 RATE = 16_000
 
@@ -61,6 +61,21 @@ def rejects(uri: Path) -> list[str]:
 
 def counts(built: verbs.Built) -> dict[str, Any]:
     return {name: value for name, value in vars(built).items() if name not in ("uri", "rejects")}
+
+
+def test_an_address_where_nobody_answers_is_one_line(tmp_path: Path) -> None:
+    """The first in this file: Ray does not run in this process yet."""
+    assert not ray.is_initialized()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    sounds = write_sounds(tmp_path / "sounds", 1)
+    build = ["index", "build", str(sounds), "--out", str(tmp_path / "index")]
+    address = ["--ray-address", f"127.0.0.1:{port}"]
+    result = CliRunner().invoke(main, [*build, "--engine", "ray", *address])
+    assert result.exit_code == 2
+    assert "cannot use Ray at" in result.stderr
+    assert "refused" in result.stderr
+    assert "goes with the engine ray only" in CliRunner().invoke(main, [*build, *address]).output
 
 
 # On a cluster
@@ -237,22 +252,3 @@ def test_without_ray_one_line_says_what_to_install(
     with pytest.raises(InputError, match=r'pip install "unheard\[ray\]"'):
         verbs.build(write_sounds(tmp_path / "sounds", 1), tmp_path / "index", embedder=embedder, engine="ray")
     assert not (tmp_path / "index").exists()
-
-
-def test_an_address_where_nobody_answers_is_one_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    sounds = write_sounds(tmp_path / "sounds", 1)
-    build = ["index", "build", str(sounds), "--out", str(tmp_path / "index")]
-    address = ["--ray-address", f"127.0.0.1:{port}"]
-    # In a process of its own, where Ray does not run yet.
-    result = subprocess.run(
-        [sys.executable, "-m", "unheard", *build, "--engine", "ray", *address],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 2
-    assert "cannot use Ray at" in result.stderr
-    assert "refused" in result.stderr
-    assert "goes with the engine ray only" in CliRunner().invoke(main, [*build, *address]).output

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from unheard.index.searching.captions import Captions, normalised
+from unheard.index.searching.word_consistency import WordConsistency
 
 
 def test_positions_are_the_first_of_each_item() -> None:
@@ -39,6 +42,32 @@ def test_words_count_by_their_rarity() -> None:
     assert captions.sharing("") == {} == captions.sharing("?!")
     assert Captions([], []).sharing("a") == {}
     assert Captions("a", ["same"]).sharing("same") == {}, "what all captions say tells them not apart"
+
+
+def test_words_count_by_what_they_say_of_the_sound() -> None:
+    """Flutes lie close together, what is heard by the sea anywhere."""
+    texts = [
+        "Flute by the sea",
+        "Harp by the sea",
+        "Flute tune",
+        "Harp tune",
+        "Flute tune",
+        "Rain",
+        "Wind",
+        "",
+    ]
+    vectors = F.normalize(
+        torch.tensor([[1, 0.1], [0, 1], [1, 0], [0.1, 1], [1, 0], [-1, 0], [0, -1], [-1, -1]])
+    )
+    consistency = WordConsistency(lambda positions: vectors[positions], len(texts))
+    captions = Captions("abcdefgh", texts, consistency)
+    shares = captions.sharing("Flute on a sea")
+    assert shares[2] > 5 * shares[1]
+    assert shares[0] == pytest.approx(shares[1] + shares[2])
+    centre = vectors.mean(dim=0)
+    towards = F.normalize(vectors[[0, 2]] - centre, dim=1)
+    assert consistency([0, 2]) == pytest.approx(float(towards[0] @ towards[1]))
+    assert consistency([]) == consistency([3]) == 0.0
 
 
 @given(st.lists(st.text(alphabet="abc ", max_size=9), max_size=8), st.text(alphabet="abcd ", max_size=9))

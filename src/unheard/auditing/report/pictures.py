@@ -6,20 +6,15 @@ import struct
 import zlib
 
 import numpy as np
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from unheard import audio
+from unheard.figures.spectrogram import COLUMNS, brightness
 
-LARGEST = 900
+LARGEST = COLUMNS
 """Pixels along time at most; what is longer is drawn coarser."""
 
-BANDS = 128
-LOWEST, HIGHEST = 50.0, 16_000.0
-"""Band edges of a spectrogram in hertz; a sound that reaches less far is drawn up to half its sample rate."""
-
-RANGE_DB = 70.0
+LEVELS = 256
+"""Steps of brightness that a pixel of one byte can have."""
 
 # Eight-step anchors of the colour map "magma" (van der Walt and Smith 2015, CC0): even steps of lightness, so
 # that it reads the same in grey and with colour-blind eyes.
@@ -30,52 +25,32 @@ PALETTE = np.stack(
 ).astype(np.uint8)
 
 
-def top_frequency(sample_rate: int) -> float:
-    """The upper edge of a spectrogram, in hertz."""
-    return min(HIGHEST, sample_rate / 2)
-
-
-def spectrogram(waveform: Tensor, sample_rate: int) -> bytes:
+def spectrogram(waveform: Tensor, sample_rate: int, *, largest: int = LARGEST, levels: int = LEVELS) -> bytes:
     """A PNG of a waveform [channels, time], `BANDS` rows evenly spaced in octaves, low notes at the bottom.
 
-    Brightness is the level in decibels down to `RANGE_DB` below the loudest point. A column stands for the
-    same stretch of time everywhere, the last one may reach beyond the end.
+    See `unheard.figures.spectrogram.brightness`. There are `largest` columns at most, and `levels` of
+    brightness.
     """
-    mono = audio.to_mono(waveform.float())
-    window = 1 << round(np.log2(0.046 * sample_rate))
-    hop = max(window // 8, -(-len(mono) // LARGEST))
-    mono = F.pad(mono, (0, window))  # at least one frame, however short the sound
-    power = (
-        torch.stft(
-            mono, window, hop, window=torch.hann_window(window), pad_mode="constant", return_complex=True
-        )
-        .abs()
-        .square()[:, : -(-(len(mono) - window) // hop)]
-    )
-
-    edges = np.geomspace(LOWEST, top_frequency(sample_rate), BANDS + 1) / sample_rate * window
-    below = np.concatenate([np.zeros((1, power.shape[1])), np.cumsum(power.double().numpy(), axis=0)])
-    whole = np.minimum(edges.astype(int), len(below) - 2)
-    at_edges = below[whole] + (edges - whole)[:, None] * (below[whole + 1] - below[whole])
-    bands = np.diff(at_edges, axis=0) / np.diff(edges)[:, None]
-    decibels = 10 * np.log10(np.maximum(bands, 1e-12))
-    return png(np.clip(1 + (decibels - decibels.max()) / RANGE_DB, 0, 1)[::-1])
+    return png(brightness(waveform, sample_rate, columns=largest)[::-1], levels)
 
 
-def matrix(values: np.ndarray) -> bytes:
+def matrix(values: np.ndarray, *, largest: int = LARGEST, levels: int = LEVELS) -> bytes:
     """A PNG of a matrix of numbers from 0 (black) to 1; the largest of its neighbours stands for many."""
     for axis in (0, 1):
-        step = -(-values.shape[axis] // LARGEST)
+        step = -(-values.shape[axis] // largest)
         starts = np.arange(0, values.shape[axis], step)
         values = np.maximum.reduceat(values, starts, axis=axis)
-    return png(np.clip(values, 0, 1))
+    return png(np.clip(values, 0, 1), levels)
 
 
-def png(values: np.ndarray) -> bytes:
-    """A PNG of numbers from 0 to 1 [rows, columns] in the colours of `PALETTE` (W3C, PNG, third edition)."""
+def png(values: np.ndarray, levels: int = LEVELS) -> bytes:
+    """A PNG of numbers from 0 to 1 [rows, columns] in the colours of `PALETTE` (W3C, PNG, third edition).
+
+    Fewer `levels` make a smaller file; `LEVELS` is all that a byte holds.
+    """
     rows, columns = values.shape
     pixels = np.zeros((rows, columns + 1), np.uint8)  # the first byte of a row names its filter: none
-    pixels[:, 1:] = np.round(values * 255)
+    pixels[:, 1:] = np.round(np.round(values * (levels - 1)) * ((LEVELS - 1) / (levels - 1)))
     header = struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)  # 8 bits, by palette, not interlaced
     chunks = ((b"IHDR", header), (b"PLTE", PALETTE.tobytes()), (b"IDAT", zlib.compress(pixels.tobytes(), 9)),
               (b"IEND", b""))  # fmt: skip

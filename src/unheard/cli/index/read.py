@@ -118,6 +118,7 @@ def verify(uri: str, as_json: bool) -> None:
 @click.option(
     "--minimum-size", type=int, default=2, show_default=True, help="Items that a cluster has at least."
 )
+@click.option("--json", "as_json", is_flag=True, help="Print all clusters as one JSON object.")
 @overwrite_option()
 @quiet_option()
 def duplicates(
@@ -126,6 +127,7 @@ def duplicates(
     sound_threshold: float,
     caption_threshold: float,
     minimum_size: int,
+    as_json: bool,
     overwrite: bool,
 ) -> None:
     """Find clusters of near-identical sounds and of near-identical captions: what models memorise.
@@ -134,13 +136,14 @@ def duplicates(
     Examples:
       unheard index duplicates my-index --out clusters.json
       unheard index duplicates my-index --minimum-size 5 --sound-threshold 0.95
+      unheard index duplicates my-index --json
     """
     if path is not None:
         target = Target(Path(path), shows(rb'\s*\{\s*"index"\s*:\s*"'))
         check_targets([target], inputs([uri], "the index", whole=True), overwrite=overwrite)
     from unheard import index
 
-    with Display().counting("windows", "comparing") as progress:
+    with Display(quiet=as_json).counting("windows", "comparing") as progress:
         found = index.duplicates(
             uri,
             sound_threshold=sound_threshold,
@@ -150,6 +153,9 @@ def duplicates(
         )
     if path is not None:
         found.save(path)
+    if as_json:
+        say_json(asdict(found))
+        return
     for kind in ("sound", "caption"):
         clusters = [cluster for cluster in found.clusters if cluster.kind == kind]
         members = sum(cluster.size for cluster in clusters)

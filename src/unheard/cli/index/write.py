@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from unheard.cli import exits
-from unheard.cli.index.output import counts, describe, failed
+from unheard.cli.index.output import counts, failed
 from unheard.cli.options import device_option, embedder_options, engine_options, limit_options, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, inputs, shows
@@ -165,5 +165,5 @@ def _tell(built: Built, as_json: bool) -> int:
     if as_json:
         say_json(counts(built))
     else:
-        say(*describe(built))
+        say(*built.words())
     return exits.ERROR if failed(built) else 0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from unheard.generation.training_set import TrainingSet
 from unheard.guidance.base import Guidance
 from unheard.guidance.detour.settings import HIGH_NOISE, Detour
+from unheard.guidance.gated import is_gated
 
 CAPTIONS = 200
 """Ordinary captions of a calibration, unless another number is asked for."""
@@ -17,10 +18,9 @@ NOT_SEPARATE = (
 
 
 def is_published(guidance: Guidance) -> bool:
-    """Whether it is a detour with the thresholds of `tiny`."""
+    """Whether it asks the detour's gate with the thresholds of `tiny`."""
     published = Detour()
-    own = (published.threshold, published.pull)
-    return isinstance(guidance, Detour) and (guidance.threshold, guidance.pull) == own
+    return is_gated(guidance) and (guidance.threshold, guidance.pull) == (published.threshold, published.pull)
 
 
 def to_calibrate(model: str, training_set: TrainingSet, sigmas: Sequence[float]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unheard.auditing.assembly import auditor_for
-from unheard.auditing.references import References
+from unheard.auditing.references import References, locate_recordings
 from unheard.common.checks import require_number, require_whole
 from unheard.common.progress import Report
 from unheard.errors import InputError
@@ -34,6 +34,10 @@ from unheard.index import Index
 
 COUNT, FALSE_ALARMS, SOUNDS = CAPTIONS, 0.01, 8
 """Ordinary captions, the share of them that may open a gate, and the suspected captions of the proof."""
+PATIENCE = 5
+"""Ordinary captions in a row whose sounds the audit finds like no recording, after which it is not asked."""
+REPLAYS = ("copy", "partial copy", "similar")
+"""Verdicts of the audit after which nobody would call a caption ordinary."""
 REPEATED = 60
 """Captions that the training set has several times and that are suspected, at most."""
 
@@ -89,6 +93,9 @@ def calibrate(
         Measuring(known, training_set, duration, checks.check_batch(batch, len(drawn.all)))
         for duration in seconds
     ]
+    replayed = _replayed(known, training_set, drawn, measurings[-1], progress)
+    drawn = replace(drawn, ordinary=[each for each in drawn.ordinary if each not in replayed])
+    check_enough(len(drawn.ordinary), "without captions that replay a recording the training set")
     recordings = len(training_set.recordings)
     # Where some recordings are missing, two gates are asked, and either may open.
     rate = false_alarms / 2 if 0 < recordings < drawn.index.items else false_alarms
@@ -103,6 +110,7 @@ def calibrate(
         seed=seed,
         ordinary=tuple(caption.text for caption in drawn.ordinary),
         suspected=tuple(caption.text for caption in drawn.suspected),
+        replayed=tuple(caption.text for caption in replayed),
         durations=tuple(
             _at_duration(measuring, drawn, rate, _reporting(progress, f"{measuring.duration:g} s"))
             for measuring in measurings
@@ -159,7 +167,8 @@ def _draw(
     if suspected is None:
         suspected = repeated_captions(index, REPEATED)
     # A model that brings recordings brings those that it has memorised.
-    memorised = set() if training_set.brought is None else set(training_set.recordings)
+    brought = training_set.brought
+    memorised = set() if brought is None else set(locate_recordings(None, index, brought))
     ordinary = ordinary_captions(index, count, seed=seed, without=suspected, memorised=memorised)
     check_enough(len(ordinary) + len(further), index.path or "the index")
 
@@ -167,6 +176,36 @@ def _draw(
         return [Caption(text, seed + number) for number, text in enumerate(dict.fromkeys(texts))]
 
     return _Drawn(index, seeded([*ordinary, *further]), seeded(suspected))
+
+
+def _replayed(
+    model: Model,
+    training_set: TrainingSet,
+    drawn: _Drawn,
+    measuring: Measuring,
+    progress: Report | None,
+) -> list[Caption]:
+    """Captions that the training set has once and that bring back a recording all the same.
+
+    What is written like a memorised caption may lead to its recording: such a caption says nothing of what is
+    ordinary. Those whose predictions are most like one recording are finished without guidance, and the audit
+    says which are like one, until so many in a row are not. Without recordings nobody can tell.
+    """
+    if not training_set.recordings:
+        return []
+    readings = measuring.measure(drawn.all, _reporting(progress, f"{measuring.duration:g} s"))
+    excess = dict(zip(drawn.all, (reading.excess for reading in readings), strict=True))
+    audited = _Audited(model, training_set, drawn, measuring.duration)
+    found: list[Caption] = []
+    others = 0
+    for caption in sorted(drawn.ordinary, key=excess.__getitem__, reverse=True):
+        if others == PATIENCE:
+            break
+        verdict, *_ = audited(caption, None)
+        others = 0 if verdict in REPLAYS else others + 1
+        if not others:
+            found.append(caption)
+    return found
 
 
 def _at_duration(
@@ -202,15 +241,7 @@ def _proof(
     at = calibration.durations[-1]
     pulls = dict(zip(drawn.suspected, at.statistics[PULL].suspected, strict=True))
     chosen = sorted(drawn.suspected, key=pulls.__getitem__, reverse=True)[:sounds]
-    auditor = auditor_for(training_set.references, drawn.index, training_set.brought, model.embedder)
-
-    def make(caption: Caption, guidance: Guidance | None) -> tuple[str, str | None, float | None]:
-        request = model.request(caption.text, seed=caption.seed, duration=at.duration, guidance=guidance)
-        (sound,) = model.stream(request, training_set)
-        left = sound.fallback
-        verdict = auditor.judge((sound.waveform, sound.sample_rate), caption.text).verdict
-        return verdict, None if left is None else left.caption, None if left is None else left.prompt_weight
-
+    make = _Audited(model, training_set, drawn, at.duration)
     found = []
     for number, caption in enumerate(chosen):
         report(number, len(chosen))
@@ -219,6 +250,25 @@ def _proof(
         found.append(Proof(caption.text, caption.seed, plain, guided, fallback, weight))
     report(len(chosen), len(chosen))
     return tuple(found)
+
+
+class _Audited:
+    """Finishes captions as sounds of one duration, and audits them."""
+
+    def __init__(self, model: Model, training_set: TrainingSet, drawn: _Drawn, duration: float) -> None:
+        self._model, self._training_set, self._duration = model, training_set, duration
+        of, brought = training_set.references, training_set.brought
+        self._auditor = auditor_for(of, drawn.index, brought, model.embedder)
+
+    def __call__(self, caption: Caption, guidance: Guidance | None) -> tuple[str, str | None, float | None]:
+        """The verdict, the caption that the sound went on under, and what was left of its own."""
+        request = self._model.request(
+            caption.text, seed=caption.seed, duration=self._duration, guidance=guidance
+        )
+        (sound,) = self._model.stream(request, self._training_set)
+        left = sound.fallback
+        verdict = self._auditor.judge((sound.waveform, sound.sample_rate), caption.text).verdict
+        return verdict, None if left is None else left.caption, None if left is None else left.prompt_weight
 
 
 def _reporting(progress: Report | None, note: str) -> Callable[[int, int], None]:

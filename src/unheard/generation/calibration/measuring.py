@@ -17,7 +17,8 @@ from unheard.backbones.base import trim
 from unheard.common.checks import require_above_zero, require_number
 from unheard.common.files import cache_folder, write_whole
 from unheard.common.structured_files import read_json
-from unheard.diffusion.samplers import SAMPLERS, initial_noise, noise_of
+from unheard.diffusion.noise import initial_noise, noise_of
+from unheard.diffusion.samplers import SAMPLERS
 from unheard.errors import InputError
 from unheard.generation.model import Model
 from unheard.generation.training_set import TrainingSet
@@ -164,7 +165,7 @@ class Measuring:
             readings,
             self.sigmas[0] * start,
             self._schedule[: steps + 1],
-            noise_of(self._sampling, shape, seeds, backbone.device),
+            noise_of(self._sampling, self._schedule, shape, seeds, backbone.device),
         )
         levels = self._schedule.tolist()
         alignments = readings.alignments(start, levels[LOW_NOISE] if len(levels) > 4 else levels[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -21,6 +21,7 @@ from unheard.common.structured_files import read_json
 from unheard.errors import InputError
 from unheard.guidance.base import Guidance
 from unheard.guidance.detour.settings import Detour
+from unheard.guidance.gated import is_gated, same_thresholds
 
 FORMAT = 1
 FIRST_KEY = "unheard_calibration"
@@ -54,6 +55,14 @@ class Threshold:
     above: int
     rate_low: float
     rate_high: float
+
+    @property
+    def guards(self) -> float:
+        """What a gate opens above: the lower end of the interval, so that few captions do not say too much.
+
+        Where it has none, the value.
+        """
+        return self.value if self.low is None else min(self.low, self.value)
 
     def __post_init__(self) -> None:
         require_number("value", self.value)
@@ -172,6 +181,8 @@ class Calibration:
         false_alarms: share of ordinary captions that may open a gate.
         seed: of the draw of captions, and of the first sound.
         ordinary, suspected: the captions.
+        replayed: captions that the training set has once and that bring back a recording all the same, by the
+            audit; they count as neither.
         durations: what was measured, the shortest duration first.
         proof: finished sounds.
         made: seconds, pairs of predictions, and versions.
@@ -189,6 +200,7 @@ class Calibration:
     seed: int
     ordinary: tuple[str, ...]
     suspected: tuple[str, ...]
+    replayed: tuple[str, ...]
     durations: tuple[AtDuration, ...]
     proof: tuple[Proof, ...]
     made: dict[str, Any]
@@ -233,17 +245,14 @@ class Calibration:
         at, published = self.at(duration), Detour()
         excess = at.statistics.get(EXCESS) if recordings == self.recordings else None
         return Detour(
-            threshold=published.threshold if excess is None else min(max(excess.threshold.value, 0.0), 1.0),
-            pull=at.statistics[PULL].threshold.value,
+            threshold=published.threshold if excess is None else min(max(excess.threshold.guards, 0.0), 1.0),
+            pull=max(at.statistics[PULL].threshold.guards, 0.0),
             high_noise=at.high_noise,
         )
 
     def gives(self, guidance: Guidance | None, duration: float, recordings: int) -> bool:
         """Whether a guidance has the thresholds for sounds of a duration, whatever else is set."""
-        if not isinstance(guidance, Detour):
-            return False
-        own = self.detour(duration, recordings)
-        return replace(own, prompt_weight=guidance.prompt_weight, candidates=guidance.candidates) == guidance
+        return is_gated(guidance) and same_thresholds(guidance, self.detour(duration, recordings))
 
     def words(self, duration: float, recordings: int) -> str:
         """What a detour with it goes by, in a line."""
@@ -326,7 +335,8 @@ def find(fingerprint: str | None, index: str, brought: Path | None) -> Calibrati
 def _calibration(stored: dict[str, Any]) -> Calibration:
     if stored.pop(FIRST_KEY, None) != FORMAT:
         raise InputError(f"it lacks {FIRST_KEY} {FORMAT}")
-    stored["ordinary"], stored["suspected"] = tuple(stored["ordinary"]), tuple(stored["suspected"])
+    for name in ("ordinary", "suspected", "replayed"):
+        stored[name] = tuple(stored.get(name, ()))
     stored["durations"] = tuple(map(_at_duration, stored["durations"]))
     stored["proof"] = tuple(_part(Proof, each) for each in stored["proof"])
     return _part(Calibration, stored)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from unheard.guidance.amg.denoiser import AMGDenoiser
     from unheard.guidance.amg.settings import AMG
-    from unheard.guidance.base import Denoiser
     from unheard.guidance.trajectory import Trajectory
 
 
-def make_denoiser(settings: AMG, trajectory: Trajectory) -> Denoiser:
+def make_denoiser(settings: AMG, trajectory: Trajectory) -> AMGDenoiser:
     """The denoiser of one trajectory."""
     from unheard.guidance.amg.denoiser import AMGDenoiser
 

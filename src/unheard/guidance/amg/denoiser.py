@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from unheard.backbones.base import Conditioning
+from unheard.diffusion.levels import levels_of
 from unheard.diffusion.prediction import Denoise, classifier_free
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.diffusion.settings import PURE_NOISE
@@ -42,6 +43,9 @@ SILENCE = 1e-6  # the embedder's floor of the peak; no sound below it has a dire
 GRADIENT_SCALE = 1024.0
 
 
+LIKELY = 0.1
+"""How far below the threshold the last similarity may lie where the gate is expected to open."""
+
 # A prediction is for a sample and a caption: the prompt, nothing, or (0 and up) that of an item in the index.
 Pair = tuple[int, int]
 PROMPT, NOTHING = -1, -2
@@ -59,20 +63,43 @@ class _Graph:
         """The predictions by sample, without the graph."""
         return dict(zip(self.samples, self.denoised.detach(), strict=True))
 
-    def backward(self, nearest: dict[int, _Nearest]) -> dict[int, Tensor]:
-        """From the gradients in the predictions to those of the similarities in `x`; by sample."""
-        onward = [found for sample in self.samples if (found := nearest[sample].gradient) is not None]
-        (gradient,) = torch.autograd.grad(self.denoised, self.x, torch.stack(onward))
-        return dict(zip(self.samples, gradient / GRADIENT_SCALE, strict=True))
+    def backward(self, onward: dict[int, Tensor]) -> dict[int, Tensor]:
+        """From the gradients in the predictions of some samples to those of the similarities in `x`."""
+        nothing = torch.zeros_like(self.denoised[0])
+        rows = torch.stack([onward.get(sample, nothing) for sample in self.samples])
+        (gradient,) = torch.autograd.grad(self.denoised, self.x, rows)
+        by_sample = dict(zip(self.samples, gradient / GRADIENT_SCALE, strict=True))
+        return {sample: by_sample[sample] for sample in onward}
+
+
+@dataclass(frozen=True)
+class _Embedded:
+    """Predictions of some samples that were decoded and embedded, with the graph from the predictions."""
+
+    samples: list[int]
+    denoised: Tensor
+    embedding: Tensor
+    neighbour: Tensor
+
+    def backward(self, samples: list[int], index: NeighbourSearch) -> dict[int, Tensor]:
+        """`GRADIENT_SCALE * d similarity / d prediction` of some of them, the nearest items held fixed."""
+        rows = [row for row, sample in enumerate(self.samples) if sample in samples]
+        if not rows:
+            return {}
+        # A similarity depends on its own sample alone: the sum's gradient holds each sample's.
+        with torch.enable_grad():
+            similarity = self.embedding[rows] * index.vectors(self.neighbour[rows])
+            (gradient,) = torch.autograd.grad(GRADIENT_SCALE * similarity.sum(), self.denoised)
+        return {self.samples[row]: gradient[row] for row in rows}
 
 
 @dataclass(frozen=True)
 class _Nearest:
-    """The item nearest to a prediction; `gradient` is `GRADIENT_SCALE * d similarity / d prediction`."""
+    """The item nearest to a prediction; `embedded` is the way back from there, where there is one."""
 
     similarity: Tensor
     neighbour: Tensor
-    gradient: Tensor | None
+    embedded: _Embedded | None = None
 
 
 @dataclass(frozen=True)
@@ -85,27 +112,35 @@ class _Needs:
 
 @dataclass(frozen=True)
 class _Gate:
-    """Scales of all samples, which opened, the neighbours to turn away from, and what all that needs."""
+    """Scales of all samples, which opened, the neighbours to turn away from, and what all that needs.
+
+    `similarities` are those of the samples that were asked.
+    """
 
     s1: Tensor
     s2: Tensor
     opened: list[int]
     neighbours: list[Pair]
     needs: _Needs
+    similarities: dict[int, float]
 
 
 class AMGDenoiser:
     """Classifier-free guidance with anti-memorization guidance on top, where its gate opens.
 
     The gate is asked first. A sample whose gate is shut costs a plain step, one decoding and one embedding:
-    no gradient, no neighbour's prediction, no graph. Where it opens, the gradient of the similarity goes back
-    through embedder, decoder and denoiser to `x`. Where `s1 + s2` reach `s0 - 1`, as they do at high
-    similarity, the unconditional prediction drops out of the result and is not made.
+    no gradient, no neighbour's prediction, and far from the threshold no graph. Where it opens, the gradient
+    of the similarity goes back through embedder, decoder and denoiser to `x`. Where `s1 + s2` reach `s0 - 1`,
+    as they do at high similarity, the unconditional prediction drops out of the result and is not made.
 
     What a sample needed at the last step it will most likely need again, so that much is expected: the
-    prompt's prediction is made with a graph at once, the neighbour's is taken along in the batched call, the
-    unconditional one is left out. Where the expectation fails, what is missing is made up for and what is too
-    much is dropped: the result is the same either way.
+    neighbour's prediction is taken along in the batched call, the unconditional one is left out. Where the
+    last similarity lies above the threshold or less than `LIKELY` below, all is made with a graph at once, so
+    that nothing is computed twice if the gate opens. Where the expectation fails, what is missing is made up
+    for and what is too much is dropped: the result is the same either way.
+
+    Where the settings say so, a sample far below the threshold is asked in some steps alone (`ask_every`).
+    In the others it costs a plain step, and the trace has no value of it.
 
     One instance belongs to one trajectory: it keeps the trace and the expectations. The parameters of the
     networks behind `denoise`, `decode` and `embed` should not require gradients; only `x` does.
@@ -155,6 +190,7 @@ class AMGDenoiser:
         self._given = {(sample, NOTHING): unconditional.select([sample]) for sample in everyone}
         self._given |= {(sample, PROMPT): conditional.select([sample]) for sample in everyone}
         self._expected = _Needs(gradient=[], predictions=[(sample, NOTHING) for sample in everyone])
+        self._similarities: dict[int, float] = {}
         if guidance_scale <= 1 and (settings.c1 > 0 or settings.c2 > 0):
             idle = "with c3 = 0 the guidance does nothing"
             left = "only dissimilarity (c3) acts" if settings.c3 > 0 else idle
@@ -177,6 +213,7 @@ class AMGDenoiser:
         known, nearest, graph = self._predict_the_expected(x, sigma)
         gate = self._ask_gate(sigma, nearest, known)
         self._expected = gate.needs
+        self._similarities |= gate.similarities
 
         gradient = self._similarity_gradient(x, sigma, gate.needs.gradient, nearest, graph)
         self._check_finite(gradient, known)
@@ -194,34 +231,48 @@ class AMGDenoiser:
     def _predict_the_expected(
         self, x: Tensor, sigma: Tensor
     ) -> tuple[dict[Pair, Tensor], dict[int, _Nearest], _Graph | None]:
-        """The prompts' predictions with their nearest items, and what else the last step lets expect.
+        """The prompts' predictions with the nearest items of those asked, and what else can be expected.
 
         All that needs no graph goes through the denoiser in one call.
         """
-        graphed = self._expected.gradient
+        settings, step = self.settings, len(self.trace)
+        near = self._within(settings.ask_margin, sigma)
+        asked = [sample for sample in range(len(x)) if step % settings.ask_every == 0 or sample in near]
+        likely = self._within(LIKELY, sigma) if settings.c3 > 0 else set()
+        graphed = [sample for sample in asked if sample in likely]
         others = [sample for sample in range(len(x)) if sample not in graphed]
         known = self._predict(x, sigma, self._expected.predictions + [(sample, PROMPT) for sample in others])
-        nearest = self._find_nearest({sample: known[sample, PROMPT] for sample in others})
+        nearest = self._find_nearest({sample: known[sample, PROMPT] for sample in others if sample in asked})
         if not graphed:
             return known, nearest, None
         graph = self._predict_with_graph(x, sigma, graphed)
         known |= {(sample, PROMPT): row for sample, row in graph.rows().items()}
-        return known, nearest | self._find_nearest(graph.rows(), with_gradient=True), graph
+        return known, nearest | self._find_nearest(graph.rows(), with_graph=True), graph
+
+    def _within(self, margin: float, sigma: Tensor) -> set[int]:
+        """The samples whose last similarity is above this step's threshold, or less than a margin below."""
+        levels = torch.tensor(levels_of(sigma), dtype=torch.float64)
+        thresholds = equations.threshold(levels, self.settings.lambda_min, self.settings.lambda_max).tolist()
+        return {
+            sample
+            for sample, similarity in self._similarities.items()
+            if similarity > thresholds[sample] - margin
+        }
 
     def _predict(self, x: Tensor, sigma: Tensor, pairs: list[Pair]) -> dict[Pair, Tensor]:
         """Predictions without a graph, in one call."""
         if not pairs:
             return {}
         samples = [sample for sample, _ in pairs]
-        predictions = self.denoise(x[samples], sigma[samples], self._conditioning(pairs))
+        predictions = self.denoise(_rows(x, samples), _rows(sigma, samples), self._conditioning(pairs))
         return dict(zip(pairs, predictions, strict=True))
 
     def _predict_with_graph(self, x: Tensor, sigma: Tensor, samples: list[int]) -> _Graph:
         """Predictions for the prompts of `samples`, with the graph from their `x`."""
         with torch.enable_grad():
-            source = x[samples].detach().requires_grad_()
+            source = _rows(x, samples).detach().requires_grad_()
             conditioning = self._conditioning([(sample, PROMPT) for sample in samples])
-            return _Graph(samples, source, self.denoise(source, sigma[samples], conditioning))
+            return _Graph(samples, source, self.denoise(source, _rows(sigma, samples), conditioning))
 
     def _conditioning(self, pairs: list[Pair]) -> Any:
         """The conditionings of the pairs as a batch; an item's caption is encoded when it is first met."""
@@ -232,30 +283,18 @@ class AMGDenoiser:
         parts = [self._captions[pair[1]] if pair[1] >= 0 else self._given[pair] for pair in pairs]
         return type(parts[0]).cat(parts)
 
-    def _find_nearest(self, denoised: dict[int, Tensor], with_gradient: bool = False) -> dict[int, _Nearest]:
+    def _find_nearest(self, denoised: dict[int, Tensor], with_graph: bool = False) -> dict[int, _Nearest]:
         """Decode and embed the predictions of samples, and find their nearest items."""
         nearest: dict[int, _Nearest] = {}
         for samples in _groups(denoised):
-            together = torch.stack([denoised[sample] for sample in samples])
-            embed = self._embed_with_gradient if with_gradient else self._embed_without_gradient
-            found = embed(together)
-            nearest |= dict(zip(samples, found, strict=True))
-        return nearest
-
-    def _embed_without_gradient(self, denoised: Tensor) -> list[_Nearest]:
-        similarity, neighbour = self._nearest(self.embed(self.decode(denoised)))
-        return [_Nearest(*row, None) for row in zip(similarity, neighbour, strict=True)]
-
-    def _embed_with_gradient(self, denoised: Tensor) -> list[_Nearest]:
-        """With the gradient of the similarity to the nearest item, which is held fixed, in the prediction."""
-        with torch.enable_grad():
-            source = denoised.requires_grad_()
-            embedding = self.embed(self.decode(source))
+            with torch.set_grad_enabled(with_graph):
+                source = torch.stack([denoised[sample] for sample in samples]).requires_grad_(with_graph)
+                embedding = self.embed(self.decode(source))
             similarity, neighbour = self._nearest(embedding.detach())
-            # A similarity depends on its own sample alone: the sum's gradient holds each sample's.
-            total = (embedding * self.index.vectors(neighbour)).sum()
-            (gradient,) = torch.autograd.grad(GRADIENT_SCALE * total, source)
-        return [_Nearest(*row) for row in zip(similarity, neighbour, gradient, strict=True)]
+            embedded = _Embedded(samples, source, embedding, neighbour) if with_graph else None
+            for sample, value, position in zip(samples, similarity, neighbour, strict=True):
+                nearest[sample] = _Nearest(value, position, embedded)
+        return nearest
 
     def _nearest(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
         """Similarity and position [batch] of the items nearest to embeddings [batch, dim]."""
@@ -263,11 +302,13 @@ class AMGDenoiser:
         return similarity[:, 0], neighbour[:, 0]
 
     def _ask_gate(self, sigma: Tensor, nearest: dict[int, _Nearest], known: dict[Pair, Tensor]) -> _Gate:
-        """Compare every sample's similarity to its nearest item with the threshold, and write the trace."""
+        """Compare the similarities of those asked with the threshold, and write the trace."""
         everyone, s0 = range(len(sigma)), self.guidance_scale
-        similarity = torch.stack([nearest[sample].similarity for sample in everyone])
-        neighbour = torch.stack([nearest[sample].neighbour for sample in everyone])
         threshold = equations.threshold(sigma, self.settings.lambda_min, self.settings.lambda_max)
+        unasked = _Nearest(torch.full_like(sigma[0], -1.0), torch.zeros_like(sigma[0], dtype=torch.long))
+        answers = [nearest.get(sample, unasked) for sample in everyone]
+        similarity = torch.stack([answer.similarity for answer in answers])
+        neighbour = torch.stack([answer.neighbour for answer in answers])
         s1 = equations.despecification_scale(similarity, self.settings.c1, s0)
         s2 = equations.deduplication_scale(similarity, self.settings.c2, s0, s1)
         unconditional = equations.unconditional_weight(s0, s1, s2)
@@ -276,22 +317,24 @@ class AMGDenoiser:
         # All numbers in one transfer, so that the device is waited for once; the positions are then ready.
         numbers = torch.stack([sigma, similarity, threshold, acts, s1, s2, unconditional]).tolist()
         levels, similarities, thresholds, flags, s1_values, s2_values, weights = numbers
-        positions, acted = neighbour.tolist(), [flag == 1 for flag in flags]
+        positions = neighbour.tolist()
+        asked = [sample in nearest for sample in everyone]
+        acted = [flag == 1 and ask for flag, ask in zip(flags, asked, strict=True)]
         self.trace.append(
             Step(
                 sigma=levels[0],
-                value=similarities,
+                value=_where(asked, similarities),
                 measure=[NEAREST] * len(positions),
                 threshold=thresholds,
-                neighbour=positions,
+                neighbour=_where(asked, positions),
                 acted=acted,
-                s1=s1_values,
-                s2=s2_values,
+                s1=_where(asked, s1_values),
+                s2=_where(asked, s2_values),
             )
         )
-        for sample, value in enumerate(similarities):
+        for sample in nearest:
             # NaN is above no threshold: unchecked, it would shut the gate without a word.
-            if not math.isfinite(value):
+            if not math.isfinite(similarities[sample]):
                 self._fail("similarity", sample, known[sample, PROMPT])
 
         opened = [sample for sample in everyone if acted[sample]]
@@ -302,19 +345,29 @@ class AMGDenoiser:
         ]
         plain = [(sample, NOTHING) for sample in everyone if not drops_out[sample]]
         needs = _Needs(gradient=opened if self.settings.c3 > 0 else [], predictions=plain + neighbours)
-        return _Gate(s1, s2, opened, neighbours, needs)
+        told = {sample: similarities[sample] for sample in nearest}
+        return _Gate(s1, s2, opened, neighbours, needs, told)
 
     def _similarity_gradient(
         self, x: Tensor, sigma: Tensor, samples: list[int], nearest: dict[int, _Nearest], graph: _Graph | None
     ) -> dict[int, Tensor]:
         """`d similarity / d x` of `samples`: by the expected graph, and by another for the unexpected."""
         gradient: dict[int, Tensor] = {}
-        if graph is not None and any(sample in samples for sample in graph.samples):
-            gradient |= graph.backward(nearest)
+        if graph is not None and (expected := [sample for sample in samples if sample in graph.samples]):
+            gradient |= graph.backward(self._onward(expected, nearest))
         if unexpected := [sample for sample in samples if sample not in gradient]:
             graph = self._predict_with_graph(x, sigma, unexpected)
-            gradient |= graph.backward(self._find_nearest(graph.rows(), with_gradient=True))
+            again = self._find_nearest(graph.rows(), with_graph=True)
+            gradient |= graph.backward(self._onward(unexpected, again))
         return {sample: gradient[sample] for sample in samples}
+
+    def _onward(self, samples: list[int], nearest: dict[int, _Nearest]) -> dict[int, Tensor]:
+        """`GRADIENT_SCALE * d similarity / d prediction` of samples."""
+        groups = {id(found): found for sample in samples if (found := nearest[sample].embedded) is not None}
+        gradient: dict[int, Tensor] = {}
+        for group in groups.values():
+            gradient |= group.backward(samples, self.index)
+        return gradient
 
     def _check_finite(self, gradient: dict[int, Tensor], known: dict[Pair, Tensor]) -> None:
         if not gradient:
@@ -367,6 +420,16 @@ class AMGDenoiser:
             f"step {len(self.trace)} (sigma {self.trace[-1].sigma:.4g}), sample {sample}: "
             f"the {what} is not finite, {cause}"
         )
+
+
+def _rows(values: Tensor, samples: list[int]) -> Tensor:
+    """The rows of samples; all of them as they are, since an index would have to reach the device."""
+    return values if samples == [*range(len(values))] else values[samples]
+
+
+def _where(asked: list[bool], values: list[Any]) -> list[Any]:
+    """The values of the samples that were asked, and None for the others."""
+    return [value if ask else None for ask, value in zip(asked, values, strict=True)]
 
 
 def _groups(rows: dict[int, Tensor]) -> list[list[int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
-from unheard.common.checks import require_at_least_zero, require_one_of, require_rising
+from unheard.common.checks import require_at_least_zero, require_one_of, require_rising, require_whole
 from unheard.guidance.base import NEAREST, THRESHOLD_STEP, WEIGHT_STEP
 
 DissimilaritySpace = Literal["denoised", "noise"]
@@ -25,6 +25,8 @@ class AMG:
             threshold.
         dissimilarity_space: how the gradient of `c3` is weighed: "denoised" as in the published code, "noise"
             as in the paper (see `unheard.guidance.amg.equations.dissimilarity_weight`).
+        ask_every: steps from one question to the gate to the next, at least 1; 1 asks in every step.
+        ask_margin: how far below the threshold a cosine must lie to be asked for so seldom, at least 0.
 
     Raises:
         InputError: a weight below 0, a value that is not a finite number, `lambda_min` above `lambda_max`, or
@@ -41,11 +43,15 @@ class AMG:
     lambda_min: float = 0.7
     lambda_max: float = 0.8
     dissimilarity_space: DissimilaritySpace = "denoised"
+    ask_every: int = 1
+    ask_margin: float = 0.1
 
     def __post_init__(self) -> None:
         for name in ("c1", "c2", "c3"):
             require_at_least_zero(name, getattr(self, name))
         require_rising("lambda_min", self.lambda_min, "lambda_max", self.lambda_max)
+        require_whole("ask_every", self.ask_every, 1)
+        require_at_least_zero("ask_margin", self.ask_margin)
         require_one_of("dissimilarity_space", self.dissimilarity_space, DISSIMILARITY_SPACES)
 
     @property

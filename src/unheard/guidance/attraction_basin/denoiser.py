@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from unheard.backbones.base import Conditioning
+from unheard.diffusion.levels import level_of
 from unheard.diffusion.prediction import Denoise, classifier_free, noise_pull, per_sample, predict_both
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.guidance.attraction_basin.settings import AttractionBasin
@@ -53,6 +54,6 @@ class AttractionBasinDenoiser:
             passed |= (middle < before) & (middle <= now)
         self._passed = passed if self._passed is None else self._passed | passed
         scale = torch.where(self._passed, self.guidance_scale, self.settings.early_scale).to(x)
-        self.trace.append(Step(sigma=float(sigma[0]), acted=[not flag for flag in self._passed.tolist()]))
+        self.trace.append(Step(sigma=level_of(sigma), acted=[not flag for flag in self._passed.tolist()]))
         unconditional = self.prompt_guidance.unconditional(x, sigma, unconditional, conditional)
         return classifier_free(unconditional, conditional, per_sample(scale, x))

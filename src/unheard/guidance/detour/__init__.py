@@ -16,23 +16,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from unheard.guidance.detour.candidates import Candidates
     from unheard.guidance.detour.denoiser import DetourDenoiser
+    from unheard.guidance.detour.gates import Gate
     from unheard.guidance.detour.settings import Detour
     from unheard.guidance.trajectory import Trajectory
 
 
+def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) -> Gate:
+    """What tells that a sound is a recording: those that are available, and else the prompt's pull."""
+    from unheard.guidance.detour.gates import EitherGate, LatentGate, PullGate
+
+    pull = PullGate(settings.pull, trajectory.trim, settings.high_noise)
+    if not trajectory.recordings:
+        return pull
+    latents = LatentGate(
+        settings.threshold,
+        trajectory.frames,
+        candidates,
+        trajectory.by_frame,
+        trajectory.guidance_scale,
+    )
+    return EitherGate(latents, pull, candidates)
+
+
 def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:
-    """The denoiser of one trajectory: by the recordings that are available, and else by the prompt's pull."""
+    """The denoiser of one trajectory."""
     from unheard.guidance.detour.candidates import Candidates
     from unheard.guidance.detour.denoiser import DetourDenoiser
-    from unheard.guidance.detour.gates import EitherGate, Gate, LatentGate, PullGate
 
     candidates = Candidates(trajectory, settings.candidates)
-    pull = PullGate(settings.pull, trajectory.trim, settings.high_noise)
-    gate: Gate = pull
-    if trajectory.recordings:
-        latents = LatentGate(settings.threshold, trajectory.frames, candidates, trajectory.by_frame)
-        gate = EitherGate(latents, pull, candidates)
     return DetourDenoiser(
         trajectory.backbone.denoise,
         trajectory.conditional,
@@ -40,7 +53,8 @@ def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:
         guidance_scale=trajectory.guidance_scale,
         prompt_guidance=trajectory.backbone.prompt_guidance(),
         prompt_weight=settings.prompt_weight,
-        gate=gate,
+        gate=make_gate(settings, trajectory, candidates),
         fallbacks=candidates.fallbacks,
         encode_captions=trajectory.encode_captions,
+        if_no_way=settings.if_no_way,
     )

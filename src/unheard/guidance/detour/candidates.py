@@ -18,6 +18,8 @@ from unheard.index.searching.captions import normalised
 
 AROUND = 16
 """How many times the items that a sound is compared with are looked up around it, to choose from."""
+MEANING = 0.3
+"""What the cosine of two captions' text embeddings counts for, beside 1 for all of the prompt's words."""
 FALLBACKS = 64
 """Captions that are read to find one to fall back on: half share the prompt's words, half its sound."""
 
@@ -69,31 +71,36 @@ class Candidates:
         """The first of the items whose recordings are available, each recording once, with their latents."""
         index, recordings = self._trajectory.index, self._trajectory.recordings
         seen: set[str] = set()
-        found: Found = [], []
+        found: list[int] = []
+        latents: list[Tensor] = []
+        lacking = 0
         for position in positions:
-            if len(found[0]) == most:
+            if len(found) == most:
                 break
             name = index.ids[position]
-            if name in seen or name not in recordings:
+            if name in seen:
                 continue
             seen.add(name)
+            if name not in recordings:
+                lacking += 1
+                continue
             try:
-                latents = self._trajectory.latents_of(recordings[name])
+                latents.append(self._trajectory.latents_of(recordings[name]))
             except InputError as error:
                 warnings.warn(f"not compared with: {error}", GuidanceWarning, stacklevel=2)
                 self._unread.add(name)
+                lacking += 1
                 continue
-            found[0].append(position)
-            found[1].append(latents)
-        return found
+            found.append(position)
+        return Found(found, latents, len(found) / max(len(found) + lacking, 1))
 
     def fallbacks(self, sample: int) -> list[int]:
         """Positions of the items whose captions a sample may go on under, the nearest first.
 
-        By the words that their captions share with the prompt, rare ones counting more, and by what they
-        mean: the share of the words and the cosine of the guide's text embeddings, summed. Words keep the
-        instrument where the embedding does not tell it from others. Only captions that the index has once,
-        and that are not the prompt.
+        By the words that their captions share with the prompt, and by what they mean: the share of the words,
+        rare ones and those that say most of the sound counting more, and `MEANING` times the cosine of the
+        guide's text embeddings. Words keep the instrument where the embedding does not tell it from others.
+        Only captions that the index has once, and that are not the prompt.
         """
         index, own = self._trajectory.index, self._of_same_caption(sample)
         shared = index.captions.sharing(self._trajectory.prompts[sample])
@@ -109,7 +116,8 @@ class Candidates:
         texts = self._trajectory.embedder.embed_text([index.prompts[position] for position in read])
         meant = (texts.to(self._said) @ self._said[sample]).tolist()
         alike = {
-            position: cosine + shared.get(position, 0.0) for position, cosine in zip(read, meant, strict=True)
+            position: MEANING * cosine + shared.get(position, 0.0)
+            for position, cosine in zip(read, meant, strict=True)
         }
         return sorted(alike, key=alike.__getitem__, reverse=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,18 +17,31 @@ COMMON_AT_MOST = 0.3
 class Recordings:
     """Latents of recordings, ready to be correlated with predictions.
 
+    Recordings of about the same length are transformed together, so that an hour among them does not lengthen
+    the others.
+
     Args:
-        latents: one or more [features, frames]; lengths may differ.
+        latents: [features, frames] each; lengths may differ.
         frames: of the predictions.
     """
 
     def __init__(self, latents: Sequence[Tensor], frames: int) -> None:
-        centred = [_centred(each) for each in latents]
-        self._size = frames + max((each.shape[-1] for each in centred), default=0)
-        norms = [_norms(each, frames, self._size) for each in centred]
-        self._norms = torch.stack(norms) if centred else torch.empty(0)
-        spectra = [torch.fft.rfft(each, self._size).conj() for each in centred]
-        self._spectra = torch.stack(spectra) if spectra else torch.empty(0)
+        self._frames = frames
+        self._count = 0
+        self._alike: dict[int, _Alike] = {}
+        self.append(latents)
+
+    def append(self, latents: Sequence[Tensor]) -> None:
+        """Further recordings, at the end."""
+        by_size: dict[int, list[int]] = {}
+        for number, each in enumerate(latents):
+            by_size.setdefault(_transformed(self._frames + each.shape[-1]), []).append(number)
+        for size, numbers in by_size.items():
+            some = _alike([latents[number] for number in numbers], self._frames, size)
+            order = torch.tensor(numbers, device=some[0].device) + self._count
+            known = self._alike.get(size)
+            self._alike[size] = _Alike(order, *some) if known is None else known.followed(order, *some)
+        self._count += len(latents)
 
     def correlations(self, denoised: Tensor) -> Tensor:
         """Correlations [recordings] of latents [features, frames] at the best time shift, -1 to 1.
@@ -37,18 +51,58 @@ class Recordings:
         passage counts as no less than a mean one, since with near-silence all correlates by chance.
         """
         own = _centred(denoised)
-        spectrum = torch.fft.rfft(own, self._size)
-        products: Tensor = torch.fft.irfft((spectrum * self._spectra).sum(dim=1), self._size)
         norm: Tensor = own.norm().clamp(min=1e-6)
-        return (products / self._norms).amax(dim=-1) / norm
+        found = own.new_zeros(self._count)
+        for size, alike in self._alike.items():
+            spectrum = torch.fft.rfft(own, size)
+            products: Tensor = torch.fft.irfft((spectrum * alike.spectra).sum(dim=1), size)
+            found[alike.order] = (products / alike.norms).amax(dim=-1) / norm
+        return found
 
 
-def excess(correlations: Tensor) -> Tensor:
-    """`c_1 - min(c_9, .3)` of correlations [recordings], a scalar."""
-    common = correlations.new_zeros(())
-    if len(correlations) > COMMON_RANK:
-        common = correlations.topk(COMMON_RANK + 1).values[-1].clamp(0, COMMON_AT_MOST)
-    return correlations.max() - common
+@dataclass(frozen=True)
+class _Alike:
+    """Recordings of about the same length.
+
+    Attributes:
+        order: their numbers among all.
+        spectra: conjugate, [recordings, features, frequencies].
+        norms: see `_norms`, [recordings, size].
+    """
+
+    order: Tensor
+    spectra: Tensor
+    norms: Tensor
+
+    def followed(self, *others: Tensor) -> _Alike:
+        """These and others behind them."""
+        own = self.order, self.spectra, self.norms
+        return _Alike(*(torch.cat(pair) for pair in zip(own, others, strict=True)))
+
+
+def _alike(latents: Sequence[Tensor], frames: int, size: int) -> tuple[Tensor, Tensor]:
+    """Spectra and norms of recordings, see `_Alike`."""
+    centred = [_centred(each) for each in latents]
+    spectra = torch.stack([torch.fft.rfft(each, size).conj() for each in centred])
+    return spectra, torch.stack([_norms(each, frames, size) for each in centred])
+
+
+def _transformed(length: int) -> int:
+    """The least of 2^n and 3 * 2^n that holds a length: what is transformed fast, in few sizes."""
+    power: int = 1 << max(length - 1, 1).bit_length()
+    return power // 4 * 3 if length <= power // 4 * 3 else power
+
+
+def common(correlations: Tensor, share: float) -> Tensor:
+    """What each row of correlations [rows, recordings] has in common with many recordings: [rows], 0 to .3.
+
+    The correlation after the `COMMON_RANK` highest; of a random share of the recordings, after that share of
+    the rank. 0 where they are fewer.
+    """
+    rank = max(1, round(COMMON_RANK * share))
+    if correlations.shape[1] <= rank:
+        return correlations.new_zeros(len(correlations))
+    return correlations.topk(rank + 1, dim=1).values[:, -1].clamp(0, COMMON_AT_MOST)
 
 
 def _centred(latents: Tensor) -> Tensor:

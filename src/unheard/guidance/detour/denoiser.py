@@ -5,8 +5,9 @@ where they are not available by the pull of the prompt. No decoding, no embedder
 loop. A prediction that is a recording shows in the first step already, in full noise. Where the gate opens,
 the sample goes on under the caption nearest to its prompt that the training set has but once, blended with
 the prompt's conditioning: with the largest weight of it, in tenths, that shuts the gate. Where none does, the
-next captions are tried so, then each alone, and at last no caption. It never comes back: under its old
-caption the trajectory would fall into the recording again.
+next captions are tried so, then each alone. It never comes back: under its old caption the trajectory would
+fall into the recording again. Where no caption shuts the gate, it goes on without any, unless the user wants
+otherwise.
 """
 
 from __future__ import annotations
@@ -19,11 +20,16 @@ import torch
 from torch import Tensor
 
 from unheard.backbones.base import Conditioning
+from unheard.diffusion.levels import level_of, levels_of
 from unheard.diffusion.prediction import Denoise, classifier_free, predict_both
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.guidance.base import Step
 from unheard.guidance.detour.gates import Gate
-from unheard.guidance.detour.search import Fallback, search
+from unheard.guidance.detour.search import NOTHING, Fallback, search
+from unheard.guidance.detour.settings import UNCONDITIONAL, UNGUIDED, IfNoWay
+
+BLEND = 0.5
+"""Share of the threshold that a blend with the prompt may reach: what is just below it is often a copy."""
 
 
 class DetourDenoiser:
@@ -42,11 +48,14 @@ class DetourDenoiser:
         fallbacks: a sample to the positions of the items whose captions are tried, in this order; asked of
             samples for which the gate opens.
         encode_captions: positions to the conditioning of these items' captions, with the timing asked for.
+        if_no_way: whether a sample for which no caption shuts the gate goes on under its prompt, "unguided",
+            or without any caption, as all others.
 
     Attributes:
         trace: a `Step` for each call; `value` is what the gate said before anything was left, `neighbour` the
             recording that it named, `acted` whether the sample has left its prompt, `fallback` the item whose
-            caption it goes on under, and `prompt_weight` what is left of the prompt.
+            caption it goes on under, `prompt_weight` what is left of the prompt, and `no_way` whether no
+            caption shut the gate.
     """
 
     def __init__(
@@ -61,6 +70,7 @@ class DetourDenoiser:
         fallbacks: Callable[[int], Sequence[int]],
         encode_captions: Callable[[list[int]], Any],
         prompt_guidance: PromptGuidance = CLASSIFIER_FREE,
+        if_no_way: IfNoWay = UNCONDITIONAL,
     ) -> None:
         self.denoise = denoise
         self.guidance_scale = guidance_scale
@@ -74,6 +84,9 @@ class DetourDenoiser:
         self._fallbacks, self._most = fallbacks, round(10 * prompt_weight)
         self._searches: dict[int, Generator[Fallback | None, bool | None]] = {}
         self._left_for: list[Fallback | None] = [None] * len(conditional)
+        self._encoded: dict[int, Conditioning] = {}
+        self._if_no_way = if_no_way
+        self._without_way: set[int] = set()
 
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
@@ -92,15 +105,18 @@ class DetourDenoiser:
         unconditional, conditional = predict_both(self.denoise, x, sigma, conditioning)
         if not self.trace:
             self.gate.begin(conditional)
+        levels = levels_of(sigma)
         answers = [
-            self.gate.ask(sample, conditional[sample], unconditional[sample], float(sigma[sample]))
+            self.gate.ask(sample, conditional[sample], unconditional[sample], levels[sample])
             for sample in range(len(x))
         ]
-        open_for = [sample for sample, answer in enumerate(answers) if answer.open]
+        given_up = self._without_way if self._if_no_way == UNGUIDED else ()
+        open_for = [sample for sample, answer in enumerate(answers) if answer.open and sample not in given_up]
         self._leave(open_for, x, sigma, unconditional, conditional)
+        self._give_up(open_for, x, sigma, conditional)
         self.trace.append(
             Step(
-                sigma=float(sigma[0]),
+                sigma=level_of(sigma),
                 value=[answer.value for answer in answers],
                 measure=[answer.measure for answer in answers],
                 threshold=[answer.threshold for answer in answers],
@@ -108,6 +124,7 @@ class DetourDenoiser:
                 acted=[left is not None for left in self._left_for],
                 fallback=[None if left is None else left[0] for left in self._left_for],
                 prompt_weight=[None if left is None else left[1] for left in self._left_for],
+                no_way=[sample in self._without_way for sample in range(len(x))],
             )
         )
         return unconditional, conditional
@@ -120,6 +137,7 @@ class DetourDenoiser:
             if sample not in self._searches:
                 most = self._most if self.gate.sees_blends(sample) else 0
                 self._searches[sample] = search(partial(self._fallbacks, sample), most)
+        levels = levels_of(sigma)
         shut: set[int] = set()
         still_open: dict[int, bool | None] = dict.fromkeys(open_for)
         while tried := {
@@ -139,14 +157,31 @@ class DetourDenoiser:
             predictions = self.denoise(x[samples], sigma[samples], together)
             still_open = {}
             for sample, prediction in zip(samples, predictions, strict=True):
-                answer = self.gate.ask(sample, prediction, unconditional[sample], float(sigma[sample]))
-                still_open[sample] = answer.open
-                if not answer.open:
+                answer = self.gate.ask(sample, prediction, unconditional[sample], levels[sample])
+                _, weight = tried[sample]
+                still_open[sample] = answer.value > answer.threshold * (BLEND if weight else 1.0)
+                if not still_open[sample]:
                     shut.add(sample)
                 elif sample in shut:
                     continue
                 self._caption[sample], self._left_for[sample] = captions[sample], tried[sample]
                 conditional[sample] = prediction
 
+    def _give_up(self, open_for: list[int], x: Tensor, sigma: Tensor, conditional: Tensor) -> None:
+        """Note the samples for which every caption has failed; put them under their prompts if so wanted."""
+        lost = [sample for sample in open_for if self._left_for[sample] == NOTHING]
+        self._without_way.update(lost)
+        if not lost or self._if_no_way != UNGUIDED:
+            return
+        for sample in lost:
+            self._caption[sample], self._left_for[sample] = self._prompt[sample], None
+        prompts = type(self._unconditional).cat([self._prompt[sample] for sample in lost])
+        conditional[lost] = self.denoise(x[lost], sigma[lost], prompts)
+
     def _conditioning_of(self, item: int | None, sample: int) -> Conditioning:
-        return self._unconditional.select([sample]) if item is None else self.encode_captions([item])
+        """That of an item's caption, encoded when it is first tried: weights of the prompt differ, not it."""
+        if item is None:
+            return self._unconditional.select([sample])
+        if item not in self._encoded:
+            self._encoded[item] = self.encode_captions([item])
+        return self._encoded[item]

@@ -10,14 +10,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
-from unheard.diffusion.prediction import pull
-from unheard.guidance.detour.correlation import COMMON_AT_MOST, Recordings, excess
+from unheard.diffusion.prediction import classifier_free, pull
+from unheard.guidance.detour.correlation import COMMON_AT_MOST, Recordings, common
 from unheard.guidance.detour.settings import EXCESS, HIGH_NOISE, PULL
 
-Found = tuple[list[int], list[Tensor]]
-"""Training recordings: their positions in the index, and their latents, each of its own frames."""
+MOST = 0.5
+"""Share of the recordings around a sound from which on those that are available tell what is common."""
+
+
+class Found(NamedTuple):
+    """Training recordings.
+
+    Attributes:
+        positions: in the index.
+        latents: of each, of its own frames.
+        share: how many of the recordings that were looked for are available, 0 to 1.
+    """
+
+    positions: list[int]
+    latents: list[Tensor]
+    share: float = 1.0
 
 
 class Answer(NamedTuple):
@@ -88,14 +103,19 @@ class LatentGate:
 
     The excess is `c_1 - min(c_9, .3)` of the correlations in falling order. Early predictions are means over
     what a caption may sound like: that of a drum loop correlates at .57 with a loop that it has nothing to do
-    with, but with many others as well. Where some recordings are not available, those that are cannot tell
-    what is common, and .3 is taken off; `c_9` is 0 where all are and they are fewer.
+    with, but with many others as well. Where a share of half or more of the recordings around a sound is
+    available, the rank 9 shrinks with the share; where less is, those that are cannot tell what is common,
+    and .3 is taken off. `c_9` is 0 where all are and they are fewer.
+
+    Two predictions are asked, and the larger excess counts: that under the prompt, and the guided one, which
+    the sound follows. A negative prompt takes away what recordings have in common, and leaves one of them.
 
     Args:
         threshold: excess above which the gate is open.
         frames: frames of latents that the requested duration covers.
         nearby: finds the recordings to compare with.
         by_frame: one latent, of any rank, to [features, frames].
+        guidance_scale: of the guided prediction, by classifier-free guidance.
     """
 
     def __init__(
@@ -104,8 +124,10 @@ class LatentGate:
         frames: int,
         nearby: Neighbourhood,
         by_frame: Callable[[Tensor], Tensor] = lambda latents: latents,
+        guidance_scale: float = 1.0,
     ) -> None:
         self._threshold, self._frames, self._nearby, self._by_frame = threshold, frames, nearby, by_frame
+        self._guidance_scale = guidance_scale
         self._candidates: list[Found] = []
         self._recordings: list[Recordings] = []
 
@@ -115,31 +137,36 @@ class LatentGate:
         alike = dict(zip(unsure, sounding, strict=True))
         for sample in range(len(conditional)):
             self._candidates.append(self._nearby.around(sample, alike.get(sample, [])))
-        self._recordings = [self._ready(latents) for _, latents in self._candidates]
+        self._recordings = [self._ready(found.latents) for found in self._candidates]
 
     def _surely(self, sample: int, conditional: Tensor) -> bool:
         """Whether a recording of the caption opens the gate, whatever else may be found and be common."""
-        _, latents = self._nearby.of_caption(sample)
-        if not latents:
+        same = self._nearby.of_caption(sample)
+        if not same.positions:
             return False
-        values = self._ready(latents).correlations(self._of_duration(conditional[sample]))
+        values = self._ready(same.latents).correlations(self._of_duration(conditional[sample]))
         return bool((values > self._threshold + COMMON_AT_MOST).any())
 
     def watch(self, sample: int, position: int) -> None:
-        positions, latents = self._candidates[sample]
+        positions, latents, share = self._candidates[sample]
         if position not in positions:
-            own, recordings = self._nearby.available([position])
-            self._candidates[sample] = [*positions, *own], [*latents, *recordings]
-            self._recordings[sample] = self._ready(self._candidates[sample][1])
+            own = self._nearby.available([position])
+            self._candidates[sample] = Found([*positions, *own.positions], [*latents, *own.latents], share)
+            self._recordings[sample].append([self._by_frame(each) for each in own.latents])
 
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
-        positions, _ = self._candidates[sample]
+        positions, _, share = self._candidates[sample]
         if not positions:
             return Answer(0.0, EXCESS, self._threshold)
-        values = self._recordings[sample].correlations(self._of_duration(conditional))
-        best = int(values.argmax())
-        beyond = excess(values) if self._nearby.complete else values.max() - COMMON_AT_MOST
-        return Answer(float(beyond), EXCESS, self._threshold, positions[best])
+        guided = classifier_free(unconditional, conditional, self._guidance_scale)
+        views = [conditional] if self._guidance_scale == 1.0 else [conditional, guided]
+        recordings = self._recordings[sample]
+        values = torch.stack([recordings.correlations(self._of_duration(view)) for view in views])
+        usual = values.new_full((len(views),), COMMON_AT_MOST) if share < MOST else common(values, share)
+        excess, best = (values - usual[:, None]).flatten().max(dim=0)
+        # Both in one transfer, so that the device is waited for once.
+        value, best_of_views = torch.stack([excess, best.to(excess)]).tolist()
+        return Answer(value, EXCESS, self._threshold, positions[int(best_of_views) % len(positions)])
 
     def sees_blends(self, sample: int) -> bool:
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from unheard.diffusion.levels import level_of, levels_of
 from unheard.diffusion.prediction import alignment, classifier_free, per_sample, predict_both
 from unheard.guidance.base import Step
 from unheard.guidance.detour.candidates import Candidates
@@ -36,7 +37,13 @@ class Readings:
         self._latents: LatentGate | None = None
         if trajectory.recordings:
             near = Candidates(trajectory, settings.candidates)
-            self._latents = LatentGate(settings.threshold, trajectory.frames, near, trajectory.by_frame)
+            self._latents = LatentGate(
+                settings.threshold,
+                trajectory.frames,
+                near,
+                trajectory.by_frame,
+                trajectory.guidance_scale,
+            )
         self.trace: list[Step] = []
         self.pulls: list[list[float]] = []
         self.excesses: list[list[float]] = []
@@ -47,11 +54,11 @@ class Readings:
         unconditional, conditional = predict_both(self._trajectory.backbone.denoise, x, sigma, self._both)
         if self._latents is not None and not self.trace:
             self._latents.begin(conditional)
-        told = [*zip(range(len(x)), conditional, unconditional, sigma.tolist(), strict=True)]
+        told = [*zip(range(len(x)), conditional, unconditional, levels_of(sigma), strict=True)]
         self.pulls.append([self._pull.ask(*each).value for each in told])
         if self._latents is not None:
             self.excesses.append([self._latents.ask(*each).value for each in told])
-        self.trace.append(Step(sigma=float(sigma[0])))
+        self.trace.append(Step(sigma=level_of(sigma)))
         without = self._prompt_guidance.unconditional(x, sigma, unconditional, conditional)
         return classifier_free(without, conditional, self._trajectory.guidance_scale)
 

@@ -9,6 +9,8 @@ BLENDED = 4
 
 Fallback = tuple[int | None, float]
 """The item whose caption takes the place of the prompt's, None for no caption, and the prompt's weight."""
+NOTHING: Fallback = (None, 0.0)
+"""The last that is tried, when every caption has left the gate open."""
 
 
 def search(fallbacks: Callable[[], Sequence[int]], most: int) -> Generator[Fallback | None, bool | None]:

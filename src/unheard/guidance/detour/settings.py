@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
-from unheard.common.checks import require_at_least_zero, require_between, require_whole
+from unheard.common.checks import require_at_least_zero, require_between, require_one_of, require_whole
 from unheard.guidance.base import THRESHOLD_STEP
 
 EXCESS = "excess correlation with one recording"
@@ -13,6 +13,9 @@ PULL = "the prompt's pull, in high noise"
 """What the two gates measure."""
 HIGH_NOISE = 10.0
 """Noise level down to which the prompt's pull is asked where nothing else is known: that of `tiny`."""
+IfNoWay = Literal["unconditional", "unguided", "refuse"]
+"""What becomes of a sound for which no caption shuts the gate."""
+UNCONDITIONAL, UNGUIDED, REFUSE = WAYS_OUT = get_args(IfNoWay)
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Detour:
         candidates: training items that a sound is compared with, at least 1.
         high_noise: noise level sigma down to which the prompt's pull is asked, at least 0, see
             `unheard.guidance.detour.high_noise`.
+        if_no_way: what becomes of a sound where no caption shuts the gate: "unconditional" goes on without
+            any caption, "unguided" under the prompt after all, "refuse" is not handed out.
 
     Raises:
         InputError: a value outside these ranges.
@@ -47,6 +52,7 @@ class Detour:
     prompt_weight: float = 0.5
     candidates: int = 64
     high_noise: float = HIGH_NOISE
+    if_no_way: IfNoWay = UNCONDITIONAL
 
     def __post_init__(self) -> None:
         require_between("threshold", self.threshold, 0.0, 1.0)
@@ -54,6 +60,7 @@ class Detour:
         require_between("prompt_weight", self.prompt_weight, 0.0, 0.9)
         require_whole("candidates", self.candidates, 1)
         require_at_least_zero("high_noise", self.high_noise)
+        require_one_of("if_no_way", self.if_no_way, WAYS_OUT)
 
     def stronger(self, attempt: int) -> Detour:
         """Both thresholds less `THRESHOLD_STEP * attempt`, 0 at the least, and nothing kept of the prompt."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from unheard.backbones import Conditioning
+from unheard.diffusion.levels import level_of
 from unheard.diffusion.prediction import Denoise, classifier_free, predict_both, pull
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.guidance.base import Step
@@ -61,7 +62,7 @@ class PromptAdjustmentDenoiser:
         unconditional, conditional = predict_both(self.denoise, x, sigma, both)
         self.trace.append(
             Step(
-                sigma=float(sigma[0]),
+                sigma=level_of(sigma),
                 value=pull(conditional, unconditional).tolist() if first is None else first,
                 measure=[PULL] * len(x),
                 threshold=[self.settings.target] * len(x),

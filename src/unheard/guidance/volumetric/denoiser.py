@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from unheard.backbones.base import Conditioning
+from unheard.diffusion.levels import level_of
 from unheard.diffusion.prediction import Denoise, classifier_free, predict_both
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.errors import GuidanceError
@@ -89,7 +90,7 @@ class VolumetricDenoiser:
         acted = (similarities[:, 0] > threshold).tolist()
         self.trace.append(
             Step(
-                sigma=float(sigma[0]),
+                sigma=level_of(sigma),
                 value=similarities[:, 0].tolist(),
                 measure=[NEAREST] * len(x),
                 threshold=threshold.tolist(),

@@ -36,6 +36,8 @@ SECONDS_A_COMMIT = 60.0
 WRITES_BETWEEN_COMPACTIONS = 100
 STEPS_BACK = 8
 """Commits at most that a crash may have torn: each is on disk before the next begins."""
+REASONS_TOLD = 5
+"""Of what was left out, those that `Built.words` tells; the list in the index has all."""
 
 
 @dataclass
@@ -86,6 +88,33 @@ class Built:
         """What a display of progress notes beside the number of recordings."""
         left_out = f", {self.rejected:,} left out" if self.rejected else ""
         return f"{self.seconds:,.0f} s of sound embedded{left_out}"
+
+    def words(self) -> list[str]:
+        """One line on what came of it, and one on each thing to know."""
+        parts = [f"{self.added:,} added"]
+        for number, word in (
+            (self.changed, "embedded again"),
+            (self.redescribed, "given another caption or timing"),
+            (self.unchanged, "there already"),
+            (self.removed, "removed"),
+            (self.rejected, "left out"),
+        ):
+            if number:
+                parts.append(f"{number:,} {word}")
+        lines = [f"{self.uri}: {', '.join(parts)} ({self.windows:,} windows, {self.seconds:,.0f} s of sound)"]
+        if self.silent:
+            lines.append(f"  {self.silent:,} are silent: marked, and found by no search")
+        if self.uncaptioned:
+            lines.append(
+                f"  {self.uncaptioned:,} have no caption: caption deduplication does nothing near them"
+            )
+        if self.unused_captions:
+            lines.append(f"  {self.unused_captions:,} rows of the captions name no sound")
+        lines += [f"  {line}" for line in self.left_out.lines()[:REASONS_TOLD]]
+        lines += [f"  {line}" for line in self.remarks.lines("taken otherwise")[:REASONS_TOLD]]
+        if self.rejects:
+            lines.append(f"  all that was left out or taken otherwise, and why: {self.rejects}")
+        return lines
 
 
 def build_store(

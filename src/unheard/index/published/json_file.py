@@ -67,6 +67,14 @@ def blocks(path: str | Path, size: int = 1 << 20) -> Iterator[bytes]:
         raise IndexFileError(f"cannot read the index {path}: {error.strerror or error}") from error
 
 
+def sha256(path: str | Path) -> str:
+    """Of the file's content, in hexadecimal; IndexFileError if it cannot be read."""
+    digest = hashlib.sha256()
+    for block in blocks(path):
+        digest.update(block)
+    return digest.hexdigest()
+
+
 def stream(content: Iterable[bytes], source: str) -> Iterator[tuple[str, Entry]]:
     """The checked entries of a training-set file, one after the other, in memory that does not grow with it.
 

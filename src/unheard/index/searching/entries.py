@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from unheard.index.published import json_file
 from unheard.index.searching.snapshot import Snapshot
@@ -33,10 +34,7 @@ def snapshot_of(entries: dict[str, json_file.Entry], checksum: Callable[[], str]
         checksum: of the file they come from; None for that of a file which `json_file.write` would make.
     """
     conditionings = [entry["conditioning"] for entry in entries.values()]
-    # By the largest number first, so that no square overflows or vanishes.
-    rows = [entry["embedding"] / np.abs(entry["embedding"]).max() for entry in entries.values()]
-    exact = torch.from_numpy(np.stack(rows)) if rows else torch.empty(0, 0, dtype=torch.float64)
-    exact = exact / exact.norm(dim=1, keepdim=True)
+    exact = directions([entry["embedding"] for entry in entries.values()])
     name = next((entry["embedder"] for entry in entries.values() if "embedder" in entry), None)
     return Snapshot(
         ids=list(entries),
@@ -49,6 +47,15 @@ def snapshot_of(entries: dict[str, json_file.Entry], checksum: Callable[[], str]
         embedder=EmbedderRecord(name, exact.shape[1]),
         checksum=(lambda: _checksum(entries)) if checksum is None else checksum,
     )
+
+
+def directions(embeddings: Sequence[np.ndarray]) -> Tensor:
+    """Embeddings [dimension] each as unit vectors [count, dimension], float64."""
+    # By the largest number first, so that no square overflows or vanishes.
+    rows = [embedding / np.abs(embedding).max() for embedding in embeddings]
+    exact = torch.from_numpy(np.stack(rows)) if rows else torch.empty(0, 0, dtype=torch.float64)
+    unit: Tensor = exact / exact.norm(dim=1, keepdim=True)
+    return unit
 
 
 def _checksum(entries: dict[str, json_file.Entry]) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index.searching.captions import Captions
-from unheard.index.searching.entries import read_entries
+from unheard.index.searching.json_cache import read_cached
 from unheard.index.searching.snapshot import Snapshot
 from unheard.index.searching.stored import read_store
 from unheard.index.store.embedder_record import EmbedderRecord
@@ -58,17 +58,26 @@ class Index:
         """Read an index: a JSON file in the published format, or what `unheard.index.build` made.
 
         Args:
-            path: a file; or the folder or object store's URI of an index on disk, of which the embeddings are
-                held in memory as float32 up to a size, see `unheard.index.searching.stored`.
+            path: a file, which is read once and then from the user's cache, see
+                `unheard.index.searching.json_cache`; or the folder or object store's URI of an index on disk,
+                of which the embeddings are held in memory as float32 up to a size, see
+                `unheard.index.searching.stored`.
             device: where it searches.
 
         Raises:
             IndexFileError: it cannot be read, or an entry is malformed; names the id.
         """
         if not is_store(path):
-            return Index(read_entries(path), Path(path)).to(device)
+            return Index(read_cached(path), Path(path)).to(device)
         store = Store.open(path)
         return Index(read_store(store), Path(store.uri) if is_local(store.uri) else store.uri).to(device)
+
+    def __repr__(self) -> str:
+        items, made_by = len(set(self.ids)), self.embedder.name or "an embedder that is not recorded"
+        return (
+            f"<Index {self.path or 'in memory'}: {items:,} items in {len(self):,} windows, "
+            f"{self.dimension} numbers each by {made_by}, on {self.device}>"
+        )
 
     def to(self, device: str | torch.device) -> Self:
         """Search on this device from now on; returns the index itself."""

@@ -141,11 +141,11 @@ function row(file) {
     file.verdict === "similar" && match.alike.length ? element("small", {}, theSame(match.alike)) : null),
   element("td", { class: "name", title: file.path }, fileName(file.path),
     file.duration ? element("small", {}, `${seconds(file.duration)}, ${(file.sample_rate / 1000).toLocaleString("en")} kHz`) : null),
-  element("td", { class: "number" }, audit.untold.includes(file.verdict) ? "" : file.score.toFixed(1)),
-  element("td", { class: "number" }, match ? percent(file.share || match.share) : ""),
+  element("td", { class: "number", "data-title": "Score" }, audit.untold.includes(file.verdict) ? "" : file.score.toFixed(1)),
+  element("td", { class: "number", "data-title": "Copied" }, match ? percent(file.share || match.share) : ""),
   element("td", { class: "reference" }, told,
     match && match.caption ? element("small", {}, match.reference) : null),
-  element("td", { class: "number" }, match ? small(match.expected_false_alarms) : ""));
+  element("td", { class: "number", "data-title": "Expected by chance" }, match ? small(match.expected_false_alarms) : ""));
 }
 
 function keys(event, file) {
@@ -161,17 +161,14 @@ function keys(event, file) {
 }
 
 function toggle(line, file) {
-  const opened = line.getAttribute("aria-expanded") === "true";
-  line.setAttribute("aria-expanded", String(!opened));
-  if (opened) {
+  if (line.getAttribute("aria-expanded") === "true") {
+    line.setAttribute("aria-expanded", "false");
     line.nextElementSibling.remove();
     return;
   }
-  const detail = element("div", { class: "detail" });
-  line.after(element("tr", { class: "open" }, element("td", { colspan: COLUMNS.length }, detail)));
+  const detail = unfold(line);
   if (file.matches.length === 0) {
-    detail.append(audit.untold.includes(file.verdict) ? `${capital(file.verdict)}: ${file.reason}.`
-      : `None of the references was found in this sound, by ${(audit.settings.evidence ?? []).join(", ")}.`);
+    alone(detail, file);
     return;
   }
   const place = element("div", { role: "tabpanel" });
@@ -189,33 +186,64 @@ function toggle(line, file) {
   show(place, file, file.matches[0], 0);
 }
 
+/** The place below a row for what is found. */
+function unfold(line) {
+  line.setAttribute("aria-expanded", "true");
+  const detail = element("div", { class: "detail" });
+  line.after(element("tr", { class: "open" }, element("td", { colspan: COLUMNS.length }, detail)));
+  return detail;
+}
+
+/** A sound without a match: what that means, and the sound. */
+async function alone(detail, file) {
+  const told = audit.untold.includes(file.verdict) ? `${capital(file.verdict)}: ${file.reason}.`
+    : `None of the references was found in this sound, by ${(audit.settings.evidence ?? []).join(", ")}.`;
+  const place = element("div", { class: "sounds" }, "loading …");
+  detail.append(element("p", { class: "sentence" }, told), place);
+  const content = audit.findings.includes(String(file.number)) ? await attempt(place, () => load(String(file.number))) : {};
+  if (!content) return;
+  const lane = content.audited && await side(content.audited, { title: "The audited sound", name: fileName(file.path) });
+  if (lane) Object.assign(lane, { start: lane.from, end: lane.from });
+  place.replaceChildren(...[lane ? drawLane(lane, 0, Math.max(lane.seconds ?? 0, 0.1)) : null,
+    definitions([["SHA-256", file.sha256], ["File", file.path]])].filter(Boolean));
+}
+
 // A finding
+
+/** What a promise gives; if it fails, the reason stands in its place, and nothing is given. */
+async function attempt(place, promised) {
+  try {
+    return await promised();
+  } catch (error) {
+    place.replaceChildren(element("p", { class: "problem" }, error.message));
+    return null;
+  }
+}
+
+/** One of the two sounds of a finding: its clip, or why there is none. */
+async function side(clip, about) {
+  return { ...(typeof clip === "string" ? await load(clip) : clip), ...about };
+}
 
 async function show(place, file, match, rank) {
   place.replaceChildren("loading …");
-  let content;
-  try {
-    content = await load(`${file.number}-${rank}`);
-  } catch (error) {
-    place.replaceChildren(element("p", { class: "problem" }, error.message));
-    return;
-  }
-  const lanes = [
-    { ...content.audited, title: "The audited sound", name: fileName(file.path), start: match.start, end: match.end },
-    { ...content.reference, title: "The reference", name: match.reference, start: match.reference_start, end: match.reference_end },
-  ];
+  const sides = await attempt(place, async () => {
+    const content = await load(`${file.number}-${rank}`);
+    return [content.matrix, await side(content.audited, { title: "The audited sound", name: fileName(file.path), start: match.start, end: match.end }),
+      await side(content.reference, { title: "The reference", name: match.reference, start: match.reference_start, end: match.reference_end })];
+  });
+  if (!sides) return;
+  const [matrix, ...lanes] = sides;
   // One scale for both, shifted so that the matched passages stand above each other.
   const before = Math.max(...lanes.filter((lane) => !lane.missing).map((lane) => lane.start - lane.from), 0);
   const after = Math.max(...lanes.filter((lane) => !lane.missing).map((lane) => lane.from + lane.seconds - lane.start), 0.1);
-  const drawn = lanes.map((lane) => lane.missing
-    ? element("section", {}, element("h3", {}, lane.title), element("p", { class: "problem" }, `cannot be played: ${lane.missing}`))
-    : drawLane(lane, before, before + after));
+  const drawn = lanes.map((lane) => drawLane(lane, before, before + after));
   const both = lanes.some((lane) => lane.missing) ? null : element("div", { class: "controls" },
     element("button", { type: "button", class: "both", click: () => playBoth(lanes) }, "▶ One match after the other"));
   place.replaceChildren(element("div", { class: "finding" },
     sentence(match),
-    element("div", { class: "sounds" }, ...drawn, both, numbers(match)),
-    drawMatrix(content.matrix, lanes)));
+    element("div", { class: "sounds" }, ...[...drawn, both, numbers(file, match)].filter(Boolean)),
+    drawMatrix(matrix, lanes)));
 }
 
 function sentence(match) {
@@ -234,9 +262,12 @@ function sentence(match) {
 }
 
 function drawLane(lane, before, span) {
+  if (lane.missing) {
+    return element("section", {}, element("h3", {}, lane.title), element("p", { class: "problem" }, `cannot be played: ${lane.missing}`));
+  }
   const at = (time) => `${100 * (before + time - lane.start) / span}%`;
   const wide = (length) => `${100 * length / span}%`;
-  lane.audio = element("audio", { controls: true, preload: "auto", src: blob(lane.flac, "audio/flac"), "aria-label": lane.title });
+  lane.audio = element("audio", { controls: true, preload: "auto", src: blob(lane.sound, lane.type), "aria-label": lane.title });
   const head = element("div", { class: "head", hidden: true });
   const strip = element("div", { class: "strip", style: `left:${at(lane.from)};width:${wide(lane.seconds)}`, title: "Click to play from here",
     click: (event) => {
@@ -272,10 +303,10 @@ function drawLane(lane, before, span) {
   return element("section", { "aria-label": lane.title },
     element("h3", {}, lane.title, element("small", {}, lane.name + (lane.whole ? "" : `, ${seconds(lane.from)} to ${seconds(lane.from + lane.seconds)} of it`))),
     element("div", { class: "lane" }, strip, ...hertz,
-      element("div", { class: "match", style: `left:${at(lane.start)};width:${wide(lane.end - lane.start)}` }), head),
+      lane.end > lane.start ? element("div", { class: "match", style: `left:${at(lane.start)};width:${wide(lane.end - lane.start)}` }) : null, head),
     element("div", { class: "seconds", "aria-hidden": "true" }, ...ticks),
     element("div", { class: "controls" },
-      element("button", { type: "button", class: "play", click: () => jump(lane, lane.start, lane.end) }, "▶ Match"), lane.audio));
+      lane.end > lane.start ? element("button", { type: "button", class: "play", click: () => jump(lane, lane.start, lane.end) }, "▶ Match") : null, lane.audio));
 }
 
 /** Play from a second of the whole sound on, up to another one or to the end. */
@@ -317,7 +348,7 @@ function drawMatrix(matrix, [audited, reference]) {
       `the reference from top to bottom (${seconds(reference.from)} to ${seconds(reference.from + down)}); bright is alike, the line is the match.`));
 }
 
-function numbers(match) {
+function numbers(file, match) {
   const lines = [
     ["Score", `${match.score.toFixed(2)}; ${match.score_needed.toFixed(2)} makes a copy here`],
     ...match.evidence.map((part) => [capital(part.kind), `${part.score.toFixed(2)}; ${small(part.false_alarm_rate)} false alarms per comparison`]),
@@ -333,10 +364,18 @@ function numbers(match) {
     match.alike.length ? ["Alike", theSame(match.alike)] : null,
     ["Found by", match.found_by.join(" and ")],
     ["Reference", match.reference],
-    match.caption === null ? null : ["Caption", match.caption],
-    match.reference_path === null ? null : ["File", match.reference_path],
+    ["Caption", match.caption],
+    ["SHA-256 of the sound", file.sha256],
+    ["SHA-256 of the reference", match.reference_sha256],
+    ["File of the reference", match.reference_path],
   ].filter(Boolean);
-  return element("dl", {}, ...lines.flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, value)]));
+  return definitions(lines);
+}
+
+/** Terms and what they are; those that are nothing are left out. */
+function definitions(lines) {
+  return element("dl", {}, ...lines.filter(([, value]) => value !== null && value !== undefined).flatMap(([term, value]) => [
+    element("dt", {}, term), element("dd", { class: term.startsWith("SHA") ? "hash" : null }, value)]));
 }
 
 // How often a model's sounds replay
@@ -369,15 +408,54 @@ function byPrompt(found) {
     element("td", { class: "number" }, small(each.risk)))));
 }
 
+// Above the table
+
+function introduction() {
+  const { about, catalogue } = audit;
+  document.getElementById("case").textContent = about.case ?? "";
+  document.getElementById("case").hidden = !about.case;
+  document.getElementById("notes").hidden = !about.notes;
+  document.getElementById("notes").append(...(about.notes ?? "").split(/\n\s*\n/).filter(Boolean).map((text) => element("p", {}, text)));
+  document.getElementById("against").textContent = [
+    about.title ? plural(audit.files.length, "sound") : "",
+    catalogue.items === undefined ? "" : `${about.title ? "against" : "Against"} ${plural(catalogue.items, "reference")}${catalogue.name ? ` of ${catalogue.name}` : ""}`,
+    `made ${new Date(audit.made).toLocaleString("en", { dateStyle: "long", timeStyle: "short" })}`,
+    audit.small ? "sounds in small, to be told by ear" : "",
+  ].filter(Boolean).join(", ");
+  document.querySelector("#legend dl").append(...Object.entries(audit.meanings).flatMap(([verdict, meaning]) =>
+    [element("dt", {}, badge(verdict)), element("dd", {}, meaning)]));
+}
+
+// On paper
+
+/** Opens every row that is shown, with all of its findings below each other; resolves when all is drawn. */
+async function openAll() {
+  while (view.drawn < view.rows.length) more();
+  const lines = [...body.querySelectorAll("tr.file")];
+  await Promise.all(lines.map((line, number) => {
+    const file = view.rows[number];
+    if (line.getAttribute("aria-expanded") === "true") toggle(line, file);
+    const detail = unfold(line);
+    if (file.matches.length === 0) return alone(detail, file);
+    return Promise.all(file.matches.map((match, rank) => {
+      const place = element("div", { class: "finding-on-paper" });
+      detail.append(place);
+      return show(place, file, match, rank);
+    }));
+  }));
+  await Promise.all([...document.images].map((image) => image.decode().catch(() => null)));
+}
+
+window.addEventListener("beforeprint", () => {
+  document.querySelectorAll("details").forEach((part) => { part.open = true; });
+});
+
 // The rest of the page
 
 function start() {
   const { catalogue } = audit;
   const counts = audit.verdicts.map((verdict) => [verdict, audit.files.filter((file) => file.verdict === verdict).length]);
-  document.getElementById("against").textContent = [
-    catalogue.items === undefined ? "" : `Against ${plural(catalogue.items, "reference")}${catalogue.name ? ` of ${catalogue.name}` : ""}`,
-    `made ${new Date(audit.made).toLocaleString("en", { dateStyle: "long", timeStyle: "short" })}`,
-  ].filter(Boolean).join(", ");
+  introduction();
   document.getElementById("counts").append(...counts.filter(([, count]) => count).map(([verdict, count]) =>
     element("button", { type: "button", "aria-pressed": "false", class: verdict.replaceAll(" ", "-") + " filter", "data-verdict": verdict,
       click: (event) => {
@@ -394,13 +472,21 @@ function start() {
     } }, column.title))));
   document.querySelector("#more button").addEventListener("click", more);
   new IntersectionObserver(([seen]) => seen.isIntersecting && more()).observe(document.getElementById("more"));
+  const sort = document.getElementById("sort");
+  sort.append(...COLUMNS.map((column) => element("option", {}, column.title)));
+  sort.addEventListener("change", () => {
+    view.column = COLUMNS[sort.selectedIndex];
+    view.up = Boolean(view.column.up);
+    arrange();
+  });
+  document.getElementById("print").addEventListener("click", () => openAll().then(() => window.print()));
   const search = document.getElementById("search");
   search.addEventListener("input", () => {
     view.words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     arrange();
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "/" && !/^(INPUT|AUDIO)$/.test(document.activeElement.tagName)) {
+    if (event.key === "/" && !/^(INPUT|AUDIO|SELECT)$/.test(document.activeElement.tagName)) {
       event.preventDefault();
       search.focus();
     }
@@ -422,3 +508,5 @@ function start() {
 }
 
 start();
+// For `chromium --print-to-pdf`, which waits for all that is being loaded.
+if (location.hash === "#print") openAll();

@@ -1,0 +1,101 @@
+"""Puts the second world together as a model's folder: `python -m lab.planted.pack`.
+
+Autoencoder, guide, judge and listener are the bundled model's: none has heard a planted recording. The folder
+brings the index of its whole training set and the planted captions; the recordings lie beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from lab import sizes
+from lab.checkpoints import Checkpoint, unpack
+from lab.corpus_files import Corpus
+from lab.pack import DEFAULTS, pack_index, pack_memorised
+from lab.planted.train import begin, captions_of
+from unheard.common.files import sha256
+from unheard.guidance.detour.recording_latents import PACKED
+
+KEPT = ("vae", "scheduler", "guide", "judge", "listener")
+TRAINED = ("tokenizer", "text_encoder", "projection_model", "transformer")
+WEIGHTS = Path(__file__).parent / "weights"
+"""What a whole training came to, in half precision: that of the numbers in docs/results.md."""
+
+
+def pack_trained(corpus: Corpus, model: Path, work: Path, folder: Path) -> None:
+    """The averaged weights that training in `work` reached, in half precision; else those that lie here."""
+    state = Checkpoint(work / "diffusion").load()
+    if state is None:
+        for part in TRAINED:
+            shutil.copytree(WEIGHTS / part, folder / part, dirs_exist_ok=True)
+        return
+    generator = begin(model, captions_of(corpus))
+    unpack(state, average=generator)
+    generator.to(torch.float16)
+    for part in TRAINED:
+        getattr(generator, part).save_pretrained(folder / part)
+
+
+def pack_latents(corpus: Corpus, work: Path, folder: Path) -> None:
+    """Latents of the whole training set as the model learned them, so that a detour need not encode them.
+
+    They are of sounds padded with silence: the last frames differ a little from those of the recordings.
+    Nothing, if nothing was trained here: then a detour encodes what it compares with.
+    """
+    file = work / "diffusion" / "latents.safetensors"
+    if not file.is_file():
+        return
+    latents = load_file(file)["latents"]
+    packed = {}
+    for position in corpus.training:
+        row = corpus.rows[position]
+        frames = -(-round(row["duration"] * sizes.SAMPLE_RATE) // sizes.HOP)
+        file = work / "recordings" / "training" / f"{row['id']}.flac"
+        packed[sha256(file)] = latents[position, :, :frames].half().contiguous()
+    save_file(packed, folder / PACKED)
+
+
+def pack_ordinary(corpus: Corpus, folder: Path) -> None:
+    """Prose captions that the model never saw."""
+    rows = [corpus.rows[position] for position in corpus.held_out]
+    unseen = [
+        {"caption": row["caption"], "duration": row["duration"]} for row in rows if row.get("prose", False)
+    ]
+    prompts = {"ordinary": unseen, "pool": [row["caption"] for row in unseen]}
+    (folder / "prompts.json").write_text(json.dumps(prompts, indent=1) + "\n")
+
+
+def assemble(model: Path, work: Path, folder: Path) -> None:
+    """The folder of the second world's model, from the bundled `model` and what was trained in `work`."""
+    corpus = Corpus(work / "corpus")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(model / "model_index.json", folder)
+    for part in KEPT:
+        shutil.copytree(model / part, folder / part, dirs_exist_ok=True)
+    pack_trained(corpus, model, work, folder)
+    pack_index(corpus, folder)
+    pack_memorised(corpus, folder)
+    pack_latents(corpus, work, folder)
+    pack_ordinary(corpus, folder)
+    (folder / "unheard.json").write_text(json.dumps(DEFAULTS, indent=2) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--model", type=Path, default=Path("src/unheard/assets/tiny"), help="folder of the bundled model"
+    )
+    parser.add_argument("--work", type=Path, default=Path("build/planted"), help="corpus and checkpoints")
+    parser.add_argument("--out", type=Path, default=Path("build/planted/model"), help="folder to write to")
+    arguments = parser.parse_args()
+    assemble(arguments.model, arguments.work, arguments.out)
+
+
+if __name__ == "__main__":
+    main()

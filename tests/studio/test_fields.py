@@ -1,0 +1,85 @@
+"""The form: it has the options of the command, reads what a browser sends, says where a value is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import pytest
+
+from unheard.cli.generate import generate
+from unheard.cli.studio import OF_THE_STUDIO, OF_THE_TERMINAL, studio
+from unheard.guidance import GUIDANCES
+from unheard.studio.fields import FieldError
+from unheard.studio.workshop import Workshop
+
+SHORT = {"duration": "0.2", "num_inference_steps": "2"}
+
+
+def options(command: click.Command) -> set[str]:
+    return {each.name for each in command.params if isinstance(each, click.Option) and each.name}
+
+
+def test_every_option_of_generate_is_a_field_or_an_option_of_the_studio(workshop: Workshop) -> None:
+    fields = set(workshop.form.fields)
+    assert options(generate) == (fields - {"format"}) | {*OF_THE_STUDIO, *OF_THE_TERMINAL}
+    assert {*OF_THE_STUDIO} <= options(studio)
+    assert all(field.help for field in workshop.form.fields.values())
+
+
+def test_settings_say_their_kinds_and_what_holds_without_them(workshop: Workshop) -> None:
+    fields = workshop.form.fields
+    assert {kind for field in fields.values() for kind in field.kinds} == {*GUIDANCES}
+    assert (fields["lambda_min"].kinds, fields["sampler"].kinds) == (("amg", "volumetric"), ())
+    assert fields["threshold"].default == str(GUIDANCES["detour"]().threshold)
+    assert fields["num_inference_steps"].default == str(workshop.model.defaults.sampling.num_inference_steps)
+
+
+def test_lines_are_prompts_and_empty_fields_were_not_given(workshop: Workshop) -> None:
+    given = {
+        **SHORT,
+        "count": 2,
+        "seed": "7",
+        "guidance": "detour",
+        "threshold": "0.5",
+        "reject": "",
+        "c1": None,
+    }
+    request, values = workshop.form.read("a bell\n\n a drum ", given)
+    assert (request.prompts, request.seeds) == (("a bell", "a bell", "a drum", "a drum"), (7, 8, 7, 8))
+    assert (request.guidance.kind, request.guidance.threshold) == ("detour", 0.5)
+    assert (request.reject, values["format"]) == (None, None)
+
+
+def test_settings_of_a_kind_that_is_not_chosen_are_left(workshop: Workshop) -> None:
+    request, _ = workshop.form.read("a bell", {**SHORT, "guidance": "none", "threshold": "0.5"})
+    assert request.guidance is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "given", "field"),
+    [
+        ("", {}, "prompt"),
+        ("x" * 3000, {}, "prompt"),
+        ("a bell", {"seed": "three"}, "seed"),
+        ("a bell", {"seed": "-1"}, "seed"),
+        ("a bell", {"duration": "900"}, "duration"),
+        ("a bell", {"duration": "soon"}, "duration"),
+        ("a bell", {"num_inference_steps": 2.5}, "num_inference_steps"),
+        ("a bell", {"sigma_max": 0.001}, "sigma_max"),
+        ("a bell", {"guidance": "detour", "threshold": 7}, "threshold"),
+        ("a bell", {"guidance": "detours"}, "guidance"),
+        ("a bell", {"retries": 3}, "retries"),
+        ("a bell", {"preset": "no/such.json"}, "preset"),
+        ("a bell", {"as_float": True, "format": "flac"}, "as_float"),
+        ("a bell", {"lyrics": "la"}, "lyrics"),
+        ("a bell", {"no_such": 1}, "prompt"),
+    ],
+)
+def test_a_wrong_value_is_told_at_its_field(
+    workshop: Workshop, prompt: str, given: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(FieldError) as raised:
+        workshop.form.read(prompt, given)
+    assert raised.value.field == field, raised.value
+    assert "\n" not in str(raised.value)
