@@ -22,7 +22,7 @@ def weight(name: str, shape: Sequence[int]) -> Tensor:
     drawn = uniform(name, shape)
     if name.endswith(("timestep_features.weight", "time_proj.weight", "embedding.0.weights")):
         return drawn
-    if name.endswith(("weight_g", "magnitude", "magnitude_r", "magnitude_c", "running_std")):
+    if name.endswith(("weight_g", "magnitude", "magnitude_r", "magnitude_c", "running_std", "norm.alpha")):
         return 1 + 0.2 * drawn
     if name.endswith(("gamma", "_norm.weight", "layer_norm.weight")):
         return 1 + 0.1 * drawn

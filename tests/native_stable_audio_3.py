@@ -25,7 +25,7 @@ TEXT_ENCODER = "t5gemma-b-b-ul2"
 
 
 def configurations() -> dict[str, dict[str, Any]]:
-    """As "small" and "medium" are published, but for their sizes; the first is distilled, the second is not."""
+    """As "small" and "medium" are published, but for their sizes; the first alone is distilled."""
     small = {"chunk_size": 8, "chunk_midpoint_shift": True, "dyt": True}
     medium = {"sliding_window": [1, 1], "use_snake": False, "conv_bias": False, "mapping_style": "none"}
     return {
@@ -77,7 +77,12 @@ def _configuration(
                     "decoder": {"type": kind, "config": {"out_channels": 2 * PATCH, **shared, **decoder}},
                     "bottleneck": {
                         "type": "softnorm",
-                        "config": {"dim": CHANNELS, "noise_augment_dim": 0, "auto_scale": True, "freeze": True},
+                        "config": {
+                            "dim": CHANNELS,
+                            "noise_augment_dim": 0,
+                            "auto_scale": True,
+                            "freeze": True,
+                        },
                     },
                     "latent_dim": CHANNELS,
                     "downsampling_ratio": PATCH * STRIDE,
@@ -149,9 +154,14 @@ def write(folder: Path, settings: dict[str, Any], named: Mapping[str, Tensor]) -
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model_config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
     save_file({name: weight.contiguous() for name, weight in named.items()}, folder / "model.safetensors")
-    text_encoder().save_pretrained(folder / TEXT_ENCODER)
-    tokenizer().save_pretrained(folder / TEXT_ENCODER)
+    write_text_encoder(folder / TEXT_ENCODER)
     return folder
+
+
+def write_text_encoder(folder: Path) -> None:
+    """The text encoder and its tokenizer, as they lie beside a checkpoint."""
+    text_encoder().save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
 
 
 def configuration_of(pipeline: Any) -> dict[str, Any]:
@@ -183,6 +193,7 @@ def configuration_of(pipeline: Any) -> dict[str, Any]:
         "num_heads": transformer.num_heads,
         "timestep_features_dim": transformer.timestep_features_dim,
         "num_memory_tokens": transformer.num_memory_tokens,
+        "norm_kwargs": {"eps": 1e-6},
     }
     seconds = pipeline.duration_embedder.config.max_val
     return settings | {

@@ -19,8 +19,7 @@ NEGATIVE = "low quality noise"
 SECONDS, TIMES = (1.0, 3.5), (0.25, 0.9)
 FRAMES = 21
 """Of the latents that are predicted from, and decoded; no whole number of chunks."""
-SCALE, STEPS = 3.0, 4
-INIT_LEVEL = 0.6
+SCALE = 3.0
 LORAS: dict[str, dict[str, Any]] = {
     "lora": {"adapter_type": "lora", "rank": 4, "alpha": 6.0},
     "dora": {"adapter_type": "dora-rows", "rank": 3, "alpha": 3.0},
@@ -29,19 +28,14 @@ LORAS: dict[str, dict[str, Any]] = {
 STRENGTH = 0.7
 
 
-def latents(name: str = "z") -> Tensor:
+def latents() -> Tensor:
     """Latents in the network's own scale, `[2, channels, frames]`."""
-    return deterministic_weights.uniform(name, (len(PROMPTS), models.CHANNELS, FRAMES))
+    return deterministic_weights.uniform("z", (len(PROMPTS), models.CHANNELS, FRAMES))
 
 
 def waveform() -> Tensor:
     """`[1, 2, time]`, of as many frames."""
     return 0.3 * deterministic_weights.uniform("waveform", (1, 2, FRAMES * models.PATCH * models.STRIDE))
-
-
-def noise(frames: int) -> Tensor:
-    """That a sound is sampled from, `[1, channels, frames]`."""
-    return deterministic_weights.uniform("noise", (1, models.CHANNELS, frames))
 
 
 @cache

@@ -118,9 +118,9 @@ register(
     _native("stable_audio", "NativeStableAudioBackbone"),
     options=["lora", "text_encoder"],
 )
-register("StableAudio3Pipeline", _in("stable_audio_3", "StableAudio3Backbone"), options=["lora"])
-register("StableAudio3AudioToAudioPipeline", _in("stable_audio_3", "StableAudio3Backbone"), options=["lora"])
-register("StableAudio3InpaintPipeline", _in("stable_audio_3", "StableAudio3Backbone"), options=["lora"])
+register("StableAudio3Pipeline", _in("stable_audio_3", "StableAudio3Backbone"))
+register("StableAudio3AudioToAudioPipeline", _in("stable_audio_3", "StableAudio3Backbone"))
+register("StableAudio3InpaintPipeline", _in("stable_audio_3", "StableAudio3Backbone"))
 register(
     layout.STABLE_AUDIO_3,
     _native("stable_audio_3", "NativeStableAudio3Backbone"),
