@@ -27,11 +27,17 @@ LONGEST = (
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Processes among which the tests are divided: a core each for the whole suite; none for what is named.
+    """Processes among which the tests are divided: one more than cores for the whole suite.
 
-    Files and tests that are named begin sooner without, and a debugger and `-s` reach them.
+    Ray, a browser, an object store and builds that are killed only wait. None for files and tests that are
+    named: they begin sooner without, and a debugger and `-s` reach them.
     """
-    return None if config.args_source is config.ArgsSource.TESTPATHS else 0
+    return cores() + 1 if config.args_source is config.ArgsSource.TESTPATHS else 0
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:

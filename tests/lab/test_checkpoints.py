@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from lab import sizes, train_diffusion, train_guide, train_judge, train_listener, train_vae
 from lab.checkpoints import Checkpoint, pack, unpack
 from lab.corpus_files import Corpus
+from lab.latents import encode_corpus
 
 
 def test_a_checkpoint_gives_back_what_it_was_given(tmp_path: Path) -> None:
@@ -69,7 +71,15 @@ def listened_to(corpus: Corpus) -> Corpus:
 
 
 def train_transformer(corpus: Corpus, folder: Path, shared: Path) -> None:
-    train_diffusion.train("smoke", corpus, folder, shared, "cpu")
+    train_diffusion.train(
+        sizes.DIFFUSION["smoke"],
+        corpus,
+        encode_corpus(corpus, shared, "cpu"),
+        partial(train_diffusion.Generator, "smoke", corpus.captions),
+        train_diffusion.deck_of(corpus),
+        folder,
+        "cpu",
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import click
 
 from unheard.cli import completion
 from unheard.cli.files import matching
-from unheard.cli.options import Decorator, embedder_options, overwrite_option
+from unheard.cli.options import Decorator, embedder_options, overwrite_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, inputs
 from unheard.cli.terminal import say
@@ -69,6 +69,7 @@ def spectrograms(sounds: tuple[str, ...], output: str, overwrite: bool) -> None:
 @click.argument("sounds", nargs=-1, required=True, shell_complete=completion.files)
 @click.option("--recording", required=True, metavar="FILE", help="What the sounds are compared with.")
 @embedder_options
+@quiet_option()
 @_output("matrix.png")
 def matrix(
     sounds: tuple[str, ...],

@@ -25,6 +25,7 @@ from unheard.cli.options import (
     UnderHeading,
     device_option,
     environment,
+    quiet_option,
     under,
 )
 from unheard.cli.progress import Display
@@ -111,6 +112,7 @@ _where = under("Where")
     help="Address to listen at; 0.0.0.0 lets the network in.",
 )
 @_where("--port", type=click.IntRange(1, 65535), help="Port.  [default: the first free one from 7860]")
+@quiet_option(_where)
 def studio(output: str, host: str, port: int | None, **given: Any) -> None:
     """Open a page in the browser: generate, compare, audit and index, with the options of `generate`.
 

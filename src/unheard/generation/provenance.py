@@ -22,7 +22,7 @@ from unheard.common.files import write_whole
 from unheard.common.structured_files import read_json
 from unheard.diffusion.settings import STOCHASTIC
 from unheard.errors import InputError
-from unheard.guidance import describe_guidance, with_present_names
+from unheard.guidance import Detour, describe_guidance, with_present_names
 
 if TYPE_CHECKING:
     import torch
@@ -237,10 +237,15 @@ def _of_format_1(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_format_2(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of format 2 with the noise that there was then, where the sampler adds any."""
-    sampling = record["sampling"]
+    """A record of format 2 with the noise that there was then, where the sampler adds any.
+
+    Blends of a detour had to stay below the whole threshold then.
+    """
+    sampling, guidance = record["sampling"], record["guidance"]
     noise = {"noise": "torchsde"} if sampling["sampler"] in STOCHASTIC else {}
-    return {**record, "unheard": FORMAT, "sampling": {**sampling, **noise}}
+    if guidance is not None and guidance.get("kind") == Detour.kind:
+        guidance = {"blend_threshold": 1.0, **guidance}
+    return {**record, "unheard": FORMAT, "sampling": {**sampling, **noise}, "guidance": guidance}
 
 
 def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from nearby import Nearby, correlation
 from toy_world import ToyWorld
 
 from unheard.guidance.classifier_free import ClassifierFreeGuidance
-from unheard.guidance.detour.denoiser import BLEND, DetourDenoiser
+from unheard.guidance.detour.denoiser import DetourDenoiser
 from unheard.guidance.detour.gates import LatentGate
 
 WORLD = ToyWorld()
@@ -78,7 +78,7 @@ def test_it_keeps_the_largest_share_of_the_prompt_that_is_well_below_the_thresho
 
     def copies(share: float) -> bool:
         prediction = WORLD.denoise(x, sigma, prompt.blended(other, share))[0, :, : WORLD.trim]
-        return float(correlation(prediction, recording)) > threshold * (BLEND if share else 1.0)
+        return float(correlation(prediction, recording)) > threshold * (0.5 if share else 1.0)
 
     share = next(tenth / 10 for tenth in range(9, -1, -1) if not copies(tenth / 10))
     denoiser = detour(threshold, 0.9, ("prompt0",), {"prompt0": recording})

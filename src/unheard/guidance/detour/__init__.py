@@ -53,6 +53,7 @@ def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:
         guidance_scale=trajectory.guidance_scale,
         prompt_guidance=trajectory.backbone.prompt_guidance(),
         prompt_weight=settings.prompt_weight,
+        blend_threshold=settings.blend_threshold,
         gate=make_gate(settings, trajectory, candidates),
         fallbacks=candidates.fallbacks,
         encode_captions=trajectory.encode_captions,

@@ -28,9 +28,6 @@ from unheard.guidance.detour.gates import Gate
 from unheard.guidance.detour.search import NOTHING, Fallback, search
 from unheard.guidance.detour.settings import UNCONDITIONAL, UNGUIDED, IfNoWay
 
-BLEND = 0.5
-"""Share of the threshold that a blend with the prompt may reach: what is just below it is often a copy."""
-
 
 class DetourDenoiser:
     """Classifier-free guidance that leaves a caption whose prediction is a candidate's recording.
@@ -45,6 +42,7 @@ class DetourDenoiser:
         prompt_weight: largest weight of the prompt, in tenths, 0 to 0.9; nothing is kept of it where the gate
             cannot tell what a blend copies.
         gate: what tells that a sample is a recording.
+        blend_threshold: share of the gate's threshold that a blend has to stay below.
         fallbacks: a sample to the positions of the items whose captions are tried, in this order; asked of
             samples for which the gate opens.
         encode_captions: positions to the conditioning of these items' captions, with the timing asked for.
@@ -69,6 +67,7 @@ class DetourDenoiser:
         gate: Gate,
         fallbacks: Callable[[int], Sequence[int]],
         encode_captions: Callable[[list[int]], Any],
+        blend_threshold: float = 0.5,
         prompt_guidance: PromptGuidance = CLASSIFIER_FREE,
         if_no_way: IfNoWay = UNCONDITIONAL,
     ) -> None:
@@ -81,6 +80,7 @@ class DetourDenoiser:
         self._unconditional = unconditional
         self._prompt: list[Any] = [conditional.select([sample]) for sample in range(len(conditional))]
         self._caption = list(self._prompt)
+        self._blend_threshold = blend_threshold
         self._fallbacks, self._most = fallbacks, round(10 * prompt_weight)
         self._searches: dict[int, Generator[Fallback | None, bool | None]] = {}
         self._left_for: list[Fallback | None] = [None] * len(conditional)
@@ -159,7 +159,9 @@ class DetourDenoiser:
             for sample, prediction in zip(samples, predictions, strict=True):
                 answer = self.gate.ask(sample, prediction, unconditional[sample], levels[sample])
                 _, weight = tried[sample]
-                still_open[sample] = answer.value > answer.threshold * (BLEND if weight else 1.0)
+                still_open[sample] = answer.value > answer.threshold * (
+                    self._blend_threshold if weight else 1.0
+                )
                 if not still_open[sample]:
                     shut.add(sample)
                 elif sample in shut:

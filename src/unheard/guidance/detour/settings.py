@@ -31,6 +31,8 @@ class Detour:
             available, at least 0, see `unheard.guidance.detour.gates.PullGate`.
         prompt_weight: largest weight of the prompt in the blend with the fallback caption, 0 to 0.9, in
             tenths.
+        blend_threshold: share of the threshold that a blend has to stay below, 0 to 1; what is just below the
+            threshold is often a copy.
         candidates: training items that a sound is compared with, at least 1.
         high_noise: noise level sigma down to which the prompt's pull is asked, at least 0, see
             `unheard.guidance.detour.high_noise`.
@@ -50,6 +52,7 @@ class Detour:
     threshold: float = 0.3
     pull: float = 0.54
     prompt_weight: float = 0.5
+    blend_threshold: float = 0.5
     candidates: int = 64
     high_noise: float = HIGH_NOISE
     if_no_way: IfNoWay = UNCONDITIONAL
@@ -58,6 +61,7 @@ class Detour:
         require_between("threshold", self.threshold, 0.0, 1.0)
         require_at_least_zero("pull", self.pull)
         require_between("prompt_weight", self.prompt_weight, 0.0, 0.9)
+        require_between("blend_threshold", self.blend_threshold, 0.0, 1.0)
         require_whole("candidates", self.candidates, 1)
         require_at_least_zero("high_noise", self.high_noise)
         require_one_of("if_no_way", self.if_no_way, WAYS_OUT)
