@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import native_stable_audio_3_reference
 import pytest
 import soundfile
 import torch
@@ -41,6 +42,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "AudioLDM2Pipeline": write_audioldm2,
     "LongCatAudioDiTPipeline": write_longcat,
     "StableAudio3Pipeline": write_stable_audio_3,
+    "stable-audio-3": lambda folder: native_stable_audio_3_reference.write_model(folder, "medium"),
 }
 OTHERS = {
     "StableAudioPipeline",
