@@ -117,8 +117,6 @@ def test_every_option_reaches_the_sound(generate: Callable[..., Result], tmp_pat
         "lambda_min": -0.5,
         "lambda_max": 0.5,
         "dissimilarity_space": "noise",
-        "ask_every": 1,
-        "ask_margin": 0.1,
     }
     assert record["index"]["given"] == str(index)
     assert record["result"]["encoding"] == "float"

@@ -84,6 +84,7 @@ def test_a_setting_of_another_name_than_once_keeps_the_names_of_its_batches(file
         "threshold": 0.3,
         "pull": 0.54,
         "prompt_share": 0.3,
+        "blend_threshold": 0.5,
         "candidates": 64,
     }
     assert read_guidance(earlier) == Detour(prompt_weight=0.3)

@@ -340,8 +340,6 @@ def test_save_writes_the_sound_and_how_it_was_made(model: Model, tmp_path: Path,
         "lambda_min": 0.0,
         "lambda_max": 0.2,
         "dissimilarity_space": "denoised",
-        "ask_every": 1,
-        "ask_margin": 0.1,
     }
     assert record["model"]["fingerprint"].startswith("sha256:")
     assert len(record["embedder"]["sha256"]) == len(record["index"]["sha256"]) == 64
