@@ -12,7 +12,6 @@ import argparse
 import dataclasses
 import hashlib
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -81,19 +80,23 @@ class Shelf:
 
     def admits(self, clip: score.Clip, sound: np.ndarray) -> bool:
         """Whether the clip's sound is like none that is there; it is put beside them if so."""
-        return self._add(clip.family, clip.program, clip.duration, sound, TOO_ALIKE)
-
-    def put(self, row: dict, sound: np.ndarray) -> None:
-        """Add the sound of a corpus' row, whatever is there."""
-        self._add(row["family"], row["program"], row["duration"], sound, math.inf)
-
-    def _add(self, family: str, program: int, duration: float, sound: np.ndarray, limit: float) -> bool:
-        features = likeness.log_mel(as_float(sound[None]), range_db=50.0)
-        known = self.features.setdefault((f"{family} {program}", duration), [])
-        if known and likeness.correlations(features, torch.cat(known)).max() > limit:
+        features, known = _features(sound), self._like(clip.family, clip.program, clip.duration)
+        if known and likeness.correlations(features, torch.cat(known)).max() > TOO_ALIKE:
             return False
         known.append(features)
         return True
+
+    def put(self, row: dict, sound: np.ndarray) -> None:
+        """Add the sound of a corpus' row, whatever is there."""
+        self._like(row["family"], row["program"], row["duration"]).append(_features(sound))
+
+    def _like(self, family: str, program: int, duration: float) -> list[torch.Tensor]:
+        """Features of the sounds so far of one instrument and duration."""
+        return self.features.setdefault((f"{family} {program}", duration), [])
+
+
+def _features(sound: np.ndarray) -> torch.Tensor:
+    return likeness.log_mel(as_float(sound[None]), range_db=50.0)
 
 
 def build(size: str, player: Player) -> tuple[list[dict], np.ndarray]:

@@ -1,4 +1,4 @@
-"""A real Chromium that reaches this machine alone, and says what it asked for."""
+"""A real Chromium that reaches this machine at most, and says what it asked for."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 DRIVER = shutil.which("chromedriver")
 
 
-def chromium(width: int = 1440, height: int = 1000) -> Any:
-    """A driver; the test is skipped where there is none."""
+def chromium(width: int = 1440, height: int = 1000, *, reaches: tuple[str, ...] = ("127.0.0.1",)) -> Any:
+    """A driver that resolves no other host than it `reaches`; the test is skipped where there is none."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
     if CHROMIUM is None or DRIVER is None:
         pytest.skip("needs Chromium and its driver (Debian: apt-get install chromium chromium-driver)")
@@ -23,7 +23,8 @@ def chromium(width: int = 1440, height: int = 1000) -> Any:
     options.binary_location = CHROMIUM
     for argument in (
         "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--mute-audio",
-        f"--window-size={width},{height}", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        f"--window-size={width},{height}",
+        "--host-resolver-rules=" + ", ".join(["MAP * ~NOTFOUND", *(f"EXCLUDE {host}" for host in reaches)]),
         "--autoplay-policy=no-user-gesture-required",
     ):  # fmt: skip
         options.add_argument(argument)
@@ -45,5 +46,5 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     while time.monotonic() < deadline:
         if value := condition():
             return value
-        time.sleep(0.2)
+        time.sleep(0.05)
     raise AssertionError(f"{what} did not come about within a minute")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,28 +13,16 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from a_match import MATCH
 from PIL import Image
 from replaying import RECORDINGS
 
 from unheard import Catalogue
-from unheard.auditing import Audit, FileAudit, Match, Part
+from unheard.auditing import Audit, FileAudit
 from unheard.auditing.report import pictures
 from unheard.auditing.report.report import check_path, write_report
 from unheard.errors import InputError
 from unheard.figures import spectrogram
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-
-MATCH = Match(
-    reference="00001", reference_path=None, caption="A <b>trumpet</b>", verdict="copy", score=6.0,
-    score_needed=1.6, score_possible=None, false_alarm_rate=1e-6, expected_false_alarms=2e-6,
-    evidence=(Part("altered copies", 20.0, 1e-5), Part("regenerated copies", 2.5, 1e-3)),
-    start=0.75, end=2.25, reference_start=0.25,
-    reference_end=1.75, share=0.6, shift=0.5, stretch=1.0, transposition=0.0, embedding_similarity=None,
-    found_by=("fingerprint",),
-)  # fmt: skip
-
 
 # Pictures
 

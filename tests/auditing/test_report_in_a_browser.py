@@ -4,60 +4,28 @@ from __future__ import annotations
 
 import base64
 import itertools
-import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from a_match import MATCH
+from chromium import chromium, until
 from replaying import RECORDINGS
 
 from unheard import Catalogue, audio
-from unheard.auditing import VERDICTS, Audit, FileAudit, Match, Part
+from unheard.auditing import VERDICTS, Audit, FileAudit
 from unheard.auditing.report.report import About, write_report
 from unheard.cli.audit_output import by_prompt
 from unheard.generation.replication_rate import PromptReplication, Rate, RateOfPrompts, Replication
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-
-MATCH = Match(
-    reference="00001", reference_path=None, caption="A <b>trumpet</b>", verdict="copy", score=6.0,
-    score_needed=1.6, score_possible=None, false_alarm_rate=1e-6, expected_false_alarms=2e-6,
-    evidence=(Part("altered copies", 20.0, 1e-5), Part("regenerated copies", 2.5, 1e-3)),
-    start=0.75, end=2.25, reference_start=0.25,
-    reference_end=1.75, share=0.6, shift=0.5, stretch=1.0, transposition=0.0, embedding_similarity=None,
-    found_by=("fingerprint",),
-)  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    if CHROMIUM is None or DRIVER is None:
-        pytest.skip("needs Chromium and its driver (Debian: apt-get install chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in (
-        "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--mute-audio",
-        "--window-size=1300,1400", "--host-resolver-rules=MAP * ~NOTFOUND",
-    ):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver = chromium(1300, 1400, reaches=())
     yield driver
     driver.quit()
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not come about within a minute")
 
 
 @pytest.mark.parametrize("path", ["report", "report.html"])

@@ -93,7 +93,9 @@ def calibrate(
         Measuring(known, training_set, duration, checks.check_batch(batch, len(drawn.all)))
         for duration in seconds
     ]
-    replayed = _replayed(known, training_set, drawn, measurings[-1], progress)
+    # Without recordings nobody can tell what is replayed.
+    audited = _Audited(known, training_set, drawn.index, seconds[-1]) if training_set.recordings else None
+    replayed = [] if audited is None else _replayed(audited, drawn, measurings[-1], progress)
     drawn = replace(drawn, ordinary=[each for each in drawn.ordinary if each not in replayed])
     check_enough(len(drawn.ordinary), "without captions that replay a recording the training set")
     recordings = len(training_set.recordings)
@@ -118,7 +120,7 @@ def calibrate(
         proof=(),
         made={},
     )
-    proof = _proof(known, training_set, calibration, drawn, sounds, _reporting(progress, "sounds"))
+    proof = () if audited is None else _proof(audited, calibration, drawn, sounds, progress)
     predictions = sum(measuring.steps + 1 for measuring in measurings) * len(drawn.all)
     spent = {"seconds": round(time.monotonic() - began, 1), "pairs_of_predictions": predictions}
     return replace(calibration, proof=proof, made={**spent, "packages": package_versions()})
@@ -179,23 +181,16 @@ def _draw(
 
 
 def _replayed(
-    model: Model,
-    training_set: TrainingSet,
-    drawn: _Drawn,
-    measuring: Measuring,
-    progress: Report | None,
+    audited: _Audited, drawn: _Drawn, measuring: Measuring, progress: Report | None
 ) -> list[Caption]:
     """Captions that the training set has once and that bring back a recording all the same.
 
     What is written like a memorised caption may lead to its recording: such a caption says nothing of what is
     ordinary. Those whose predictions are most like one recording are finished without guidance, and the audit
-    says which are like one, until so many in a row are not. Without recordings nobody can tell.
+    says which are like one, until so many in a row are not.
     """
-    if not training_set.recordings:
-        return []
     readings = measuring.measure(drawn.all, _reporting(progress, f"{measuring.duration:g} s"))
     excess = dict(zip(drawn.all, (reading.excess for reading in readings), strict=True))
-    audited = _Audited(model, training_set, drawn, measuring.duration)
     found: list[Caption] = []
     others = 0
     for caption in sorted(drawn.ordinary, key=excess.__getitem__, reverse=True):
@@ -228,25 +223,24 @@ def _at_duration(
 
 
 def _proof(
-    model: Model,
-    training_set: TrainingSet,
+    audited: _Audited,
     calibration: Calibration,
     drawn: _Drawn,
     sounds: int,
-    report: Callable[[int, int], None],
+    progress: Report | None,
 ) -> tuple[Proof, ...]:
     """The suspected captions that pull hardest, finished without guidance and with it, and audited."""
-    if not sounds or not drawn.suspected or not training_set.recordings:
+    if not sounds or not drawn.suspected:
         return ()
+    report = _reporting(progress, "sounds")
     at = calibration.durations[-1]
     pulls = dict(zip(drawn.suspected, at.statistics[PULL].suspected, strict=True))
     chosen = sorted(drawn.suspected, key=pulls.__getitem__, reverse=True)[:sounds]
-    make = _Audited(model, training_set, drawn, at.duration)
     found = []
     for number, caption in enumerate(chosen):
         report(number, len(chosen))
-        plain, _, _ = make(caption, None)
-        guided, fallback, weight = make(caption, calibration.detour(at.duration, calibration.recordings))
+        plain, _, _ = audited(caption, None)
+        guided, fallback, weight = audited(caption, calibration.detour(at.duration, calibration.recordings))
         found.append(Proof(caption.text, caption.seed, plain, guided, fallback, weight))
     report(len(chosen), len(chosen))
     return tuple(found)
@@ -255,10 +249,10 @@ def _proof(
 class _Audited:
     """Finishes captions as sounds of one duration, and audits them."""
 
-    def __init__(self, model: Model, training_set: TrainingSet, drawn: _Drawn, duration: float) -> None:
+    def __init__(self, model: Model, training_set: TrainingSet, index: Index, duration: float) -> None:
         self._model, self._training_set, self._duration = model, training_set, duration
         of, brought = training_set.references, training_set.brought
-        self._auditor = auditor_for(of, drawn.index, brought, model.embedder)
+        self._auditor = auditor_for(of, index, brought, model.embedder)
 
     def __call__(self, caption: Caption, guidance: Guidance | None) -> tuple[str, str | None, float | None]:
         """The verdict, the caption that the sound went on under, and what was left of its own."""
