@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import hashlib
+import itertools
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -99,41 +101,69 @@ def _features(sound: np.ndarray) -> torch.Tensor:
     return likeness.log_mel(as_float(sound[None]), range_db=50.0)
 
 
-def build(size: str, player: Player) -> tuple[list[dict], np.ndarray]:
-    """The corpus of a `size`: rows (one a sound) and the sounds, padded to `LENGTH`."""
-    ordinary, held_out = SIZES[size]
-    rows: list[dict] = []
-    sounds: list[np.ndarray] = []
-    shelf, captions = Shelf(), {m.caption for m in MEMORISED}
+class Growing:
+    """A corpus on its way: no caption twice, and no sound too alike to another of its instrument.
 
-    def add(clip: score.Clip, sound: np.ndarray, split: str, repetitions: int) -> None:
+    Attributes:
+        rows: one a sound.
+        sounds: padded to `LENGTH`.
+        captions: those that no ordinary sound may have any more.
+    """
+
+    def __init__(self, player: Player) -> None:
+        self.rows: list[dict] = []
+        self.sounds: list[np.ndarray] = []
+        self.captions: set[str] = set()
+        self._player, self._shelf = player, Shelf()
+
+    def take_over(self, row: dict, sound: np.ndarray) -> None:
+        """Put in a row of another corpus and its padded sound."""
+        self._shelf.put(row, sound[: round(row["duration"] * SAMPLE_RATE)])
+        self.rows.append(row)
+        self.sounds.append(sound)
+        self.captions.add(row["caption"])
+
+    def add(self, clip: score.Clip, **more: object) -> bool:
+        """Render a clip and put it in, with `more` in its row, unless it is too alike; whether it was."""
+        sound = self._player.render(clip)
+        if not self._shelf.admits(clip, sound):
+            return False
         names = [field.name for field in dataclasses.fields(clip) if field.name != "notes"]
         row = {name: getattr(clip, name) for name in names}
-        rows.append({"id": f"{len(rows):05d}", **row, "split": split, "repetitions": repetitions})
-        sounds.append(np.pad(sound, (0, LENGTH - len(sound))))
+        self.rows.append({"id": f"{len(self.rows):05d}", **row, **more})
+        self.sounds.append(np.pad(sound, (0, LENGTH - len(sound))))
+        return True
 
+    def add_takes(self, clips: Iterable[score.Clip], takes: int, **more: object) -> None:
+        """The first of some clips, of one caption, that are not too alike."""
+        left = iter(clips)
+        for _ in range(takes):
+            while not self.add(clip := next(left), **more):
+                pass
+            self.captions.add(clip.caption)
+
+    def add_ordinary(self, clips: Iterable[score.Clip], ordinary: int, held_out: int, **more: object) -> None:
+        """So many clips whose captions are new and that are not too alike; the last are held out."""
+        wanted = ordinary + held_out
+        left = iter(clips)
+        while wanted:
+            clip = next(left)
+            split = "held out" if wanted <= held_out else "ordinary"
+            if clip.caption not in self.captions and self.add(clip, split=split, repetitions=1, **more):
+                self.captions.add(clip.caption)
+                wanted -= 1
+
+
+def build(size: str, player: Player) -> tuple[list[dict], np.ndarray]:
+    """The corpus of a `size`: rows (one a sound) and the sounds, padded to `LENGTH`."""
+    growing = Growing(player)
+    growing.captions |= {memorised.caption for memorised in MEMORISED}
     for memorised in of_size(size):
-        takes, seed = 0, 0
-        while takes < memorised.takes:
-            clip = take(memorised, seed)
-            sound = player.render(clip)
-            if shelf.admits(clip, sound):
-                add(clip, sound, "memorised", memorised.repetitions // memorised.takes)
-                takes += 1
-            seed += 1
-    wanted, seed = ordinary + held_out, 0
-    while wanted:
-        clip = score.ordinary(seed)
-        seed += 1
-        if clip.caption in captions:
-            continue
-        sound = player.render(clip)
-        if not shelf.admits(clip, sound):
-            continue
-        captions.add(clip.caption)
-        add(clip, sound, "held out" if wanted <= held_out else "ordinary", 1)
-        wanted -= 1
-    return rows, np.stack(sounds)
+        repetitions = memorised.repetitions // memorised.takes
+        clips = (take(memorised, seed) for seed in itertools.count())
+        growing.add_takes(clips, memorised.takes, split="memorised", repetitions=repetitions)
+    growing.add_ordinary(map(score.ordinary, itertools.count()), *SIZES[size])
+    return growing.rows, np.stack(growing.sounds)
 
 
 def write(size: str, folder: Path) -> None:

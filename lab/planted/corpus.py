@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import json
 import random
 from pathlib import Path
 
 import numpy as np
 
-from lab import score, sizes
-from lab.corpus import Player, Shelf
+from lab import score
+from lab.corpus import Growing, Player
 from lab.corpus_files import Corpus
 from lab.planted.captions import planted
 from lab.prose import prose
@@ -29,47 +30,28 @@ PLANTED = {"smoke": 4, "cpu": None}  # how many captions; None is all
 
 def build(size: str, before: Corpus, player: Player) -> tuple[list[dict], np.ndarray]:
     """Rows and sounds of the whole training set, the corpus of the bundled model first."""
-    rows = [
-        row | {"split": "memorised before" if row["split"] == "memorised" else row["split"]}
-        for row in before.rows
-    ]
-    sounds = [np.asarray(sound) for sound in before.sounds]
-    shelf, captions = Shelf(), {row["caption"] for row in rows}
-    for row, sound in zip(rows, sounds, strict=True):
-        shelf.put(row, sound[: round(row["duration"] * sizes.SAMPLE_RATE)])
-
-    def add(clip: score.Clip, sound: np.ndarray, **more: object) -> None:
-        names = [field.name for field in dataclasses.fields(clip) if field.name != "notes"]
-        rows.append({"id": f"{len(rows):05d}", **{name: getattr(clip, name) for name in names}, **more})
-        sounds.append(np.pad(sound, (0, sizes.LENGTH - len(sound))))
-
+    growing = Growing(player)
+    for row, sound in zip(before.rows, before.sounds, strict=True):
+        split = "memorised before" if row["split"] == "memorised" else row["split"]
+        growing.take_over(row | {"split": split}, np.asarray(sound))
     for caption in planted()[: PLANTED[size]]:
-        takes = 0
-        for clip in caption.clips():
-            sound = player.render(clip)
-            if shelf.admits(clip, sound):
-                clip = dataclasses.replace(clip, caption=caption.caption)
-                repetitions = caption.repetitions // caption.takes
-                add(clip, sound, split="memorised", repetitions=repetitions, prose=caption.prose)
-                takes += 1
-            if takes == caption.takes:
-                break
-        captions.add(caption.caption)
-    wanted, seed = ORDINARY[size] + HELD_OUT[size], FIRST_SEED
-    while wanted:
-        clip = score.ordinary(seed)
-        clip = dataclasses.replace(clip, caption=prose(clip, random.Random(f"planted prose {seed}")))
-        seed += 1
-        if clip.caption in captions:
-            continue
-        sound = player.render(clip)
-        if not shelf.admits(clip, sound):
-            continue
-        captions.add(clip.caption)
-        split = "held out" if wanted <= HELD_OUT[size] else "ordinary"
-        add(clip, sound, split=split, repetitions=1, prose=True)
-        wanted -= 1
-    return rows, np.stack(sounds)
+        growing.add_takes(
+            caption.clips(),
+            caption.takes,
+            split="memorised",
+            repetitions=caption.repetitions // caption.takes,
+            prose=caption.prose,
+        )
+    growing.add_ordinary(
+        map(in_prose, itertools.count(FIRST_SEED)), ORDINARY[size], HELD_OUT[size], prose=True
+    )
+    return growing.rows, np.stack(growing.sounds)
+
+
+def in_prose(seed: int) -> score.Clip:
+    """An ordinary clip under a caption in prose."""
+    clip = score.ordinary(seed)
+    return dataclasses.replace(clip, caption=prose(clip, random.Random(f"planted prose {seed}")))
 
 
 def write(size: str, before: Path, folder: Path) -> None:
