@@ -7,11 +7,13 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice
+from operator import itemgetter
 
 from torch import Tensor
 
 from unheard.errors import InputError
 from unheard.guidance.base import GuidanceWarning
+from unheard.guidance.detour.fit import MEANING, least_fit
 from unheard.guidance.detour.gates import Found
 from unheard.guidance.trajectory import Trajectory
 from unheard.index.clustering.near_captions import likeness
@@ -19,8 +21,6 @@ from unheard.index.searching.captions import normalised
 
 AROUND = 16
 """How many times the items that a sound is compared with are looked up around it, to choose from."""
-MEANING = 0.3
-"""What the cosine of two captions' text embeddings counts for, beside 1 for all of the prompt's words."""
 READ = 256
 """Captions that share the most words with a fallback caption, of which those written like it are chosen."""
 FALLBACKS = 64
@@ -112,6 +112,20 @@ class Candidates:
             found.append(position)
         return Found(found, latents, len(found) / max(len(found) + lacking, 1))
 
+    def fitting(self, sample: int) -> list[int]:
+        """The fallbacks of a sample, or none, with a warning, where the nearest has little to do with it."""
+        ranked = self._ranked(sample)
+        least = least_fit(self._trajectory.index, self._trajectory.embedder)
+        if ranked and max(ranked.values()) >= least:
+            return list(ranked)
+        prompt = self._trajectory.prompts[sample]
+        warnings.warn(
+            f"the training set has no caption that is like {prompt!r}: there is nothing to fall back on",
+            GuidanceWarning,
+            stacklevel=2,
+        )
+        return []
+
     def fallbacks(self, sample: int) -> list[int]:
         """Positions of the items whose captions a sample may go on under, the nearest first.
 
@@ -120,6 +134,10 @@ class Candidates:
         guide's text embeddings. Words keep the instrument where the embedding does not tell it from others.
         Only captions that the index has once, and that are not the prompt.
         """
+        return list(self._ranked(sample))
+
+    def _ranked(self, sample: int) -> dict[int, float]:
+        """The positions of `fallbacks` with what they count, the nearest first."""
         index, own = self._trajectory.index, self._of_same_caption(sample)
         shared = index.captions.sharing(self._trajectory.prompts[sample])
 
@@ -130,14 +148,14 @@ class Candidates:
         by_words = sorted(shared, key=shared.__getitem__, reverse=True)
         read = list(dict.fromkeys([*first(by_words), *first(self._near[sample])]))
         if not read:
-            return []
+            return {}
         texts = self._trajectory.embedder.embed_text([index.prompts[position] for position in read])
         meant = (texts.to(self._said) @ self._said[sample]).tolist()
         alike = {
             position: MEANING * cosine + shared.get(position, 0.0)
             for position, cosine in zip(read, meant, strict=True)
         }
-        return sorted(alike, key=alike.__getitem__, reverse=True)
+        return dict(sorted(alike.items(), key=itemgetter(1), reverse=True))
 
     @cached_property
     def _said(self) -> Tensor:
