@@ -49,16 +49,16 @@ class RandomRecordings:
     complete: bool = True
 
     def of_caption(self, sample: int) -> Found:
-        return [], []
+        return Found([], [])
 
     def sounding_like(self, denoised: Tensor) -> list[list[int]]:
         return [[] for _ in denoised]
 
     def around(self, sample: int, sounding: list[int]) -> Found:
-        return [*range(len(self.latents))], self.latents
+        return Found([*range(len(self.latents))], self.latents)
 
     def available(self, positions: Iterable[int]) -> Found:
-        return [], []
+        return Found([], [])
 
 
 def detour(bench: Bench) -> DetourDenoiser:
