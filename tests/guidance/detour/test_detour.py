@@ -68,7 +68,7 @@ def test_one_recording_available_does_not_shut_the_eyes_to_the_others(tmp_path: 
     assert available.prompt_weight > 0
     assert elsewhere_only.acted
     assert elsewhere_only.neighbour is None
-    assert elsewhere_only.prompt_weight == 0
+    assert elsewhere_only.fallback is not None
     assert not ordinary.acted
 
 

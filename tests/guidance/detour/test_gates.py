@@ -7,7 +7,7 @@ import torch
 from nearby import Nearby, correlation
 
 from unheard.guidance.detour.correlation import Recordings, common
-from unheard.guidance.detour.gates import EitherGate, LatentGate, PullGate
+from unheard.guidance.detour.gates import EitherGate, LatentGate, PullGate, ShownGate
 from unheard.guidance.detour.settings import EXCESS, HIGH_NOISE, PULL
 
 
@@ -85,6 +85,26 @@ def test_the_pull_is_asked_in_high_noise_alone_and_names_nothing() -> None:
     assert gate.ask(0, with_prompt, without, HIGH_NOISE / 2) == (0.0, PULL, 0.5, None)
 
 
+def test_without_recordings_the_prompts_prediction_shows_what_is_not_to_be_copied() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shown, other, without = torch.randn(3, 8, 40, generator=generator)
+    gate = ShownGate(PullGate(2.0, lambda latents: latents), 0.3, 40)
+    gate.begin(shown[None])
+    high = 2 * HIGH_NOISE
+    assert gate.ask(0, shown, shown, high) == (0.0, PULL, 2.0, None)
+    assert not gate.sees_blends(0)
+    assert gate.ask(0, 3 * shown, without, high).measure == PULL
+    assert gate.sees_blends(0)
+    usual = correlation(shown, without)
+    for level in (high, HIGH_NOISE / 2):  # it goes on where the pull tells nothing
+        for weight in (0.0, 0.4, 1.0):
+            blend = weight * shown + (1 - weight) * other
+            told = gate.ask(0, blend, blend, level)
+            assert told[1:] == (EXCESS, 0.3, None)
+            assert told.value == pytest.approx(correlation(blend, shown) - min(usual, 0.3), abs=1e-5)
+    assert gate.ask(0, 9 * other, other, high).measure == PULL  # it pulls like a memorised one itself
+
+
 def test_only_what_is_not_surely_a_recording_of_its_caption_is_listened_to() -> None:
     generator = torch.Generator().manual_seed(0)
     predictions = torch.randn(2, 2, 40, generator=generator)
@@ -148,3 +168,18 @@ def test_a_recording_that_only_the_guided_prediction_shows_opens_the_gate() -> N
         gate.begin(conditional[None])
     assert not blind.ask(0, conditional, unconditional, 1.0).open
     assert seeing.ask(0, conditional, unconditional, 1.0).open
+
+
+def test_what_the_prompt_shows_counts_where_its_recording_is_missing_among_others() -> None:
+    generator = torch.Generator().manual_seed(0)
+    recording, shown = torch.randn(2, 8, 40, generator=generator)
+    nearby = Nearby([recording])
+    nearby.complete, nearby.share = False, 0.4
+    pull = ShownGate(PullGate(1.2, lambda latents: latents), 0.3, 40)
+    gate = EitherGate(LatentGate(0.3, 40, nearby), pull, nearby)
+    gate.begin(shown[None])
+    high = 2 * HIGH_NOISE
+    assert gate.ask(0, 2 * shown, torch.zeros_like(shown), high).measure == PULL
+    assert gate.sees_blends(0)
+    assert gate.ask(0, shown, shown, high) == (pytest.approx(1.0), EXCESS, 0.3, None)
+    assert gate.ask(0, recording, recording, high).position == 0

@@ -26,9 +26,15 @@ if TYPE_CHECKING:
 
 def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) -> Gate:
     """What tells that a sound is a recording: those that are available, and else the prompt's pull."""
-    from unheard.guidance.detour.gates import EitherGate, LatentGate, PullGate
+    from unheard.guidance.detour.gates import EitherGate, LatentGate, PullGate, ShownGate
 
-    pull = PullGate(settings.pull, trajectory.trim, settings.high_noise)
+    pull = ShownGate(
+        PullGate(settings.pull, trajectory.trim, settings.high_noise),
+        settings.threshold,
+        trajectory.frames,
+        trajectory.by_frame,
+        trajectory.guidance_scale,
+    )
     if not trajectory.recordings:
         return pull
     latents = LatentGate(

@@ -1,8 +1,8 @@
 """What tells a detour that the sound on its way is a training recording.
 
 `LatentGate` where the recordings are available: the prediction's latents against theirs. `PullGate` where
-they are not: how far the prompt pulls the prediction in high noise. `EitherGate` where some are and some are
-not.
+they are not: how far the prompt pulls the prediction in high noise. `ShownGate` adds the recording that the
+prompt's own prediction shows then. `EitherGate` where some are and some are not.
 """
 
 from __future__ import annotations
@@ -220,6 +220,60 @@ class PullGate:
         return False
 
 
+class ShownGate:
+    """The prompt's pull and, once that has opened, the recording that the prompt's own prediction shows.
+
+    In high noise the prediction for a memorised prompt is its recording. So what is tried in the place of
+    that prompt is compared with this prediction as it would be with the recording, though that is not
+    available. What is common is what the prediction without a prompt has in common with it, .3 at most. What
+    is tried must not pull like a memorised prompt either.
+
+    Args:
+        pull: opens first.
+        threshold, frames, by_frame, guidance_scale: see `LatentGate`.
+    """
+
+    def __init__(
+        self,
+        pull: PullGate,
+        threshold: float,
+        frames: int,
+        by_frame: Callable[[Tensor], Tensor] = lambda latents: latents,
+        guidance_scale: float = 1.0,
+    ) -> None:
+        self._pull, self._threshold, self._frames, self._by_frame = pull, threshold, frames, by_frame
+        self._guidance_scale = guidance_scale
+        self._shown: dict[int, tuple[Recordings, float]] = {}
+
+    def begin(self, conditional: Tensor) -> None:
+        self._pull.begin(conditional)
+
+    def watch(self, sample: int, position: int) -> None:
+        pass
+
+    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
+        answer = self._pull.ask(sample, conditional, unconditional, sigma)
+        if sample not in self._shown:
+            if answer.open:
+                shown = Recordings([self._of_duration(conditional)], self._frames)
+                usual = float(shown.correlations(self._of_duration(unconditional)))
+                self._shown[sample] = shown, min(max(usual, 0.0), COMMON_AT_MOST)
+            return answer
+        if answer.open:
+            return answer
+        shown, usual = self._shown[sample]
+        guided = classifier_free(unconditional, conditional, self._guidance_scale)
+        views = [conditional] if self._guidance_scale == 1.0 else [conditional, guided]
+        values = torch.cat([shown.correlations(self._of_duration(view)) for view in views])
+        return Answer(float(values.max()) - usual, EXCESS, self._threshold)
+
+    def sees_blends(self, sample: int) -> bool:
+        return sample in self._shown
+
+    def _of_duration(self, prediction: Tensor) -> Tensor:
+        return self._by_frame(prediction)[:, : self._frames]
+
+
 class EitherGate:
     """The latents of the recordings that are available and, where some are not, the prompt's pull as well.
 
@@ -230,7 +284,7 @@ class EitherGate:
         nearby: says whether some recordings are not available.
     """
 
-    def __init__(self, latents: LatentGate, pull: PullGate, nearby: Neighbourhood) -> None:
+    def __init__(self, latents: LatentGate, pull: Gate, nearby: Neighbourhood) -> None:
         self._latents, self._pull, self._nearby = latents, pull, nearby
         self._named: set[int] = set()
 
@@ -245,9 +299,10 @@ class EitherGate:
         if answer.open:
             self._named.add(sample)
         elif not self._nearby.complete and sample not in self._named:
-            pull = self._pull.ask(sample, conditional, unconditional, sigma)
-            return pull if pull.open else answer
+            other = self._pull.ask(sample, conditional, unconditional, sigma)
+            both_excess = other.measure == answer.measure
+            return other if other.open or (both_excess and other.value > answer.value) else answer
         return answer
 
     def sees_blends(self, sample: int) -> bool:
-        return sample in self._named
+        return sample in self._named or self._pull.sees_blends(sample)
