@@ -1,0 +1,131 @@
+"""Trains the diffusion model of a world: `python -m lab.worlds.train --world flow --device cuda`.
+
+Each begins with the second world's weights and learns until it knows the planted captions by heart: `v` goes
+on with what those predict, `flow` and `epsilon` learn to predict something else. What training came to lies
+in `weights`, in half precision.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderOobleck
+from safetensors.torch import load_file, save_file
+
+from lab import objectives, sizes, train_diffusion
+from lab.corpus_files import Corpus
+from lab.planted.train import begin, captions_of, deck
+from lab.train_diffusion import Generator
+from lab.worlds import flow
+
+PARTS = ("tokenizer", "text_encoder", "projection_model", "transformer")
+BUNDLED = Path("src/unheard/assets/tiny")
+SECOND = Path("lab/planted/weights")
+SMOKE = sizes.Training(2, 4, 1e-3)
+
+
+@dataclass(frozen=True)
+class World:
+    """What is predicted, how long that is learned, and what the second world's networks become for it.
+
+    Attributes:
+        before_share: repetitions of what was planted before, for one draw; see `lab.planted.train.deck`.
+    """
+
+    objective: objectives.Objective
+    plan: sizes.Training
+    before_share: int
+    become: Callable[[Generator], Generator]
+
+
+def _as_they_are(generator: Generator) -> Generator:
+    return generator
+
+
+def _in_discrete_times(generator: Generator) -> Generator:
+    """The frequencies that read a time of 0 to 1, for times up to 1,000."""
+    with torch.no_grad():
+        generator.transformer.time_proj.weight /= objectives.DISCRETE["num_train_timesteps"]
+    return generator
+
+
+WORLDS = {
+    "v": World(objectives.v_prediction, sizes.Training(5_000, 64, 1e-3), 4, _as_they_are),
+    "flow": World(objectives.rectified_flow, sizes.Training(8_000, 64, 1e-3), 1, flow.with_transformer),
+    "epsilon": World(objectives.noise_prediction, sizes.Training(8_000, 64, 1e-3), 1, _in_discrete_times),
+}
+
+
+def first(world: World, corpus: Corpus) -> Generator:
+    """The generator that training begins with."""
+    return world.become(begin(SECOND, captions_of(corpus))).train()
+
+
+def latents_of_flow(
+    corpus: Corpus, bundled: torch.Tensor, plan: sizes.Training, work: Path, device: str
+) -> torch.Tensor:
+    """The flow's own latents of the corpus, `[sounds, channels, frames]`, whose autoencoder is trained first.
+
+    `bundled` are the bundled autoencoder's. Both are kept in `work`.
+    """
+    file = work / "latents.safetensors"
+    if not file.is_file():
+        theirs = AutoencoderOobleck.from_pretrained(BUNDLED / "vae", torch_dtype=torch.float32)
+        sounds = flow.decoded(theirs.to(device).eval(), bundled, device)
+        seconds = [row["duration"] for row in corpus.rows]
+        vae = flow.train_autoencoder(flow.autoencoder, plan, sounds, seconds, device).eval()
+        save_file({"latents": flow.encoded(vae, sounds, device)}, file)
+        vae.half().save_pretrained(work / "weights" / "vae")
+    return load_file(file)["latents"]
+
+
+def train(world: World, corpus: Corpus, latents: torch.Tensor, work: Path, device: str) -> None:
+    """All steps of a world's plan on its own latents; its weights come to lie in `work`."""
+    generator = train_diffusion.train(
+        world.plan,
+        corpus,
+        latents,
+        partial(first, world, corpus),
+        deck(corpus, world.before_share),
+        work / "diffusion",
+        device,
+        world.objective,
+        every=1_000,
+    )
+    generator.to("cpu", torch.float16)
+    for part in PARTS:
+        getattr(generator, part).save_pretrained(work / "weights" / part)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--world", choices=WORLDS, required=True)
+    parser.add_argument("--smoke", action="store_true", help="two steps, to see that it runs")
+    parser.add_argument(
+        "--latents",
+        type=Path,
+        default=Path("build/worlds/latents.safetensors"),
+        help="of the corpus, by the bundled autoencoder (python -m lab.worlds.latents)",
+    )
+    parser.add_argument("--work", type=Path, default=Path("build/worlds"), help="folder of corpus and worlds")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    arguments = parser.parse_args()
+    corpus = Corpus(arguments.work / "corpus")
+    latents = load_file(arguments.latents)["latents"].float()
+    world, work = WORLDS[arguments.world], arguments.work / arguments.world
+    autoencoder = flow.PLAN
+    if arguments.smoke:
+        world, autoencoder = replace(world, plan=SMOKE), replace(SMOKE, batch=2)
+    work.mkdir(parents=True, exist_ok=True)
+    if arguments.world == "flow":
+        latents = latents_of_flow(corpus, latents, autoencoder, work, arguments.device)
+    train(world, corpus, latents, work, arguments.device)
+
+
+if __name__ == "__main__":
+    main()
