@@ -156,8 +156,8 @@ def train(
 ) -> Generator:
     """Train what `make` makes (called twice: the average beside it) on positions drawn from `deck`.
 
-    `latents` are all sounds of the corpus, `[sounds, channels, frames]`. Goes on from what is in `folder`, where it is
-    kept `every` so many steps.
+    `latents` are all sounds of the corpus, `[sounds, channels, frames]`. Goes on from what is in `folder`,
+    where it is kept `every` so many steps.
     """
     torch.manual_seed(0)
     generator, average = make().to(device), make().to(device)
