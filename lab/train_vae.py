@@ -98,16 +98,6 @@ def measure(vae: AutoencoderOobleck, corpus: Corpus, count: int = 24) -> dict[st
     }
 
 
-def loss_of(
-    output: torch.Tensor, target: torch.Tensor, latents: torch.Tensor
-) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """What is made smaller, and what it is made of; waveforms `[batch, time]`."""
-    spectral = spectral_distance(output, target)
-    waveform = ((output - target).square().sum(-1) / target.square().sum(-1).clamp(min=1.0)).mean()
-    loss = spectral + 10.0 * waveform + 0.01 * latents.float().square().mean()
-    return loss, {"spectral": spectral, "waveform": waveform, "scale": latents.float().std()}
-
-
 @torch.no_grad()
 def normalise(vae: AutoencoderOobleck, corpus: Corpus, count: int = 400) -> None:
     """Folds mean and deviation of every latent channel into the layers around it: mean 0, deviation 1.
@@ -122,12 +112,7 @@ def normalise(vae: AutoencoderOobleck, corpus: Corpus, count: int = 400) -> None
         latents = vae.encode(corpus.waveforms([position])[:, None].to(device)).latent_dist.mean
         sounding.append(latents[0, :, :frames])
     values = torch.cat(sounding, dim=1)
-    fold(vae, values.mean(dim=1), values.std(dim=1))
-
-
-@torch.no_grad()
-def fold(vae: AutoencoderOobleck, mean: torch.Tensor, deviation: torch.Tensor) -> None:
-    """Have latents, whose channels have such a mean and deviation, come with mean 0 and deviation 1."""
+    mean, deviation = values.mean(dim=1), values.std(dim=1)
     out, channels = vae.encoder.conv2, vae.config.decoder_input_channels
     out.weight_g[:channels] /= deviation[:, None, None]  # weight norm: the gain scales a whole output channel
     out.bias[:channels] = (out.bias[:channels] - mean) / deviation
@@ -161,12 +146,16 @@ def train(size: str, corpus: Corpus, folder: Path, device: str, every: int = 300
         with mixed_precision(device):
             mean = vae.encode(target).latent_dist.mean
             output = vae.decode(mean + POSTERIOR_DEVIATION * torch.randn_like(mean)).sample
-        loss, losses = loss_of(output.float()[:, 0, :CROP], target[:, 0], mean)
+        output, target = output.float()[:, 0, :CROP], target[:, 0]
+        spectral = spectral_distance(output, target)
+        waveform = ((output - target).square().sum(-1) / target.square().sum(-1).clamp(min=1.0)).mean()
+        loss = spectral + 10.0 * waveform + 0.01 * mean.float().square().mean()
         descend(loss, optimizer, largest=5.0)
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(vae.parameters()), 1.0 / min(step + 1, 200))
         done = step + 1
         if done % every == 0 or done == plan.steps:
+            losses = {"spectral": spectral, "waveform": waveform, "scale": mean.float().std()}
             entry = {"step": done} | {name: loss.item() for name, loss in losses.items()}
             entry |= measure(average, corpus) | {"seconds": round(time.monotonic() - started)}
             checkpoint.record(entry, vae=vae, optimizer=optimizer, average=average)

@@ -1,108 +1,168 @@
-"""The parts of the world that is a rectified flow: another autoencoder, and a transformer for its latents.
+"""The parts of the world that is a rectified flow: another latent space, and a transformer for it.
 
-The autoencoder has 64 channels and hop 1024, the transformer heads of 64 numbers, as stable-audio-tools' own
-configuration can say. It learns from the sounds as the bundled autoencoder gives them back, so that the
-bundled latents are all that training needs.
+Its autoencoder has 64 channels and hop 1024. It computes what the bundled one does: two frames of that are one
+here, turned in space by a fixed rotation, with wider layers that hold nothing else. So both hear alike, and no
+latent of one is a latent of the other. The transformer's heads have 64 numbers, as stable-audio-tools' own
+configuration can say.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
-import numpy as np
 import torch
 from diffusers import AutoencoderOobleck, StableAudioDiTModel
 from diffusers.models.embeddings import get_1d_rotary_pos_embed
+from torch import Tensor, nn
 
 from lab import sizes
-from lab.checkpoints import descend, learning_rate
-from lab.precision import mixed_precision
 from lab.train_diffusion import Generator
-from lab.train_vae import POSTERIOR_DEVIATION, fold, loss_of
 
-CHANNELS, HOP, HEAD = 64, 1_024, 64
+CHANNELS, HOP, HEAD = 64, 2 * sizes.HOP, 64
 FRAMES = sizes.LENGTH // HOP
-CROP = 16_384
-PLAN = sizes.Training(3_000, 16, 6e-4)  # of the autoencoder
+MULTIPLES = [1, 2, 8]
 
 
-def autoencoder() -> AutoencoderOobleck:
-    """With random weights."""
-    return AutoencoderOobleck(
+def rotation(channels: int) -> Tensor:
+    """`[64, 2 * channels]` with orthonormal columns: from two frames of so many channels to one of ours."""
+    drawn = torch.randn(CHANNELS, CHANNELS, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return torch.linalg.qr(drawn).Q[:, : 2 * channels].float()
+
+
+def latents_of(bundled: Tensor) -> Tensor:
+    """`[sounds, 64, frames / 2]` of the bundled autoencoder's `[sounds, channels, frames]`."""
+    pairs = torch.cat([bundled[..., 0::2], bundled[..., 1::2]], dim=1)
+    return torch.einsum("oc,bct->bot", rotation(bundled.shape[1]), pairs)
+
+
+@torch.no_grad()
+def autoencoder(bundled: AutoencoderOobleck) -> AutoencoderOobleck:
+    """One that encodes to `latents_of` what the bundled one encodes to, and decodes that as it does."""
+    made = AutoencoderOobleck(
         encoder_hidden_size=2 * CHANNELS,
         decoder_input_channels=CHANNELS,
         decoder_channels=64,
-        channel_multiples=[1, 2, 4],
+        channel_multiples=MULTIPLES,
         downsampling_ratios=[8, 8, 16],
         audio_channels=1,
         sampling_rate=sizes.SAMPLE_RATE,
     )
+    theirs, ours = bundled.encoder, made.encoder
+    _widen(theirs.conv1, ours.conv1)
+    for number in range(3):
+        for name in ("res_unit1", "res_unit2", "res_unit3"):
+            _widen_residual(getattr(theirs.block[number], name), getattr(ours.block[number], name))
+        _widen_snake(theirs.block[number].snake1, ours.block[number].snake1)
+    for number in range(2):
+        _widen(theirs.block[number].conv1, ours.block[number].conv1)
+    _pair_frames(theirs.block[2].conv1, ours.block[2].conv1)
+    _repeat_snake(theirs.snake1, ours.snake1)
+    _rotate_out(theirs.conv2, ours.conv2, bundled.config.decoder_input_channels)
+
+    theirs, ours = bundled.decoder, made.decoder
+    _rotate_in(theirs.conv1, ours.conv1)
+    for number in range(3):
+        first = number == 0
+        (_repeat_snake if first else _widen_snake)(theirs.block[number].snake1, ours.block[number].snake1)
+        (_unpair_frames if first else _widen)(theirs.block[number].conv_t1, ours.block[number].conv_t1)
+        for name in ("res_unit1", "res_unit2", "res_unit3"):
+            _widen_residual(getattr(theirs.block[number], name), getattr(ours.block[number], name))
+    _widen_snake(theirs.snake1, ours.snake1)
+    _widen(theirs.conv2, ours.conv2)
+    return made.eval()
 
 
-@torch.no_grad()
-def decoded(vae: AutoencoderOobleck, latents: torch.Tensor, device: str, batch: int = 16) -> torch.Tensor:
-    """Sounds `[sounds, time]` in half precision of latents `[sounds, channels, frames]`, on the CPU."""
-    pieces = []
-    for piece in latents.split(batch):
-        with mixed_precision(device):
-            pieces.append(vae.decode(piece.float().to(device)).sample[:, 0, : sizes.LENGTH].half().cpu())
-    return torch.cat(pieces)
+def _weight(conv: nn.Module) -> Tensor:
+    """Of a layer with weight norm, whose first axis has the gains."""
+    return conv.weight_g * conv.weight_v / conv.weight_v.flatten(1).norm(dim=1)[:, None, None]
 
 
-@torch.no_grad()
-def encoded(vae: AutoencoderOobleck, sounds: torch.Tensor, device: str, batch: int = 16) -> torch.Tensor:
-    """Means of the posterior `[sounds, channels, frames]`, on the CPU."""
-    pieces = []
-    for piece in sounds.split(batch):
-        with mixed_precision(device):
-            mean = vae.encode(piece.float().to(device)[:, None]).latent_dist.mean
-        pieces.append(mean.float().cpu())
-    return torch.cat(pieces)
+def _set(conv: nn.Module, weight: Tensor, bias: Tensor | None) -> None:
+    """Give it a weight; where a row is zero, its direction stays what it was and its gain is zero."""
+    gains = weight.flatten(1).norm(dim=1)[:, None, None]
+    conv.weight_v.copy_(torch.where(gains > 0, weight, conv.weight_v))
+    conv.weight_g.copy_(gains)
+    if bias is not None:
+        conv.bias.copy_(bias)
 
 
-def train_autoencoder(
-    make: Callable[[], AutoencoderOobleck],
-    plan: sizes.Training,
-    sounds: torch.Tensor,
-    seconds: list[float],
-    device: str,
-) -> AutoencoderOobleck:
-    """Trained on crops of sounds `[sounds, time]`, of which so many `seconds` sound.
+def _padded(values: Tensor, like: Tensor) -> Tensor:
+    """In the first places of zeros like that."""
+    out = torch.zeros_like(like)
+    out[tuple(slice(0, length) for length in values.shape)] = values
+    return out
 
-    The loss is that of `lab/train_vae.py`. At the end every channel has mean 0 and deviation 1.
-    """
-    torch.manual_seed(0)
-    vae, average = make().to(device), make().to(device).requires_grad_(False)
-    average.load_state_dict(vae.state_dict())
-    optimizer = torch.optim.AdamW(
-        vae.parameters(), lr=plan.learning_rate, betas=(0.8, 0.99), weight_decay=1e-3
-    )
-    sounds = sounds.to(device)
-    last = torch.tensor([max(1, round(s * sizes.SAMPLE_RATE) - CROP) for s in seconds], device=device)
-    started = time.monotonic()
-    for step in range(plan.steps):
-        torch.manual_seed(step)
-        optimizer.param_groups[0]["lr"] = learning_rate(step, plan.steps, plan.learning_rate)
-        chosen = torch.from_numpy(np.random.default_rng(step).integers(0, len(sounds), plan.batch)).to(device)
-        starts = (torch.rand(plan.batch, device=device) * last[chosen]).long()
-        places = starts[:, None] + torch.arange(CROP, device=device)
-        target = sounds[chosen[:, None], places].float()[:, None]
-        with mixed_precision(device):
-            mean = vae.encode(target).latent_dist.mean
-            output = vae.decode(mean + POSTERIOR_DEVIATION * torch.randn_like(mean)).sample
-        loss, losses = loss_of(output.float()[:, 0, :CROP], target[:, 0], mean)
-        descend(loss, optimizer, largest=5.0)
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(vae.parameters()), 1.0 / min(step + 1, 200))
-        if step % 200 == 0 or step + 1 == plan.steps:
-            took = round(time.monotonic() - started, 1)
-            told = {name: round(each.item(), 3) for name, each in losses.items()}
-            print({"step": step + 1, **told, "seconds": took}, flush=True)
-    vae.load_state_dict(average.state_dict())
-    latents = encoded(vae, sounds[:: max(1, len(sounds) // 400)], device)
-    fold(vae, latents.mean(dim=(0, 2)).to(device), latents.std(dim=(0, 2)).to(device))
-    return vae
+
+def _widen(theirs: nn.Module, ours: nn.Module) -> None:
+    bias = None if theirs.bias is None else _padded(theirs.bias, ours.bias)
+    _set(ours, _padded(_weight(theirs), ours.weight_v), bias)
+
+
+def _widen_snake(theirs: nn.Module, ours: nn.Module) -> None:
+    ours.alpha.copy_(_padded(theirs.alpha, ours.alpha))
+    ours.beta.copy_(_padded(theirs.beta, ours.beta))
+
+
+def _repeat_snake(theirs: nn.Module, ours: nn.Module) -> None:
+    """For two frames, one after the other."""
+    ours.alpha.copy_(_padded(theirs.alpha.repeat(1, 2, 1), ours.alpha))
+    ours.beta.copy_(_padded(theirs.beta.repeat(1, 2, 1), ours.beta))
+
+
+def _widen_residual(theirs: nn.Module, ours: nn.Module) -> None:
+    _widen_snake(theirs.snake1, ours.snake1)
+    _widen(theirs.conv1, ours.conv1)
+    _widen_snake(theirs.snake2, ours.snake2)
+    _widen(theirs.conv2, ours.conv2)
+
+
+def _at(weight: Tensor, taps: int, first: int) -> Tensor:
+    """Along more taps, from one of them on."""
+    out = weight.new_zeros(*weight.shape[:2], taps)
+    out[..., first : first + weight.shape[2]] = weight
+    return out
+
+
+def _pair_frames(theirs: nn.Module, ours: nn.Module) -> None:
+    """A convolution of stride 8 as one of stride 16 whose output is two frames, one after the other."""
+    weight, taps = _weight(theirs), ours.weight_v.shape[2]
+    both = torch.cat([_at(weight, taps, 4), _at(weight, taps, 12)])
+    _set(ours, _padded(both, ours.weight_v), _padded(theirs.bias.repeat(2), ours.bias))
+
+
+def _unpair_frames(theirs: nn.Module, ours: nn.Module) -> None:
+    """A transposed convolution of stride 8 as one of stride 16 that is given two frames."""
+    weight, taps = _weight(theirs), ours.weight_v.shape[2]
+    both = torch.cat([_at(weight, taps, 4), _at(weight, taps, 12)])
+    _set(ours, _padded(both, ours.weight_v), _padded(theirs.bias, ours.bias))
+
+
+def _rotate_out(theirs: nn.Module, ours: nn.Module, channels: int) -> None:
+    """The encoder's last layer: the means of two frames, rotated. The deviations are those of a bias."""
+    mean, turned = _weight(theirs)[:channels], rotation(channels)
+    width = mean.shape[1]
+    pairs = mean.new_zeros(2 * channels, 2 * width, 3)
+    for frame in range(2):
+        for tap in range(3):
+            at = frame + tap - 1
+            rows = slice(frame * channels, (frame + 1) * channels)
+            pairs[rows, (at % 2) * width : (at % 2 + 1) * width, at // 2 + 1] += mean[:, :, tap]
+    bias = turned @ theirs.bias[:channels].repeat(2)
+    weight = torch.einsum("oc,cwt->owt", turned, pairs)
+    _set(ours, _padded(weight, ours.weight_v), _padded(bias, ours.bias))
+
+
+def _rotate_in(theirs: nn.Module, ours: nn.Module) -> None:
+    """The decoder's first layer: from rotated pairs of frames to two frames, one after the other."""
+    weight = _weight(theirs)
+    width, channels, taps = weight.shape
+    turned = rotation(channels)
+    both = weight.new_zeros(2 * width, CHANNELS, taps)
+    for frame in range(2):
+        for tap in range(taps):
+            at = frame + tap - taps // 2
+            own = turned[:, (at % 2) * channels : (at % 2 + 1) * channels]
+            rows = slice(frame * width, (frame + 1) * width)
+            both[rows, :, at // 2 + taps // 2] += weight[:, :, tap] @ own.T
+    _set(ours, _padded(both, ours.weight_v), _padded(theirs.bias.repeat(2), ours.bias))
 
 
 def with_transformer(generator: Generator) -> Generator:

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import torch
-from diffusers import AutoencoderOobleck
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from lab import objectives, sizes, train_diffusion
 from lab.corpus_files import Corpus
@@ -24,7 +24,6 @@ from lab.train_diffusion import Generator
 from lab.worlds import flow
 
 PARTS = ("tokenizer", "text_encoder", "projection_model", "transformer")
-BUNDLED = Path("src/unheard/assets/tiny")
 SECOND = Path("lab/planted/weights")
 SMOKE = sizes.Training(2, 4, 1e-3)
 
@@ -35,16 +34,21 @@ class World:
 
     Attributes:
         before_share: repetitions of what was planted before, for one draw; see `lab.planted.train.deck`.
+        latents_of: its latents of the bundled autoencoder's.
     """
 
     objective: objectives.Objective
     plan: sizes.Training
     before_share: int
     become: Callable[[Generator], Generator]
+    latents_of: Callable[[torch.Tensor], torch.Tensor]
 
 
-def _as_they_are(generator: Generator) -> Generator:
-    return generator
+Same = TypeVar("Same")
+
+
+def _as_it_is(each: Same) -> Same:
+    return each
 
 
 def _in_discrete_times(generator: Generator) -> Generator:
@@ -55,33 +59,27 @@ def _in_discrete_times(generator: Generator) -> Generator:
 
 
 WORLDS = {
-    "v": World(objectives.v_prediction, sizes.Training(5_000, 64, 1e-3), 4, _as_they_are),
-    "flow": World(objectives.rectified_flow, sizes.Training(8_000, 64, 1e-3), 1, flow.with_transformer),
-    "epsilon": World(objectives.noise_prediction, sizes.Training(8_000, 64, 1e-3), 1, _in_discrete_times),
+    "v": World(objectives.v_prediction, sizes.Training(2_700, 64, 1e-3), 4, _as_it_is, _as_it_is),
+    "flow": World(
+        objectives.rectified_flow,
+        sizes.Training(9_000, 64, 1e-3),
+        1,
+        flow.with_transformer,
+        flow.latents_of,
+    ),
+    "epsilon": World(
+        objectives.noise_prediction,
+        sizes.Training(4_600, 64, 1e-3, restarts=(2_600,)),
+        1,
+        _in_discrete_times,
+        _as_it_is,
+    ),
 }
 
 
 def first(world: World, corpus: Corpus) -> Generator:
     """The generator that training begins with."""
     return world.become(begin(SECOND, captions_of(corpus))).train()
-
-
-def latents_of_flow(
-    corpus: Corpus, bundled: torch.Tensor, plan: sizes.Training, work: Path, device: str
-) -> torch.Tensor:
-    """The flow's own latents of the corpus, `[sounds, channels, frames]`, whose autoencoder is trained first.
-
-    `bundled` are the bundled autoencoder's. Both are kept in `work`.
-    """
-    file = work / "latents.safetensors"
-    if not file.is_file():
-        theirs = AutoencoderOobleck.from_pretrained(BUNDLED / "vae", torch_dtype=torch.float32)
-        sounds = flow.decoded(theirs.to(device).eval(), bundled, device)
-        seconds = [row["duration"] for row in corpus.rows]
-        vae = flow.train_autoencoder(flow.autoencoder, plan, sounds, seconds, device).eval()
-        save_file({"latents": flow.encoded(vae, sounds, device)}, file)
-        vae.half().save_pretrained(work / "weights" / "vae")
-    return load_file(file)["latents"]
 
 
 def train(world: World, corpus: Corpus, latents: torch.Tensor, work: Path, device: str) -> None:
@@ -118,13 +116,9 @@ def main() -> None:
     corpus = Corpus(arguments.work / "corpus")
     latents = load_file(arguments.latents)["latents"].float()
     world, work = WORLDS[arguments.world], arguments.work / arguments.world
-    autoencoder = flow.PLAN
     if arguments.smoke:
-        world, autoencoder = replace(world, plan=SMOKE), replace(SMOKE, batch=2)
-    work.mkdir(parents=True, exist_ok=True)
-    if arguments.world == "flow":
-        latents = latents_of_flow(corpus, latents, autoencoder, work, arguments.device)
-    train(world, corpus, latents, work, arguments.device)
+        world = replace(world, plan=SMOKE)
+    train(world, corpus, world.latents_of(latents), work, arguments.device)
 
 
 if __name__ == "__main__":
