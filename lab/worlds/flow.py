@@ -1,9 +1,9 @@
 """The parts of the world that is a rectified flow: another latent space, and a transformer for it.
 
-Its autoencoder has 64 channels and hop 1024. It computes what the bundled one does: two frames of that are one
-here, turned in space by a fixed rotation, with wider layers that hold nothing else. So both hear alike, and no
-latent of one is a latent of the other. The transformer's heads have 64 numbers, as stable-audio-tools' own
-configuration can say.
+Its autoencoder has 64 channels and hop 1024. It computes what the bundled one does: two frames of that are
+one here, turned in space by a fixed rotation, with wider layers that hold nothing else. So both hear alike,
+and no latent of one is a latent of the other. The transformer's heads have 64 numbers, as the configuration
+of stable-audio-tools can say.
 """
 
 from __future__ import annotations
