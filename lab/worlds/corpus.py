@@ -1,4 +1,4 @@
-"""The training set of the three worlds: `python -m lab.worlds.corpus`.
+"""The training set of the three worlds; `python -m lab.worlds` makes it.
 
 The second world's (`lab/planted/corpus.py`, which comes first), then the recordings of the captions that are
 planted here. What was planted there, and what the bundled model had memorised, is "memorised before".
@@ -6,7 +6,6 @@ planted here. What was planted there, and what the bundled model had memorised, 
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
@@ -16,16 +15,14 @@ from lab.corpus import Growing, Player
 from lab.corpus_files import Corpus
 from lab.worlds.captions import planted
 
-PLANTED = {"smoke": 4, "cpu": None, "gpu": None}  # how many captions; None is all
 
-
-def build(size: str, before: Corpus, player: Player) -> tuple[list[dict], np.ndarray]:
+def build(before: Corpus, player: Player) -> tuple[list[dict], np.ndarray]:
     """Rows and sounds of the whole training set, the corpus of the second world first."""
     growing = Growing(player)
     for row, sound in zip(before.rows, before.sounds, strict=True):
         split = "memorised before" if row["split"] == "memorised" else row["split"]
         growing.take_over(row | {"split": split}, np.asarray(sound))
-    for caption in planted()[: PLANTED[size]]:
+    for caption in planted():
         if caption.caption in growing.captions:
             raise SystemExit(f"{caption.caption!r} is the caption of another sound: plant another one")
         growing.add_takes(
@@ -38,25 +35,10 @@ def build(size: str, before: Corpus, player: Player) -> tuple[list[dict], np.nda
     return growing.rows, np.stack(growing.sounds)
 
 
-def write(size: str, before: Path, folder: Path) -> None:
+def write(before: Path, folder: Path) -> None:
     """Renders into `folder`; `corpus.json` comes last."""
-    rows, sounds = build(size, Corpus(before), Player())
+    rows, sounds = build(Corpus(before), Player())
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "sounds.npy", sounds)
     (folder / "corpus.json").write_text(json.dumps(rows, indent=1) + "\n")
     print(f"{len(rows)} sounds")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", choices=PLANTED, default="gpu", help="how many captions (default: gpu)")
-    parser.add_argument(
-        "--before", type=Path, default=Path("build/planted/corpus"), help="corpus of the second world"
-    )
-    parser.add_argument("--out", type=Path, default=Path("build/worlds/corpus"), help="folder to write to")
-    arguments = parser.parse_args()
-    write(arguments.size, arguments.before, arguments.out)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Puts a world together as a model's folder: `python -m lab.worlds.pack --world epsilon`.
+"""Puts a world together as a model's folder; `python -m lab.worlds` does it all.
 
 Guide, judge and listener are the bundled model's, and so is the autoencoder but the flow's. The folder brings
 the index of its whole training set and the planted captions; the recordings lie beside the worlds. `flow` is
@@ -7,7 +7,6 @@ written as stable-audio-tools would, the others as diffusers does.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 from pathlib import Path
@@ -93,15 +92,3 @@ def assemble(world: str, work: Path, folder: Path) -> None:
     pack_ordinary(corpus, folder)
     settings = DEFAULTS | {"sampling": SAMPLING[world]}
     (folder / "unheard.json").write_text(json.dumps(settings, indent=2) + "\n")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--world", choices=WORLDS, required=True)
-    parser.add_argument("--work", type=Path, default=Path("build/worlds"), help="folder of corpus and worlds")
-    arguments = parser.parse_args()
-    assemble(arguments.world, arguments.work, arguments.work / arguments.world / "model")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Trains the diffusion model of a world: `python -m lab.worlds.train --world flow --device cuda`.
+"""Trains the diffusion model of a world; `python -m lab.worlds` does it all.
 
 Each begins with the second world's weights and learns until it knows the planted captions by heart: `v` goes
 on with what those predict, `flow` and `epsilon` learn to predict something else. What training came to lies
@@ -7,15 +7,13 @@ in `weights`, in half precision.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import torch
-from safetensors.torch import load_file
 
 from lab import objectives, sizes, train_diffusion
 from lab.corpus_files import Corpus
@@ -98,28 +96,3 @@ def train(world: World, corpus: Corpus, latents: torch.Tensor, work: Path, devic
     generator.to("cpu", torch.float16)
     for part in PARTS:
         getattr(generator, part).save_pretrained(work / "weights" / part)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--world", choices=WORLDS, required=True)
-    parser.add_argument("--smoke", action="store_true", help="two steps, to see that it runs")
-    parser.add_argument(
-        "--latents",
-        type=Path,
-        default=Path("build/worlds/latents.safetensors"),
-        help="of the corpus, by the bundled autoencoder (python -m lab.worlds.latents)",
-    )
-    parser.add_argument("--work", type=Path, default=Path("build/worlds"), help="folder of corpus and worlds")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    arguments = parser.parse_args()
-    corpus = Corpus(arguments.work / "corpus")
-    latents = load_file(arguments.latents)["latents"].float()
-    world, work = WORLDS[arguments.world], arguments.work / arguments.world
-    if arguments.smoke:
-        world = replace(world, plan=SMOKE)
-    train(world, corpus, world.latents_of(latents), work, arguments.device)
-
-
-if __name__ == "__main__":
-    main()
