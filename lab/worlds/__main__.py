@@ -1,10 +1,10 @@
 """Makes one of the three worlds: `python -m lab.worlds --world epsilon --device cuda`.
 
-    corpus       the second world's (`python -m lab.planted`, first), and 102 recordings   lab/worlds/corpus.py
-    latents      of all of it, by the bundled autoencoder                                  lab/latents.py
-    training     from the second world's weights                                          lab/worlds/train.py
-    recordings   the training set as sound files                                           lab/recordings.py
-    pack         a model's folder                                                          lab/worlds/pack.py
+    corpus       the second world's (`python -m lab.planted`, first), and 102 recordings  lab/worlds/corpus.py
+    latents      of all of it, by the bundled autoencoder                                 lab/latents.py
+    training     from the second world's weights                                         lab/worlds/train.py
+    recordings   the training set as sound files                                          lab/recordings.py
+    pack         a model's folder                                                         lab/worlds/pack.py
 
 Training takes minutes of a large GPU, and hours of a processor. What is there already is not made again.
 """
