@@ -46,6 +46,20 @@ GRADIENT_SCALE = 1024.0
 LIKELY = 0.1
 """How far below the threshold the last similarity may lie where the gate is expected to open."""
 
+
+@dataclass(frozen=True)
+class Foresight:
+    """What a similarity will be, without decoding.
+
+    Attributes:
+        embed: predictions [batch, *latent_shape] to about the unit vectors [batch, dim] of their sounds.
+        margin: how far a similarity may lie above what these give.
+    """
+
+    embed: Callable[[Tensor], Tensor]
+    margin: float
+
+
 # A prediction is for a sample and a caption: the prompt, nothing, or (0 and up) that of an item in the index.
 Pair = tuple[int, int]
 PROMPT, NOTHING = -1, -2
@@ -140,7 +154,8 @@ class AMGDenoiser:
     for and what is too much is dropped: the result is the same either way.
 
     Where the settings say so, a sample far below the threshold is asked in some steps alone (`ask_every`).
-    In the others it costs a plain step, and the trace has no value of it.
+    In the others it costs a plain step, and the trace has no value of it. Where there is a `foresight`, a
+    sample that it sees below the threshold is not asked either.
 
     One instance belongs to one trajectory: it keeps the trace and the expectations. The parameters of the
     networks behind `denoise`, `decode` and `embed` should not require gradients; only `x` does.
@@ -157,6 +172,8 @@ class AMGDenoiser:
         index: the training set's embeddings.
         encode_neighbours: positions in the index to the conditioning of these items' captions and timings.
             Asked once for each item.
+        foresight: tells from predictions alone how similar they are, and how far that may be wrong; None
+            decodes whatever is asked.
 
     Attributes:
         trace: a `Step` for each call so far.
@@ -175,6 +192,7 @@ class AMGDenoiser:
         index: NeighbourSearch,
         encode_neighbours: Callable[[list[int]], Any],
         prompt_guidance: PromptGuidance = CLASSIFIER_FREE,
+        foresight: Foresight | None = None,
     ) -> None:
         self.denoise = denoise
         self.guidance_scale = guidance_scale
@@ -184,6 +202,7 @@ class AMGDenoiser:
         self.embed = embed
         self.index = index
         self.encode_neighbours = encode_neighbours
+        self.foresight = foresight
         self.trace: list[Step] = []
         everyone = range(len(conditional))
         self._captions: dict[int, Any] = {}
@@ -242,17 +261,38 @@ class AMGDenoiser:
         graphed = [sample for sample in asked if sample in likely]
         others = [sample for sample in range(len(x)) if sample not in graphed]
         known = self._predict(x, sigma, self._expected.predictions + [(sample, PROMPT) for sample in others])
-        nearest = self._find_nearest({sample: known[sample, PROMPT] for sample in others if sample in asked})
+        unsure = {sample: known[sample, PROMPT] for sample in others if sample in asked}
+        nearest = self._find_nearest(self._not_foreseen(unsure, sigma))
         if not graphed:
             return known, nearest, None
         graph = self._predict_with_graph(x, sigma, graphed)
         known |= {(sample, PROMPT): row for sample, row in graph.rows().items()}
         return known, nearest | self._find_nearest(graph.rows(), with_graph=True), graph
 
+    def _not_foreseen(self, denoised: dict[int, Tensor], sigma: Tensor) -> dict[int, Tensor]:
+        """Those of some samples' predictions that the foresight does not see below the threshold."""
+        if self.foresight is None or not denoised:
+            return denoised
+        vectors = self.foresight.embed(torch.stack([*denoised.values()]))
+        seen = dict(zip(denoised, self.index.search(vectors)[0][:, 0].tolist(), strict=True))
+        self._similarities |= seen
+        thresholds = self._thresholds(sigma)
+        return {
+            sample: row
+            for sample, row in denoised.items()
+            # in this form, since NaN is to be asked
+            if not seen[sample] + self.foresight.margin <= thresholds[sample]
+        }
+
+    def _thresholds(self, sigma: Tensor) -> list[float]:
+        """Of each sample at this step."""
+        levels = torch.tensor(levels_of(sigma), dtype=torch.float64)
+        limits = equations.threshold(levels, self.settings.lambda_min, self.settings.lambda_max)
+        return [float(limit) for limit in limits.tolist()]
+
     def _within(self, margin: float, sigma: Tensor) -> set[int]:
         """The samples whose last similarity is above this step's threshold, or less than a margin below."""
-        levels = torch.tensor(levels_of(sigma), dtype=torch.float64)
-        thresholds = equations.threshold(levels, self.settings.lambda_min, self.settings.lambda_max).tolist()
+        thresholds = self._thresholds(sigma)
         return {
             sample
             for sample, similarity in self._similarities.items()
