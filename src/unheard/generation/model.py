@@ -12,7 +12,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -469,7 +469,7 @@ class Model:
         if training_set is None:
             training_set = self.training_set(request.index, request.named_references)
         request = self._calibrated(request, training_set)
-        auditor = None if request.reject is None else self._auditor(training_set)
+        auditor = None if request.reject is None else self.auditor(training_set)
         self.check(request.guidance, training_set)
         if init_audio is None and request.init_audio is not None:
             init_audio = InitAudio.of(request.init_audio)
@@ -480,7 +480,7 @@ class Model:
             trajectory=partial(self.trajectory, training_set),
             record=partial(self.record_of, training_set=training_set, init_audio=init_audio),
             training_set=training_set,
-            init_audio=init_audio,
+            begin=None if init_audio is None else cache(partial(init_audio.latents, self.backbone)),
             progress=progress,
         )
         return _logged(_stream(request, auditor, without_collapse(make, training_set)))
@@ -518,7 +518,7 @@ class Model:
         if not recordings:
             raise InputError(
                 f"no recording of {known.path or 'the index'} is available: name the folder (--references "
-                "FOLDER, with ids as file names)"
+                "FOLDER, references=...; its file names are the ids)"
             )
         encoded = Encoded()
         for item in known.ids:
@@ -580,8 +580,12 @@ class Model:
             **sounds,
         )
 
-    def _auditor(self, training_set: TrainingSet) -> Auditor:
-        """What judges sounds before they are handed out."""
+    def auditor(self, training_set: TrainingSet) -> Auditor:
+        """What judges sounds by the recordings of a training set; the first one may fingerprint them all.
+
+        Raises:
+            InputError: no recordings are available.
+        """
         index = training_set.index
         embedder = None if index is None else self.embedder
         return auditor_for(training_set.references, index, training_set.brought, embedder)
