@@ -60,7 +60,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _turn(item.path.as_posix()))
+    items.sort(key=lambda item: _turn(item.nodeid.partition("::")[0]))
 
 
 def _turn(file: str) -> int:
