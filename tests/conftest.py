@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 # Before torch is loaded: a second thread gains nothing on networks as small as the tests', and takes a
 # processor from the process beside it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 TOGETHER = ("test_ray.py", "studio/", "evaluation/")
 """Files that one process runs: Ray, Gradio and the small experiment are each made ready once."""
