@@ -3,13 +3,14 @@
     sh benchmarks/gpu.sh
     python benchmarks/gpu.py --model tiny --device cpu --durations 1 --batches 1 --steps 2   (that it runs)
 
-Each row is a trajectory of a few steps with its noise, without decoding at the end. Times are medians over
-the repeats, divided by the steps; on a CPU they are of its processor. "Waits" counts how often a step has the
-host wait for the device, by the profiler: calls of `cudaStreamSynchronize` and its like. diffusers' pipeline
-does its own waiting and draws its own noise.
+Each row is a trajectory of a few steps with its noise, without decoding at the end, or as many decodings of
+one batch. Times are medians over the repeats, divided by the steps; on a CPU they are of its processor.
+"Waits" counts how often a step has the host wait for the device, by the profiler: calls of
+`cudaStreamSynchronize` and its like. diffusers' pipeline does its own waiting and draws its own noise.
 
-The gates are told to stay shut or to open by their thresholds. The detour compares with random latents. What
-does not fit into memory, or is not reached in time, is named in the table.
+The gates are told to stay shut or to open by their thresholds. The detour compares with random latents.
+"Passes" is what a decoder costs whose activations are not fused. What fails, does not fit into memory, or is
+not reached in time, is named in the table; the rows that matter most come first.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +27,7 @@ import torch
 from step import PROMPT, Bench, load, published_step
 from torch import Tensor
 
+from unheard.backbones.stable_audio import snake
 from unheard.diffusion.noise import initial_noise, noise_of
 from unheard.diffusion.samplers import SAMPLERS
 from unheard.diffusion.schedules import polyexponential_sigmas
@@ -46,16 +49,16 @@ class RandomRecordings:
     complete: bool = True
 
     def of_caption(self, sample: int) -> Found:
-        return [], []
+        return Found([], [])
 
     def sounding_like(self, denoised: Tensor) -> list[list[int]]:
         return [[] for _ in denoised]
 
     def around(self, sample: int, sounding: list[int]) -> Found:
-        return [*range(len(self.latents))], self.latents
+        return Found([*range(len(self.latents))], self.latents)
 
     def available(self, positions: Iterable[int]) -> Found:
-        return [], []
+        return Found([], [])
 
 
 def detour(bench: Bench) -> DetourDenoiser:
@@ -89,6 +92,7 @@ class Trajectories:
             "detour": lambda: detour(bench),
             "AMG, shut": lambda: bench.guided(SHUT),
             "AMG, shut, asked every 8th step": lambda: bench.guided(replace(SHUT, ask_every=8)),
+            "AMG, seen shut by a gate head": lambda: bench.foreseen(SHUT),
             "AMG, open": lambda: bench.guided(bench.settings),
         }
 
@@ -138,46 +142,92 @@ def waits(run: Callable[[], Any], steps: int) -> float:
     return sum(event.count for event in told.key_averages() if event.key in WAITS) / steps
 
 
-def measured(bench: Bench, run: Callable[[], Any], steps: int, repeats: int) -> dict[str, float | None]:
-    """Milliseconds a step, GiB at the peak, and waits a step; the last two on CUDA alone."""
+@contextmanager
+def passes() -> Iterator[None]:
+    """The decoder's activations are not fused."""
+    kernels, snake.kernels = snake.kernels, lambda _: None
+    try:
+        yield
+    finally:
+        snake.kernels = kernels
+
+
+def with_passes(run: Callable[[], Any]) -> Callable[[], Any]:
+    return passes()(run)
+
+
+def decoding(bench: Bench, steps: int, gradient: bool) -> Callable[[], Any]:
+    """Decodings of one batch, each with its gradient in the latents if asked for."""
+    latents = torch.randn_like(bench.x)
+
+    def run() -> None:
+        for _ in range(steps):
+            with torch.set_grad_enabled(gradient):
+                x = latents.clone().requires_grad_(gradient)
+                sound = bench.decode(x)
+                if gradient:
+                    torch.autograd.grad(sound, x, torch.ones_like(sound))
+
+    return run
+
+
+def measured(bench: Bench, run: Callable[[], Any], repeats: int, deadline: float) -> tuple[float, str]:
+    """Seconds of a run, and GiB at its peak, if on CUDA; once at least, and no repeat after the deadline."""
     run()  # what is made at the first call is not timed
     on_cuda = bench.x.device.type == "cuda"
     if on_cuda:
         torch.cuda.reset_peak_memory_stats(bench.x.device)
-    seconds = statistics.median(bench.time(run) for _ in range(repeats))
-    peak = torch.cuda.max_memory_allocated(bench.x.device) / 2**30 if on_cuda else None
-    return {
-        "ms": 1e3 * seconds / steps,
-        "peak": peak,
-        "waits": waits(run, steps) if on_cuda else None,
-    }
+    times = [bench.time(run)]
+    while len(times) < repeats and time.monotonic() < deadline:
+        times.append(bench.time(run))
+    peak = f"{torch.cuda.max_memory_allocated(bench.x.device) / 2**30:.1f}" if on_cuda else ""
+    return statistics.median(times), peak
 
 
-def rows(bench: Bench, steps: int, repeats: int, deadline: float) -> Iterable[str]:
-    """A row of the table for each kind."""
+def runs_of(bench: Bench, steps: int) -> dict[str, Callable[[], Any]]:
+    """What is timed, by name, that which matters most first."""
     trajectories = Trajectories(bench, steps)
     runs: dict[str, Callable[[], Any]] = {
         name: (lambda name=name: trajectories.run(name)) for name in trajectories.denoisers
     }
-    runs["published way, our decoder"] = lambda: trajectories.run("published")
-    runs["diffusers' pipeline"] = diffusers_run(bench, steps)
+    open_ = runs["AMG, open"]
+    return runs | {
+        "AMG, open, passes": with_passes(open_),
+        "published way, our decoder": lambda: trajectories.run("published"),
+        "diffusers' pipeline": lambda: diffusers_run(bench, steps)(),
+        "decode": decoding(bench, steps, gradient=False),
+        "decode, passes": with_passes(decoding(bench, steps, gradient=False)),
+        "decode with gradient": decoding(bench, steps, gradient=True),
+        "decode with gradient, passes": with_passes(decoding(bench, steps, gradient=True)),
+    }
+
+
+def rows(bench: Bench, steps: int, repeats: int, deadline: float, count_waits: bool) -> Iterable[str]:
+    """A row of the table for each kind."""
+    on_cuda = bench.x.device.type == "cuda"
     plain: float | None = None
-    for name, run in runs.items():
+    for name, run in runs_of(bench, steps).items():
         head = f"| {bench.duration:g} s | {bench.batch} | {name} |"
         if time.monotonic() > deadline:
             yield f"{head} not reached in time | | | |"
             continue
         try:
-            found = measured(bench, run, steps, repeats)
-        except torch.cuda.OutOfMemoryError:
+            seconds, peak = measured(bench, run, repeats, deadline)
+            waited = f"{waits(run, steps):.1f}" if on_cuda and count_waits else ""
+        except Exception as error:  # whatever one row dies of, the next is measured
+            reason = "out of memory" if isinstance(error, torch.cuda.OutOfMemoryError) else told_of(error)
+            yield f"{head} {reason} | | | |"
+        else:
+            plain = plain or seconds
+            yield f"{head} {1e3 * seconds / steps:.1f} | {seconds / plain:.2f} | {peak} | {waited} |"
+        if on_cuda:
             torch.cuda.empty_cache()
-            yield f"{head} out of memory | | | |"
-            continue
-        if plain is None:
-            plain = found["ms"]
-        told = ["" if found[key] is None else f"{found[key]:.1f}" for key in ("peak", "waits")]
-        ratio = found["ms"] / plain if found["ms"] is not None and plain is not None else float("nan")
-        yield f"{head} {found['ms']:.1f} | {ratio:.2f} | {' | '.join(told)} |"
+
+
+def told_of(error: BaseException) -> str:
+    """In one cell of the table."""
+    first = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first[:100]}".replace("|", "/")
 
 
 def main() -> None:
@@ -187,27 +237,31 @@ def main() -> None:
     parser.add_argument("--dtype", default=None)
     parser.add_argument("--durations", type=float, nargs="+", default=[10.0, 47.0], help="seconds of sound")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 4])
-    parser.add_argument("--steps", type=int, default=16, help="of each trajectory")
+    parser.add_argument("--steps", type=int, default=8, help="of each trajectory")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=7.0, help="after which nothing new is begun")
     arguments = parser.parse_args()
 
-    deadline = time.monotonic() + 60 * arguments.minutes
+    began = time.monotonic()
+    deadline = began + 60 * arguments.minutes
     arguments.duration, arguments.batch = arguments.durations[0], arguments.batches[0]
     first = load(arguments)
     device = first.backbone.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device} (no accelerator)"
-    print(f"{arguments.model}, {name}, {first.backbone.dtype}, torch {torch.__version__}\n", flush=True)
+    print(f"{arguments.model}, {name}, {first.backbone.dtype}, torch {torch.__version__}")
+    print(f"activations: {'passes' if snake.kernels(device) is None else 'fused'}")
+    print(f"made in {time.monotonic() - began:.0f} s\n", flush=True)
     print("| sound | batch | step | ms | to plain | peak GiB | waits |\n|---|--:|---|--:|--:|--:|--:|")
-    for duration in arguments.durations:
-        for batch in arguments.batches:
-            for row in rows(
-                replace(first, duration=duration, batch=batch),
-                arguments.steps,
-                arguments.repeats,
-                deadline,
-            ):
-                print(row, flush=True)
+    count_waits = True  # in the first sounds alone: they are as many in all, and to profile takes time
+    for batch in arguments.batches:
+        for duration in arguments.durations:
+            try:
+                bench = replace(first, duration=duration, batch=batch)
+                for row in rows(bench, arguments.steps, arguments.repeats, deadline, count_waits):
+                    print(row, flush=True)
+            except Exception as error:
+                print(f"| {duration:g} s | {batch} | {told_of(error)} | | | | |", flush=True)
+            count_waits = False
 
 
 if __name__ == "__main__":

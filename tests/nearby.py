@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 
 from unheard.guidance.detour.gates import Found
@@ -16,6 +14,7 @@ class Nearby:
         self.recordings, self.own, self.complete, self.share = recordings, own, True, 1.0
         self.others: dict[int, torch.Tensor] = {}
         self.heard: list[torch.Tensor] = []
+        self.asked: list[int] = []
 
     def of_caption(self, sample: int) -> Found:
         return Found([0], [self.recordings[sample]]) if self.own else Found([], [])
@@ -27,8 +26,9 @@ class Nearby:
     def around(self, sample: int, sounding: list[int]) -> Found:
         return Found([0], [self.recordings[sample]], self.share) if sounding or self.own else Found([], [])
 
-    def available(self, positions: Iterable[int]) -> Found:
-        return Found([each for each in positions if each in self.others], list(self.others.values()))
+    def around_caption(self, position: int) -> Found:
+        self.asked.append(position)
+        return Found([*self.others], [*self.others.values()])
 
 
 def correlation(one: torch.Tensor, other: torch.Tensor) -> float:

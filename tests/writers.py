@@ -12,12 +12,13 @@ import numpy as np
 import pyarrow as pa
 import soundfile
 import torch
+from a_match import MATCH
 from plain_embedder import PlainEmbedder
 from random_index import random_index
 from stored_rows import GUIDE, content, rows
 
 from unheard import index
-from unheard.auditing import Audit, FileAudit, Match
+from unheard.auditing import Audit, FileAudit
 from unheard.auditing.report.report import write_report
 from unheard.cli.audit_output import write_csv
 from unheard.common.content_cache import ContentCache
@@ -46,13 +47,7 @@ def sound(seed: int) -> Sound:
 
 @cache
 def found() -> Audit:
-    match = Match(
-        reference="r", reference_path=None, caption="a bell", verdict="copy", score=9.0,
-        false_alarm_rate=1e-6, expected_false_alarms=1e-6, start=0.0, end=0.1, reference_start=0.0,
-        reference_end=0.1, share=1.0, shift=0.0, stretch=1.0, transposition=0.0, embedding_similarity=None,
-        found_by=("fingerprint",),
-    )  # fmt: skip
-    files = (FileAudit("a.wav", "copy", matches=(match,)), FileAudit("b.wav", "clear"))
+    files = (FileAudit("a.wav", "copy", matches=(MATCH,)), FileAudit("b.wav", "clear"))
     return Audit(files, {"name": "none", "items": 1})
 
 

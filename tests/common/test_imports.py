@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from unheard.common.imports import defer, run
-from unheard.common.model_libraries import _Disable, _Function, _Mark
+from unheard.common.model_libraries import _Disable, _Function, _Mark, defer_unused_parts
 
 Make = Callable[[str], str]
 
@@ -157,3 +157,18 @@ def test_functions_are_disabled_as_soon_as_there_is_a_compiler(make: Make) -> No
     assert described(1) == ("disabled", False, "a reason", 1)
     assert bare.mark
     assert bare.__name__ == "plain"
+
+
+def test_a_notebook_without_widgets_hears_no_warning_of_the_libraries_bars(
+    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    console = ModuleType("IPython")
+    console.get_ipython = object  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", console)
+    monkeypatch.setitem(sys.modules, "ipykernel.zmqshell", ModuleType("ipykernel.zmqshell"))
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    for name in ("tqdm.auto", "tqdm.autonotebook", "tqdm.notebook"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    defer_unused_parts()
+    assert "tqdm.autonotebook" in sys.modules
+    assert not [each for each in recwarn if "IProgress" in str(each.message)]

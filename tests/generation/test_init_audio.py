@@ -93,6 +93,21 @@ def test_a_waveform_is_as_good_as_a_file(model: Model, take: Path) -> None:
     assert by_tensor.provenance["init_audio"]["given"] is None
 
 
+def test_the_recording_is_encoded_and_hashed_once(
+    model: Model, take: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def counted(of: Any, name: str) -> None:
+        function = getattr(of, name)
+        monkeypatch.setattr(of, name, lambda *given: done.append(name) or function(*given))
+
+    counted(model.backbone, "encode_audio")
+    counted(unheard.generation.init_audio, "sha256")
+    model.generate(["A bell"] * 3, batch=1, init_audio=take, init_noise_level=0.5, **PLAIN)
+    assert sorted(done) == ["encode_audio", "sha256"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -221,8 +221,34 @@ def test_the_record_makes_the_sound_that_passed(run: Callable[..., Result]) -> N
     record = provenance.read("audio.json")
     assert record["seed"] == retry_seed(0, 1)
     assert record["batch"]["seeds"] == [retry_seed(0, 1)]
-    assert "audit: clear, score" in result.stdout
-    assert "after 1 rejected attempt" in result.stdout
+    assert "audit: clear, compared with 2 recordings, after 1 rejected attempt" in result.stdout
+
+
+def test_what_is_not_rejected_is_audited_as_well(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = (lambda number: RECORDING, "A bell")
+    result = run(*asked)
+    assert "audit: copy of 00001.flac" in result.stdout
+    audit = provenance.read("audio.json")["audit"]
+    assert (audit["reject"], audit["verdict"], audit["rejected"]) == (None, "copy", [])
+    assert "audit" not in run(*asked, "--no-audit").stdout
+    assert "audit" not in provenance.read("audio.json")
+    monkeypatch.setattr("unheard.cli.generate.AT_ONCE", 1)
+    many = run(*asked)
+    assert "not audited: 2 recordings are available; --audit compares with them" in many.stderr
+    assert "audit:" not in many.stdout
+    assert "audit: copy of" in run(*asked, "--audit").stdout
+    assert "leave --no-audit out" in run(*asked, "--no-audit", "--reject", "copy").stderr
+
+
+def test_recordings_that_cannot_be_used_leave_the_sound_without_an_audit(run: Callable[..., Result]) -> None:
+    for path in Path("catalogue").iterdir():
+        path.write_bytes(b"no sound")
+    result = run(lambda number: None, "A bell")
+    assert result.exit_code == 0, result.output
+    assert "unheard: warning: not audited: no reference can be used" in result.stderr
+    assert run(lambda number: None, "A bell", "--audit").exit_code == 2
 
 
 def test_retries_without_reject_say_so() -> None:

@@ -49,10 +49,12 @@ def locate_catalogue(
     if own is not None:
         return Catalogue.of_model(own.parent, cache=_cache(None, None), progress=progress)
     if index is None:
-        raise InputError("there is nothing to compare with: name the recordings (--references FOLDER)")
+        raise InputError(
+            "there is nothing to compare with: name the recordings (--references FOLDER, references=...)"
+        )
     raise InputError(
         f"{index.path or 'the index'} does not say where its sounds lie: "
-        "name them (--references FOLDER, in which their ids are the file names)"
+        "name them (--references FOLDER, references=...; its file names are the ids)"
     )
 
 

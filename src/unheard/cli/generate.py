@@ -40,6 +40,7 @@ from unheard.generation.request import DEFAULT_RETRIES, check_prompts
 from unheard.guidance import GUIDANCES, NONE
 
 if TYPE_CHECKING:
+    from unheard.auditing.auditor import Auditor
     from unheard.generation.model import Model
     from unheard.generation.request import Request
     from unheard.generation.sound import Sound
@@ -52,6 +53,9 @@ OF_REQUEST = (
     *(field.name for field in fields(Sampling)),
 )  # fmt: skip
 """The options that are arguments of `Model.request`, by the same names."""
+
+AT_ONCE = 200
+"""Recordings that sounds are audited with where nothing is said: their first fingerprints take seconds."""
 
 _what = under("What to generate")
 _how = under("How to generate")
@@ -97,6 +101,12 @@ _files: dict[str, Any] = {"shell_complete": completion.files}
     "--preset", metavar="FILE", **_files, help="Guidance and its settings from JSON, as `tune` writes it."
 )
 @setting_options(_settings, GUIDANCES)
+@_audit(
+    "--audit/--no-audit",
+    "audit",
+    default=None,
+    help=f"Say whether the sound replays a recording.  [default: up to {AT_ONCE} recordings]",
+)
 @_audit("--reject", type=click.Choice(BOUNDS), help="Audit; make what is as bad as this again, or refuse it.")
 @_audit(
     "--retries", type=int, metavar="N", help=f"How often --reject tries again.  [default: {DEFAULT_RETRIES}]"
@@ -158,6 +168,7 @@ def generate(
     as_json: bool,
     quiet: bool,
     verbose: bool,
+    audit: bool | None,
     **given: Any,
 ) -> None:
     """Generate sounds from text prompts, steering away from the training recordings.
@@ -167,8 +178,9 @@ def generate(
 
     No file is replaced that unheard did not write, and none that it reads.
 
-    With --reject, a sound that replays a recording is made again with another seed and stronger guidance. If
-    none passes, nothing is written and the exit code is 3.
+    Where recordings are available, every sound is audited. With --reject, one that replays a recording is
+    made again with another seed and stronger guidance. If none passes, nothing is written and the exit code
+    is 3.
 
     \b
     Examples:
@@ -220,18 +232,27 @@ def generate(
         )
     if not quiet and (calibration := model.calibrated_by(request, training_set)) is not None:
         say(calibration.words(request.duration, len(training_set.recordings)), err=True)
-    paths = destination.paths(lambda number: model.record_of(request, *request.place(number), training_set))
+    from unheard.generation.init_audio import InitAudio
+    from unheard.generation.rejection import audited
+
+    begin = None if request.init_audio is None else InitAudio.of(request.init_audio)
+    paths = destination.paths(
+        lambda number: model.record_of(request, *request.place(number), training_set, begin)
+    )
     if not quiet and not as_json and (moved := destination.moved(paths)) is not None:
         say(moved, err=True)
+    with display.loading("the recordings"):
+        auditor = _auditor(model, request, training_set, audit, quiet)
     done: dict[int, dict[str, Any]] = {}
     details: dict[int, list[str]] = {}
     try:
         with display.generating() as progress:
-            sounds = model.stream(request, training_set, progress)
+            sounds = model.stream(request, training_set, progress, init_audio=begin)
             model.warn_of_unknown_words(request)
             for sound in sounds:
                 if sound.number in paths:
                     path = paths[sound.number]
+                    sound = sound if auditor is None else audited(sound, auditor)
                     done[sound.number] = _save(sound, path, bool(as_float), overwrite)
                     details[sound.number] = explain(sound)
                     if save_latents:
@@ -306,6 +327,31 @@ def calibrated(
     return replace(request, guidance=chosen_guidance(given, preset, recorded, named))
 
 
+def _auditor(
+    model: Model, request: Request, training_set: TrainingSet, asked: bool | None, quiet: bool
+) -> Auditor | None:
+    """What judges finished sounds; None where `--reject` does, or nobody is to.
+
+    Raises:
+        InputError: an audit is asked for, and no recordings are available.
+    """
+    if request.reject is not None:
+        if asked is False:
+            raise click.UsageError("--reject audits every sound: leave --no-audit out")
+        return None
+    available = 0 if asked is not None else training_set.audited_with
+    if asked:
+        return model.auditor(training_set)
+    if 0 < available <= AT_ONCE:
+        try:
+            return model.auditor(training_set)
+        except InputError as error:
+            warnings.warn(f"not audited: {error}", stacklevel=1)
+    elif available and not quiet:
+        say(f"not audited: {available:,} recordings are available; --audit compares with them", err=True)
+    return None
+
+
 def _read(given: Mapping[str, Any], prompts_file: str | None, source: str | None) -> Iterator[Input]:
     """Every file and folder that the options name to be read."""
     references = given["references"]
@@ -327,7 +373,7 @@ def _save(sound: Sound, path: Path, as_float: bool, overwrite: bool) -> dict[str
     for fault in sound.faults:
         warnings.warn(f"{path}: {fault}", stacklevel=1)
     audit = sound.provenance.get("audit")
-    if audit is not None and audit["verdict"] == "not judged":
+    if audit is not None and audit["reject"] is not None and audit["verdict"] == "not judged":
         warnings.warn(f"{path} could not be audited: {audit['reason']}", stacklevel=1)
     return summary(sound, path)
 

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unheard.auditing import BOUNDS
+
 if TYPE_CHECKING:
     from unheard.generation.sound import Sound
 
@@ -34,16 +36,32 @@ def describe(result: dict[str, Any]) -> list[str]:
     lines = [f"{result['file']}  {result['seconds']:.2f} s, seed {result['seed']}", f"  {result['outcome']}"]
     if result["nearest"]:
         nearest = result["nearest"][0]
-        named = f'{nearest["id"]} "{nearest["caption"]}"' if nearest["caption"] else nearest["id"]
+        named = _named(nearest["id"], nearest["caption"])
         lines.append(f"  nearest: {named}, cosine {nearest['similarity']:.3f}")
     else:
         lines.append("  nearest: not measured, there is no index")
     if (audit := result["audit"]) is not None:
-        why = f": {audit['reason']}" if audit["reason"] else f", score {audit['score']:.2f}"
-        earlier = len(audit["rejected"])
-        after = "" if not earlier else f", after {earlier} rejected attempt{'' if earlier == 1 else 's'}"
-        lines.append(f"  audit: {audit['verdict']}{why}{after}")
+        lines.append(f"  audit: {_verdict(audit)}")
     return lines
+
+
+def _verdict(audit: dict[str, Any]) -> str:
+    """What an audit came to, in words."""
+    earlier = len(audit["rejected"])
+    after = "" if not earlier else f", after {earlier} rejected attempt{'' if earlier == 1 else 's'}"
+    if audit["reason"]:
+        return f"{audit['verdict']}: {audit['reason']}{after}"
+    if audit["verdict"] not in BOUNDS:
+        count = audit["catalogue"]["items"]
+        return f"{audit['verdict']}, compared with {count:,} recording{'' if count == 1 else 's'}{after}"
+    match = audit["matches"][0]
+    only_alike = audit["verdict"] == "similar" and match["alike"]
+    alike = f", the same {' and '.join(match['alike'])}" if only_alike else ""
+    return f"{audit['verdict']} of {_named(match['reference'], match['caption'])}{alike}{after}"
+
+
+def _named(item: str, caption: str | None) -> str:
+    return f'{item} "{caption}"' if caption else item
 
 
 def explain(sound: Sound) -> list[str]:

@@ -48,7 +48,7 @@ OF_THE_STUDIO = (
 )  # fmt: skip
 """Options of `generate` that are given once, when the studio begins."""
 OF_THE_TERMINAL = (
-    "prompts_file", "source", "no_guidance", "output", "overwrite", "as_json", "quiet", "verbose",
+    "prompts_file", "source", "no_guidance", "output", "overwrite", "audit", "as_json", "quiet", "verbose",
 )  # fmt: skip
 """Those that a page has another way for: lines of the prompt, the history, numbered files."""
 

@@ -7,6 +7,7 @@ function is compiled, and a function for a loss. Stand-ins serve for that.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import update_wrapper, wraps
 from types import FunctionType
@@ -16,7 +17,13 @@ from unheard.common.imports import defer, run
 
 
 def defer_unused_parts() -> None:
-    """To be called before diffusers or transformers are imported; what they have imported by then stays."""
+    """To be called before diffusers or transformers are imported; what they have imported by then stays.
+
+    Their progress bars are imported here, without the warning of a notebook that has no widgets.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import tqdm.auto  # noqa: F401
     defer(
         "torch._dynamo",
         alone={"_trace_wrapped_higher_order_op"},

@@ -15,7 +15,6 @@ from unheard.diffusion.noise import initial_noise, noise_of
 from unheard.diffusion.samplers import SAMPLERS
 from unheard.embedders import Embedder
 from unheard.errors import ModelError
-from unheard.generation.init_audio import InitAudio
 from unheard.generation.out_of_memory import explaining_out_of_memory, memory_hogs
 from unheard.generation.request import Batch, Request
 from unheard.generation.sound import Fallback, Nearest, Sound, TraceStep, trace_of_each
@@ -59,7 +58,7 @@ class BatchMaker:
         trajectory: a guidance and what it is given of sounds on their way, to the `Trajectory`.
         record: a request, a batch, a position in it and the seconds its parts took, to the provenance.
         training_set: what is stayed away from.
-        init_audio: a recording to begin from.
+        begin: gives the latents of a recording to begin from, in the shape of one sound's noise.
         progress: called after each denoising step.
     """
 
@@ -69,7 +68,7 @@ class BatchMaker:
     trajectory: Callable[..., Trajectory]
     record: Callable[..., dict[str, Any]]
     training_set: TrainingSet
-    init_audio: InitAudio | None = None
+    begin: Callable[[tuple[int, ...]], Tensor] | None = None
     progress: Callable[[Progress], None] | None = None
 
     def __call__(self, request: Request, batch: Batch, attempt: int) -> list[Sound]:
@@ -153,8 +152,8 @@ class BatchMaker:
         shape, seeds, device = backbone.noise_shape(request.duration), batch.seeds, backbone.device
         sigmas = backbone.sigmas(sampling, request.init_noise_level)
         start = float(sigmas[0]) * initial_noise(shape, seeds, device)
-        if self.init_audio is not None:
-            start += self.init_audio.latents(backbone, shape)
+        if self.begin is not None:
+            start += self.begin(shape)
         noise = noise_of(sampling, sigmas, shape, seeds, device)
         return SAMPLERS[sampling.sampler](denoiser, start, sigmas, noise, report)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,12 @@ class InitAudio:
 
     def describe(self, noise_level: float) -> dict[str, Any]:
         """What provenance says of it."""
+        given = None if self.path is None else str(self.path.resolve())
+        return {"given": given, "sha256": self.sha256, "noise_level": noise_level}
+
+    @cached_property
+    def sha256(self) -> str:
+        """Checksum of its file, or of its samples; computed once for all sounds that begin from it."""
         if self.path is not None:
-            return {
-                "given": str(self.path.resolve()),
-                "sha256": sha256(self.path),
-                "noise_level": noise_level,
-            }
-        content = hashlib.sha256(self.waveform.contiguous().numpy().tobytes()).hexdigest()
-        return {"given": None, "sha256": content, "noise_level": noise_level}
+            return sha256(self.path)
+        return hashlib.sha256(self.waveform.contiguous().numpy().tobytes()).hexdigest()

@@ -12,9 +12,9 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -36,6 +36,8 @@ from unheard.generation.calibration import advice
 from unheard.generation.calibration.record import Calibration, find, is_any_for
 from unheard.generation.collapse import without_collapse
 from unheard.generation.defaults import AUTO, Defaults, read_defaults
+from unheard.generation.gate_heads import kept
+from unheard.generation.gate_heads.kept import Kept
 from unheard.generation.init_audio import InitAudio
 from unheard.generation.out_of_memory import PRECISION, explaining_out_of_memory
 from unheard.generation.rejection import Refused, passing, raise_if_any
@@ -44,13 +46,16 @@ from unheard.generation.sound import Sound
 from unheard.generation.training_set import TrainingSet
 from unheard.generation.unknown_words import warn_of_unknown_words
 from unheard.generation.withheld import handed_out
-from unheard.guidance import Guidance
+from unheard.guidance import AMG, Guidance
 from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
 from unheard.guidance.detour.settings import Detour
 from unheard.guidance.gated import is_gated, with_thresholds_of
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
+
+if TYPE_CHECKING:
+    from unheard.guidance.amg.gate_head import Fit, GateHead
 
 LOG = logging.getLogger("unheard")
 """What a service may listen to: a line for each sound, at INFO."""
@@ -469,7 +474,7 @@ class Model:
         if training_set is None:
             training_set = self.training_set(request.index, request.named_references)
         request = self._calibrated(request, training_set)
-        auditor = None if request.reject is None else self._auditor(training_set)
+        auditor = None if request.reject is None else self.auditor(training_set)
         self.check(request.guidance, training_set)
         if init_audio is None and request.init_audio is not None:
             init_audio = InitAudio.of(request.init_audio)
@@ -480,7 +485,7 @@ class Model:
             trajectory=partial(self.trajectory, training_set),
             record=partial(self.record_of, training_set=training_set, init_audio=init_audio),
             training_set=training_set,
-            init_audio=init_audio,
+            begin=None if init_audio is None else cache(partial(init_audio.latents, self.backbone)),
             progress=progress,
         )
         return _logged(_stream(request, auditor, without_collapse(make, training_set)))
@@ -518,7 +523,7 @@ class Model:
         if not recordings:
             raise InputError(
                 f"no recording of {known.path or 'the index'} is available: name the folder (--references "
-                "FOLDER, with ids as file names)"
+                "FOLDER, references=...; its file names are the ids)"
             )
         encoded = Encoded()
         for item in known.ids:
@@ -558,6 +563,8 @@ class Model:
             **self._describe(training_set.index),
             **training_set.describe(_uses_recordings(request.guidance)),
         }
+        if isinstance(request.guidance, AMG) and request.guidance.gate_head:
+            sources["gate_head"] = self.gate_head(request.duration).describe()
         if (calibration := self.calibrated_by(request, training_set)) is not None:
             sources["calibration"] = calibration.describe()
         if init_audio is None and request.init_audio is not None:
@@ -575,13 +582,32 @@ class Model:
             backbone=backbone,
             load_embedder=lambda: self.embedder,
             latents_of=self._latents.of,
+            find_gate_head=self._gate_head,
             training_set=training_set.index,
             recordings=training_set.recordings if _uses_recordings(guidance) else {},
             **sounds,
         )
 
-    def _auditor(self, training_set: TrainingSet) -> Auditor:
-        """What judges sounds before they are handed out."""
+    def gate_head(self, duration: float) -> Kept:
+        """The head that foresees the gate of AMG in sounds of a duration.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        return kept.find(
+            self.backbone, self.fingerprint, self.embedder.sha256, duration, self.defaults.gate_head
+        )
+
+    def _gate_head(self, duration: float) -> tuple[GateHead, Fit]:
+        found = self.gate_head(duration)
+        return found.head, found.fit
+
+    def auditor(self, training_set: TrainingSet) -> Auditor:
+        """What judges sounds by the recordings of a training set; the first one may fingerprint them all.
+
+        Raises:
+            InputError: no recordings are available.
+        """
         index = training_set.index
         embedder = None if index is None else self.embedder
         return auditor_for(training_set.references, index, training_set.brought, embedder)

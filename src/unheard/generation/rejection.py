@@ -170,6 +170,15 @@ def _found(refused: Refused, total: int) -> str:
     return f"{which}{audit.verdict}{of}, score {audit.score:.2f}"
 
 
+def audited(sound: Sound, auditor: Auditor) -> Sound:
+    """A sound with what the audit finds in its provenance; as it is if it was judged on its way."""
+    if "audit" in sound.provenance:
+        return sound
+    found = auditor.judge((sound.waveform, sound.sample_rate), f"sound {sound.number + 1}")
+    record = audit_record(None, auditor, [Attempt(sound.seed, None, found)])
+    return replace(sound, provenance={**sound.provenance, "audit": record})
+
+
 def audit_record(bound: str | None, auditor: Auditor, attempts: Sequence[Attempt]) -> dict[str, Any]:
     """What the provenance says of the audit: the last attempt in full, those before it in short.
 

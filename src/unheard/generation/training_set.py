@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from unheard.auditing.catalogue import Catalogue
+from unheard.auditing.catalogue import Catalogue, by_id
 from unheard.auditing.references import References, locate_recordings
 from unheard.embedders import Embedder
 from unheard.errors import InputError
@@ -98,6 +98,17 @@ class TrainingSet:
         """
         return {} if self.index is None else locate_recordings(self.references, self.index, self.brought)
 
+    @cached_property
+    def audited_with(self) -> int:
+        """How many recordings an audit compares with; 0 where none are available.
+
+        Raises:
+            InputError: references were named that are not there.
+        """
+        if isinstance(self.references, Catalogue):
+            return len(self.references)
+        return len(self.recordings if self.references is None else by_id(self.references))
+
     def check(self, guidance: Guidance | None, model: str) -> bool:
         """Whether a guidance can do with it; warnings say what it cannot do, the first time that it is asked.
 
@@ -172,7 +183,8 @@ class TrainingSet:
         )
         warnings.warn(
             f"{lacking} the guidance goes by the pull of the prompt and cannot say what would be copied; "
-            "name them to have it compare (--references FOLDER, with ids as file names)",
+            "name their folder to have it compare (--references FOLDER, references=...; its file "
+            "names are the ids)",
             GuidanceWarning,
             stacklevel=6,
         )

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from unheard.errors import RejectedError
 from unheard.generation.batches import Progress
-from unheard.generation.rejection import Attempt, audit_record
+from unheard.generation.rejection import audited
 from unheard.generation.request import Request
 from unheard.generation.sound import Sound, TraceStep
 from unheard.studio.stream import Cancel, told
@@ -157,12 +156,7 @@ class _Take:
             return sound
         self.tell(Auditing(which))
         auditor = self.workshop.auditor()
-        if auditor is None:
-            return sound
-        found = auditor.judge((sound.waveform, sound.sample_rate), "the sound")
-        attempt = Attempt(sound.seed, None, found)
-        audit: Mapping[str, Any] = audit_record(None, auditor, [attempt])
-        return replace(sound, provenance={**sound.provenance, "audit": audit})
+        return sound if auditor is None else audited(sound, auditor)
 
     def _save(self, which: str, position: int, sound: Sound) -> None:
         takes = self.workshop.takes

@@ -284,11 +284,12 @@ def counted(result: Audit) -> str:
 
 
 def page(path: Path) -> str:
-    """A report inside the page; it may run its own script, and reaches nothing else."""
+    """A report inside the page; it may run its own script and print itself, and reaches nothing else."""
     address = escape(url(path))
     return (
-        f'<iframe class="report" sandbox="allow-scripts allow-downloads" src="{address}" title="Report">'
-        f'</iframe><p class="files"><a href="{address}" download="audit.html">Report as a file</a></p>'
+        f'<iframe class="report" sandbox="allow-scripts allow-downloads allow-modals" src="{address}" '
+        f'title="Report"></iframe>'
+        f'<p class="files"><a href="{address}" download="audit.html">Report as a file</a></p>'
     )
 
 

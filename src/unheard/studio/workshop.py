@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 
-from unheard.auditing.assembly import auditor_for
 from unheard.auditing.auditor import Auditor
 from unheard.backbones import hub
 from unheard.backbones.texts import words_of_tokenizer
@@ -70,10 +69,8 @@ class Workshop:
 
     @cached_property
     def _auditor(self) -> Auditor | None:
-        index = self.training_set.index
-        embedder = None if index is None else self.model.embedder
         try:
-            return auditor_for(self.training_set.references, index, self.training_set.brought, embedder)
+            return self.model.auditor(self.training_set)
         except InputError:
             return None
 

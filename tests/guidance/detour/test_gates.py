@@ -99,18 +99,20 @@ def test_only_what_is_not_surely_a_recording_of_its_caption_is_listened_to() -> 
     assert not nearby.heard
 
 
-def test_the_recording_of_the_caption_that_is_tried_is_watched_as_well() -> None:
+def test_what_the_caption_that_is_tried_may_lead_to_is_watched_as_well_and_looked_up_once() -> None:
     generator = torch.Generator().manual_seed(0)
-    prediction, other = torch.randn(2, 2, 40, generator=generator)
-    nearby = Nearby([torch.randn(2, 40, generator=generator)])
+    first, prediction, own, other = torch.randn(4, 2, 40, generator=generator)
+    nearby = Nearby([first])
     gate = LatentGate(0.3, 40, nearby)
     gate.begin(prediction[None])
-    gate.watch(0, 5)  # not available
+    gate.watch(0, 4)  # nothing around it is available
     assert gate.ask(0, other, other, 1.0)[0] < 0.6
-    nearby.others = {5: other}
+    nearby.others = {0: first, 5: own, 6: other}  # the first is watched already
     for _ in range(2):
         gate.watch(0, 5)
-        assert gate.ask(0, other, other, 1.0) == (pytest.approx(1.0), EXCESS, 0.3, 5)
+        for position, latents in nearby.others.items():
+            assert gate.ask(0, latents, latents, 1.0) == (pytest.approx(1.0), EXCESS, 0.3, position)
+    assert nearby.asked == [4, 5]
 
 
 def test_where_some_recordings_are_not_available_the_pull_is_asked_until_the_latents_open() -> None:

@@ -42,7 +42,6 @@ def test_a_gate_that_opens_again_takes_less_of_the_prompt_and_then_another_capti
     assert looking.send(True) == (7, 0.1)
     assert looking.send(False) is None
     assert looking.send(True) == (8, 0.1)
-    assert looking.send(True) == (None, 0.1)
     assert looking.send(True) == (7, 0.0)
     assert looking.send(True) == (8, 0.0)
     assert looking.send(True) == (None, 0.0)
@@ -50,5 +49,5 @@ def test_a_gate_that_opens_again_takes_less_of_the_prompt_and_then_another_capti
     assert looking.send(True) is None
 
 
-def test_where_no_item_has_a_caption_the_prompt_is_weakened() -> None:
-    assert tried({None: 3}, 0, 5) == [(None, 0.3), (None, 0.4)]
+def test_where_there_is_no_caption_to_go_on_under_none_is_tried_and_the_prompt_is_not_weakened() -> None:
+    assert tried({None: 3}, 0, 5) == [(None, 0.0)]

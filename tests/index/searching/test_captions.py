@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -51,7 +52,7 @@ def test_words_count_by_what_they_say_of_the_sound() -> None:
         "Harp by the sea",
         "Flute tune",
         "Harp tune",
-        "Flute tune",
+        "Flute air",
         "Rain",
         "Wind",
         "",
@@ -81,3 +82,25 @@ def test_shares_are_shares_and_the_order_of_asking_is_no_matter(texts: list[str]
     assert all(0 <= share <= 1 + 1e-9 for share in shares.values())
     words = set(normalised(caption).split())
     assert all(words & set(captions.texts[position].split()) for position in shares)
+
+
+def test_what_takes_of_one_caption_have_in_common_says_nothing_of_its_words() -> None:
+    texts = ["Flute phrases", "Flute phrases", "Harp phrases", "Flute one", "Flute two", "Harp one"]
+    asked: list[list[int]] = []
+
+    def consistency(positions: Sequence[int]) -> float:
+        asked.append([*positions])
+        return 1.0
+
+    Captions("abcdef", texts, consistency).sharing("flute phrases")
+    assert sorted(asked) == [[2], [3, 4]]
+
+
+def test_the_closest_is_another_caption_that_one_item_alone_has() -> None:
+    texts = ["Flute by the sea", "Flute by night", "Flute by night", "Flute at sea", "Harp", ""]
+    captions = Captions("abcdef", texts)
+    assert captions.single.tolist() == [0, 3, 4]
+    found = captions.closest("flute by the sea")
+    assert found == (3, pytest.approx(captions.sharing("Flute by the sea")[3]))
+    assert captions.closest("a flute by the sea")[0] == 0  # type: ignore[index]
+    assert Captions("a", ["Harp"]).closest("harp") is None

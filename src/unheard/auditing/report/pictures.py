@@ -52,7 +52,7 @@ def png(values: np.ndarray, levels: int = LEVELS) -> bytes:
     pixels = np.zeros((rows, columns + 1), np.uint8)  # the first byte of a row names its filter: none
     pixels[:, 1:] = np.round(np.round(values * (levels - 1)) * ((LEVELS - 1) / (levels - 1)))
     header = struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)  # 8 bits, by palette, not interlaced
-    chunks = ((b"IHDR", header), (b"PLTE", PALETTE.tobytes()), (b"IDAT", zlib.compress(pixels.tobytes(), 9)),
+    chunks = ((b"IHDR", header), (b"PLTE", PALETTE.tobytes()), (b"IDAT", zlib.compress(pixels.tobytes())),
               (b"IEND", b""))  # fmt: skip
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from unheard.backbones.stable_audio.library import OobleckDecoder, OobleckResidualUnit, Snake1d
+from unheard.backbones.stable_audio.library import OobleckDecoder, OobleckResidualUnit
+from unheard.backbones.stable_audio.snake import Snake
 
 
 class FrozenDecoder:
@@ -33,9 +34,9 @@ class FrozenDecoder:
         self._layers: list[Callable[[Tensor], Tensor]] = [_Convolution(decoder.conv1)]
         for block in decoder.block:
             units = (block.res_unit1, block.res_unit2, block.res_unit3)
-            self._layers += [_Snake(block.snake1), _TransposedConvolution(block.conv_t1)]
+            self._layers += [Snake(block.snake1), _TransposedConvolution(block.conv_t1)]
             self._layers += [_ResidualUnit(unit) for unit in units]
-        self._layers += [_Snake(decoder.snake1), _Convolution(decoder.conv2)]
+        self._layers += [Snake(decoder.snake1), _Convolution(decoder.conv2)]
 
     def __call__(self, latents: Tensor) -> Tensor:
         """Latents [batch, channels, frames] to the waveform [batch, audio_channels, time]."""
@@ -84,18 +85,6 @@ class _TransposedConvolution:
         return F.conv1d(gradient, self.weight, None, self.stride, self.padding)
 
 
-class _Snake:
-    """`x + sin(alpha x)^2 / beta` (Ziyin et al. 2020, arXiv 2006.08195), alpha and beta a channel's own."""
-
-    def __init__(self, module: Snake1d) -> None:
-        alpha, beta = module.alpha.detach(), module.beta.detach()
-        self.alpha, beta = (alpha.exp(), beta.exp()) if module.logscale else (alpha, beta)
-        self.inverse_beta = (beta + 1e-9).reciprocal()  # as in diffusers
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return _snake(x, self.alpha, self.inverse_beta)
-
-
 class _ResidualUnit:
     """Two convolutions with their activations around a bypass of the same length."""
 
@@ -103,7 +92,7 @@ class _ResidualUnit:
         activations, convolutions = (unit.snake1, unit.snake2), (unit.conv1, unit.conv2)
         self.layers: list[Callable[[Tensor], Tensor]] = []
         for activation, convolution in zip(activations, convolutions, strict=True):
-            self.layers += [_Snake(activation), _Convolution(convolution)]
+            self.layers += [Snake(activation), _Convolution(convolution)]
 
     def __call__(self, x: Tensor) -> Tensor:
         hidden = x
@@ -134,23 +123,3 @@ class _Linear(torch.autograd.Function):
 
 
 _linear: Callable[[Tensor, _Convolution | _TransposedConvolution], Tensor] = _Linear.apply
-
-
-class _SnakeFunction(torch.autograd.Function):
-    """Snake in one buffer each way; in place, since a large tensor's memory costs more than its sines."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, alpha: Tensor, inverse_beta: Tensor) -> Tensor:
-        ctx.save_for_backward(x, alpha, inverse_beta)
-        return (alpha * x).sin_().square_().mul_(inverse_beta).add_(x)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        x, alpha, inverse_beta = ctx.saved_tensors
-        # d/dx sin^2(alpha x) / beta = alpha sin(2 alpha x) / beta
-        slope = (2 * alpha * x).sin_().mul_(alpha * inverse_beta).add_(1)
-        return slope.mul_(gradient), None, None
-
-
-_snake: Callable[[Tensor, Tensor, Tensor], Tensor] = _SnakeFunction.apply

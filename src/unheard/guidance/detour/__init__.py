@@ -5,6 +5,7 @@ gates              what tells that a sound is a recording: its latents, or the p
 correlation        latents of recordings against those of a prediction, at the best time shift
 recording_latents  recordings as the model's autoencoder sees them, encoded once
 candidates         the training items that a sound is compared with, and the captions to fall back on
+fit                whether any of these captions has to do with the prompt
 high_noise         down to which noise level the pull tells anything
 readings           what the gates say of a trajectory that they do not change
 search             what is tried, one after the other, until the gate shuts
@@ -55,7 +56,7 @@ def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:
         prompt_weight=settings.prompt_weight,
         blend_threshold=settings.blend_threshold,
         gate=make_gate(settings, trajectory, candidates),
-        fallbacks=candidates.fallbacks,
+        fallbacks=candidates.fitting,
         encode_captions=trajectory.encode_captions,
         if_no_way=settings.if_no_way,
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice
+from operator import itemgetter
 
 from torch import Tensor
 
 from unheard.errors import InputError
 from unheard.guidance.base import GuidanceWarning
+from unheard.guidance.detour.fit import MEANING, least_fit
 from unheard.guidance.detour.gates import Found
 from unheard.guidance.trajectory import Trajectory
 from unheard.index.clustering.near_captions import likeness
@@ -18,8 +21,8 @@ from unheard.index.searching.captions import normalised
 
 AROUND = 16
 """How many times the items that a sound is compared with are looked up around it, to choose from."""
-MEANING = 0.3
-"""What the cosine of two captions' text embeddings counts for, beside 1 for all of the prompt's words."""
+READ = 256
+"""Captions that share the most words with a fallback caption, of which those written like it are chosen."""
 FALLBACKS = 64
 """Captions that are read to find one to fall back on: half share the prompt's words, half its sound."""
 
@@ -62,10 +65,25 @@ class Candidates:
         recordings are available, and each recording once.
         """
         same, near = self._of_same_caption(sample), self._near[sample]
-        written = self._as_written(sample, {*sounding, *near})
+        written = self._as_written(self._trajectory.prompts[sample], sorted({*sounding, *near}))
         by_turns = chain.from_iterable(zip(*filter(None, (sounding, written, near)), strict=False))
         everything = chain(same, by_turns, range(len(self._trajectory.index)))
         return self.available(everything, max(self._count, len(same)))
+
+    def around_caption(self, position: int) -> Found:
+        """Everything that a sound under an item's caption may turn into.
+
+        All items of the caption; then by turns those whose captions share the most of its words, and of all
+        that share any those that are written like it. What a caption leads to is not told by how it sounds,
+        nor by what the guide's embedder makes of it: a model that has learned another caption by heart
+        answers to its words.
+        """
+        captions = self._trajectory.index.captions
+        shared = captions.sharing(captions.texts[position])
+        by_words = heapq.nlargest(READ, shared, key=shared.__getitem__)
+        written = self._as_written(captions.texts[position], by_words)
+        by_turns = chain.from_iterable(zip(by_words, written, strict=True))
+        return self.available(chain(captions.positions(captions.texts[position]), by_turns), self._count)
 
     def available(self, positions: Iterable[int], most: int | None = None) -> Found:
         """The first of the items whose recordings are available, each recording once, with their latents."""
@@ -94,6 +112,20 @@ class Candidates:
             found.append(position)
         return Found(found, latents, len(found) / max(len(found) + lacking, 1))
 
+    def fitting(self, sample: int) -> list[int]:
+        """The fallbacks of a sample, or none, with a warning, where the nearest has little to do with it."""
+        ranked = self._ranked(sample)
+        least = least_fit(self._trajectory.index, self._trajectory.embedder)
+        if ranked and max(ranked.values()) >= least:
+            return list(ranked)
+        prompt = self._trajectory.prompts[sample]
+        warnings.warn(
+            f"the training set has no caption that is like {prompt!r}: there is nothing to fall back on",
+            GuidanceWarning,
+            stacklevel=2,
+        )
+        return []
+
     def fallbacks(self, sample: int) -> list[int]:
         """Positions of the items whose captions a sample may go on under, the nearest first.
 
@@ -102,6 +134,10 @@ class Candidates:
         guide's text embeddings. Words keep the instrument where the embedding does not tell it from others.
         Only captions that the index has once, and that are not the prompt.
         """
+        return list(self._ranked(sample))
+
+    def _ranked(self, sample: int) -> dict[int, float]:
+        """The positions of `fallbacks` with what they count, the nearest first."""
         index, own = self._trajectory.index, self._of_same_caption(sample)
         shared = index.captions.sharing(self._trajectory.prompts[sample])
 
@@ -112,14 +148,14 @@ class Candidates:
         by_words = sorted(shared, key=shared.__getitem__, reverse=True)
         read = list(dict.fromkeys([*first(by_words), *first(self._near[sample])]))
         if not read:
-            return []
+            return {}
         texts = self._trajectory.embedder.embed_text([index.prompts[position] for position in read])
         meant = (texts.to(self._said) @ self._said[sample]).tolist()
         alike = {
             position: MEANING * cosine + shared.get(position, 0.0)
             for position, cosine in zip(read, meant, strict=True)
         }
-        return sorted(alike, key=alike.__getitem__, reverse=True)
+        return dict(sorted(alike.items(), key=itemgetter(1), reverse=True))
 
     @cached_property
     def _said(self) -> Tensor:
@@ -133,16 +169,10 @@ class Candidates:
         """For each prompt the positions of the items that sound like it."""
         return self._trajectory.index.search(self._said, k=AROUND * self._count)[1].tolist()
 
-    def _as_written(self, sample: int, positions: set[int]) -> list[int]:
-        """Positions by how much their captions are written like the prompt, the most alike first."""
-        likeness_of = self._likeness_of(sample, sorted(positions))
-        return sorted(likeness_of, key=likeness_of.__getitem__, reverse=True)
-
-    def _likeness_of(self, sample: int, positions: Iterable[int]) -> dict[int, float]:
-        """How much the captions of positions are written like the prompt, 0 to 1."""
-        prompt = normalised(self._trajectory.prompts[sample])
-        texts = self._trajectory.index.captions.texts
-        return {position: likeness(prompt, texts[position]) for position in positions}
+    def _as_written(self, caption: str, positions: Sequence[int]) -> list[int]:
+        """Positions by how much their captions are written like another, the most alike first."""
+        text, texts = normalised(caption), self._trajectory.index.captions.texts
+        return sorted(positions, key=lambda position: likeness(text, texts[position]), reverse=True)
 
     def _of_same_caption(self, sample: int) -> list[int]:
         return self._trajectory.index.captions.positions(self._trajectory.prompts[sample])

@@ -62,7 +62,7 @@ class Gate(Protocol):
         """Told the first predictions of all samples [batch, *latent_shape], once."""
 
     def watch(self, sample: int, position: int) -> None:
-        """Told the item under whose caption a sample may go on: its recording is not to be copied either."""
+        """Told the item under whose caption a sample may go on: what that leads to is not copied either."""
 
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
         """About a sample's predictions [*latent_shape] at a noise level."""
@@ -88,8 +88,8 @@ class Neighbourhood(Protocol):
         """All to compare a sample with, given what sounds like it; nothing, if that was not asked."""
         ...
 
-    def available(self, positions: Iterable[int]) -> Found:
-        """Those of these items whose recordings are available."""
+    def around_caption(self, position: int) -> Found:
+        """All that a sound under an item's caption may turn into."""
         ...
 
     @property
@@ -130,6 +130,7 @@ class LatentGate:
         self._guidance_scale = guidance_scale
         self._candidates: list[Found] = []
         self._recordings: list[Recordings] = []
+        self._watched: list[set[int]] = []
 
     def begin(self, conditional: Tensor) -> None:
         unsure = [sample for sample in range(len(conditional)) if not self._surely(sample, conditional)]
@@ -138,6 +139,7 @@ class LatentGate:
         for sample in range(len(conditional)):
             self._candidates.append(self._nearby.around(sample, alike.get(sample, [])))
         self._recordings = [self._ready(found.latents) for found in self._candidates]
+        self._watched = [set() for _ in self._candidates]
 
     def _surely(self, sample: int, conditional: Tensor) -> bool:
         """Whether a recording of the caption opens the gate, whatever else may be found and be common."""
@@ -148,11 +150,15 @@ class LatentGate:
         return bool((values > self._threshold + COMMON_AT_MOST).any())
 
     def watch(self, sample: int, position: int) -> None:
+        if position in self._watched[sample]:
+            return
+        self._watched[sample].add(position)
         positions, latents, share = self._candidates[sample]
-        if position not in positions:
-            own = self._nearby.available([position])
-            self._candidates[sample] = Found([*positions, *own.positions], [*latents, *own.latents], share)
-            self._recordings[sample].append([self._by_frame(each) for each in own.latents])
+        found = self._nearby.around_caption(position)
+        pairs = zip(found.positions, found.latents, strict=True)
+        new = {each: own for each, own in pairs if each not in positions}
+        self._candidates[sample] = Found([*positions, *new], [*latents, *new.values()], share)
+        self._recordings[sample].append([self._by_frame(own) for own in new.values()])
 
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
         positions, _, share = self._candidates[sample]

@@ -25,7 +25,7 @@ def search(fallbacks: Callable[[], Sequence[int]], most: int) -> Generator[Fallb
             is to be tried.
         most: largest weight of the prompt, in tenths.
     """
-    items = [*fallbacks(), None]
+    items = [*fallbacks()]
     for item in items[:BLENDED]:
         highest = most
         while highest > 0:
@@ -39,8 +39,9 @@ def search(fallbacks: Callable[[], Sequence[int]], most: int) -> Generator[Fallb
             if shut > 0:
                 yield None
             highest = shut - 1
-    for item in items:
-        if not (yield item, 0.0):
+    alone: list[int | None] = [*items, None]
+    for last in alone:
+        if not (yield last, 0.0):
             yield None
     while True:
         yield None

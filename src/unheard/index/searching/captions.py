@@ -9,6 +9,9 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
 
 LEAST = 0.01
 """What a word counts for that says nothing of how a sound sounds, beside 1 for one that says all."""
@@ -24,8 +27,9 @@ class Captions:
 
     Args:
         ids, captions: of each position; an item has several where it is long.
-        consistency: how much a word says of the sound, 0 to 1, by the positions of the captions that have it,
-            each caption once; by default as much as any other.
+        consistency: how much a word says of the sound, 0 to 1, by the positions of the captions that have it
+            and that one item alone has: takes sound alike whatever is said of them; by default as much as any
+            other.
 
     Attributes:
         texts: the captions, normalised.
@@ -56,21 +60,45 @@ class Captions:
         1972, doi:10.1108/eb026526), times how much it says of the sound: the name of an instrument says more
         than "played", and more than "by the sea".
         """
-        words = set(normalised(caption).split())
-        self._look_up(words)
-        weight = {word: self._weight[word] for word in words}
-        whole = sum(weight.values())
         shares: dict[int, float] = {}
-        for word in words if whole > 0 else ():
+        for word, share in self._share_of_each_word(caption).items():
             for position in self._having[word]:
-                shares[position] = shares.get(position, 0.0) + weight[word] / whole
+                shares[position] = shares.get(position, 0.0) + share
         return shares
+
+    @cached_property
+    def single(self) -> np.ndarray:
+        """The first position of each caption that one item alone has, int64."""
+        firsts = [[*items.values()] for text, items in self._first.items() if text]
+        return np.array([first[0] for first in firsts if len(first) == 1], dtype=np.int64)
+
+    def closest(self, caption: str) -> tuple[int, float] | None:
+        """The caption that shares the most, and what part, of those that one item alone has; itself aside."""
+        shares = np.zeros(len(self.texts))
+        for word, share in self._share_of_each_word(caption).items():
+            shares[self._having[word]] += share
+        others = np.setdiff1d(self.single, self.positions(caption))
+        if not len(others):
+            return None
+        best = int(others[shares[others].argmax()])
+        return best, float(shares[best])
 
     def having(self, word: str) -> int:
         """How many different captions have a word: repetitions of one caption make no word common."""
         text = normalised(word)
         self._look_up({text})
         return len({self.texts[position] for position in self._having[text]})
+
+    def look_up(self, captions: Iterable[str]) -> None:
+        """Find which items have the words of captions, in one reading."""
+        self._look_up({word for caption in captions for word in normalised(caption).split()})
+
+    def _share_of_each_word(self, caption: str) -> dict[str, float]:
+        """What part of a caption each of its words is; empty where none says anything."""
+        words = set(normalised(caption).split())
+        self._look_up(words)
+        whole = sum(self._weight[word] for word in words)
+        return {word: self._weight[word] / whole for word in words} if whole > 0 else {}
 
     def _look_up(self, words: set[str]) -> None:
         """Find which items have each of these words, and what each counts for; known ones stay."""
@@ -83,7 +111,7 @@ class Captions:
                 self._having[word].append(position)
         for word in new:
             having = self._having[word]
-            once = {self.texts[position]: position for position in reversed(having)}
+            once = {self.texts[position]: position for position in reversed(having) if self.alone(position)}
             rarity = math.log((len(self.texts) + 1) / (len(having) + 1))
             self._weight[word] = rarity * (self._consistency(sorted(once.values())) + LEAST)
 

@@ -1,0 +1,110 @@
+"""Which recordings a detour compares with around a fallback caption."""
+
+from __future__ import annotations
+
+import math
+import warnings
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+
+from unheard.guidance.detour.candidates import Candidates
+from unheard.guidance.detour.fit import FEWEST, least_fit
+from unheard.guidance.trajectory import Trajectory
+from unheard.index import JSONIndex
+
+CAPTIONS = [
+    "A jazz drum pattern in latin style",
+    "A jazz drum pattern in rock style",
+    "Jazz drummer, rock patterns",
+    *[f"A pan flute in a hall, take {take}" for take in range(20)],
+    "A jazz drum pattern in latin style",
+]
+
+
+@pytest.fixture
+def index() -> JSONIndex:
+    made = JSONIndex()
+    rows = np.random.default_rng(0).normal(size=(len(CAPTIONS), 8)).astype(np.float32)
+    count = len(CAPTIONS)
+    made.add([f"item{n}" for n in range(count)], rows, CAPTIONS, [0.0] * count, [1.0] * count)
+    return made
+
+
+def candidates(
+    index: JSONIndex, available: set[int], count: int, prompt: str = "anything", embedder: Any = None
+) -> Candidates:
+    """Those of a trajectory that is asked for recordings alone: each is as long as its number."""
+    recordings = {f"item{n}": Path(str(n)) for n in available}
+    nothing = cast(Any, None)
+    trajectory = Trajectory(
+        backbone=cast(Any, SimpleNamespace(device=torch.device("cpu"))),
+        load_embedder=lambda: embedder,
+        latents_of=lambda path: torch.zeros(1, 1 + int(path.name)),
+        prompts=[prompt],
+        conditional=nothing,
+        unconditional=nothing,
+        guidance_scale=1.0,
+        duration=1.0,
+        training_set=index,
+        recordings=recordings,
+    )
+    return Candidates(trajectory, count)
+
+
+def test_what_shares_the_words_of_a_caption_or_is_written_like_it_comes_after_its_own(
+    index: JSONIndex,
+) -> None:
+    found = candidates(index, set(range(len(CAPTIONS))), 4).around_caption(0)
+    assert set(found.positions[:2]) == {0, len(CAPTIONS) - 1}
+    assert set(found.positions[2:]) == {1, 2}
+    assert [each.shape[1] - 1 for each in found.latents] == found.positions
+
+
+def test_what_is_not_available_leaves_its_place_to_others_and_lowers_the_share(index: JSONIndex) -> None:
+    found = candidates(index, {2, 5}, 4).around_caption(0)
+    assert found.positions[0] == 2
+    assert found.share < 0.5
+
+
+def test_of_words_that_no_other_caption_has_only_the_caption_itself_is_left() -> None:
+    index = JSONIndex()
+    rows = np.eye(2, 8, dtype=np.float32)
+    index.add(["item0", "item1"], rows, ["one", "other"], [0.0] * 2, [1.0] * 2)
+    assert candidates(index, {0, 1}, 4).around_caption(0).positions == [0]
+
+
+class Meaning:
+    """Reads a caption as the direction of its first word."""
+
+    def embed_text(self, texts: Sequence[str]) -> torch.Tensor:
+        first = [zlib.crc32(text.split()[0].encode()) % 8 for text in texts]
+        return torch.eye(8)[first]
+
+
+@pytest.mark.parametrize("count", [FEWEST - 1, 60])
+def test_a_caption_like_those_of_the_index_fits_and_words_that_it_does_not_have_do_not(count: int) -> None:
+    index = JSONIndex()
+    rows = np.random.default_rng(0).normal(size=(count, 8)).astype(np.float32)
+    captions = [f"{('Harp', 'Flute')[n % 2]} in {'ABCDEFG'[n % 7]}, take {n % 10}" for n in range(count)]
+    index.add([f"item{n}" for n in range(count)], rows, captions, [0.0] * count, [1.0] * count)
+    meaning = cast(Any, Meaning())
+
+    def fits(prompt: str) -> bool:
+        found = candidates(index, set(), 4, prompt, meaning)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            fitting = found.fitting(0)
+        assert fitting in ([], found.fallbacks(0))
+        assert [prompt in str(each.message) for each in told] == ([] if fitting else [True])
+        return bool(fitting)
+
+    assert fits("Flute in C, take 4")
+    assert fits("A dog barks") == (count < FEWEST)  # so few captions cannot tell
+    assert least_fit(index, meaning) == (-math.inf if count < FEWEST else pytest.approx(1.0, abs=0.6))
