@@ -71,7 +71,7 @@ class Judgements:
         try:
             found = json.loads(entry.read_bytes())
             return FileAudit(**{**found, "matches": tuple(map(self._match, found["matches"]))})
-        except (OSError, ValueError, TypeError, LookupError):
+        except (OSError, ValueError, TypeError, LookupError, RecursionError):
             return None
 
     def _match(self, found: dict[str, Any]) -> Match:
