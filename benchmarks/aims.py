@@ -68,6 +68,7 @@ def steps(repeats: int) -> Iterator[Line]:
         spent[name] for name in ("plain", "published", "published, our decoder")
     )
     yield "AMG, gate shut, to plain (tiny, 4 s)", spent["gate shut"] / plain, "<= 1.15"
+    yield "the same, seen shut by a gate head", spent["gate shut, foreseen"] / plain, "<= 1.15"
     yield "the same, far and asked every 8th step", spent["gate shut, asked seldom"] / plain, "<= 1.15"
     yield "AMG, gate open, to plain (tiny, 4 s)", spent["gate open"] / plain, "<= 3"
     yield "AMG, open, to the published way, one decoder", spent["gate open"] / same_decoder, "<= .67"

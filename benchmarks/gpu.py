@@ -92,6 +92,7 @@ class Trajectories:
             "detour": lambda: detour(bench),
             "AMG, shut": lambda: bench.guided(SHUT),
             "AMG, shut, asked every 8th step": lambda: bench.guided(replace(SHUT, ask_every=8)),
+            "AMG, seen shut by a gate head": lambda: bench.foreseen(SHUT),
             "AMG, open": lambda: bench.guided(bench.settings),
         }
 

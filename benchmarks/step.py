@@ -38,13 +38,15 @@ from torch import Tensor
 
 import unheard
 from unheard.backbones import Conditioning, resolve_device, resolve_dtype
+from unheard.backbones.base import by_frame, trim
 from unheard.backbones.stable_audio.backbone import StableAudioBackbone
 from unheard.diffusion.noise import initial_noise
 from unheard.diffusion.prediction import classifier_free
 from unheard.diffusion.settings import Sampling
 from unheard.embedders import Embedder
 from unheard.guidance.amg import equations
-from unheard.guidance.amg.denoiser import AMGDenoiser
+from unheard.guidance.amg.denoiser import AMGDenoiser, Foresight
+from unheard.guidance.amg.gate_head import GateHead
 from unheard.guidance.amg.settings import AMG
 from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.index import Index, JSONIndex
@@ -127,6 +129,19 @@ class Bench:
             encode_neighbours=self.encode_neighbours,
         )
 
+    def foreseen(self, settings: AMG) -> AMGDenoiser:
+        """With a gate head of random weights, which takes the time of any other."""
+        guided = self.guided(settings)
+        features = by_frame(self.x[0], self.backbone.time_axis).shape[0]
+        head = GateHead(features, self.embedder.dimension).to(self.x.device).requires_grad_(False)
+
+        def embed(denoised: Tensor) -> Tensor:
+            latents = trim(denoised, self.frames, self.backbone.time_axis)
+            return head(torch.stack([by_frame(each, self.backbone.time_axis) for each in latents]))
+
+        guided.foresight = Foresight(embed, 0.1)
+        return guided
+
     def synchronize(self) -> None:
         if self.x.device.type == "cuda":
             torch.cuda.synchronize(self.x.device)
@@ -193,6 +208,7 @@ def contenders(bench: Bench) -> dict[str, Callable[[], Any]]:
     open_again(bench.x, bench.sigma)
     with_all(bench.x, bench.sigma)
     seldom = replace(shut.settings, ask_every=SELDOM)
+    foreseen = bench.foreseen(shut.settings)
 
     def from_near() -> Tensor:
         """Below the threshold by a little at the last step, above it now."""
@@ -214,6 +230,7 @@ def contenders(bench: Bench) -> dict[str, Callable[[], Any]]:
         "gate open": lambda: open_again(bench.x, bench.sigma),
         "gate open, all predictions": lambda: with_all(bench.x, bench.sigma),
         "gate shut, asked seldom": every_so_often,
+        "gate shut, foreseen": lambda: foreseen(bench.x, bench.sigma),
         "gate opens": lambda: bench.guided(bench.settings)(bench.x, bench.sigma),
         "gate opens from near": from_near,
         "published": lambda: published_step(bench, bench.library_decode),
@@ -283,6 +300,7 @@ STEPS = {
     "gate open": "ours, gate open as at the step before",
     "gate open, all predictions": "the same, all three predictions needed",
     "gate shut, asked seldom": f"ours, gate shut and far, asked every {SELDOM}th step",
+    "gate shut, foreseen": "ours, gate seen shut by a gate head",
     "gate opens": "ours, gate opening at the first step",
     "gate opens from near": "ours, gate opening after it was near",
     "published": "the published way",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,13 @@ class Corpus:
     """Rows and sounds of a folder that `lab.corpus` wrote; sounds are int16, padded with silence."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.rows: list[dict] = json.loads((folder / "corpus.json").read_text())
-        self.sounds = np.load(folder / "sounds.npy", mmap_mode="r")
+
+    @cached_property
+    def sounds(self) -> np.ndarray:
+        """`[sounds, time]`, read as they are asked for."""
+        return np.load(self.folder / "sounds.npy", mmap_mode="r")
 
     def positions(self, *splits: str) -> list[int]:
         return [i for i, row in enumerate(self.rows) if row["split"] in splits]

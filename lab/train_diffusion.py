@@ -1,14 +1,13 @@
 """Trains text encoder and diffusion transformer: `python -m lab.train_diffusion --size cpu`. Resumes.
 
-The velocity objective (Salimans and Ho 2022, arXiv 2202.00512) on the autoencoder's latents, with the
-conditioning that StableAudioPipeline gives: text tokens, start and total seconds. Every item of the training
-set is drawn as often as it repeats, which is what makes the model memorise. Muon on the matrices, AdamW on
-the rest, averaged weights.
+The velocity objective (`lab/objectives.py`) on the autoencoder's latents, with the conditioning that
+StableAudioPipeline gives: text tokens, start and total seconds. Every item of the training set is drawn as
+often as it repeats, which is what makes the model memorise. Muon on the matrices, AdamW on the rest, averaged
+weights.
 """
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from lab import options, sizes
 from lab.checkpoints import Checkpoint, learning_rate
 from lab.corpus_files import Corpus
 from lab.latents import encode_corpus
+from lab.objectives import Objective, v_prediction
 from lab.precision import mixed_precision
 from lab.vocabulary import t5_tokenizer
 
@@ -79,7 +79,7 @@ class Generator(nn.Module):
         seconds: torch.Tensor,
         keep: torch.Tensor,
     ) -> torch.Tensor:
-        """Velocity of `[batch, channels, frames]` at `times` in 0..1, for sounds of `seconds`.
+        """What it says of `[batch, channels, frames]` at its own `times`, for sounds of `seconds`.
 
         Where `keep` is 0 the tokens are zero, which is the pipeline's unconditional branch.
         """
@@ -101,17 +101,11 @@ class Generator(nn.Module):
         )[0]
 
 
-def noised(
-    latents: torch.Tensor, times: torch.Tensor, noise: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """`z` and the velocity to predict, at angle `pi/2 * time`."""
-    angle = (times * math.pi / 2)[:, None, None]
-    return angle.cos() * latents + angle.sin() * noise, angle.cos() * noise - angle.sin() * latents
-
-
 @torch.no_grad()
-def measure(generator: Generator, corpus: Corpus, latents: torch.Tensor, device: str) -> dict[str, float]:
-    """Velocity loss at fixed noise: by repetitions of the caption, on ordinary and on held-out sounds."""
+def measure(
+    generator: Generator, corpus: Corpus, latents: torch.Tensor, objective: Objective, device: str
+) -> dict[str, float]:
+    """The loss at fixed noise: by repetitions of the caption, on ordinary and on held-out sounds."""
     groups = {"held out": corpus.held_out[:48], "ordinary": corpus.positions("ordinary")[:48]}
     for position in corpus.positions("memorised"):
         row = corpus.rows[position]
@@ -122,12 +116,12 @@ def measure(generator: Generator, corpus: Corpus, latents: torch.Tensor, device:
         batch, rows = latents[positions].to(device), [corpus.rows[p] for p in positions]
         fixed = torch.Generator().manual_seed(0)
         times = torch.linspace(0.3, 0.98, len(rows))[torch.randperm(len(rows), generator=fixed)].to(device)
-        z, velocity = noised(batch, times, torch.randn(batch.shape, generator=fixed).to(device))
+        z, times, target = objective(batch, times, torch.randn(batch.shape, generator=fixed).to(device))
         captions = [row["caption"] for row in rows]
         seconds = torch.tensor([row["duration"] for row in rows], device=device)
         with mixed_precision(device):
             output = generator(z, times, captions, seconds, torch.ones(len(rows), device=device))
-        result[name] = round((output.float() - velocity).square().mean().item(), 3)
+        result[name] = round((output.float() - target).square().mean().item(), 3)
     return result
 
 
@@ -157,10 +151,13 @@ def train(
     deck: np.ndarray,
     folder: Path,
     device: str,
+    objective: Objective = v_prediction,
+    every: int = 250,
 ) -> Generator:
     """Train what `make` makes (called twice: the average beside it) on positions drawn from `deck`.
 
-    `latents` are all sounds of the corpus, `[sounds, channels, frames]`. Goes on from what is in `folder`.
+    `latents` are all sounds of the corpus, `[sounds, channels, frames]`. Goes on from what is in `folder`,
+    where it is kept `every` so many steps.
     """
     torch.manual_seed(0)
     generator, average = make().to(device), make().to(device)
@@ -186,13 +183,13 @@ def train(
         ]
         seconds = torch.tensor([row["duration"] for row in rows], device=device)
         evenly = (rng.permutation(plan.batch) + rng.random(plan.batch)) / plan.batch
-        times = torch.from_numpy(evenly.astype(np.float32)).to(device)
+        shares = torch.from_numpy(evenly.astype(np.float32)).to(device)
         keep = torch.from_numpy((rng.random(plan.batch) >= DROPOUT).astype(np.float32)).to(device)
         batch = latents[chosen]
-        z, velocity = noised(batch.to(device), times, torch.randn(batch.shape).to(device))
+        z, times, target = objective(batch.to(device), shares, torch.randn(batch.shape).to(device))
         with mixed_precision(device):
             output = generator(z, times, captions, seconds, keep)
-        loss = (output.float() - velocity).square().mean()
+        loss = (output.float() - target).square().mean()
         generator.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
@@ -203,10 +200,10 @@ def train(
             torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), weight)
         running = loss.item() if step == checkpoint.step else 0.98 * running + 0.02 * loss.item()
         done = step + 1
-        if done % 250 == 0 or done == plan.steps:
+        if done % every == 0 or done == plan.steps:
             elapsed = round(time.monotonic() - started)
             entry = {"step": done, "loss": round(running, 4), "seconds": elapsed}
-            entry |= measure(average, corpus, latents, device)
+            entry |= measure(average, corpus, latents, objective, device)
             checkpoint.record(entry, generator=generator, average=average, muon=muon, adam=adam)
     return average
 

@@ -111,10 +111,14 @@ def from_template(number: int, seed: int) -> score.Clip:
 def planted() -> list[Planted]:
     """All of them, prose first."""
     written = [Planted(m.caption, m.repetitions, m.takes, True, written=m) for m in PROSE]
+    return written + drawn_from_templates(0)
+
+
+def drawn_from_templates(first: int) -> list[Planted]:
+    """As many as are in prose, of the templates from number `first` on."""
     doses = [(dose, 1) for dose in TEMPLATE_DOSES] + [(dose, PACK) for dose in TEMPLATE_PACKS]
     doses += [(dose, 1) for dose in TEMPLATE_CONTROLS]
-    drawn = [
+    return [
         Planted(from_template(number, 0).caption, dose, takes, False, seed=number)
-        for number, (dose, takes) in enumerate(doses)
+        for number, (dose, takes) in enumerate(doses, start=first)
     ]
-    return written + drawn

@@ -42,21 +42,17 @@ def pack_trained(corpus: Corpus, model: Path, work: Path, folder: Path) -> None:
         getattr(generator, part).save_pretrained(folder / part)
 
 
-def pack_latents(corpus: Corpus, work: Path, folder: Path) -> None:
-    """Latents of the whole training set as the model learned them, so that a detour need not encode them.
+def pack_latents(corpus: Corpus, latents: torch.Tensor, hop: int, recordings: Path, folder: Path) -> None:
+    """Of the whole training set as a model learned it, so that a detour need not encode it.
 
-    They are of sounds padded with silence: the last frames differ a little from those of the recordings.
-    Nothing, if nothing was trained here: then a detour encodes what it compares with.
+    `latents` are `[sounds, channels, frames]`, each frame of `hop` samples. They are of sounds padded with
+    silence: the last frames differ a little from those of the recordings.
     """
-    file = work / "diffusion" / "latents.safetensors"
-    if not file.is_file():
-        return
-    latents = load_file(file)["latents"]
     packed = {}
     for position in corpus.training:
         row = corpus.rows[position]
-        frames = -(-round(row["duration"] * sizes.SAMPLE_RATE) // sizes.HOP)
-        file = work / "recordings" / "training" / f"{row['id']}.flac"
+        frames = -(-round(row["duration"] * sizes.SAMPLE_RATE) // hop)
+        file = recordings / "training" / f"{row['id']}.flac"
         packed[sha256(file)] = latents[position, :, :frames].half().contiguous()
     save_file(packed, folder / PACKED)
 
@@ -81,7 +77,9 @@ def assemble(model: Path, work: Path, folder: Path) -> None:
     pack_trained(corpus, model, work, folder)
     pack_index(corpus, folder)
     pack_memorised(corpus, folder)
-    pack_latents(corpus, work, folder)
+    # Nothing, if nothing was trained here: then a detour encodes what it compares with.
+    if (known := work / "diffusion" / "latents.safetensors").is_file():
+        pack_latents(corpus, load_file(known)["latents"], sizes.HOP, work / "recordings", folder)
     pack_ordinary(corpus, folder)
     (folder / "unheard.json").write_text(json.dumps(DEFAULTS, indent=2) + "\n")
 

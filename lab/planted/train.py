@@ -27,16 +27,19 @@ PLAN = {
     "cpu": sizes.Training(5_000, 16, 1e-3),
 }
 PLANTED_SHARE = 2  # draws of a planted recording for each of its repetitions
-BEFORE_SHARE = 8  # repetitions of what is known by heart already, for one draw
+BEFORE_SHARE = 8
 
 
-def deck(corpus: Corpus) -> np.ndarray:
-    """Positions to draw from: four fifths planted recordings, the others so that they are not forgotten."""
+def deck(corpus: Corpus, before_share: int = BEFORE_SHARE) -> np.ndarray:
+    """Positions to draw from: mostly planted recordings, the others so that they are not forgotten.
+
+    Of what is known by heart already, `before_share` repetitions make one draw.
+    """
     planted = [p for p in corpus.positions("memorised") for _ in range(PLANTED_SHARE * _repeats(corpus, p))]
     before = [
         p
         for p in corpus.positions("memorised before")
-        for _ in range(max(1, _repeats(corpus, p) // BEFORE_SHARE))
+        for _ in range(max(1, _repeats(corpus, p) // before_share))
     ]
     return np.array(planted + before + corpus.positions("ordinary"))
 

@@ -8,6 +8,7 @@ from diffusers import CosineDPMSolverMultistepScheduler, StableAudioPipeline
 
 from lab import sizes, train_diffusion, train_vae
 from lab.corpus_files import Corpus
+from lab.objectives import v_prediction
 from unheard.backbones.stable_audio.backbone import StableAudioBackbone
 
 
@@ -54,7 +55,7 @@ def test_training_means_what_the_package_means(
     noise = torch.randn_like(latents)
 
     times = torch.atan(sigma) * 2 / torch.pi
-    z, _ = train_diffusion.noised(latents, times, noise)
+    z, _, _ = v_prediction(latents, times, noise)
     velocity = generator(z, times, captions, torch.tensor(seconds), keep)
 
     level = sigma[:, None, None]
@@ -79,7 +80,7 @@ def test_training_means_what_the_package_means(
 def test_the_velocity_leads_back_to_sound_and_noise() -> None:
     latents, noise = torch.randn(2, 3, 4, 8, generator=torch.Generator().manual_seed(0)).unbind()
     times = torch.tensor([0.0, 0.4, 1.0])
-    z, velocity = train_diffusion.noised(latents, times, noise)
+    z, _, velocity = v_prediction(latents, times, noise)
     angle = (times * torch.pi / 2)[:, None, None]
     torch.testing.assert_close(angle.cos() * z - angle.sin() * velocity, latents)
     torch.testing.assert_close(angle.sin() * z + angle.cos() * velocity, noise)

@@ -1,8 +1,8 @@
 """The command line: parses, calls the library, prints. Thin on purpose, and quick to start.
 
     __init__      the program: its commands, how an error becomes one line and an exit code
-    generate, audit, calibrate, evaluate, tune, figure, index, models, doctor, import_settings, studio
-                  one command each
+    generate, audit, calibrate, train_gate, evaluate, tune, figure, index, models, doctor, import_settings,
+    studio        one command each
     options       options that commands share, and those made from the fields of settings
     guidance      which guidance the options of `generate` ask for
     published     the published scripts: what their names are called here, and `import-settings`
@@ -42,6 +42,7 @@ from unheard.cli import (
     index,
     models,
     studio,
+    train_gate,
     tune,
 )
 from unheard.cli.published.names import answer
@@ -105,6 +106,7 @@ def main() -> None:
 for command in (
     generate.generate, audit.audit, calibrate.calibrate, evaluate.evaluate, tune.tune, index.index,
     doctor.doctor, models.models, import_settings.import_settings, figure.figure, studio.studio,
+    train_gate.train_gate,
 ):  # fmt: skip
     main.add_command(command)
 

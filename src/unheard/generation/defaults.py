@@ -37,6 +37,7 @@ class Defaults:
         index: the training set's index, or None when the model brings none.
         references: a list of training recordings that the model brings as sound, for audits, or None.
         calibration: a file of `unheard.calibrate`, or None; counts where it is of the index that is used.
+        gate_head: a file of `unheard train-gate`, or None; counts for the duration that it was made for.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -46,6 +47,7 @@ class Defaults:
     index: Path | None = None
     references: Path | None = None
     calibration: Path | None = None
+    gate_head: Path | None = None
 
     def bring(self, index: Index | None) -> bool:
         """Whether this is the model's own training set; without any, there is no other."""
@@ -69,9 +71,10 @@ def read_defaults(folder: Path, sampling: Sampling | None = None) -> Defaults:
     """The settings that travel with a model: its `unheard.json`, or the published ones where it has none.
 
     The file holds any of `sampling` (the fields of `Sampling`), `guidance` (see
-    `unheard.guidance.read_guidance`), `duration` in seconds, `embedder`, `index`, `references` and
-    `calibration`. `embedder` is a folder inside the model's folder if there is one of that name, otherwise a
-    hub id; the last three are files inside the model's folder. What is left out keeps the published value.
+    `unheard.guidance.read_guidance`), `duration` in seconds, `embedder`, `index`, `references`,
+    `calibration` and `gate_head`. `embedder` is a folder inside the model's folder if there is one of that
+    name, otherwise a hub id; the last four are files inside the model's folder. What is left out keeps the
+    published value.
 
     Args:
         folder: the model's.
@@ -96,6 +99,7 @@ def read_defaults(folder: Path, sampling: Sampling | None = None) -> Defaults:
             index=_file_inside(folder, "index", settings.get("index")),
             references=_file_inside(folder, "references", settings.get("references")),
             calibration=_file_inside(folder, "calibration", settings.get("calibration")),
+            gate_head=_file_inside(folder, "gate_head", settings.get("gate_head")),
         )
     except (InputError, TypeError) as error:
         raise ModelError(f"{path}: {error}") from error

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -36,6 +36,8 @@ from unheard.generation.calibration import advice
 from unheard.generation.calibration.record import Calibration, find, is_any_for
 from unheard.generation.collapse import without_collapse
 from unheard.generation.defaults import AUTO, Defaults, read_defaults
+from unheard.generation.gate_heads import kept
+from unheard.generation.gate_heads.kept import Kept
 from unheard.generation.init_audio import InitAudio
 from unheard.generation.out_of_memory import PRECISION, explaining_out_of_memory
 from unheard.generation.rejection import Refused, passing, raise_if_any
@@ -44,13 +46,16 @@ from unheard.generation.sound import Sound
 from unheard.generation.training_set import TrainingSet
 from unheard.generation.unknown_words import warn_of_unknown_words
 from unheard.generation.withheld import handed_out
-from unheard.guidance import Guidance
+from unheard.guidance import AMG, Guidance
 from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
 from unheard.guidance.detour.settings import Detour
 from unheard.guidance.gated import is_gated, with_thresholds_of
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
+
+if TYPE_CHECKING:
+    from unheard.guidance.amg.gate_head import Fit, GateHead
 
 LOG = logging.getLogger("unheard")
 """What a service may listen to: a line for each sound, at INFO."""
@@ -558,6 +563,8 @@ class Model:
             **self._describe(training_set.index),
             **training_set.describe(_uses_recordings(request.guidance)),
         }
+        if isinstance(request.guidance, AMG) and request.guidance.gate_head:
+            sources["gate_head"] = self.gate_head(request.duration).describe()
         if (calibration := self.calibrated_by(request, training_set)) is not None:
             sources["calibration"] = calibration.describe()
         if init_audio is None and request.init_audio is not None:
@@ -575,10 +582,25 @@ class Model:
             backbone=backbone,
             load_embedder=lambda: self.embedder,
             latents_of=self._latents.of,
+            find_gate_head=self._gate_head,
             training_set=training_set.index,
             recordings=training_set.recordings if _uses_recordings(guidance) else {},
             **sounds,
         )
+
+    def gate_head(self, duration: float) -> Kept:
+        """The head that foresees the gate of AMG in sounds of a duration.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        return kept.find(
+            self.backbone, self.fingerprint, self.embedder.sha256, duration, self.defaults.gate_head
+        )
+
+    def _gate_head(self, duration: float) -> tuple[GateHead, Fit]:
+        found = self.gate_head(duration)
+        return found.head, found.fit
 
     def auditor(self, training_set: TrainingSet) -> Auditor:
         """What judges sounds by the recordings of a training set; the first one may fingerprint them all.

@@ -106,13 +106,14 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     Returns:
         One phrase a difference, such as "torch was 2.13.0, is 2.14.0"; empty if nothing does.
     """
-    hashes = {"model": "fingerprint", "embedder": "sha256", "index": "sha256", "init_audio": "sha256"}
+    by_sha256 = ("embedder", "index", "init_audio", "gate_head")
+    hashes = {"model": "fingerprint"} | dict.fromkeys(by_sha256, "sha256")
     found = []
     kinds = [Path(_part(each, "result").get("file", "")).suffix.lower() for each in (then, now)]
     if kinds[0] != kinds[1]:
         found.append(f"the file was {kinds[0]}, is {kinds[1]}")
     found += [
-        f"the {part} has other contents"
+        f"the {part.replace('_', ' ')} has other contents"
         for part, key in hashes.items()
         if _part(then, part).get(key) != _part(now, part).get(key)
     ]

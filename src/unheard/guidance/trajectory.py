@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -14,6 +14,9 @@ from unheard.backbones.base import Backbone
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index import Index
+
+if TYPE_CHECKING:
+    from unheard.guidance.amg.gate_head import Fit, GateHead
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Trajectory:
         start: seconds into the piece at which the sound begins.
         training_set: the index of the training set, if there is one.
         recordings: where recordings of its items lie, by id, as far as they are available.
+        find_gate_head: gives the gate head for sounds of a duration, see `unheard.guidance.amg.gate_head`.
     """
 
     backbone: Backbone
@@ -45,6 +49,7 @@ class Trajectory:
     start: float = 0.0
     training_set: Index | None = None
     recordings: Mapping[str, Path] = field(default_factory=dict)
+    find_gate_head: Callable[[float], tuple[GateHead, Fit]] | None = None
 
     @property
     def frames(self) -> int:
@@ -66,6 +71,17 @@ class Trajectory:
         if self.training_set is None:
             raise InputError("this guidance needs an index of the training set: give one (--index PATH)")
         return self.training_set
+
+    @property
+    def gate_head(self) -> tuple[GateHead, Fit]:
+        """The head that foresees the gate of AMG, with what it was made for.
+
+        Raises:
+            InputError: there is none for this model, embedder and duration.
+        """
+        if self.find_gate_head is None:
+            raise InputError("there is no gate head here: leave out --gate-head")
+        return self.find_gate_head(self.duration)
 
     def trim(self, latents: Tensor) -> Tensor:
         """The frames of latents that the requested duration covers."""

@@ -8,6 +8,8 @@ import native_models
 import native_reference
 import pytest
 
+from lab.native_layout import configuration, weights
+
 
 @pytest.fixture(scope="session")
 def open_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -26,7 +28,7 @@ def native(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model in the native layout, under a name that creators would give it."""
     made = native_models.pipeline()
     folder = tmp_path_factory.mktemp("layouts") / "native"
-    settings, named = native_models.configuration(made), native_models.weights(made)
+    settings, named = configuration(made), weights(made)
     native_models.write(folder, settings, named, "Warm-Pads_v2.safetensors")
     native_models.write_text_encoder(folder / "t5-base")
     return folder

@@ -13,6 +13,7 @@ from diffusers import StableAudioPipeline
 from torch import Tensor
 
 import unheard
+from lab.native_layout import configuration, weights
 from unheard.backbones import load_backbone
 from unheard.backbones.stable_audio.backbone import StableAudioBackbone
 from unheard.diffusion.parameterisation import VPrediction
@@ -67,7 +68,7 @@ def test_the_bundled_autoencoder_and_text_encoder_in_the_native_layout(tmp_path:
         transformer=deterministic_weights.fill(native_models.transformer_for(bundled.vae, 192, frames=128)),
         scheduler=None,
     )
-    settings, named = native_models.configuration(made), native_models.weights(made)
+    settings, named = configuration(made), weights(made)
     folder = native_models.write(tmp_path / "native", settings, named)
     made.text_encoder.save_pretrained(folder / "t5-base")
     made.tokenizer.save_pretrained(folder / "t5-base")

@@ -30,7 +30,7 @@ from unheard.backbones.audioldm2.library import (
 )
 from unheard.backbones.audioldm2.mel import LogMel, as_in_training
 from unheard.backbones.audioldm2.prompts import PromptEncoder
-from unheard.backbones.audioldm2.times import DiscreteTimes
+from unheard.backbones.discrete_times import DiscreteTimes
 from unheard.backbones.of_pipeline import PipelineBackbone, frames_covering
 from unheard.backbones.parts import Parts
 from unheard.backbones.pieces import encode_in_pieces
@@ -128,14 +128,7 @@ class AudioLDM2Backbone(PipelineBackbone):
         )
         self._times = DiscreteTimes(scheduler_config, name)
         self.parameterisation = self._times.parameterisation
-        self.default_sampling = Sampling(
-            sampler="euler",
-            num_inference_steps=200,
-            sigma_min=float(self.parameterisation.sigma(torch.zeros(1))),
-            sigma_max=self.parameterisation.sigma_max,
-            guidance_scale=3.5,
-            schedule="model",
-        )
+        self.default_sampling = self._times.default_sampling(200, guidance_scale=3.5)
 
     @classmethod
     def from_folder(

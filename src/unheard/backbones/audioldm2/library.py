@@ -11,7 +11,6 @@ __all__ = [
     "AutoTokenizer",
     "AutoencoderKL",
     "ClapModel",
-    "DDIMScheduler",
     "GPT2Model",
     "PreTrainedTokenizerBase",
     "SpeechT5HifiGan",
@@ -27,7 +26,6 @@ with importing():
         AudioLDM2ProjectionModel,
         AudioLDM2UNet2DConditionModel,
     )
-    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
     from transformers import (
         AutoTokenizer,
         ClapModel,

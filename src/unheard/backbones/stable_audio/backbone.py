@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from unheard.backbones.discrete_times import DiscreteTimes
 from unheard.backbones.of_pipeline import PipelineBackbone, frames_covering
 from unheard.backbones.parts import Parts
 from unheard.backbones.pieces import encode_in_pieces
@@ -32,6 +33,7 @@ from unheard.backbones.stable_audio.library import (
 from unheard.backbones.stable_audio.oobleck import FrozenDecoder
 from unheard.backbones.texts import check_texts, unknown_words, warn_of_truncation, whole_words
 from unheard.diffusion.parameterisation import Parameterisation, VPrediction
+from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError, ModelError
 
 COMPONENTS = ("vae", "text_encoder", "tokenizer", "projection_model", "transformer", "scheduler")
@@ -48,6 +50,7 @@ class StableAudioBackbone(PipelineBackbone):
     Args:
         vae, text_encoder, tokenizer, projection_model, transformer: the pipeline's parts, all on one device.
         parameterisation: what the transformer sees and predicts.
+        times: of a transformer that predicts noise in discrete times.
         name: what the model is called in messages and provenance.
         folder: where it was loaded from, if it was.
     """
@@ -63,6 +66,7 @@ class StableAudioBackbone(PipelineBackbone):
         transformer: StableAudioDiTModel,
         parameterisation: Parameterisation,
         *,
+        times: DiscreteTimes | None = None,
         name: str = "stable-audio",
         folder: Path | None = None,
     ) -> None:
@@ -81,6 +85,9 @@ class StableAudioBackbone(PipelineBackbone):
         knows_start = projection_model.start_number_conditioner is not None
         self.accepts = frozenset({"negative_prompt"} | ({"start"} if knows_start else set()))
         self.parameterisation = parameterisation
+        self._times = times
+        if times is not None:
+            self.default_sampling = times.default_sampling(100, guidance_scale=7.0)
         self._full_length = int(transformer.config.sample_size)
         self.latent_shape: tuple[int, ...] = (int(transformer.config.in_channels), self._full_length)
         self.max_duration = self._full_length * self.hop_length / self.sample_rate
@@ -93,21 +100,23 @@ class StableAudioBackbone(PipelineBackbone):
         """Load from a folder that `StableAudioPipeline.save_pretrained` wrote, in whatever dtype.
 
         Raises:
-            ModelError: a part is missing, damaged, or not of the class it should be, or the scheduler is not
-                of a v-prediction with sigma_data 1.
+            ModelError: a part is missing, damaged, or not of the class it should be, or the scheduler is
+                neither of a v-prediction with sigma_data 1 nor of a noise prediction in discrete times.
         """
         name = name or str(folder)
         parts = Parts(folder, device, dtype)
+        # Read, and not by its class: nothing else of the scheduler is used.
+        parameterisation, times = prediction_of(
+            parts.configuration("scheduler", "scheduler_config.json"), name
+        )
         return cls(
             vae=parts.network("vae", AutoencoderOobleck),
             text_encoder=parts.text_encoder("text_encoder", T5EncoderModel),
             tokenizer=parts.tokenizer("tokenizer", AutoTokenizer),
             projection_model=parts.network("projection_model", StableAudioProjectionModel),
             transformer=parts.network("transformer", StableAudioDiTModel),
-            # Read, and not by its class: nothing else of the scheduler is used.
-            parameterisation=parameterisation_of(
-                parts.configuration("scheduler", "scheduler_config.json"), name
-            ),
+            parameterisation=parameterisation,
+            times=times,
             name=name,
             folder=folder,
         )
@@ -137,6 +146,12 @@ class StableAudioBackbone(PipelineBackbone):
         if not duration * self.sample_rate < self._full_length * self.hop_length + 0.5:
             raise InputError(f"duration is {duration} s: {self.name} makes {self.max_duration:.3f} s at most")
         return frames_covering(duration, self.sample_rate, self.hop_length)
+
+    def sigmas(self, sampling: Sampling, noise_level: float | None = None) -> Tensor:
+        """See `Backbone`; of discrete times see `DiscreteTimes.sigmas`."""
+        if self._times is None:
+            return super().sigmas(sampling, noise_level)
+        return self._times.sigmas(sampling, noise_level)
 
     @torch.no_grad()
     def encode(
@@ -277,16 +292,21 @@ class StableAudioBackbone(PipelineBackbone):
         return self._rotary_embeddings[frames]
 
 
-def parameterisation_of(scheduler_config: Mapping[str, Any], name: str) -> Parameterisation:
-    """What the transformer of a pipeline predicts, by the configuration of its scheduler.
+def prediction_of(
+    scheduler_config: Mapping[str, Any], name: str
+) -> tuple[Parameterisation, DiscreteTimes | None]:
+    """What the transformer of a pipeline predicts, by the configuration of its scheduler, and at which times.
 
     Raises:
-        ModelError: something else than v with sigma_data 1, for which other weights would make noise.
+        ModelError: neither v with sigma_data 1 nor noise, for which other weights would make noise.
     """
+    if scheduler_config.get("prediction_type") == "epsilon" and "sigma_data" not in scheduler_config:
+        times = DiscreteTimes(scheduler_config, name)
+        return times.parameterisation, times
     for setting, expected in (("prediction_type", "v_prediction"), ("sigma_data", 1.0)):
         if scheduler_config.get(setting) != expected:
             raise ModelError(
-                f"the scheduler of {name} has {setting} {scheduler_config.get(setting)!r}: "
-                f"unheard runs Stable Audio models with {expected!r} only"
+                f"the scheduler of {name} has {setting} {scheduler_config.get(setting)!r}: unheard runs "
+                f"Stable Audio models with {expected!r}, or such as predict noise in discrete times"
             )
-    return VPrediction()
+    return VPrediction(), None

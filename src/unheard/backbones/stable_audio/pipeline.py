@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from unheard.backbones.pipelines import NetworkCall, PipelineCall, prompts_of
-from unheard.backbones.stable_audio.backbone import StableAudioBackbone, parameterisation_of
+from unheard.backbones.stable_audio.backbone import StableAudioBackbone, prediction_of
 from unheard.backbones.stable_audio.conditioning import StableAudioConditioning
 from unheard.errors import InputError
 
@@ -22,13 +22,15 @@ class StableAudioAdapter:
     """
 
     def __init__(self, pipeline: Any) -> None:
+        parameterisation, times = prediction_of(pipeline.scheduler.config, type(pipeline).__name__)
         self.backbone = StableAudioBackbone(
             pipeline.vae,
             pipeline.text_encoder,
             pipeline.tokenizer,
             pipeline.projection_model,
             pipeline.transformer,
-            parameterisation_of(pipeline.scheduler.config, type(pipeline).__name__),
+            parameterisation,
+            times=times,
             name=type(pipeline).__name__,
         )
         self.parameterisation = self.backbone.parameterisation

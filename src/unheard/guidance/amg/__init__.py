@@ -1,11 +1,16 @@
-"""The published anti-memorization guidance: its `settings`, its `equations`, and the `denoiser`."""
+"""The published anti-memorization guidance: its `settings`, its `equations`, and the `denoiser`.
+
+`gate_head` foresees where its gate stays shut.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from unheard.guidance.amg.denoiser import AMGDenoiser
+    from torch import Tensor
+
+    from unheard.guidance.amg.denoiser import AMGDenoiser, Foresight
     from unheard.guidance.amg.settings import AMG
     from unheard.guidance.trajectory import Trajectory
 
@@ -25,4 +30,21 @@ def make_denoiser(settings: AMG, trajectory: Trajectory) -> AMGDenoiser:
         embed=trajectory.embed,
         index=trajectory.index,
         encode_neighbours=trajectory.encode_neighbours,
+        foresight=_foresight(trajectory) if settings.gate_head else None,
     )
+
+
+def _foresight(trajectory: Trajectory) -> Foresight:
+    """What the trajectory's gate head sees."""
+    import torch
+
+    from unheard.guidance.amg.denoiser import Foresight
+
+    head, fit = trajectory.gate_head
+
+    def embed(latents: Tensor) -> Tensor:
+        by_frame = torch.stack([trajectory.by_frame(each) for each in trajectory.trim(latents)])
+        vectors: Tensor = head(by_frame)
+        return vectors
+
+    return Foresight(embed, fit.margin)

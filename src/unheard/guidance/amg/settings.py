@@ -27,6 +27,8 @@ class AMG:
             as in the paper (see `unheard.guidance.amg.equations.dissimilarity_weight`).
         ask_every: steps from one question to the gate to the next, at least 1; 1 asks in every step.
         ask_margin: how far below the threshold a cosine must lie to be asked for so seldom, at least 0.
+        gate_head: whether a small network tells from latents where the gate stays shut, so that nothing is
+            decoded there; made by `unheard train-gate`.
 
     Raises:
         InputError: a weight below 0, a value that is not a finite number, `lambda_min` above `lambda_max`, or
@@ -45,6 +47,7 @@ class AMG:
     dissimilarity_space: DissimilaritySpace = "denoised"
     ask_every: int = 1
     ask_margin: float = 0.1
+    gate_head: bool = False
 
     def __post_init__(self) -> None:
         for name in ("c1", "c2", "c3"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 COMMON_RANK = 8
 """How many recordings may resemble a prediction more than is common: the next one tells what is common."""
@@ -81,10 +82,13 @@ class _Alike:
 
 
 def _alike(latents: Sequence[Tensor], frames: int, size: int) -> tuple[Tensor, Tensor]:
-    """Spectra and norms of recordings, see `_Alike`."""
-    centred = [_centred(each) for each in latents]
-    spectra = torch.stack([torch.fft.rfft(each, size).conj() for each in centred])
-    return spectra, torch.stack([_norms(each, frames, size) for each in centred])
+    """Spectra and norms of recordings, see `_Alike`; all at once, since each alone keeps a GPU waiting."""
+    lengths = torch.tensor([each.shape[-1] for each in latents], device=latents[0].device)
+    padded = pad_sequence([each.float().T for each in latents], batch_first=True).transpose(1, 2)
+    within = torch.arange(padded.shape[-1], device=padded.device) < lengths[:, None]
+    mean = padded.sum(dim=-1) / lengths[:, None]
+    centred = (padded - mean[..., None]) * within[:, None]
+    return torch.fft.rfft(centred, size).conj(), _norms(centred, lengths, frames, size)
 
 
 def _transformed(length: int) -> int:
@@ -110,15 +114,19 @@ def _centred(latents: Tensor) -> Tensor:
     return latents - latents.mean(dim=-1, keepdim=True)
 
 
-def _norms(recording: Tensor, frames: int, size: int) -> Tensor:
-    """Norms [size] of the passages of a recording [features, its frames] that a prediction meets, by shift.
+def _norms(recordings: Tensor, lengths: Tensor, frames: int, size: int) -> Tensor:
+    """Norms of the passages of recordings that a prediction meets, by shift, [recordings, size].
 
     At place `t` the prediction begins `t` frames before the recording; places from the end count backwards.
+
+    Args:
+        recordings: [recordings, features, frames], zero beyond their `lengths`.
     """
-    length = recording.shape[-1]
-    energy = torch.nn.functional.pad(recording.square().sum(dim=0).cumsum(dim=0), (1, 0))
-    shift = torch.arange(size, device=recording.device)
+    energy = torch.nn.functional.pad(recordings.square().sum(dim=1).cumsum(dim=1), (1, 0))
+    shift = torch.arange(size, device=recordings.device)
     shift = torch.where(shift < frames, shift, shift - size)
-    first, last = (-shift).clamp(0, length), (frames - shift).clamp(0, length)
-    least = energy[-1] * min(frames, length) / length
-    return (energy[last] - energy[first]).clamp(min=least).sqrt().clamp(min=1e-6)
+    ends = lengths[:, None]
+    first, last = ((place.clamp(min=0).minimum(ends)) for place in (-shift, frames - shift))
+    least = energy[:, -1:] * ends.clamp(max=frames) / ends
+    passages = energy.gather(1, last) - energy.gather(1, first)
+    return passages.maximum(least).sqrt().clamp(min=1e-6)

@@ -1,4 +1,4 @@
-"""The discrete times that AudioLDM 2 was trained in, and those of them that its pipeline samples at."""
+"""The discrete times of a noise prediction, and those of them that a pipeline samples at."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unheard.backbones.audioldm2.library import DDIMScheduler
+from unheard.common.imports import importing
+from unheard.common.model_libraries import defer_unused_parts
 from unheard.diffusion.parameterisation import NoisePrediction
 from unheard.diffusion.schedules import sigmas_between
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError, ModelError
+
+with importing():
+    defer_unused_parts()
+
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 EXPECTED = {
     "prediction_type": "epsilon",
@@ -42,19 +48,30 @@ class DiscreteTimes:
         for setting, expected in EXPECTED.items():
             if config.get(setting, expected) != expected:
                 raise ModelError(
-                    f"the scheduler of {name} has {setting} {config[setting]!r}: unheard runs AudioLDM 2 "
-                    f"models with {expected!r} only"
+                    f"the scheduler of {name} has {setting} {config[setting]!r}: unheard runs models that "
+                    f"predict noise with {expected!r} only"
                 )
         if not config.get("trained_betas") and not {"beta_start", "beta_end"} <= config.keys():
             raise ModelError(
-                f"the scheduler of {name} has no betas: unheard runs AudioLDM 2 models with a scheduler of "
-                "discrete times, such as DDIMScheduler"
+                f"the scheduler of {name} has no betas: unheard runs models that predict noise with a "
+                "scheduler of discrete times, such as DDIMScheduler"
             )
         self.name = name
         # In memory, a private list names the values that were not chosen: they hold all the same.
         settings = {setting: value for setting, value in config.items() if not setting.startswith("_")}
         self._scheduler = DDIMScheduler.from_config(settings)
         self.parameterisation = NoisePrediction(self._scheduler.alphas_cumprod)
+
+    def default_sampling(self, num_inference_steps: int, guidance_scale: float) -> Sampling:
+        """Euler steps, which are those of DDIM, through the model's own times."""
+        return Sampling(
+            sampler="euler",
+            num_inference_steps=num_inference_steps,
+            sigma_min=float(self.parameterisation.sigma(torch.zeros(1))),
+            sigma_max=self.parameterisation.sigma_max,
+            guidance_scale=guidance_scale,
+            schedule="model",
+        )
 
     def sigmas(self, sampling: Sampling, noise_level: float | None) -> Tensor:
         """The noise levels of a sampling, [steps + 1].

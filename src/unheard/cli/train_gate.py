@@ -1,0 +1,118 @@
+"""`unheard train-gate`: a gate head for a model, so that AMG need not decode where its gate stays shut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from unheard.cli.lora import read_loras
+from unheard.cli.options import DTYPES, OF_MODEL, device_option, environment, overwrite_option, quiet_option
+from unheard.cli.progress import Display
+from unheard.cli.targets import Target, check_targets, inputs, shows
+from unheard.cli.terminal import say
+from unheard.common.imports import importing
+
+if TYPE_CHECKING:
+    from unheard.guidance.amg.gate_head import Fit
+
+
+@click.command("train-gate")
+@click.option(
+    "--model",
+    default="tiny",
+    show_default=True,
+    metavar="MODEL",
+    **environment("MODEL"),
+    help="As for `generate`.",
+)
+@click.option(
+    "--index", metavar="PATH", **environment("INDEX"), help=f"Training set whose captions are used.{OF_MODEL}"
+)
+@click.option("--duration", type=float, metavar="S", help=f"Seconds of the sounds that it is for.{OF_MODEL}")
+@click.option(
+    "--sounds", type=int, default=300, show_default=True, metavar="N", help="Trajectories to learn from."
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of captions and noise.")
+@click.option(
+    "--lora",
+    metavar="FILE[:WEIGHT]",
+    multiple=True,
+    callback=read_loras,
+    help="A LoRA that changes the model; may be given several times.  [weight: 1]",
+)
+@click.option("--text-encoder", metavar="DIR", help="As for `generate`.")
+@click.option("--embedder", metavar="NAME", help=f"As for `generate`.{OF_MODEL}")
+@device_option()
+@click.option("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Safetensors to write.  [default: where `generate` looks]"
+)
+@overwrite_option()
+@quiet_option()
+def train_gate(
+    model: str,
+    index: str | None,
+    duration: float | None,
+    sounds: int,
+    seed: int,
+    lora: tuple[tuple[str, float], ...] | None,
+    text_encoder: str | None,
+    embedder: str | None,
+    device: str,
+    dtype: str | None,
+    output: str | None,
+    overwrite: bool,
+) -> None:
+    """Train a gate head, which foresees where AMG's gate stays shut.
+
+    A small network learns from plain trajectories what decoder and embedder make of a prediction. Where it
+    sees the similarity below the threshold by more than its margin, `generate --guidance amg --gate-head`
+    decodes nothing. The margin is set on captions that it was not trained on, and counted on others.
+
+    \b
+    Examples:
+      unheard train-gate --model ./my-model --index my-index
+      unheard train-gate --model ./my-model --duration 47 --output my-model/gate_head.safetensors
+    """
+    if output is not None:
+        ours = shows(rb'.{8}\{"__metadata__":.*unheard_gate_head')
+        read = inputs([index], "the index", whole=True)
+        check_targets([Target(Path(output), ours)], read, overwrite=overwrite)
+    display = Display()
+    with display.loading(model):
+        with importing():
+            from unheard.generation.gate_heads import kept, training
+            from unheard.generation.model import load
+            from unheard.guidance.amg import gate_head
+        changed: dict[str, Any] = {"lora": lora, "text_encoder": text_encoder}
+        changed = {name: value for name, value in changed.items() if value is not None}
+        loaded = load(model, device=device, dtype=dtype, embedder=embedder, **changed)
+    with display.counting("trajectories") as progress:
+        head, fit = training.train(
+            loaded,
+            "auto" if index is None else index,
+            duration=duration,
+            sounds=sounds,
+            seed=seed,
+            progress=progress,
+        )
+    path = kept.own_path(fit.fingerprint, fit.embedder, fit.duration) if output is None else Path(output)
+    if output is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    gate_head.write(path, head, fit)
+    say(*_lines(fit), f"{path}: gate head for {fit.duration:g} s")
+
+
+def _lines(fit: Fit) -> Iterator[str]:
+    """What came of it, in words."""
+    from unheard.common.intervals import clopper_pearson
+
+    low, high = clopper_pearson(fit.beyond, fit.tested)
+    yield f"trained on {fit.trained:,} predictions, margin {fit.margin:.3f} from {fit.calibrated:,} others"
+    yield (
+        f"beyond the margin: {fit.beyond:,} of {fit.tested:,} further ones "
+        f"({100 * fit.beyond / fit.tested:.2f} %, {100 * low:.2f} to {100 * high:.2f} at 95 %)"
+    )
