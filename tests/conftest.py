@@ -9,21 +9,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 # Before torch is loaded: a second thread gains nothing on networks as small as the tests', and takes a
 # processor from the process beside it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# How long an example takes says how busy the machine is.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
+
+TOGETHER = ("test_ray.py", "studio/", "evaluation/")
+"""Files that one process runs: Ray, Gradio and the small experiment are each made ready once."""
+
 LONGEST = (
-    "test_ray.py",
-    "test_reproduce.py",
+    *TOGETHER,
     "test_interruption.py",
-    "test_run.py",
-    "test_auditor.py",
     "test_every_family.py",
+    "test_process.py",
+    "test_report_in_a_browser.py",
     "test_at_once.py",
+    "test_auditor.py",
+    "test_library.py",
+    "test_model.py",
+    "test_detour.py",
+    "test_fingerprint_cache.py",
 )
-"""Files that begin first, so that no process is left alone with one of them at the end."""
+"""What begins first, the longest at the head: no process is left alone with one of them at the end."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
@@ -41,19 +53,24 @@ def cores() -> int:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file stays in one process, which prepares once what its tests share; all of Ray in one, too."""
+    """A file stays in one process, which prepares once what its tests share; so does what is `TOGETHER`."""
     from xdist.scheduler import LoadFileScheduling
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return "Ray" if file.endswith("/test_ray.py") else file
+            return next((part for part in TOGETHER if f"/{part}" in file), file)
 
     return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    items.sort(key=lambda item: _turn(item.nodeid.partition("::")[0]))
+
+
+def _turn(file: str) -> int:
+    """When a file begins, beside the others."""
+    return next((turn for turn, part in enumerate(LONGEST) if f"/{part}" in file), len(LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -111,9 +112,15 @@ def test_a_kind_alone_and_a_calibration_of_ones_own(auditor: Auditor) -> None:
         Auditor(auditor.catalogue, evidence=[])
 
 
-def test_a_reference_that_is_gone_is_no_match(folder: Path, tmp_path: Path) -> None:
+def test_a_reference_that_is_gone_is_no_match_and_nothing_is_clear_of_it(
+    folder: Path, tmp_path: Path
+) -> None:
     for name in ("1.wav", "2.wav"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     auditor = Auditor(Catalogue.from_files(tmp_path))
     (tmp_path / "1.wav").unlink()
     assert [match.reference for match in auditor.judge((melody(1), RATE)).matches] == ["2.wav"]
+    found = auditor.judge((torch.randn(1, 3 * RATE, generator=torch.Generator().manual_seed(0)), RATE))
+    assert found.verdict == "not judged"
+    assert re.search(r"the reference 1\.wav could not be compared with: .*does not exist", str(found.reason))
+    assert auditor.judge((melody(2), RATE)).verdict == "copy"

@@ -49,7 +49,18 @@ def test_a_damaged_judgement_is_made_again(auditor: Auditor, sound: Path, cache:
     for damaged in (b"{", b"[]", b'{"path": "x", "matches": [{}]}'):
         entry.write_bytes(damaged)
         again = Judgements(auditor)
-        assert (again.judge(sound), again.known) == (judged, 0)
+        with pytest.warns(UserWarning, match=r"cannot read .*; the sound is judged again"):
+            assert (again.judge(sound), again.known) == (judged, 0)
+
+
+def test_a_cache_that_cannot_be_written_is_told_of_once(
+    auditor: Auditor, sound: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a file").touch()
+    judging = Judgements(auditor, tmp_path / "a file" / "judgements")
+    with pytest.warns(UserWarning, match="the judgements are not cached") as told:
+        assert judging.judge(sound) == judging.judge(sound)
+    assert len(told) == 1
 
 
 def test_what_could_not_be_judged_is_tried_again(auditor: Auditor, tmp_path: Path, cache: Path) -> None:

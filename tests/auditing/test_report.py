@@ -112,7 +112,8 @@ def test_a_finding_holds_both_sounds_as_they_are(
 
 def test_only_the_surroundings_of_a_match_are_put_in(catalogue: Catalogue, tmp_path: Path) -> None:
     rate = 96_000
-    long = 0.1 * torch.randn(6, 60 * rate, generator=torch.Generator().manual_seed(0))
+    second = 0.1 * torch.randn(6, rate, generator=torch.Generator().manual_seed(0))
+    long = second.repeat(1, 60)
     match = replace(
         MATCH, start=30.0, end=32.0, share=0.03, shift=29.0, reference_start=1.0, reference_end=3.0
     )

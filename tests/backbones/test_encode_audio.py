@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,13 @@ def backbone(request: pytest.FixtureRequest, tiny_model_folder: Path) -> StableA
     loaded = load_backbone(tiny_model_folder if request.param == "random" else ASSETS / "tiny", device="cpu")
     assert isinstance(loaded, StableAudioBackbone)
     return loaded
+
+
+@cache
+def encoded_whole(backbone: StableAudioBackbone, frames: float) -> Tensor:
+    """What the encoder makes of `noise` in one piece."""
+    assert frames < PIECE
+    return backbone.encode_audio(noise(backbone, frames))
 
 
 def noise(backbone: StableAudioBackbone, frames: float, seed: int = 0) -> Tensor:
@@ -48,11 +56,9 @@ LONG = 2 * CONTEXT + 6.3  # frames, of which those in the middle have all of the
 def test_pieces_equal_the_whole(
     backbone: StableAudioBackbone, monkeypatch: pytest.MonkeyPatch, piece: int, frames: float
 ) -> None:
-    sound = noise(backbone, frames)
-    assert frames < PIECE
-    whole = backbone.encode_audio(sound)
+    whole = encoded_whole(backbone, frames)
     monkeypatch.setattr(stable_audio, "PIECE", piece)
-    pieces = backbone.encode_audio(sound)
+    pieces = backbone.encode_audio(noise(backbone, frames))
     assert pieces.shape == whole.shape
     torch.testing.assert_close(pieces, whole, rtol=0, atol=TOLERANCE)
 
@@ -60,11 +66,10 @@ def test_pieces_equal_the_whole(
 def test_less_context_would_be_noticed(
     backbone: StableAudioBackbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = noise(backbone, 95)
-    whole = backbone.encode_audio(sound)
+    whole = encoded_whole(backbone, LONG)
     monkeypatch.setattr(stable_audio, "PIECE", 7)
     monkeypatch.setattr(stable_audio, "CONTEXT", 0)
-    assert (backbone.encode_audio(sound) - whole).abs().max() > 100 * TOLERANCE
+    assert (backbone.encode_audio(noise(backbone, LONG)) - whole).abs().max() > 100 * TOLERANCE
 
 
 def test_the_encoder_reaches_no_further_than_the_context(backbone: StableAudioBackbone) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import io
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from rich.text import Text
 from tiny_world import build_index
 
 import unheard.cli
+from unheard.cli import main
 from unheard.cli.console import SafeConsole
 from unheard.cli.terminal import one_line, visible
 
@@ -89,10 +89,15 @@ def test_a_full_disk_behind_the_output_is_one_line(stream: str) -> None:
         assert process.stderr == "unheard: the output fails: No space left on device\n"
 
 
-def test_an_encoding_that_lacks_a_character_does_not_end_the_work(tmp_path: Path) -> None:
+def test_an_encoding_that_lacks_a_character_does_not_end_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     build_index(tmp_path / "ü\u202e.json", seed=1)
-    command = [sys.executable, "-m", "unheard", "index", "info", "ü\u202e.json"]
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    process = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
-    assert process.returncode == 0, process.stderr
-    assert process.stdout.startswith(r"\xfc\u202e.json: ")
+    monkeypatch.chdir(tmp_path)
+    for stream in ("stdout", "stderr"):  # as Python opens them under PYTHONIOENCODING=ascii
+        monkeypatch.setattr(sys, stream, io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    with pytest.raises(SystemExit) as ended:
+        main(["index", "info", "ü\u202e.json"])
+    assert ended.value.code == 0
+    sys.stdout.seek(0)
+    assert sys.stdout.read().startswith(r"\xfc\u202e.json: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,20 +29,36 @@ def strokes(count: int, seconds: float, seed: int = 0) -> np.ndarray:
     return 0.2 * noise * np.exp(-((time * count / seconds) % 1) * seconds / count / 0.06)
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """120 sounds of 2.5 s with captions: bells that are struck 4 to 8 times, drums 12 to 16 times."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
-    (tmp_path / "ordinary").mkdir()
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """120 sounds of 2.5 s with captions: bells that are struck 4 to 8 times, drums 12 to 16 times.
+
+    In `ordinary`; beside it the user's cache, with how lively they are. Do not write to it.
+    """
+    world = tmp_path_factory.mktemp("world")
+    (world / "ordinary").mkdir()
     for number in range(120):
         drum = number % 2
-        path = tmp_path / "ordinary" / f"{number:03d}.wav"
+        path = world / "ordinary" / f"{number:03d}.wav"
         soundfile.write(path, strokes(4 + number % 5 + 8 * drum, 2.5, number), RATE)
         if number % 3:
             path.with_suffix(".txt").write_text(f"A {'drum loop' if drum else 'soft bell'}, take {number}")
         else:
             said = {"prompt": "A drum loop" if drum else "A soft bell"}
             path.with_suffix(".json").write_text(json.dumps(said))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(world / "user"))
+        sounds = OrdinarySounds.open(str(world / "ordinary"))
+        assert sounds is not None
+        sounds.lowest(2.5)
+    return world
+
+
+@pytest.fixture
+def folder(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of these sounds, and of the cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    shutil.copytree(world, tmp_path, dirs_exist_ok=True)
     return tmp_path / "ordinary"
 
 

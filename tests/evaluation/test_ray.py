@@ -9,13 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 from click.testing import CliRunner
+from needed import need
 from tiny_world import build_index
 
 from unheard.cli import main
 from unheard.evaluation.generator import Generator
 from unheard.evaluation.judges import Judges
 
-pytest.importorskip("ray")
+need("ray")
 
 
 @pytest.mark.usefixtures("cluster")

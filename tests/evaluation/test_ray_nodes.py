@@ -16,11 +16,12 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 from local_ray import ROOT
+from needed import need
 from tiny_world import build_index
 
 from unheard.cli import main
 
-pytest.importorskip("ray")
+need("ray")
 pytestmark = pytest.mark.drill
 
 SEEDS = 12

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from needed import need
 from small_experiment import PLAIN_SPACE, searching
 
 from unheard.cli import main
@@ -20,7 +21,7 @@ from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.generator import Generator
 from unheard.evaluation.local_engine import LocalEngine
 
-pytest.importorskip("optuna")
+need("optuna")
 
 
 def test_tuning_resumes_and_its_presets_are_taken(file: Path, tiny_model_folder: Path) -> None:

@@ -10,17 +10,15 @@ from typing import Any
 
 import pytest
 from chromium import until
+from needed import need
 from pages import ROOT
 from replaying import RECORDINGS
-
-pytest.importorskip("gradio", reason="gradio is not installed: pip install -e '.[studio]'")
-
-from gradio_client import Client, handle_file
-from gradio_client.exceptions import AppError
 
 from unheard.generation import provenance
 from unheard.studio.app import serve
 from unheard.studio.workshop import Workshop
+
+need("gradio", reason="gradio is not installed: pip install -e '.[studio]'")
 
 SHORT = {"duration": 0.2, "num_inference_steps": 2}
 
@@ -34,6 +32,8 @@ def url(workshop: Workshop) -> Iterator[str]:
 
 @pytest.fixture
 def client(url: str, tmp_path: Path) -> Any:
+    from gradio_client import Client
+
     return Client(url, verbose=False, download_files=tmp_path / "downloads")
 
 
@@ -68,6 +68,8 @@ def test_takes_are_generated_downloaded_and_listed(client: Any, workshop: Worksh
     ],
 )
 def test_a_wrong_value_is_the_command_s_line(client: Any, asked: dict[str, Any], message: str) -> None:
+    from gradio_client.exceptions import AppError
+
     with pytest.raises(AppError) as raised:
         client.predict(**asked, api_name="/generate")
     assert str(raised.value).startswith(message)
@@ -75,6 +77,9 @@ def test_a_wrong_value_is_the_command_s_line(client: Any, asked: dict[str, Any],
 
 
 def test_two_clients_at_once_and_one_cancels(url: str, client: Any, workshop: Workshop) -> None:
+    from gradio_client import Client
+    from gradio_client.exceptions import AppError
+
     before = len(workshop.takes.all())
     long = client.submit(
         prompt="a bell", options={"duration": 0.2, "num_inference_steps": 5000}, api_name="/generate"
@@ -91,6 +96,9 @@ def test_two_clients_at_once_and_one_cancels(url: str, client: Any, workshop: Wo
 
 
 def test_sounds_are_audited_and_found(client: Any, tmp_path: Path) -> None:
+    from gradio_client import handle_file
+    from gradio_client.exceptions import AppError
+
     sound = handle_file(RECORDINGS / "00001.flac")
     references = tmp_path / "references"
     references.mkdir()

@@ -8,17 +8,15 @@ from typing import Any
 
 import pytest
 from chromium import addresses, chromium, until
+from needed import need
 from replaying import RECORDINGS
-
-pytest.importorskip("gradio", reason="gradio is not installed: pip install -e '.[studio]'")
-
-from selenium.common.exceptions import ElementClickInterceptedException, StaleElementReferenceException
-from selenium.webdriver import Keys
 from studio.conftest import GIVEN
 
 from unheard.cli.studio import open_workshop
 from unheard.studio.app import serve
 from unheard.studio.workshop import Workshop
+
+need("gradio", reason="gradio is not installed: pip install -e '.[studio]'")
 
 DRUMS = "An acoustic drum loop, 110 bpm"
 
@@ -58,12 +56,16 @@ class Page:
         return until(lambda: self.all(css), css)[0]
 
     def text(self, css: str) -> str:
+        from selenium.common.exceptions import StaleElementReferenceException
+
         try:
             return " ".join(" ".join(element.text for element in self.all(css)).split())
         except StaleElementReferenceException:  # it was shown anew meanwhile
             return ""
 
     def fill(self, css: str, text: str) -> None:
+        from selenium.webdriver import Keys
+
         self.one(css).send_keys(Keys.CONTROL, "a")  # as a person does: the page hears of every key
         self.one(css).send_keys(text or Keys.DELETE)
 
@@ -75,6 +77,10 @@ class Page:
 
     def click(self, css: str, label: str = "") -> None:
         """Click what is labelled so, once nothing moves into its way any more."""
+        from selenium.common.exceptions import (
+            ElementClickInterceptedException,
+            StaleElementReferenceException,
+        )
 
         def clicked() -> bool:
             try:

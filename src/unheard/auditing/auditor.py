@@ -178,14 +178,18 @@ class Auditor:
         alike: dict[int, set[str]] = {}
         weighty: dict[int, tuple[Weighed, _Candidate]] = {}
         copied: dict[int, np.ndarray] = {}
+        unread: dict[int, str] = {}
         union = np.zeros(len(signal.features), bool)
         for piece in pieces:
             if not signal.features[piece].any():
                 continue
             ours = features.of(piece)
             for candidate in self._candidates(signal.features[piece], embedded):
-                number, theirs = candidate.number, self._part_of_reference(candidate)
-                if theirs is None:
+                number = candidate.number
+                try:
+                    theirs = self._reference_features(number).of(candidate.frames)
+                except InputError as error:  # it was there when it was fingerprinted
+                    unread.setdefault(number, str(error))
                     continue
                 alike.setdefault(number, set()).update(self._alike(ours, theirs))
                 for weighed in self.joint.weigh(ours.evidence, theirs.evidence):
@@ -214,7 +218,10 @@ class Auditor:
         if finished and as_bad_as(finished[0].verdict, "partial copy"):
             return replace(about, verdict=_extent(share), score=finished[0].score, matches=tuple(finished))
         best = weighty[self.catalogue.number(finished[0].reference)] if finished else None
-        return self._uncopied(about, features.evidence, pieces, comparisons, finished, best)
+        return _with_unread(
+            self._uncopied(about, features.evidence, pieces, comparisons, finished, best),
+            {self.catalogue.ids[number]: why for number, why in unread.items()},
+        )
 
     def _uncopied(
         self,
@@ -259,13 +266,6 @@ class Auditor:
             sources = ("fingerprint",) * (part in by_print) + ("embedding",) * (number in embedded)
             found.append(_Candidate(number, frames, embedded.get(number), sources))
         return found
-
-    def _part_of_reference(self, candidate: _Candidate) -> _Features | None:
-        """The features of a candidate; None where it cannot be read."""
-        try:
-            return self._reference_features(candidate.number).of(candidate.frames)
-        except InputError:  # it was there when it was fingerprinted
-            return None
 
     def _alike(self, piece: _Features, part: _Features) -> Iterator[str]:
         """Words for what a piece and a part have in common."""
@@ -361,6 +361,17 @@ def _features_of_reference(
     catalogue: Catalogue, joint: Joint, likenesses: Sequence[Likeness], number: int
 ) -> _Features:
     return _features(joint, likenesses, Signal(*audio.read(catalogue.paths[number])))
+
+
+def _with_unread(audit: FileAudit, unread: dict[str, str]) -> FileAudit:
+    """An audit that found no copy, where candidates could not be read: it is not clear of these."""
+    if not unread:
+        return audit
+    name, why = next(iter(unread.items()))
+    others = f" and {len(unread) - 1:,} more" if len(unread) > 1 else ""
+    verdict = audit.verdict if audit.verdict in BOUNDS else "not judged"
+    reason = f"the reference {name}{others} could not be compared with: {why}"
+    return replace(audit, verdict=verdict, reason=reason)
 
 
 def _order(match: Match) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import suppress
+import warnings
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -51,10 +51,7 @@ class Judgements:
             return replace(found, path=str(path))
         judged = self._auditor.judge(path)
         if entry is not None and judged.verdict != "not judged":
-            # A cache that cannot be written costs the time of another audit, and nothing else.
-            with suppress(InputError, OSError):
-                entry.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(entry, json.dumps(asdict(judged)).encode())
+            self._write(entry, judged)
         return judged
 
     def _entry(self, path: Path) -> Path | None:
@@ -66,12 +63,25 @@ class Judgements:
         except (InputError, OSError):
             return None
 
+    def _write(self, entry: Path, judged: FileAudit) -> None:
+        """Remember a judgement; warn, the first time, that this is not possible."""
+        try:
+            entry.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(entry, json.dumps(asdict(judged)).encode())
+        except (InputError, OSError) as error:
+            self._folder = None
+            warnings.warn(f"the judgements are not cached and made again each time: {error}", stacklevel=3)
+
     def _read(self, entry: Path) -> FileAudit | None:
-        """A judgement; None if there is none, or a damaged one."""
+        """A judgement; None if there is none, or, with a warning, a damaged one."""
+        if not entry.is_file():
+            return None
         try:
             found = json.loads(entry.read_bytes())
             return FileAudit(**{**found, "matches": tuple(map(self._match, found["matches"]))})
-        except (OSError, ValueError, TypeError, LookupError):
+        except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
+            reason = str(error) or type(error).__name__
+            warnings.warn(f"cannot read {entry}: {reason}; the sound is judged again", stacklevel=3)
             return None
 
     def _match(self, found: dict[str, Any]) -> Match:

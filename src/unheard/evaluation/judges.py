@@ -175,8 +175,10 @@ class Judges:
             "replicated_target": any(as_bad_as(verdict, self.bound) for verdict in ours)
             if told and targets
             else None,
-            # A sound that was made can be read: too little of a long enough one is left, or nothing at all.
-            "collapsed": audit.verdict == "not judged" and audit.duration >= SHORTEST,
+            # Too little of a long enough one is left, or nothing at all.
+            "collapsed": audit.verdict == "not judged"
+            and audit.duration >= SHORTEST
+            and too_little(Signal(*sound)) is not None,
         }
 
     def _measured(self, sound: tuple[Tensor, int], prompt: Prompt, audited: Row) -> Row:

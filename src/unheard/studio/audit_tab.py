@@ -157,7 +157,7 @@ def _audit(
     tell(Judged(0, len(sounds), None))
     auditor = workshop.auditor() if references is None else auditor_for(references, None, None, None)
     if auditor is None:
-        raise InputError("there are no recordings to compare with: name a folder")
+        raise InputError(f"{workshop.unaudited}; here, name a folder")
     names = _names(sounds)
     found = []
     for name, path in names.items():

@@ -39,6 +39,7 @@ class Workshop:
         takes: in the folder.
         under_way: what its users have asked for and wait for.
         model_in_use: held by whoever generates: the model is shared, and works for one at a time.
+        unaudited: why there is no auditor, once one was asked for; empty if there is one.
         served: a folder for what is only shown, such as cuts of recordings; gone when the studio closes.
     """
 
@@ -54,6 +55,7 @@ class Workshop:
             self._until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="unheard-studio-"))
         ).resolve()
         self._first_auditor = threading.Lock()
+        self.unaudited = ""
 
     def close(self) -> None:
         """End what is under way, and remove what was only shown."""
@@ -71,7 +73,8 @@ class Workshop:
     def _auditor(self) -> Auditor | None:
         try:
             return self.model.auditor(self.training_set)
-        except InputError:
+        except InputError as error:
+            self.unaudited = str(error)
             return None
 
     @cached_property

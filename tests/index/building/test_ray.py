@@ -22,6 +22,7 @@ from click.testing import CliRunner
 from deadly_decoder import DeadlyDecoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from needed import need
 from plain_embedder import PlainEmbedder
 from stored_rows import content
 
@@ -37,7 +38,7 @@ from unheard.index.building.windows import Windows
 from unheard.index.store.embedder_record import EmbedderRecord
 from unheard.index.store.table import Store
 
-ray = pytest.importorskip("ray")
+need("ray")
 
 RATE = 16_000
 
@@ -65,6 +66,8 @@ def counts(built: verbs.Built) -> dict[str, Any]:
 
 def test_an_address_where_nobody_answers_is_one_line(tmp_path: Path) -> None:
     """The first in this file: Ray does not run in this process yet."""
+    import ray
+
     assert not ray.is_initialized()
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -14,14 +14,13 @@ import pytest
 import soundfile
 from corpus import RATE, noise
 from local_ray import ROOT
+from needed import need
 from object_store import put, s3_server
 from stored_rows import content
 
 from unheard import index
 
-pytest.importorskip("moto")
-pytest.importorskip("s3fs")
-pytest.importorskip("ray")
+need("moto", "s3fs", "ray")
 pytestmark = pytest.mark.drill
 
 SHARDS, SOUNDS = 6, 60

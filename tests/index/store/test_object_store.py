@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import soundfile
 from corpus import RATE, noise
+from needed import need
 from object_store import put, s3_server
 from stored_rows import content
 
@@ -20,8 +21,7 @@ from unheard.index.store.causes import cause
 from unheard.index.store.table import Store
 from unheard.index.store.uri import as_text, is_store
 
-pytest.importorskip("moto")
-pytest.importorskip("s3fs")
+need("moto", "s3fs")
 
 
 @pytest.fixture(scope="module")

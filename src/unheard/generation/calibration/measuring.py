@@ -198,14 +198,16 @@ class Measuring:
         return cache_folder("readings") / f"{name}.json"
 
     def _read(self) -> None:
-        """Take what was measured before; a damaged file is as good as none."""
+        """Take what was measured before; a damaged file is as good as none, and told of."""
         if self._cache is None or not self._cache.is_file():
             return
         try:
             stored = read_json(self._cache)
             require_above_zero("spread", stored["spread"])
             known = dict(_readings(stored["readings"]))
-        except (OSError, InputError, ValueError, TypeError, LookupError, AttributeError):
+        except (OSError, InputError, ValueError, TypeError, LookupError, AttributeError) as error:
+            reason = str(error) or type(error).__name__
+            warnings.warn(f"cannot read {self._cache}: {reason}; it is measured again", stacklevel=2)
             return
         self.spread, self._known = float(stored["spread"]), known
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from unheard.backbones.base import Conditioning
-from unheard.diffusion.levels import levels_of
+from unheard.diffusion.levels import level_of, levels_of
 from unheard.diffusion.prediction import Denoise, classifier_free
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.diffusion.settings import PURE_NOISE
@@ -102,7 +102,7 @@ class _Embedded:
             return {}
         # A similarity depends on its own sample alone: the sum's gradient holds each sample's.
         with torch.enable_grad():
-            similarity = self.embedding[rows] * index.vectors(self.neighbour[rows])
+            similarity = _rows(self.embedding, rows) * index.vectors(_rows(self.neighbour, rows))
             (gradient,) = torch.autograd.grad(GRADIENT_SCALE * similarity.sum(), self.denoised)
         return {self.samples[row]: gradient[row] for row in rows}
 
@@ -206,6 +206,7 @@ class AMGDenoiser:
         self.trace: list[Step] = []
         everyone = range(len(conditional))
         self._captions: dict[int, Any] = {}
+        self._batched: tuple[list[Pair], Any] | None = None
         self._given = {(sample, NOTHING): unconditional.select([sample]) for sample in everyone}
         self._given |= {(sample, PROMPT): conditional.select([sample]) for sample in everyone}
         self._expected = _Needs(gradient=[], predictions=[(sample, NOTHING) for sample in everyone])
@@ -286,7 +287,7 @@ class AMGDenoiser:
 
     def _thresholds(self, sigma: Tensor) -> list[float]:
         """Of each sample at this step."""
-        levels = torch.tensor(levels_of(sigma), dtype=torch.float64)
+        levels = torch.tensor(levels_of(sigma), dtype=sigma.dtype)  # on the CPU, as the trace has them
         limits = equations.threshold(levels, self.settings.lambda_min, self.settings.lambda_max)
         return [float(limit) for limit in limits.tolist()]
 
@@ -315,13 +316,19 @@ class AMGDenoiser:
             return _Graph(samples, source, self.denoise(source, _rows(sigma, samples), conditioning))
 
     def _conditioning(self, pairs: list[Pair]) -> Any:
-        """The conditionings of the pairs as a batch; an item's caption is encoded when it is first met."""
+        """The conditionings of the pairs as a batch; an item's caption is encoded when it is first met.
+
+        That of the last pairs is kept: most steps ask for the same.
+        """
+        if self._batched is not None and self._batched[0] == pairs:
+            return self._batched[1]
         unmet = sorted({caption for _, caption in pairs if caption >= 0 and caption not in self._captions})
         if unmet:
             encoded = self.encode_neighbours(unmet)
             self._captions |= {caption: encoded.select([row]) for row, caption in enumerate(unmet)}
         parts = [self._captions[pair[1]] if pair[1] >= 0 else self._given[pair] for pair in pairs]
-        return type(parts[0]).cat(parts)
+        self._batched = pairs, type(parts[0]).cat(parts)
+        return self._batched[1]
 
     def _find_nearest(self, denoised: dict[int, Tensor], with_graph: bool = False) -> dict[int, _Nearest]:
         """Decode and embed the predictions of samples, and find their nearest items."""
@@ -344,6 +351,8 @@ class AMGDenoiser:
     def _ask_gate(self, sigma: Tensor, nearest: dict[int, _Nearest], known: dict[Pair, Tensor]) -> _Gate:
         """Compare the similarities of those asked with the threshold, and write the trace."""
         everyone, s0 = range(len(sigma)), self.guidance_scale
+        if not nearest:
+            return self._leave_shut(sigma)
         threshold = equations.threshold(sigma, self.settings.lambda_min, self.settings.lambda_max)
         unasked = _Nearest(torch.full_like(sigma[0], -1.0), torch.zeros_like(sigma[0], dtype=torch.long))
         answers = [nearest.get(sample, unasked) for sample in everyone]
@@ -387,6 +396,25 @@ class AMGDenoiser:
         needs = _Needs(gradient=opened if self.settings.c3 > 0 else [], predictions=plain + neighbours)
         told = {sample: similarities[sample] for sample in nearest}
         return _Gate(s1, s2, opened, neighbours, needs, told)
+
+    def _leave_shut(self, sigma: Tensor) -> _Gate:
+        """Nobody was asked: as plain as a plain step, and the device is not waited for."""
+        nobody: list[Any] = [None] * len(sigma)
+        self.trace.append(
+            Step(
+                sigma=level_of(sigma),
+                value=nobody,
+                measure=[NEAREST] * len(sigma),
+                threshold=self._thresholds(sigma),
+                neighbour=nobody,
+                acted=[False] * len(sigma),
+                s1=nobody,
+                s2=nobody,
+            )
+        )
+        nothing = torch.zeros_like(sigma)
+        plain = [(sample, NOTHING) for sample in range(len(sigma))]
+        return _Gate(nothing, nothing, [], [], _Needs(gradient=[], predictions=plain), {})
 
     def _similarity_gradient(
         self, x: Tensor, sigma: Tensor, samples: list[int], nearest: dict[int, _Nearest], graph: _Graph | None
@@ -434,14 +462,17 @@ class AMGDenoiser:
         )
         unconditional = self.prompt_guidance.unconditional(x, sigma, unconditional, conditional)
         guided = classifier_free(unconditional, conditional, self.guidance_scale)
-        if some := gate.opened:
-            guided[some] += equations.despecification(unconditional[some], conditional[some], gate.s1[some])
-        if some := [sample for sample, _ in gate.neighbours]:
-            neighbour = torch.stack([known[pair] for pair in gate.neighbours])
-            guided[some] += equations.deduplication(unconditional[some], neighbour, gate.s2[some])
-        if some := list(gradient):
-            rows, space = torch.stack(list(gradient.values())), self.settings.dissimilarity_space
-            guided[some] += equations.dissimilarity(rows, sigma[some], self.settings.c3, space)
+        # By slices: an index made of a list would have to reach the device, which is waited for.
+        for sample in gate.opened:
+            one = slice(sample, sample + 1)
+            guided[one] += equations.despecification(unconditional[one], conditional[one], gate.s1[one])
+        for sample, caption in gate.neighbours:
+            one = slice(sample, sample + 1)
+            neighbour = known[sample, caption][None]
+            guided[one] += equations.deduplication(unconditional[one], neighbour, gate.s2[one])
+        for sample, row in gradient.items():
+            one, space = slice(sample, sample + 1), self.settings.dissimilarity_space
+            guided[one] += equations.dissimilarity(row[None], sigma[one], self.settings.c3, space)
         return guided
 
     def _fail(self, what: str, sample: int, denoised: Tensor) -> NoReturn:
@@ -463,8 +494,10 @@ class AMGDenoiser:
 
 
 def _rows(values: Tensor, samples: list[int]) -> Tensor:
-    """The rows of samples; all of them as they are, since an index would have to reach the device."""
-    return values if samples == [*range(len(values))] else values[samples]
+    """The rows of samples; by no index, which would have to reach the device."""
+    if samples == [*range(len(values))]:
+        return values
+    return torch.stack([values[sample] for sample in samples])
 
 
 def _where(asked: list[bool], values: list[Any]) -> list[Any]:

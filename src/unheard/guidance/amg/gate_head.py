@@ -25,7 +25,7 @@ from unheard.errors import InputError
 
 FORMAT = 1
 FIRST_KEY = "unheard_gate_head"
-WIDTH, LAYERS, KERNEL = 96, 3, 5
+WIDTH, LAYERS, KERNEL, STRIDE = 96, 2, 5, 2
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,8 @@ class GateHead(nn.Module):
 
     def __init__(self, features: int, dimension: int) -> None:
         super().__init__()
-        self.first = nn.Conv1d(features, WIDTH, KERNEL, padding=KERNEL // 2)
-        self.layers = nn.ModuleList(
-            nn.Conv1d(WIDTH, WIDTH, KERNEL, padding=KERNEL // 2) for _ in range(LAYERS)
-        )
+        self.first = nn.Conv1d(features, WIDTH, KERNEL, STRIDE, KERNEL // 2)
+        self.layers = nn.ModuleList(nn.Conv1d(WIDTH, WIDTH, KERNEL, 1, KERNEL // 2) for _ in range(LAYERS))
         self.last = nn.Sequential(nn.Linear(3 * WIDTH, 2 * WIDTH), nn.GELU(), nn.Linear(2 * WIDTH, dimension))
 
     def forward(self, latents: Tensor) -> Tensor:

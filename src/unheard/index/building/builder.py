@@ -157,8 +157,10 @@ def build_store(
                 progress(commits.built.done, total.number, commits.built.so_far)
         commits.write()
     except BaseException:
-        with suppress(UnheardError):
+        try:
             commits.write()  # whole items: what is being embedded is embedded again
+        except UnheardError as error:  # whoever interrupted is told that what was finished is saved
+            warnings.warn(f"what was embedded last is not saved: {error}", stacklevel=2)
         raise
     finally:
         outcomes.close()
