@@ -19,6 +19,7 @@ input alone. Leaves with exit code 1 if anything failed.
 from __future__ import annotations
 
 import argparse
+import inspect
 import io
 import json
 import multiprocessing
@@ -255,6 +256,96 @@ def models() -> dict[str, bytes]:
     }
 
 
+@cache
+def calibrations() -> dict[str, bytes]:
+    threshold = {"value": 0.4, "rate": 0.01, "by": "tail", "low": 0.3, "high": None, "captions": 200,
+                 "above": 2, "rate_low": 0.0, "rate_high": 0.036}  # fmt: skip
+    separation = {"captions": 10, "above": 8, "low": 0.4, "high": 0.9, "area": 0.95, "separates": True}
+    statistic = {"threshold": threshold, "ordinary": [0.1, 0.2], "suspected": [0.9], "separation": separation}
+    duration = {"duration": 4.0, "high_noise": 9.0, "spread": 1.1,
+                "statistics": {"pull": statistic, "excess": {**statistic, "separation": None}}}  # fmt: skip
+    proof = {"caption": "A loop", "seed": 0, "plain": "copy", "guided": "clear", "fallback": "Strings",
+             "prompt_weight": 0.2}  # fmt: skip
+    record = {"unheard_calibration": 1, "model": "a model", "fingerprint": "sha256:0", "index": "0" * 64,
+              "items": 2620, "recordings": 60, "sampling": {"sampler": "euler"}, "false_alarms": 0.01,
+              "seed": 0, "ordinary": ["A bell", "Strings"], "suspected": ["A loop"], "replayed": [],
+              "durations": [duration], "proof": [proof], "made": {"seconds": 1.0}}  # fmt: skip
+    return {"calibration.json": json.dumps(record, indent=1).encode()}
+
+
+@cache
+def audits() -> dict[str, bytes]:
+    matches = [{"reference": "r", "verdict": "copy", "score": 9.0}, {"reference": "s", "verdict": "similar"}]
+    files = [
+        {"path": "a.wav", "sha256": "0" * 64, "verdict": "copy", "matches": matches},
+        {"path": "b.wav", "sha256": None, "verdict": "clear", "matches": []},
+        {"path": "c.wav", "sha256": "1" * 64, "verdict": "not judged", "reason": "silent", "matches": []},
+    ]
+    return {"audit.json": json.dumps({"files": files, "verdict": "copy"}).encode()}
+
+
+@cache
+def scripts() -> dict[str, bytes]:
+    text = """
+    import torch
+    cfg_scale, seed = 7, -1
+    sample_rate, total_duration = 44100, 4.0
+    settings = dict(c1=4, c2=2 + 1, c3=10 ** 2)
+    def run(prompt="a bell"):
+        conditioning = [{"prompt": prompt, "seconds_start": 0, "seconds_total": total_duration}] * 2
+        return my_generate_diffusion_cond(
+            model, steps=100, cfg_scale=cfg_scale, conditioning=conditioning, sigma_min=0.3, sigma_max=500,
+            sampler_type="my-dpmpp-3m-sde", seed=seed, device="cuda", **settings,
+        )
+    """
+    other = "output = generate_diffusion_cond(model, steps=50, cfg_scale=6, init_audio=(44100, x))"
+    return {"amg_infer.py": inspect.cleandoc(text).encode(), "other.py": other.encode()}
+
+
+@cache
+def checkpoints() -> dict[str, bytes]:
+    import torch
+    from safetensors.torch import save
+
+    weights = {"model.model.a.weight": torch.ones(4, 3), "pretransform.b.bias": torch.zeros(5)}
+    layer = "model.a.parametrizations.weight.0."
+    changes = {f"{layer}lora_A": torch.ones(2, 3), f"{layer}lora_B": torch.ones(4, 2)}
+    told = {"lora_config": json.dumps({"rank": 2, "alpha": 2.0, "adapter_type": "lora"})}
+    made = {"model.safetensors": save(weights), "lora.safetensors": save(changes, metadata=told)}
+    for name, content in (
+        ("model.ckpt", {"state_dict": weights, "epoch": 3}),
+        ("lora.ckpt", {"state_dict": changes, "lora_config": {"rank": 2, "alpha": 2.0}}),
+    ):
+        file = io.BytesIO()
+        torch.save(content, file)
+        made[name] = file.getvalue()
+    return made
+
+
+@cache
+def configurations() -> dict[str, bytes]:
+    half = {"channels": 16, "c_mults": [1, 2], "strides": [2, 4], "use_snake": True, "latent_dim": 8}
+    seconds = {"min_val": 0, "max_val": 8}
+    configuration = {
+        "model_type": "diffusion_cond", "sample_size": 16384, "sample_rate": 16000, "audio_channels": 2,
+        "model": {
+            "pretransform": {"type": "autoencoder", "iterate_batch": True, "config": {
+                "encoder": {"type": "oobleck", "config": {**half, "in_channels": 2, "latent_dim": 16}},
+                "decoder": {"type": "oobleck", "config": {**half, "out_channels": 2, "final_tanh": False}},
+                "bottleneck": {"type": "vae"}, "latent_dim": 8, "downsampling_ratio": 8, "io_channels": 2}},
+            "conditioning": {"cond_dim": 64, "configs": [
+                {"id": "prompt", "type": "t5", "config": {"t5_model_name": "t5-base", "max_length": 16}},
+                {"id": "seconds_total", "type": "number", "config": seconds}]},
+            "diffusion": {"type": "dit", "cross_attention_cond_ids": ["prompt", "seconds_total"],
+                          "global_cond_ids": ["seconds_total"], "config": {
+                "io_channels": 8, "embed_dim": 128, "depth": 2, "num_heads": 2, "cond_token_dim": 64,
+                "global_cond_dim": 64, "project_cond_tokens": False, "transformer_type":
+                "continuous_transformer"}},
+            "io_channels": 8},
+    }  # fmt: skip
+    return {"model_config.json": json.dumps(configuration).encode()}
+
+
 # Readers
 
 
@@ -334,6 +425,48 @@ def read_model(path: Path) -> None:
     Catalogue.of_model(path.parent)
 
 
+def read_calibration(path: Path) -> None:
+    from unheard.generation.calibration.record import Calibration
+
+    found = Calibration.read(path)
+    found.words(4.0, 60)
+    found.detour(4.0, 60)
+    json.dumps(found.describe())
+
+
+def read_audit(path: Path) -> None:
+    from unheard.auditing import comparison
+
+    (good := path.with_name("before.json")).write_bytes(audits()["audit.json"])
+    found = comparison.compare(comparison.read_audit(good), comparison.read_audit(path))
+    assert found.is_worse in (True, False)
+
+
+def read_script(path: Path) -> None:
+    from unheard.cli.published.script import read_script
+    from unheard.cli.published.translation import translate
+
+    json.dumps(translate(read_script(path)).preset)
+
+
+def read_weights(path: Path) -> None:
+    from unheard.backbones.low_rank import read_changes
+    from unheard.backbones.native.checkpoint import read_checkpoint
+
+    (read_changes if path.stem == "lora" else read_checkpoint)(path)
+
+
+def read_native(path: Path) -> None:
+    from unheard.backbones.native.layout import pipeline_of
+    from unheard.backbones.stable_audio.native.configuration import read_configuration
+    from unheard.backbones.stable_audio_3.native.configuration import read_configuration as read_3
+
+    pipeline_of(path.with_name("model.ckpt"))
+    with suppress(UnheardError):
+        read_3(path)
+    read_configuration(path)
+
+
 FAMILIES = {
     "sounds": Family(sounds, read_sound, text=False),
     "tables": Family(tables, read_table),
@@ -342,6 +475,11 @@ FAMILIES = {
     "shards": Family(shards, read_shard, text=False),
     "provenance": Family(records, read_record),
     "models": Family(models, read_model),
+    "calibrations": Family(calibrations, read_calibration),
+    "audits": Family(audits, read_audit),
+    "scripts": Family(scripts, read_script),
+    "configurations": Family(configurations, read_native),
+    "checkpoints": Family(checkpoints, read_weights, text=False),
 }
 
 

@@ -8,9 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+LONGEST = 2_000
+"""Characters of a message; what a file holds may be named in it, and a file may hold anything."""
+
 
 class UnheardError(Exception):
     """Base of all errors raised on purpose."""
+
+    def __str__(self) -> str:
+        message = " ".join(super().__str__().splitlines())
+        if len(message) <= LONGEST:
+            return message
+        return f"{message[: LONGEST - 300]} ... {message[-290:]}"  # what to do stands at the end
 
 
 class InputError(UnheardError, ValueError):

@@ -51,10 +51,18 @@ def test_a_new_sound_is_worse_if_it_replays() -> None:
     assert not compare([], [said("a", "similar")]).is_worse
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"files": [{"path": "a", "verdict": "fine"}]}'])
+ODD = [
+    {"path": "a\nb", "verdict": "fine"},
+    {"path": "a", "verdict": "copy", "matches": [{"reference": ["r"], "verdict": "copy"}]},
+    {"path": "a", "verdict": "clear", "matches": [], "sha256": {"a": 1}},
+]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", *(json.dumps({"files": [file]}) for file in ODD)])
 def test_what_is_no_audit_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
-    with pytest.raises(InputError, match="is not what `unheard audit --json` prints"):
+    with pytest.raises(InputError, match="is not what `unheard audit --json` prints") as caught:
         read_audit(tmp_path / "a.json")
+    assert "\n" not in str(caught.value)
     (tmp_path / "a.json").write_text(json.dumps({"files": [said("a", "clear")]}))
     assert len(read_audit(tmp_path / "a.json")) == 1

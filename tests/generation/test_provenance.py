@@ -97,6 +97,12 @@ def test_every_record_is_valid_json(
     assert strict(path.read_text(encoding="utf-8")) == without_infinities(record)
 
 
+def test_half_a_surrogate_pair_is_written_as_json_has_it(tmp_path: Path) -> None:
+    record = {**RECORD, "trace": [{"neighbour": "caf\ud83d", "sigma": 1.0}]}
+    provenance.write(tmp_path / "a.json", record)
+    assert json.loads((tmp_path / "a.json").read_bytes())["trace"] == record["trace"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -100,7 +100,8 @@ def read_audit(path: str | Path) -> list[Said]:
         for file in files:
             if file["verdict"] not in VERDICTS or not isinstance(file["path"], str):
                 raise ValueError(f"{file['path']} has the verdict {file['verdict']}")
-            _replayed(file)
+            if not all(isinstance(one, str) for one in (*_replayed(file), file.get("sha256") or "")):
+                raise ValueError(f"{file['path']} has a reference or a checksum that is no text")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, LookupError, TypeError) as error:

@@ -79,7 +79,7 @@ class Judgements:
         try:
             found = json.loads(entry.read_bytes())
             return FileAudit(**{**found, "matches": tuple(map(self._match, found["matches"]))})
-        except (OSError, ValueError, TypeError, LookupError) as error:
+        except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
             reason = str(error) or type(error).__name__
             warnings.warn(f"cannot read {entry}: {reason}; the sound is judged again", stacklevel=3)
             return None

@@ -218,7 +218,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         configuration = json.loads(configuration) if isinstance(configuration, str) else configuration
         return tensors, dict(configuration)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{path}: its lora_config is {configuration!r}: give the file as it was trained"
         ) from error

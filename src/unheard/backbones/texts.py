@@ -52,7 +52,7 @@ def words_of_tokenizer(folder: Path) -> frozenset[str] | None:
     try:
         model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
         return whole_words([piece for piece, _ in model["vocab"]])
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

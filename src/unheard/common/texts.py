@@ -57,6 +57,11 @@ def cleaned(text: str) -> tuple[str, str | None]:
     return SURROGATES.sub("\ufffd", text).replace("\0", ""), f"holds {wrong}"
 
 
+def json_bytes(text: str) -> bytes:
+    """JSON text in UTF-8. Half a surrogate pair has no place there; as an escape it is also right as JSON."""
+    return text.encode("utf-8", errors="backslashreplace")
+
+
 def lines(text: str) -> list[str]:
     """The lines of a text: they end at a line feed, a carriage return, or both, and at nothing else.
 

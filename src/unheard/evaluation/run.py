@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from unheard.common.files import write_whole
 from unheard.common.progress import Report
+from unheard.common.texts import json_bytes
 from unheard.errors import InputError
 from unheard.evaluation import code_version, columns
 from unheard.evaluation.batch import Batch, Row
@@ -64,7 +65,7 @@ def evaluate(
     }
     table = run_settings(local, list(experiment.settings), folder, progress, engine)
     write_table(out / "generations.parquet", table, {columns.EXPERIMENT: manifest["experiment"]})
-    write_whole(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+    write_whole(out / "manifest.json", json_bytes(json.dumps(manifest, indent=1, ensure_ascii=False)))
     return Results(table, held_out, references)
 
 

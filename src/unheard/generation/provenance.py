@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from unheard import __version__
 from unheard.common.files import write_whole
 from unheard.common.structured_files import read_json
+from unheard.common.texts import json_bytes
 from unheard.diffusion.settings import STOCHASTIC
 from unheard.errors import InputError
 from unheard.guidance import Detour, describe_guidance, with_present_names
@@ -46,7 +47,7 @@ PACKAGES = ("torch", "diffusers", "transformers", "torchsde", "julius", "numpy")
 
 def write(path: Path, record: Mapping[str, Any]) -> None:
     """Write a record as UTF-8 JSON, indented, every trace entry on one line."""
-    write_whole(path, f"{_as_json(record)}\n".encode())
+    write_whole(path, json_bytes(f"{_as_json(record)}\n"))
 
 
 def is_record(path: str | Path) -> bool:

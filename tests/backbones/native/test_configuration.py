@@ -13,7 +13,7 @@ import torch
 
 from unheard.backbones.stable_audio.native.configuration import Configuration, read_configuration
 from unheard.backbones.stable_audio.native.modules import build_modules
-from unheard.errors import ModelError
+from unheard.errors import LONGEST, ModelError
 
 PUBLISHED_SIZES = {
     "open": {"vae": 156.1, "projection_model": 0.4, "transformer": 1056.9},
@@ -161,6 +161,19 @@ def test_what_is_not_supported_is_refused_by_key_and_value(
         read(changed(settings, keys, value), tmp_path)
     assert f"{keys} is {value!r}: " in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["x" * 100_000, [10**4000] * 2])
+def test_a_message_is_one_line_whatever_a_file_holds(
+    settings: dict[str, Any], tmp_path: Path, value: object
+) -> None:
+    strides = "model.pretransform.config.{}.config.strides"
+    keys = [strides.format("encoder"), strides.format("decoder")]
+    found = changed(changed(settings, keys[0], value), keys[1], value)
+    with pytest.raises(ModelError) as caught:
+        read(found, tmp_path)
+    assert len(str(caught.value)) <= LONGEST
+    assert "unheard runs" in str(caught.value)
 
 
 def test_what_is_missing_is_named(settings: dict[str, Any], tmp_path: Path) -> None:

@@ -168,6 +168,9 @@ def test_what_is_no_lora_is_refused(native_backbone: StableAudioBackbone, file: 
     matrices = write(file, {KV: LAYERS[KV]})
     refused({"unet.down.weight": torch.ones(1)}, r"holds unet\.down\.weight, which is no part of a LoRA")
     refused({}, "holds no LoRA")
+    save_file(matrices, file, metadata={"lora_config": "[" * 100_000})
+    with pytest.raises(ModelError, match="its lora_config is"):
+        rows(native_backbone, file)
     refused(matrices, "is of the kind 'vera': unheard merges lora, dora-rows", adapter_type="vera")
     refused(matrices, "has lora_A, lora_B and needs lora_A, lora_B, magnitude", adapter_type="dora")
     refused(matrices, "its rank is 2 and its alpha 0: give numbers above 0", alpha=0)

@@ -108,6 +108,24 @@ def test_a_value_that_cannot_be_used_is_one_line(run: Callable[..., Result]) -> 
     refused(run("import-settings", "s.py"), "settings that cannot be used: c1 is 'x'")
 
 
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "steps=[1, 2]", "cfg_scale={'a': [1]}", "seed=[[]]", "sampler_type={}", "init_noise_level=[0.5]",
+        "conditioning=[{'prompt': ['a', 'b'], 'seconds_start': {}, 'seconds_total': 3}]",
+        "conditioning=[{'prompt': 'a', 'seconds_start': 'x', 'seconds_total': 3}]",
+    ],
+)  # fmt: skip
+def test_a_list_where_one_value_is_expected_is_not_understood(
+    run: Callable[..., Result], argument: str
+) -> None:
+    Path("s.py").write_text(f"my_generate_diffusion_cond(m, c1=2, {argument})")
+    result = run("import-settings", "s.py")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["guidance"]["c1"] == 2
+    assert "where one value is expected" in result.stderr or "'x'" in argument
+
+
 def test_the_script_and_other_files_are_spared(run: Callable[..., Result]) -> None:
     Path("s.py").write_text("my_generate_diffusion_cond(m)")
     refused(run("import-settings", "s.py", "-o", "s.py"), "it is the script that is read")

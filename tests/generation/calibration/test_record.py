@@ -34,6 +34,7 @@ DAMAGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "a list": lambda stored: stored.update(durations=[[]]),
     "not a share": lambda stored: stored.update(false_alarms=3),
     "null": lambda stored: stored.update(proof=None),
+    "a nest": lambda stored: stored.update(made={"seconds": json.loads("[" * 900 + "]" * 900)}),
 }
 
 
@@ -48,6 +49,13 @@ def test_a_damaged_one_is_one_line(damage: Callable[[dict[str, Any]], object], t
         Calibration.read(path)
     assert "\n" not in str(told.value)
     assert str(path) in str(told.value)
+
+
+def test_a_caption_with_half_a_surrogate_pair_is_kept(tmp_path: Path) -> None:
+    made = replace(a_calibration(), ordinary=("caf\ud83d", "Strings"))
+    made.write(tmp_path / "calibration.json")
+    read = Calibration.read(tmp_path / "calibration.json")
+    assert (read, read.digest) == (made, made.digest)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "null", '{"unheard_calibration": 1}', "NaN"])

@@ -272,3 +272,24 @@ def test_a_small_file_is_read_as_it_is(tmp_path: Path, folder: Path, monkeypatch
 
 
 REAL_STREAM = json_file.stream
+
+
+def test_a_note_that_is_damaged_removes_nothing(tmp_path: Path, folder: Path) -> None:
+    path = write(tmp_path / "a.json")
+    Index.open(path)
+    (note,) = folder.glob("*.json")
+    (tmp_path / "mine").mkdir()
+    for content in ("[" * 100_000, json.dumps({"sha256": str(tmp_path / "mine"), "state": None})):
+        note.write_text(content)
+        write(path, seed=1)
+        assert len(Index.open(path)) == 9
+    assert (tmp_path / "mine").is_dir()
+
+
+def test_half_a_surrogate_pair_in_a_caption_is_no_character(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json")
+    entries = json.loads(path.read_text())
+    next(iter(entries.values()))["conditioning"]["prompt"] = "caf\ud83d"
+    path.write_text(json.dumps(entries))
+    assert [read.prompts[0] for read in (Index.open(path), Index.open(path))] == ["caf\ufffd"] * 2
+    assert read_entries(path).prompts[0] == "caf\ufffd"

@@ -58,7 +58,8 @@ def pipeline_of(checkpoint: Path) -> str:
     for key in ("model", "conditioning"):
         found = found.get(key) if isinstance(found, dict) else None
     conditioners = found.get("configs") if isinstance(found, dict) else None
-    types = [each.get("type") for each in conditioners or () if isinstance(each, dict)]
+    listed = conditioners if isinstance(conditioners, list) else ()
+    types = [each.get("type") for each in listed if isinstance(each, dict)]
     return STABLE_AUDIO_3 if "t5gemma" in types else STABLE_AUDIO
 
 

@@ -109,11 +109,19 @@ class Section:
 
     def refuse(self, key: str, found: object, instead: str) -> NoReturn:
         """Raise a ModelError that names a key, its value, and what unheard runs."""
-        raise ModelError(f"{self._file}: {self.name(key)} is {found!r}: unheard runs {instead} there")
+        raise ModelError(f"{self._file}: {self.name(key)} is {_said(found)}: unheard runs {instead} there")
 
     def name(self, key: str) -> str:
         """A key with those that lead to it."""
         return f"{self._keys}.{key}" if self._keys else key
+
+
+def _said(value: object) -> str:
+    """A value in a message; one of too many digits, as a product may be, cannot be written."""
+    try:
+        return repr(value)
+    except ValueError:
+        return "too large"
 
 
 def _is_whole(value: object) -> bool:

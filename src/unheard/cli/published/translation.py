@@ -137,6 +137,7 @@ def _argument(done: Translation, name: str, reading: Reading, several: bool) -> 
 
 def _setting(done: Translation, name: str, reading: Reading) -> None:
     """A name that a preset holds, or the seed; line 0 is what the script leaves out."""
+    reading = _plain(reading)
     if isinstance(reading, Unread):
         done.unread.append((name, reading))
         return
@@ -157,6 +158,7 @@ def _setting(done: Translation, name: str, reading: Reading) -> None:
 
 def _option(done: Translation, name: str, reading: Reading, option: str, of: Any = None) -> None:
     """A name that is an option of the command line alone; `of` is what stands in the script, if another."""
+    reading = _plain(reading)
     if isinstance(reading, Unread):
         done.unread.append((name, reading))
         return
@@ -175,6 +177,7 @@ def _flag(done: Translation, name: str, reading: Reading, option: str) -> None:
 
 
 def _prompt(done: Translation, name: str, reading: Reading) -> None:
+    reading = _plain(reading)
     if isinstance(reading, Unread):
         done.unread.append((name, reading))
         return
@@ -205,11 +208,11 @@ def _conditioning(done: Translation, name: str, reading: Reading) -> None:
         if "prompt" in table:
             _prompt(done, "prompt", table["prompt"])
     start, total = tables[0].get("seconds_start"), tables[0].get("seconds_total")
-    begin = start.value if isinstance(start, Read) else 0
+    begin = start.value if isinstance(start, Read) and isinstance(start.value, int | float) else 0
     if start is not None and (isinstance(start, Unread) or start.value):
         _option(done, "seconds_start", start, "--start")
     if isinstance(total, Read) and isinstance(total.value, int | float):
-        seconds = Read(float(total.value) - float(begin or 0), total.line)
+        seconds = Read(total.value - begin, total.line)
         _option(done, "seconds_total", seconds, "--duration", of=total.value)
     elif total is not None:
         _option(done, "seconds_total", total, "--duration")
@@ -229,6 +232,14 @@ def _tables(reading: Reading) -> Iterator[dict[str, Reading]]:
         for each in reading.value if isinstance(reading.value, list) else [reading]:
             if isinstance(each, Read) and isinstance(each.value, dict):
                 yield each.value
+
+
+def _plain(reading: Reading) -> Reading:
+    """A value that an option can be; a list or a table, where a script has one, is not understood."""
+    if isinstance(reading, Read) and isinstance(reading.value, list | dict):
+        shown = "a list" if isinstance(reading.value, list) else "a table"
+        return Unread("...", reading.line, f"{shown}, where one value is expected")
+    return reading
 
 
 def _row(name: str, reading: Reading, here: str) -> Row:

@@ -18,6 +18,7 @@ from unheard.common.checks import (
 )
 from unheard.common.files import data_folder, write_whole
 from unheard.common.structured_files import read_json
+from unheard.common.texts import json_bytes
 from unheard.errors import InputError
 from unheard.guidance.base import Guidance
 from unheard.guidance.detour.settings import Detour
@@ -216,7 +217,7 @@ class Calibration:
     def digest(self) -> str:
         """The SHA-256 of all that it says."""
         content = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(content.encode()).hexdigest()
+        return hashlib.sha256(json_bytes(content)).hexdigest()
 
     @property
     def separates(self) -> bool | None:
@@ -290,7 +291,7 @@ class Calibration:
     def write(self, path: Path) -> None:
         """Write it as JSON, whole or not at all; raises InputError where nothing can be written."""
         content = json.dumps({FIRST_KEY: FORMAT, **asdict(self)}, indent=1, ensure_ascii=False)
-        write_whole(path, f"{content}\n".encode())
+        write_whole(path, json_bytes(f"{content}\n"))
 
     @classmethod
     def read(cls, path: Path) -> Calibration:
@@ -300,10 +301,12 @@ class Calibration:
             InputError: it is missing, or is no calibration.
         """
         try:
-            return _calibration(read_json(path))
+            found = _calibration(read_json(path))
+            _ = found.digest  # whatever is in it can be said
+            return found
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-        except (InputError, ValueError, TypeError, LookupError, AttributeError) as error:
+        except (InputError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise InputError(
                 f"{path} is no calibration, or a damaged one ({error}): remove it, or calibrate again"
             ) from error

@@ -21,6 +21,7 @@ import torch
 
 from unheard.common.files import replacing
 from unheard.common.progress import Report
+from unheard.common.texts import json_bytes
 from unheard.errors import InputError
 from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD, near_captions, near_vectors
 from unheard.index.searching.captions import normalised
@@ -95,8 +96,7 @@ class Duplicates:
         opening = json.dumps(head, indent=1, ensure_ascii=False)[:-2] + ',\n "clusters": [\n  '
         lines = [json.dumps(asdict(cluster), ensure_ascii=False) for cluster in self.clusters]
         with replacing(path) as file:
-            text = opening + ",\n  ".join(lines) + "\n ]\n}\n"
-            file.write(text.encode("utf-8", errors="backslashreplace"))
+            file.write(json_bytes(opening + ",\n  ".join(lines) + "\n ]\n}\n"))
 
 
 def find_duplicates(

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from unheard.common.files import replacing
+from unheard.common.texts import json_bytes
 from unheard.errors import IndexFileError, InputError
 from unheard.index.published import json_stream
 from unheard.index.published.json_stream import kind, quoted
@@ -113,8 +114,7 @@ def lines(entries: Iterable[tuple[str, Entry]]) -> Iterator[bytes]:
     for identifier, entry in entries:
         written = json.dumps(entry, ensure_ascii=False, default=np.ndarray.tolist)
         text = f"{json.dumps(identifier, ensure_ascii=False)}: {written}"
-        # Half a surrogate pair is no character of UTF-8; escaped with a backslash it is also right as JSON.
-        yield opening + text.encode("utf-8", errors="backslashreplace")
+        yield opening + json_bytes(text)
         opening = b",\n"
     yield b"\n}\n"
 

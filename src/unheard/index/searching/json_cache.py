@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import time
@@ -29,6 +30,7 @@ import torch
 from torch import Tensor
 
 from unheard.common.files import cache_folder, write_whole
+from unheard.common.texts import cleaned
 from unheard.errors import IndexFileError, InputError
 from unheard.index.published import json_file
 from unheard.index.searching.entries import directions, read_entries
@@ -119,7 +121,7 @@ class _Cache:
             return None
         try:
             return _open(folder, content)
-        except (OSError, ValueError, TypeError, LookupError) as error:
+        except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
             warnings.warn(f"cannot read {folder}: {error}; it is made again", stacklevel=4)
             shutil.rmtree(folder, ignore_errors=True)
             return None
@@ -168,8 +170,9 @@ class _Cache:
 def _read_note(path: Path) -> dict[str, Any] | None:
     try:
         note = json.loads(path.read_bytes())
-        return note if isinstance(note["sha256"], str) and "state" in note else None
-    except (OSError, ValueError, TypeError, LookupError):
+        # It is the name of a folder, which may be removed.
+        return note if "state" in note and re.fullmatch("[0-9a-f]{64}", note["sha256"]) else None
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
         return None
 
 
@@ -202,7 +205,7 @@ def _write(folder: Path, path: str | Path) -> str:
                 raise json_file.twice(identifier, str(path))
             seen[identifier] = None
             conditioning = entry["conditioning"]
-            columns["prompts"].append(conditioning["prompt"])
+            columns["prompts"].append(cleaned(conditioning["prompt"])[0])
             for name in ("seconds_start", "seconds_total"):
                 columns[name].append(float(conditioning[name]))
             embedder = entry.get("embedder", embedder)
