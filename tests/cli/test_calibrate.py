@@ -87,6 +87,19 @@ def test_mistakes_are_one_line(
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_what_is_read_is_never_written_over(calibrate: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "heard").mkdir()
+    for name in ("heard/a.wav", "l.safetensors"):
+        (tmp_path / name).write_bytes(b"mine")
+    for option, name, what in (
+        ("--references", "heard/a.wav", "a recording"),
+        ("--lora", "l.safetensors", "a LoRA"),
+    ):
+        given = name.partition("/")[0]
+        refused(calibrate(option, given, "--output", name, "--overwrite"), f"it is {what} that is read")
+        assert (tmp_path / name).read_bytes() == b"mine"
+
+
 def test_uncalibrated_it_is_said_how(generate: Callable[..., Result]) -> None:
     made = generate("A bell", "--guidance", "detour")
     assert made.exit_code == 0

@@ -11,6 +11,7 @@ from typing import Any
 import comfy_stub as comfy
 import pytest
 import torch
+from pages import ROOT
 from tiny_world import CAPTIONS, build_index
 
 from unheard import Detour, IndexFileError, InputError, audio
@@ -101,3 +102,17 @@ def test_an_audit_needs_something_to_compare_with(by_id: dict[str, Any], loaded:
         by_id["UnheardAudit"].execute(sound)
     with pytest.raises(InputError, match="does not say where its sounds lie"):
         by_id["UnheardAudit"].execute(sound, index=loaded)
+
+
+def test_the_example_gives_the_nodes_what_they_ask_for(by_id: dict[str, Any]) -> None:
+    workflow = json.loads((ROOT / "comfyui" / "stable-audio.json").read_text())
+    used = {node["class_type"]: node["inputs"] for node in workflow.values()}
+    for name, node in by_id.items():
+        assert [*used[name]] == [socket.id for socket in node.define_schema().inputs]
+    settings = {field.name: used["UnheardDetour"][field.name] for field in fields(Detour)}
+    assert Detour(**settings) == Detour()
+    assert used["UnheardDetour"]["prompt"] in [
+        node["inputs"]["text"] for node in workflow.values() if node["class_type"] == "CLIPTextEncode"
+    ]
+    links = [value for inputs in used.values() for value in inputs.values() if isinstance(value, list)]
+    assert {node for node, _ in links} <= workflow.keys()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from unheard.backbones.native.layout import is_checkpoint
 from unheard.cli.lora import read_loras
 from unheard.cli.options import DTYPES, OF_MODEL, device_option, environment, overwrite_option, quiet_option
 from unheard.cli.progress import Display
@@ -124,6 +125,10 @@ def calibrate(
         read = [
             *inputs([captions, prompts], "a list of captions"),
             *inputs([index], "the index", whole=True),
+            *inputs([references], "a recording"),
+            *inputs([path for path, _ in lora or ()], "a LoRA"),
+            *inputs([model] if is_checkpoint(model) else [], "the model"),
+            *inputs([text_encoder, embedder], "a part of the model", whole=True),
         ]
         check_targets([Target(Path(output), ours)], read, overwrite=overwrite)
     display = Display()
