@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -212,10 +213,18 @@ def _conditioning(done: Translation, name: str, reading: Reading) -> None:
     if start is not None and (isinstance(start, Unread) or start.value):
         _option(done, "seconds_start", start, "--start")
     if isinstance(total, Read) and isinstance(total.value, int | float):
-        seconds = Read(total.value - begin, total.line)
+        seconds = Read(_less(total.value, begin), total.line)
         _option(done, "seconds_total", seconds, "--duration", of=total.value)
     elif total is not None:
         _option(done, "seconds_total", total, "--duration")
+
+
+def _less(total: float, begin: float) -> float:
+    """The difference of two numbers; infinity for one of hundreds of digits."""
+    try:
+        return total - begin
+    except OverflowError:
+        return math.inf
 
 
 def _negative(done: Translation, table: dict[str, Reading]) -> None:
