@@ -106,3 +106,12 @@ def test_uncalibrated_it_is_said_how(generate: Callable[..., Result]) -> None:
     assert len([line for line in made.stderr.splitlines() if "unheard calibrate --model" in line]) == 1
     assert "unheard calibrate" not in generate("A bell").stderr
     assert "unheard calibrate" not in generate("A bell", "--pull", 0.4).stderr
+
+
+def test_a_folder_that_nothing_can_be_written_to_is_told_before_the_work(
+    calibrate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_text("a file")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "taken"))
+    result = calibrate("--duration", 0.2)
+    refused(result, "cannot keep a calibration in")

@@ -135,7 +135,10 @@ def calibrate(
     with display.loading(model):
         with importing():
             from unheard.generation.calibration import calibrating
+            from unheard.generation.calibration.record import make_own_folder
             from unheard.generation.model import load
+        if output is None:
+            make_own_folder()
         changed: dict[str, Any] = {"lora": lora, "text_encoder": text_encoder}
         changed = {name: value for name, value in changed.items() if value is not None}
         loaded = load(model, device=device, dtype=dtype, embedder=embedder, **changed)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -279,12 +281,13 @@ class Calibration:
         """Write it where `generate` looks for it, in the user's data, in the place of an earlier one.
 
         Raises:
-            InputError: the model was not loaded from files: nothing would tell it from another.
+            InputError: the model was not loaded from files: nothing would tell it from another. Or nothing
+                can be written there.
         """
         if self.fingerprint is None:
             raise InputError(f"{self.model} was loaded from no folder: nothing tells it from other models")
+        make_own_folder()
         path = own_path(self.fingerprint, self.index)
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.write(path)
         return path
 
@@ -310,6 +313,25 @@ class Calibration:
             raise InputError(
                 f"{path} is no calibration, or a damaged one ({error}): remove it, or calibrate again"
             ) from error
+
+
+def make_own_folder() -> None:
+    """Make the folder that the user's calibrations are kept in, so that no calibration is made in vain.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    folder = data_folder("calibrations")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = None if os.access(folder, os.W_OK) else os.strerror(errno.EACCES)
+    except OSError as error:
+        reason = error.strerror
+    if reason is not None:
+        raise InputError(
+            f"cannot keep a calibration in {folder}: {reason}: name a file with --output, or another folder "
+            "for data with XDG_DATA_HOME"
+        )
 
 
 def own_path(fingerprint: str, index: str) -> Path:
