@@ -17,6 +17,9 @@ from unheard.guidance import GUIDANCES
 EXPERIMENTS = sorted((Path(__file__).parents[2] / "experiments").glob("*.toml"))
 ON_A_HUB_MODEL = next(path for path in EXPERIMENTS if path.stem == "stable-audio-open")
 IN_THE_SECOND_WORLD = [path for path in EXPERIMENTS if "build/planted" in path.read_text()]
+IN_WORLDS = {path: "planted" for path in IN_THE_SECOND_WORLD} | {
+    path: "worlds/v" for path in EXPERIMENTS if "build/worlds" in path.read_text()
+}
 TINY = Path(__file__).parents[2] / "src" / "unheard" / "assets" / "tiny"
 
 
@@ -81,7 +84,7 @@ def test_a_misspelt_metric_names_the_nearest(file: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in EXPERIMENTS if p not in (ON_A_HUB_MODEL, *IN_THE_SECOND_WORLD)],
+    [p for p in EXPERIMENTS if p not in (ON_A_HUB_MODEL, *IN_WORLDS)],
     ids=lambda path: path.stem,
 )
 def test_every_experiment_that_is_shipped_can_be_read(path: Path) -> None:
@@ -90,11 +93,12 @@ def test_every_experiment_that_is_shipped_can_be_read(path: Path) -> None:
     assert experiment.settings or experiment.search
 
 
-@pytest.mark.parametrize("path", IN_THE_SECOND_WORLD, ids=lambda path: path.stem)
-def test_the_rivals_can_be_read_once_the_second_world_is_made(path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", IN_WORLDS, ids=lambda path: path.stem)
+def test_what_is_of_another_world_can_be_read_once_that_is_made(path: Path, tmp_path: Path) -> None:
     (tmp_path / "experiments").mkdir()
-    (tmp_path / "build" / "planted").mkdir(parents=True)
-    (tmp_path / "build" / "planted" / "model").symlink_to(TINY)
+    world = tmp_path / "build" / IN_WORLDS[path]
+    world.mkdir(parents=True)
+    (world / "model").symlink_to(TINY)
     experiment = Experiment.read(shutil.copy(path, tmp_path / "experiments"))
     assert not experiment.refused
     assert {*experiment.models} == {str(TINY)}
