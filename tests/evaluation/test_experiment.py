@@ -17,7 +17,7 @@ from unheard.guidance import GUIDANCES
 EXPERIMENTS = sorted((Path(__file__).parents[2] / "experiments").glob("*.toml"))
 ON_A_HUB_MODEL = next(path for path in EXPERIMENTS if path.stem == "stable-audio-open")
 IN_THE_SECOND_WORLD = [path for path in EXPERIMENTS if "build/planted" in path.read_text()]
-IN_WORLDS = {path: "planted" for path in IN_THE_SECOND_WORLD} | {
+IN_WORLDS = dict.fromkeys(IN_THE_SECOND_WORLD, "planted") | {
     path: "worlds/v" for path in EXPERIMENTS if "build/worlds" in path.read_text()
 }
 TINY = Path(__file__).parents[2] / "src" / "unheard" / "assets" / "tiny"
