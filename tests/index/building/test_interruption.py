@@ -26,6 +26,7 @@ import unheard.index as verbs
 from unheard.errors import IndexFileError
 from unheard.index.building import builder
 from unheard.index.store.fingerprints import FingerprintTable
+from unheard.index.store.repair import STAGED
 from unheard.index.store.table import Store
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(builder.__file__).parents[3])}
@@ -43,9 +44,12 @@ def rejects(uri: Path) -> str | None:
 
 
 def files(uri: Path) -> set[tuple[str, str]]:
-    """The kinds of files there are: in which of an index's folders, with which ending."""
+    """The kinds of files there are: in which of an index's folders, with which ending.
+
+    Without those that Lance was writing when it was killed, which go a day later.
+    """
     inside = (path.relative_to(uri) for path in uri.rglob("*") if path.is_file())
-    return {(path.parts[0], path.suffix) for path in inside}
+    return {(path.parts[0], path.suffix) for path in inside if not STAGED.fullmatch(path.name)}
 
 
 def check(uri: Path, whole: Path, exits: Sequence[str] = ()) -> None:

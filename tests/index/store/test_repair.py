@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -69,3 +70,19 @@ def test_verify_names_what_is_wrong(store: Store) -> None:
         Index.open(store.uri)
     newest(store, "data", "*.lance").write_bytes(b"")
     assert len(Store.open(store.uri).verify()) >= 1
+
+
+def test_what_killed_writers_left_half_written_goes_a_day_later(store: Store) -> None:
+    store.append(rows({"a": 2}))
+    before = content(store)
+    table = Path(store.uri) / "windows.lance"
+    staged = [table / "data" / ".tmpTb1FDx", table / "_versions" / "18446744073709550540.manifest#1"]
+    for path in staged:
+        path.write_bytes(b"half")
+    store.optimize()
+    assert all(path.exists() for path in staged)  # somebody may be writing them
+    for path in staged:
+        os.utime(path, (0, 0))
+    store.optimize()
+    assert not any(path.exists() for path in staged)
+    assert content(Store.open(store.uri)) == before

@@ -1,13 +1,36 @@
-"""A store after a power cut: a commit that it tore is taken back."""
+"""A store after a power cut or a kill: a commit that was torn is taken back, what was half written goes."""
 
 from __future__ import annotations
 
 import os
+import re
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from unheard.index.store.lance import connected, explained
 from unheard.index.store.rows import TABLE
 from unheard.index.store.uri import checked_uri, is_local
+
+STAGED = re.compile(r"\.tmp\w+|.*#\d+")
+"""What Lance calls a file until it is whole."""
+ABANDONED = 24 * 3600.0
+"""Seconds without a write after which nobody is writing it any more."""
+
+
+def drop_abandoned(uri: str | Path) -> None:
+    """Remove what writers that were killed left half written in a store in a folder, a day later.
+
+    Nothing reads such files. Another process may be writing a younger one.
+    """
+    uri = checked_uri(uri)
+    if not is_local(uri):
+        return
+    for path in Path(uri).glob("*.lance/*/*"):
+        if STAGED.fullmatch(path.name):
+            with suppress(OSError):  # gone, or somebody else's: it harms nothing
+                if time.time() - path.stat().st_mtime > ABANDONED:
+                    path.unlink()
 
 
 def step_back(uri: str | Path) -> bool:

@@ -22,6 +22,7 @@ from unheard.index.store.embedder_record import EmbedderRecord
 from unheard.index.store.fingerprints import FingerprintTable
 from unheard.index.store.lance import connected, explained, flush, insistent, is_conflict, pyarrow
 from unheard.index.store.locations import located
+from unheard.index.store.repair import drop_abandoned
 from unheard.index.store.rows import TABLE, checksum, digest_field, schema, with_digests
 from unheard.index.store.uri import checked_uri, is_local
 from unheard.index.store.verification import problems
@@ -257,8 +258,9 @@ class Store:
     def optimize(self) -> None:
         """Join the parts that many small commits leave, and drop versions older than a week.
 
-        Where another process writes to the same parts just now, they are left to the next time.
+        What killed writers left half written a day ago goes as well. Where another process writes to the same parts just now, they are left to the next time.
         """
+        drop_abandoned(self.uri)
         with explained(f"cannot optimize the index {self.uri}", InputError):
             try:
                 self._table.optimize()
