@@ -258,7 +258,8 @@ class Store:
     def optimize(self) -> None:
         """Join the parts that many small commits leave, and drop versions older than a week.
 
-        What killed writers left half written a day ago goes as well. Where another process writes to the same parts just now, they are left to the next time.
+        What killed writers left half written a day ago goes as well. Where another process writes to the same
+        parts just now, they are left to the next time.
         """
         drop_abandoned(self.uri)
         with explained(f"cannot optimize the index {self.uri}", InputError):
