@@ -2,7 +2,7 @@
 
     corpus       the second world's (`python -m lab.planted`, first), and 102 recordings  lab/worlds/corpus.py
     latents      of all of it, by the bundled autoencoder                                 lab/latents.py
-    training     from the second world's weights                                        lab/worlds/train.py
+    training     from the second world's weights                                          lab/worlds/train.py
     recordings   the training set as sound files                                          lab/recordings.py
     pack         a model's folder                                                         lab/worlds/pack.py
 
