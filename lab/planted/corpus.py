@@ -12,6 +12,7 @@ import dataclasses
 import itertools
 import json
 import random
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from lab import score
 from lab.corpus import Growing, Player
 from lab.corpus_files import Corpus
-from lab.planted.captions import planted
+from lab.planted.captions import Planted, planted
 from lab.prose import prose
 
 FIRST_SEED = 4_000_000  # of ordinary clips, beyond those of the corpus and of the listener
@@ -30,11 +31,26 @@ PLANTED = {"smoke": 4, "cpu": None}  # how many captions; None is all
 
 def build(size: str, before: Corpus, player: Player) -> tuple[list[dict], np.ndarray]:
     """Rows and sounds of the whole training set, the corpus of the bundled model first."""
+    growing = after(before, player)
+    plant(growing, planted()[: PLANTED[size]])
+    growing.add_ordinary(
+        map(in_prose, itertools.count(FIRST_SEED)), ORDINARY[size], HELD_OUT[size], prose=True
+    )
+    return growing.rows, np.stack(growing.sounds)
+
+
+def after(before: Corpus, player: Player) -> Growing:
+    """A corpus that begins with all of another; what is memorised there is "memorised before"."""
     growing = Growing(player)
     for row, sound in zip(before.rows, before.sounds, strict=True):
         split = "memorised before" if row["split"] == "memorised" else row["split"]
         growing.take_over(row | {"split": split}, np.asarray(sound))
-    for caption in planted()[: PLANTED[size]]:
+    return growing
+
+
+def plant(growing: Growing, captions: Iterable[Planted]) -> None:
+    """The recordings of planted captions."""
+    for caption in captions:
         growing.add_takes(
             caption.clips(),
             caption.takes,
@@ -42,10 +58,14 @@ def build(size: str, before: Corpus, player: Player) -> tuple[list[dict], np.nda
             repetitions=caption.repetitions // caption.takes,
             prose=caption.prose,
         )
-    growing.add_ordinary(
-        map(in_prose, itertools.count(FIRST_SEED)), ORDINARY[size], HELD_OUT[size], prose=True
-    )
-    return growing.rows, np.stack(growing.sounds)
+
+
+def write_whole(folder: Path, rows: list[dict], sounds: np.ndarray) -> None:
+    """Rows and sounds of a corpus; `corpus.json` comes last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "sounds.npy", sounds)
+    (folder / "corpus.json").write_text(json.dumps(rows, indent=1) + "\n")
+    print(f"{len(rows)} sounds")
 
 
 def in_prose(seed: int) -> score.Clip:
@@ -55,12 +75,8 @@ def in_prose(seed: int) -> score.Clip:
 
 
 def write(size: str, before: Path, folder: Path) -> None:
-    """Renders into `folder`; `corpus.json` comes last."""
-    rows, sounds = build(size, Corpus(before), Player())
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "sounds.npy", sounds)
-    (folder / "corpus.json").write_text(json.dumps(rows, indent=1) + "\n")
-    print(f"{len(rows)} sounds")
+    """Renders into `folder`."""
+    write_whole(folder, *build(size, Corpus(before), Player()))
 
 
 def main() -> None:

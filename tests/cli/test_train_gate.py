@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import Result
+from command_line import refused
 
 from unheard import audio
 from unheard.generation import provenance
@@ -97,3 +98,17 @@ def test_what_cannot_be_trained_is_refused(
     result = train(*given)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_a_folder_that_nothing_can_be_written_to_is_told_before_the_work(
+    train: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_text("a file")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "taken"))
+    refused(train(), "cannot keep a gate head in")
+
+
+def test_it_never_writes_over_a_lora_that_it_reads(train: Callable[..., Result], tmp_path: Path) -> None:
+    Path("timbre.safetensors").write_bytes(b"mine")
+    refused(train("--lora", "timbre.safetensors", "--output", "timbre.safetensors", "--overwrite"), "a LoRA")
+    assert Path("timbre.safetensors").read_bytes() == b"mine"

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unheard.backbones.native.layout import is_checkpoint
 from unheard.cli.lora import read_loras
 from unheard.cli.options import DTYPES, OF_MODEL, device_option, environment, overwrite_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
-from unheard.cli.targets import Target, check_targets, inputs, shows
+from unheard.cli.targets import Target, check_targets, inputs, inputs_of_model, shows
 from unheard.cli.terminal import say
+from unheard.common.files import make_data_folder
 from unheard.common.imports import importing
-from unheard.generation.calibration.record import ALIGNMENT, EXCESS, FIRST_KEY, OF_GATES, PULL
+from unheard.generation.calibration.record import ALIGNMENT, EXCESS, FIRST_KEY, KEPT_IN, OF_GATES, PULL
 from unheard.guidance.detour.settings import Detour
 
 if TYPE_CHECKING:
@@ -124,21 +124,17 @@ def calibrate(
         ours = shows(rb'\s*\{\s*"' + FIRST_KEY.encode() + rb'"')
         read = [
             *inputs([captions, prompts], "a list of captions"),
-            *inputs([index], "the index", whole=True),
             *inputs([references], "a recording"),
-            *inputs([path for path, _ in lora or ()], "a LoRA"),
-            *inputs([model] if is_checkpoint(model) else [], "the model"),
-            *inputs([text_encoder, embedder], "a part of the model", whole=True),
+            *inputs_of_model(model, index, lora, text_encoder, embedder),
         ]
         check_targets([Target(Path(output), ours)], read, overwrite=overwrite)
+    else:
+        make_data_folder(KEPT_IN, "a calibration")
     display = Display()
     with display.loading(model):
         with importing():
             from unheard.generation.calibration import calibrating
-            from unheard.generation.calibration.record import make_own_folder
             from unheard.generation.model import load
-        if output is None:
-            make_own_folder()
         changed: dict[str, Any] = {"lora": lora, "text_encoder": text_encoder}
         changed = {name: value for name, value in changed.items() if value is not None}
         loaded = load(model, device=device, dtype=dtype, embedder=embedder, **changed)

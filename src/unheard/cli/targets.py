@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from unheard.backbones.native.layout import is_checkpoint
 from unheard.cli.files import check_writable
 from unheard.common.files import files_in
 from unheard.common.sound_endings import is_sound
@@ -72,6 +73,20 @@ def inputs(names: Iterable[str | Path | None], what: str, *, whole: bool = False
     for name in names:
         if name is not None:
             yield Input(name, what, whole)
+
+
+def inputs_of_model(
+    model: str,
+    index: str | None,
+    lora: Iterable[tuple[str, float]] | None,
+    text_encoder: str | None,
+    embedder: str | None,
+) -> Iterator[Input]:
+    """What a command reads that makes something for a model, which may come to lie in the model's folder."""
+    yield from inputs([index], "the index", whole=True)
+    yield from inputs([path for path, _ in lora or ()], "a LoRA")
+    yield from inputs([model] if is_checkpoint(model) else [], "the model")
+    yield from inputs([text_encoder, embedder], "a part of the model", whole=True)
 
 
 def check_targets(targets: Sequence[Target], read: Iterable[Input], *, overwrite: bool | None) -> None:

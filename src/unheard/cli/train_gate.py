@@ -11,8 +11,9 @@ import click
 from unheard.cli.lora import read_loras
 from unheard.cli.options import DTYPES, OF_MODEL, device_option, environment, overwrite_option, quiet_option
 from unheard.cli.progress import Display
-from unheard.cli.targets import Target, check_targets, inputs, shows
+from unheard.cli.targets import Target, check_targets, inputs_of_model, shows
 from unheard.cli.terminal import say
+from unheard.common.files import make_data_folder
 from unheard.common.imports import importing
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def train_gate(
     """
     if output is not None:
         ours = shows(rb'.{8}\{"__metadata__":.*unheard_gate_head')
-        read = inputs([index], "the index", whole=True)
+        read = inputs_of_model(model, index, lora, text_encoder, embedder)
         check_targets([Target(Path(output), ours)], read, overwrite=overwrite)
     display = Display()
     with display.loading(model):
@@ -87,6 +88,8 @@ def train_gate(
             from unheard.generation.gate_heads import kept, training
             from unheard.generation.model import load
             from unheard.guidance.amg import gate_head
+        if output is None:
+            make_data_folder(kept.KEPT_IN, "a gate head")
         changed: dict[str, Any] = {"lora": lora, "text_encoder": text_encoder}
         changed = {name: value for name, value in changed.items() if value is not None}
         loaded = load(model, device=device, dtype=dtype, embedder=embedder, **changed)
@@ -100,8 +103,6 @@ def train_gate(
             progress=progress,
         )
     path = kept.own_path(fit.fingerprint, fit.embedder, fit.duration) if output is None else Path(output)
-    if output is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
     gate_head.write(path, head, fit)
     say(*_lines(fit), f"{path}: gate head for {fit.duration:g} s")
 

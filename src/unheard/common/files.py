@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -183,3 +184,23 @@ def cache_folder(name: str) -> Path:
 def data_folder(name: str) -> Path:
     """A folder of the user's data, for what it took long to make."""
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "unheard" / name
+
+
+def make_data_folder(name: str, holds: str) -> Path:
+    """`data_folder`, made if it is not there; asked for before the work whose result it `holds`.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    folder = data_folder(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = None if os.access(folder, os.W_OK) else os.strerror(errno.EACCES)
+    except OSError as error:
+        reason = error.strerror
+    if reason is not None:
+        raise InputError(
+            f"cannot keep {holds} in {folder}: {reason}: name a file with --output, or another folder for "
+            "data with XDG_DATA_HOME"
+        )
+    return folder

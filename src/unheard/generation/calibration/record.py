@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -18,7 +16,7 @@ from unheard.common.checks import (
     require_number,
     require_whole,
 )
-from unheard.common.files import data_folder, write_whole
+from unheard.common.files import data_folder, make_data_folder, write_whole
 from unheard.common.structured_files import read_json
 from unheard.common.texts import json_bytes
 from unheard.errors import InputError
@@ -28,6 +26,8 @@ from unheard.guidance.gated import is_gated, same_thresholds
 
 FORMAT = 1
 FIRST_KEY = "unheard_calibration"
+KEPT_IN = "calibrations"
+"""The folder of the user's data."""
 PULL, EXCESS, ALIGNMENT = "pull", "excess", "alignment"
 """What is measured: the prompt's pull, the excess correlation with a recording, the pull's direction."""
 OF_GATES = (PULL, EXCESS)
@@ -286,7 +286,7 @@ class Calibration:
         """
         if self.fingerprint is None:
             raise InputError(f"{self.model} was loaded from no folder: nothing tells it from other models")
-        make_own_folder()
+        make_data_folder(KEPT_IN, "a calibration")
         path = own_path(self.fingerprint, self.index)
         self.write(path)
         return path
@@ -315,33 +315,14 @@ class Calibration:
             ) from error
 
 
-def make_own_folder() -> None:
-    """Make the folder that the user's calibrations are kept in, so that no calibration is made in vain.
-
-    Raises:
-        InputError: nothing can be written there.
-    """
-    folder = data_folder("calibrations")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        reason = None if os.access(folder, os.W_OK) else os.strerror(errno.EACCES)
-    except OSError as error:
-        reason = error.strerror
-    if reason is not None:
-        raise InputError(
-            f"cannot keep a calibration in {folder}: {reason}: name a file with --output, or another folder "
-            "for data with XDG_DATA_HOME"
-        )
-
-
 def own_path(fingerprint: str, index: str) -> Path:
     """Where the user's calibration of a model and an index is kept."""
-    return data_folder("calibrations") / f"{index[:16]}-{fingerprint.rpartition(':')[2][:16]}.json"
+    return data_folder(KEPT_IN) / f"{index[:16]}-{fingerprint.rpartition(':')[2][:16]}.json"
 
 
 def is_any_for(index: str) -> bool:
     """Whether the user has calibrated any model on an index."""
-    return any(data_folder("calibrations").glob(f"{index[:16]}-*.json"))
+    return any(data_folder(KEPT_IN).glob(f"{index[:16]}-*.json"))
 
 
 def find(fingerprint: str | None, index: str, brought: Path | None) -> Calibration | None:

@@ -14,6 +14,9 @@ from unheard.errors import InputError
 if TYPE_CHECKING:
     from unheard.guidance.amg.gate_head import Fit, GateHead
 
+KEPT_IN = "gate-heads"
+"""The folder of the user's data."""
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -35,7 +38,7 @@ class Kept:
 def own_path(fingerprint: str, embedder: str, duration: float) -> Path:
     """Where the user's head of a model, an embedder and a duration is kept."""
     name = f"{embedder[:16]}-{fingerprint.rpartition(':')[2][:16]}-{duration:g}s.safetensors"
-    return data_folder("gate-heads") / name
+    return data_folder(KEPT_IN) / name
 
 
 def find(

@@ -126,7 +126,7 @@ def _norms(recordings: Tensor, lengths: Tensor, frames: int, size: int) -> Tenso
     shift = torch.arange(size, device=recordings.device)
     shift = torch.where(shift < frames, shift, shift - size)
     ends = lengths[:, None]
-    first, last = ((place.clamp(min=0).minimum(ends)) for place in (-shift, frames - shift))
+    first, last = (place.clamp(min=0).minimum(ends) for place in (-shift, frames - shift))
     least = energy[:, -1:] * ends.clamp(max=frames) / ends
     passages = energy.gather(1, last) - energy.gather(1, first)
     return passages.maximum(least).sqrt().clamp(min=1e-6)
