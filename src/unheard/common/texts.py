@@ -54,7 +54,12 @@ def cleaned(text: str) -> tuple[str, str | None]:
     if not halves and "\0" not in text:
         return text, None
     wrong = "half a surrogate pair" if halves else "a NUL character"
-    return SURROGATES.sub("\ufffd", text).replace("\0", ""), f"holds {wrong}"
+    return whole_characters(text).replace("\0", ""), f"holds {wrong}"
+
+
+def whole_characters(text: str) -> str:
+    """A text with U+FFFD for halves of surrogate pairs, which no encoding writes."""
+    return SURROGATES.sub("\ufffd", text)
 
 
 def json_bytes(text: str) -> bytes:

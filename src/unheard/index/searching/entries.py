@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unheard.common.texts import cleaned
+from unheard.common.texts import whole_characters
 from unheard.index.published import json_file
 from unheard.index.searching.snapshot import Snapshot
 from unheard.index.searching.vectors import ExactVectors
@@ -39,7 +39,7 @@ def snapshot_of(entries: dict[str, json_file.Entry], checksum: Callable[[], str]
     name = next((entry["embedder"] for entry in entries.values() if "embedder" in entry), None)
     return Snapshot(
         ids=list(entries),
-        prompts=[cleaned(conditioning["prompt"])[0] for conditioning in conditionings],
+        prompts=[whole_characters(conditioning["prompt"]) for conditioning in conditionings],
         seconds_start=[float(conditioning["seconds_start"]) for conditioning in conditionings],
         seconds_total=[float(conditioning["seconds_total"]) for conditioning in conditionings],
         windows=None,

@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from unheard.common.files import cache_folder, write_whole
-from unheard.common.texts import cleaned
+from unheard.common.texts import whole_characters
 from unheard.errors import IndexFileError, InputError
 from unheard.index.published import json_file
 from unheard.index.searching.entries import directions, read_entries
@@ -205,7 +205,7 @@ def _write(folder: Path, path: str | Path) -> str:
                 raise json_file.twice(identifier, str(path))
             seen[identifier] = None
             conditioning = entry["conditioning"]
-            columns["prompts"].append(cleaned(conditioning["prompt"])[0])
+            columns["prompts"].append(whole_characters(conditioning["prompt"]))
             for name in ("seconds_start", "seconds_total"):
                 columns[name].append(float(conditioning[name]))
             embedder = entry.get("embedder", embedder)
