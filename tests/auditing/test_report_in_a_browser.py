@@ -127,6 +127,13 @@ def test_prompts_are_counted_above_the_sounds(browser: Any, catalogue: Catalogue
     assert "), 1 not judged. Press" in said
     rows = [row.text for row in section.find_elements("css selector", "tbody tr")]
     assert rows[0] == "A drum 4 of 4 40 % to 100 %"
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    scroll = section.find_element("css selector", ".scroll")
+    widths = "const [table] = arguments; return [table.scrollWidth, table.clientWidth]"
+    needed, given = browser.execute_script(widths, scroll)
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert needed <= given, "the table by prompts is cut off on a phone"
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 

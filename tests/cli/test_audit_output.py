@@ -9,7 +9,7 @@ import pytest
 
 from unheard.auditing import Audit, FileAudit, Match
 from unheard.auditing.results import Part
-from unheard.cli.audit_output import output
+from unheard.cli.audit_output import output, said_by
 
 NAME = "takes of the second session/0001 An acoustic drum loop, 110 bpm, seed 0.wav"
 MATCH = Match(
@@ -58,3 +58,11 @@ def test_a_narrow_terminal_has_a_line_for_names(shown: str) -> None:
     assert 'replays 00001 "An acoustic drum loop, 110 bpm"' in lines
     assert 'like 00001 "An acoustic drum loop, 110 bpm"' in lines
     assert "0.8-2.2 s of 0.2-1.8 s, copied 60%, score 6.7, by chance 1" in lines
+
+
+@pytest.mark.parametrize(
+    ("effective", "said"),
+    [(0.4, "less than 1"), (1.0, "as much as 1"), (1.4, "as much as 1"), (8.2, "as much as 8")],
+)
+def test_what_few_sounds_say_is_never_none_at_all(effective: float, said: str) -> None:
+    assert said_by(effective).rstrip("s") == f"{said} independent sound"

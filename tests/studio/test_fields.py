@@ -11,6 +11,9 @@ from unheard.cli.generate import generate
 from unheard.cli.studio import OF_THE_STUDIO, OF_THE_TERMINAL, studio
 from unheard.guidance import GUIDANCES
 from unheard.studio.fields import FieldError
+from unheard.studio.make_tab import output_of
+from unheard.studio.making import make_takes
+from unheard.studio.stream import Cancel
 from unheard.studio.workshop import Workshop
 
 SHORT = {"duration": "0.2", "num_inference_steps": "2"}
@@ -83,3 +86,32 @@ def test_a_wrong_value_is_told_at_its_field(
         workshop.form.read(prompt, given)
     assert raised.value.field == field, raised.value
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "given"),
+    [
+        ("a bell", {}),
+        ("a bell", {"guidance": "none", "start": "0.1", "negative_prompt": "a drum", "sampler": "euler"}),
+        ("a drum", {"guidance": "amg", "c3": "2.5", "gate_head": "no", "seed": "7", "format": "flac"}),
+        ("a drum", {"guidance": "detour", "threshold": "0.5", "if_no_way": "refuse", "as_float": True}),
+    ],
+)
+def test_what_a_take_was_asked_for_comes_back_into_every_field(
+    workshop: Workshop, prompt: str, given: dict[str, Any]
+) -> None:
+    request, values = workshop.form.read(prompt, {**SHORT, **given})
+    *_, saved = make_takes(workshop, request, output_of(values), Cancel())
+    record = saved.take.record
+    again, values_again = workshop.form.read(record["prompt"], workshop.form.recorded(record))
+    assert again == request
+    assert output_of(values_again) == output_of(values)
+    assert workshop.lacks(record) == []
+
+
+def test_a_record_of_another_model_and_of_a_recording_says_what_is_to_be_given(workshop: Workshop) -> None:
+    record = {"model": {"name": "other"}, "init_audio": {"given": "hum.wav", "noise_level": 3.0}}
+    assert [line.split(":")[0] for line in workshop.lacks(record)] == [
+        f"It was made with other, and this is {workshop.model.name}.",
+        "It began from hum.wav",
+    ]

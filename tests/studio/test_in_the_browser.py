@@ -161,6 +161,11 @@ def test_a_sound_is_made_played_and_compared(page: Page, opened: tuple[Workshop,
     files = [path for take in opened[0].takes.all() for path in take.paths.values()]
     sizes = [str(path.with_suffix(end).stat().st_size) for path in files for end in (".wav", ".json")]
     assert answers == [f"200 {size}" for size in sizes]
+    packed = page.one(".transport a").get_attribute("href")
+    size = len(opened[0].takes.packed(1))
+    assert page.browser.execute_async_script(fetched, packed) == f"200 {size}"
+    missing = packed.replace("/1.zip", "/99.zip")
+    assert page.browser.execute_async_script(fetched, missing).startswith("404")
 
 
 def test_a_wrong_value_is_told_at_its_field_and_the_history_stays(page: Page) -> None:
@@ -187,6 +192,8 @@ def test_the_dice_draw_a_seed_and_a_sound_is_cancelled(page: Page, opened: tuple
     page.click("#history label")
     page.click("#again")
     until(lambda: page.one(seed).get_attribute("value") == "0", "the seed of the take")
+    steps = "#field-num_inference_steps input, #field-num_inference_steps textarea"
+    until(lambda: page.one(steps).get_attribute("value") == "4", "the steps of the take")
 
 
 def test_two_users_at_once(page: Page, browser: Any, opened: tuple[Workshop, str]) -> None:

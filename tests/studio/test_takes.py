@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import torch
 from unheard import Model
 from unheard.errors import InputError
 from unheard.generation.sound import Fallback, Sound
-from unheard.studio.takes import GUIDED, UNGUIDED, Takes, read_sound
+from unheard.studio.takes import GUIDED, LATENTS, UNGUIDED, Takes, read_sound
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +70,16 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write to"):
         Takes(tmp_path / "file" / "takes").reserve()
+
+
+def test_a_take_is_packed_with_all_of_its_files_and_no_others(tmp_path: Path, sound: Sound) -> None:
+    takes = Takes(tmp_path)
+    for number in (takes.reserve(), takes.reserve()):
+        for which in (GUIDED, UNGUIDED):
+            sound.save_latents(takes.save(number, which, sound, ".wav").with_suffix(LATENTS))
+    with zipfile.ZipFile(io.BytesIO(takes.packed(1))) as packed:
+        found = {name: packed.read(name) for name in packed.namelist()}
+    assert found == {path.name: path.read_bytes() for path in tmp_path.glob("take-1[.-]*")}
+    assert len(found) == 6
+    with pytest.raises(InputError, match="no take 5"):
+        takes.packed(5)

@@ -112,8 +112,15 @@ def rates(counted: Replication) -> str:
         f"{plural(rate.prompts_judged, 'prompt')} "
         f"(95 % confidence: {rate.prompts_low:.0%} to {rate.prompts_high:.0%} of such prompts)\n"
         f"and {rate.replayed:,} of {plural(rate.judged, 'judged sound')}{left_out}: {rate.rate:.1%} "
-        f"({rate.low:.1%} to {rate.high:.1%}; they say as much as {rate.effective:.0f} independent sounds)"
+        f"({rate.low:.1%} to {rate.high:.1%}; they say {said_by(rate.effective)})"
     )
+
+
+def said_by(effective: float) -> str:
+    """How much sounds of the same prompts say, such as "as much as 4 independent sounds"."""
+    if effective < 1:
+        return "less than 1 independent sound"
+    return f"as much as {plural(round(effective), 'independent sound')}"
 
 
 def plural(number: int, noun: str) -> str:

@@ -29,12 +29,13 @@ from unheard.cli.options import (
     under,
 )
 from unheard.cli.progress import Display
+from unheard.cli.record import filled_in
 from unheard.cli.terminal import say
 from unheard.common.imports import importing
 from unheard.common.sound_endings import WRITTEN
 from unheard.errors import InputError
 from unheard.generation.request import check_prompts
-from unheard.guidance import GUIDANCES
+from unheard.guidance import GUIDANCES, NONE, read_guidance
 
 if TYPE_CHECKING:
     from unheard.generation.model import Model
@@ -182,7 +183,10 @@ def form_of(model: Model, training_set: TrainingSet, given: Mapping[str, Any]) -
     if own is None:
         without["no_guidance"] = True
     return Form(
-        found, None if own is None else own.kind, partial(_request, model, training_set, without | started)
+        found,
+        None if own is None else own.kind,
+        partial(_request, model, training_set, without | started),
+        partial(_recorded, found),
     )
 
 
@@ -216,6 +220,35 @@ def _request(
         return request
     except click.ClickException as error:
         raise InputError(error.format_message()) from error
+
+
+def _recorded(found: Mapping[str, Field], record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the fields are to be for a recorded sound; "" for what lies in its model, and for files.
+
+    Raises:
+        InputError: the record has a guidance that there is not.
+    """
+    options = {option.name: None for option in generate.params if option.name is not None}
+    guidance = read_guidance({"kind": NONE} if record["guidance"] is None else record["guidance"])
+    result = record["result"]
+    values = filled_in(options, record) | ({} if guidance is None else asdict(guidance))
+    values |= {
+        "guidance": NONE if guidance is None else guidance.kind,
+        "format": Path(str(result.get("file", ""))).suffix[1:],
+        "as_float": result["encoding"] == "float",
+    }
+    return {name: _as_given(field, values.get(name)) for name, field in found.items()}
+
+
+def _as_given(field: Field, value: Any) -> Any:
+    """A value as a person gives it in a field."""
+    if field.shape == "flag":
+        return bool(value)
+    if field.shape == "switch" and value is not None:
+        return "yes" if value else "no"
+    if field.shape == "file" or value is None or str(value) not in (field.choices or (str(value),)):
+        return None if field.shape == "file" else ""
+    return str(value)
 
 
 def _defaults(model: Model, training_set: TrainingSet) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from unheard.errors import InputError
 from unheard.studio.workshop import Workshop
 
 PAGE = Path(__file__).parent / "page"
+PACKED = "/takes/{number:int}.zip"
+"""Where all files of a take are, as one."""
 HOUR = 3600
 """Seconds from one search for uploads that are a day old, which are removed, to the next."""
 FONTS = ["system-ui", "sans-serif"], ["ui-monospace", "monospace"]
@@ -56,7 +59,7 @@ def serve(workshop: Workshop, host: str, port: int | None) -> tuple[Any, str]:
         The page, to be closed, and where it is.
 
     Raises:
-        InputError: Gradio is not installed, or nothing can listen there.
+        InputError: Gradio is not installed, nothing can listen there, or nothing answers there.
     """
     gr = gradio()
     page = studio(workshop)
@@ -68,7 +71,7 @@ def serve(workshop: Workshop, host: str, port: int | None) -> tuple[Any, str]:
         block_info_text_color_dark="*neutral_400",
     )
     try:
-        _, url, _ = page.queue(default_concurrency_limit=4).launch(
+        app, url, _ = page.queue(default_concurrency_limit=4).launch(
             server_name=host,
             server_port=port,
             share=False,
@@ -86,9 +89,27 @@ def serve(workshop: Workshop, host: str, port: int | None) -> tuple[Any, str]:
             css_paths=PAGE / "studio.css",
             head=f"<script>{(PAGE / 'studio.js').read_text(encoding='utf-8')}</script>",
         )
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise InputError(_not_there(host, port)) from error
+    except ValueError as error:  # Gradio asks its own page for an answer, and waits for seconds alone
+        raise InputError(
+            f"the page at {host} did not answer its own machine: that is busy, or a proxy stands between "
+            "(set no_proxy=localhost,127.0.0.1); start the studio again"
+        ) from error
+    app.get(PACKED)(partial(_packed, workshop))
     return page, url
+
+
+def _packed(workshop: Workshop, number: int) -> Any:
+    """The answer with all files of a take, or that there is none."""
+    from fastapi import Response
+
+    try:
+        packed = workshop.takes.packed(number)
+    except InputError as error:
+        return Response(str(error), 404, media_type="text/plain")
+    named = {"Content-Disposition": f'attachment; filename="take-{number}.zip"'}
+    return Response(packed, media_type="application/zip", headers=named)
 
 
 def check_address(host: str, port: int | None) -> None:

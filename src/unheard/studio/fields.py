@@ -61,11 +61,14 @@ class Form:
         own: the kind of guidance that is taken where none is chosen; None where that is none.
         request: prompts and what was given, by the fields' names, None for what was not, to a request; raises
             InputError in one line.
+        recorded: a record of a sound, as `unheard.generation.provenance` reads it, to what is to be given for
+            the same sound, by the fields' names, "" for what is not; raises InputError.
     """
 
     fields: Mapping[str, Field]
     own: str | None
     request: Callable[[Sequence[str], Mapping[str, Any]], Request]
+    recorded: Callable[[Mapping[str, Any]], dict[str, Any]]
 
     def read(self, prompt: str, given: Mapping[str, Any]) -> tuple[Request, dict[str, Any]]:
         """What is asked for, of values as a browser or a client sends them; an empty one was not given.

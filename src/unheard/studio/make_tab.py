@@ -54,7 +54,7 @@ def make_tab(workshop: Workshop, page: gr.Blocks) -> None:
             shown = gr.HTML(NO_TAKE, elem_id="take")
             with gr.Accordion("History", open=True, elem_id="history"):
                 history = gr.Radio([], show_label=False, elem_classes="history")
-                again = gr.Button("Use its prompt and seed", size="sm", elem_id="again")
+                again = gr.Button("Use its prompt and options", size="sm", elem_id="again")
     asked = [prompt, seed, *components.values()]
     outputs = [meter, shown, history, start, stop]
 
@@ -97,11 +97,17 @@ def make_tab(workshop: Workshop, page: gr.Blocks) -> None:
         except InputError as error:
             return markup.problem(str(error))
 
-    def recall(number: int | None) -> tuple[Any, Any]:
+    def recall(number: int | None) -> list[Any]:
+        """Whatever was asked for with a take, in every field; and what has to be said of it."""
         if number is None:
-            return gr.skip(), gr.skip()
-        record = workshop.takes.take(number).record
-        return record["prompt"], str(record["seed"])
+            return [*[gr.skip()] * len(asked), markup.note("Choose a take of the history first.")]
+        try:
+            record = workshop.takes.take(number).record
+            values = workshop.form.recorded(record)
+            told = "".join(map(markup.note, workshop.lacks(record)))
+        except InputError as error:
+            return [*[gr.skip()] * len(asked), markup.problem(str(error))]
+        return [record["prompt"], values[SEED], *(values[name] for name in components), told]
 
     def tell_unknown(prompt: str) -> str:
         told = workshop.unknown_words(prompt)
@@ -121,7 +127,7 @@ def make_tab(workshop: Workshop, page: gr.Blocks) -> None:
     dice.click(None, None, seed, js=DICE, api_visibility="private")
     prompt.change(tell_unknown, prompt, unknown, **quick)
     history.input(show, history, shown, **quick)
-    again.click(recall, history, [prompt, seed], **quick)
+    again.click(recall, history, [*asked, meter], **quick)
     _switch_kinds(components, fields, workshop.form.own, quick)
     page.load(lambda: listed(workshop), None, history, **quick)
 

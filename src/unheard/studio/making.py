@@ -12,7 +12,7 @@ from unheard.generation.rejection import audited
 from unheard.generation.request import Request
 from unheard.generation.sound import Sound, TraceStep
 from unheard.studio.stream import Cancel, told
-from unheard.studio.takes import GUIDED, UNGUIDED, Take
+from unheard.studio.takes import GUIDED, LATENTS, UNGUIDED, Take
 from unheard.studio.workshop import Workshop
 
 
@@ -165,5 +165,5 @@ class _Take:
         number = self.numbers[position]
         path = takes.save(number, which, sound, self.output.ending, as_float=self.output.as_float)
         if self.output.latents:
-            sound.save_latents(path.with_suffix(".latents.safetensors"))
+            sound.save_latents(path.with_suffix(LATENTS))
         self.tell(Saved(which, takes.take(number)))

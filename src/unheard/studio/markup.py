@@ -75,7 +75,8 @@ def take(workshop: Workshop, shown: Take) -> str:
         '<button type="button" data-do="switch">Switch <kbd>X</kbd></button>'
         '<button type="button" data-do="recording">Recording <kbd>R</kbd></button>'
         '<button type="button" data-do="loop" aria-pressed="false">Loop <kbd>L</kbd></button>'
-        '<output class="clock">0.0 s</output><span class="now"></span></div>'
+        '<output class="clock">0.0 s</output><span class="now"></span>'
+        f'<a href="/takes/{shown.number}.zip" download="take-{shown.number}.zip">All files (ZIP)</a></div>'
         f'<div class="columns">{"".join(columns)}</div></article>'
     )
 

@@ -9,7 +9,9 @@ share a folder, and whatever is in it stays. What the history shows is read from
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -24,6 +26,8 @@ from unheard.generation.sound import Fallback, Nearest, Sound, TraceStep
 GUIDED, UNGUIDED = "guided", "unguided"
 """The two sounds of a take."""
 _NAME = re.compile(r"take-(\d+)(-unguided)?\.(wav|flac)")
+LATENTS = ".latents.safetensors"
+"""Ends the name of the latents of a sound."""
 NAME = {GUIDED: "take-{number}{ending}", UNGUIDED: "take-{number}-unguided{ending}"}
 
 Value = TypeVar("Value")
@@ -82,6 +86,23 @@ class Takes:
         for take in self._found(f"take-{number}[.-]*"):
             return take
         raise InputError(f"there is no take {number} in {self.folder}: see the history")
+
+    def packed(self, number: int) -> bytes:
+        """All files of a take as one ZIP: its sounds, their provenance, and latents where there are some.
+
+        Raises:
+            InputError: the take is not there, or cannot be read.
+        """
+        packed = io.BytesIO()
+        try:
+            with zipfile.ZipFile(packed, "w") as archive:  # sounds hardly get smaller
+                for path in self.take(number).paths.values():
+                    for file in (path, path.with_suffix(".json"), path.with_suffix(LATENTS)):
+                        if file != path.with_suffix(LATENTS) or file.exists():
+                            archive.write(file, file.name)
+        except OSError as error:
+            raise InputError(f"take {number} cannot be read: {error.strerror or error}") from error
+        return packed.getvalue()
 
     def reserve(self) -> int:
         """A number that no take has, and none gets before it is released.

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from unheard.auditing.auditor import Auditor
 from unheard.backbones import hub
@@ -82,6 +83,20 @@ class Workshop:
         """What the training items are called, by id."""
         index = self.training_set.index
         return {} if index is None else dict(zip(index.ids, index.prompts, strict=True))
+
+    def lacks(self, record: Mapping[str, Any]) -> list[str]:
+        """What keeps this studio from making a recorded sound again, a line each.
+
+        Args:
+            record: as `unheard.generation.provenance` reads it.
+        """
+        lines = []
+        if record["model"]["name"] != self.model.name:
+            lines.append(f"It was made with {record['model']['name']}, and this is {self.model.name}.")
+        begun_from = record.get("init_audio")
+        if begun_from is not None:
+            lines.append(f"It began from {begun_from.get('given')}: give that again as the init audio.")
+        return lines
 
     def unknown_words(self, prompt: str) -> str | None:
         """One line on the words of a prompt that the model does not know; None where it knows all."""

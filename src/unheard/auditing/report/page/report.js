@@ -390,8 +390,8 @@ function byPrompt(found) {
   section.querySelector("p").textContent = `${found.prompts_replayed} of ${plural(found.prompts_judged, "prompt")} of ${found.model} ` +
     `${found.guided ? "with" : "without"} guidance ${found.prompts_judged === 1 ? "gives" : "give"} ${found.bound === "copy" ? "a copy" : `a ${found.bound} or worse`} ` +
     `(95 % interval ${range({ low: found.prompts_low, high: found.prompts_high })} of such prompts), ` +
-    `as ${found.replayed} of ${plural(found.judged, "judged sound")} are (${range(found)}; they say as much as ` +
-    `${plural(Math.round(found.effective), "independent sound")})${notTold}. Press a prompt to see its sounds.`;
+    `as ${found.replayed} of ${plural(found.judged, "judged sound")} are (${range(found)}; they say ` +
+    `${found.effective < 1 ? "less than 1 independent sound" : `as much as ${plural(Math.round(found.effective), "independent sound")}`})${notTold}. Press a prompt to see its sounds.`;
   const heads = [["Prompt"], ["Replayed", true], ["95 % interval, other seeds", true], ["Risk", true]];
   section.querySelector("thead tr").append(...heads.map(([title, number]) =>
     element("th", { scope: "col", class: number ? "number" : null }, title)));
