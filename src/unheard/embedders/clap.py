@@ -118,7 +118,7 @@ class ClapEmbedder:
         _check_is_clap(folder, name_or_folder)
         if not folder.is_relative_to(ASSETS):
             check_contained(folder)
-        try:
+        with _loading(name_or_folder):
             with _without_progress_bar():
                 loaded: Any = ClapModel.from_pretrained(
                     folder,
@@ -129,28 +129,21 @@ class ClapEmbedder:
                 )
             extractor = ClapFeatureExtractor.from_pretrained(folder, **AS_DATA)
             tokenizer = AutoTokenizer.from_pretrained(folder, **AS_DATA)
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:  # a damaged configuration fails wherever the libraries first use it
-            raise ModelError(
-                f"cannot load the CLAP in {name_or_folder}: {reason(error)}; save it anew with "
-                "save_pretrained() of model, feature extractor and tokenizer"
-            ) from error
-        model, report = loaded
-        if report["missing_keys"]:
-            # transformers would go on with random numbers in their place.
-            raise ModelError(
-                f"the CLAP in {name_or_folder} lacks {len(report['missing_keys'])} of its weights "
-                f"({min(report['missing_keys'])} ...); save it anew, as a whole ClapModel"
+            model, report = loaded
+            if report["missing_keys"]:
+                # transformers would go on with random numbers in their place.
+                raise ModelError(
+                    f"the CLAP in {name_or_folder} lacks {len(report['missing_keys'])} of its weights "
+                    f"({min(report['missing_keys'])} ...); save it anew, as a whole ClapModel"
+                )
+            return cls(
+                model.to(device),
+                extractor,
+                tokenizer,
+                name=name,
+                weights=tuple(_weight_files(folder)),
+                revision=revision,
             )
-        return cls(
-            model.to(device),
-            extractor,
-            tokenizer,
-            name=name,
-            weights=tuple(_weight_files(folder)),
-            revision=revision,
-        )
 
     @property
     def device(self) -> torch.device:
@@ -408,6 +401,20 @@ def _check_is_clap(folder: Path, named: str | Path) -> None:
 
 def _weight_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("model*.safetensors"))
+
+
+@contextmanager
+def _loading(name_or_folder: str | Path) -> Iterator[None]:
+    """Whatever a damaged folder makes the libraries raise, as a ModelError."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, ModelError):
+        raise
+    except Exception as error:  # a damaged configuration fails wherever it is first used
+        raise ModelError(
+            f"cannot load the CLAP in {name_or_folder}: {reason(error)}; save it anew with "
+            "save_pretrained() of model, feature extractor and tokenizer"
+        ) from error
 
 
 @contextmanager
