@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 PATHS = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
 START_PATIENCE = 300
@@ -17,18 +19,24 @@ START_PATIENCE = 300
 
 @contextmanager
 def local_ray(processors: int, **variables: str) -> Iterator[None]:
-    """Start it with so many processors and these environment variables in the workers; stop it at the end."""
+    """Start it with so many processors and these environment variables in the workers; stop it at the end.
+
+    The workers inherit the variables: as a runtime environment, they would have Ray start others than those
+    that wait already. They are as urgent as the processes that run other tests beside them.
+    """
     import ray
 
-    ray.init(
-        "local",
-        num_cpus=processors,
-        object_store_memory=processors * 100 << 20,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        runtime_env={"env_vars": {"PYTHONPATH": PATHS, **variables}},
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"PYTHONPATH": PATHS, "RAY_worker_niceness": "0", **variables}.items():
+            patch.setenv(name, value)
+        ray.init(
+            "local",
+            num_cpus=processors,
+            object_store_memory=processors * 100 << 20,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
     yield
     ray.shutdown()
 

@@ -91,6 +91,10 @@ class ClapEmbedder:
         positions = text.max_position_embeddings - text.pad_token_id - 1
         self._max_tokens = min(int(tokenizer.model_max_length), positions)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process, the libraries that its model is of are imported as when one is loaded."""
+        return _arriving, (type(self), "model" in vars(self)), vars(self)
+
     @classmethod
     def load(
         cls,
@@ -309,6 +313,14 @@ class BundledClap(ClapEmbedder):
             self.__dict__ |= vars(self._read())
         del self._read
         return getattr(self, attribute)
+
+
+def _arriving(kind: type[ClapEmbedder], read: bool) -> ClapEmbedder:
+    """An embedder to be filled from a pickle, which has its model if it was `read`."""
+    if read:
+        with importing():
+            defer_unused_parts()
+    return kind.__new__(kind)
 
 
 def _recorded_name(folder: Path) -> str:
