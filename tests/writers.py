@@ -15,7 +15,7 @@ import torch
 from a_match import MATCH
 from plain_embedder import PlainEmbedder
 from random_index import random_index
-from stored_rows import GUIDE, content, rows
+from stored_rows import GUIDE, PRINTS, content, rows
 
 from unheard import index
 from unheard.auditing import Audit, FileAudit
@@ -65,8 +65,7 @@ def before(folder: Path) -> None:
     store = Store.create(folder / "store", GUIDE)
     store.append(rows({"a": 2, "b": 1}, seed=1))
     store.append(rows({"c": 1}, seed=2, content_sha256="1" * 64))
-    prints = np.ones((2, 3), np.float16), 1.0
-    FingerprintTable(store.uri).add("test", {"0" * 64: prints, "1" * 64: prints})
+    FingerprintTable(store.uri).add("test", {"0" * 64: PRINTS, "1" * 64: PRINTS})
     sound(1).save(folder / "audio.wav")
     write_csv(folder / "numbers.csv", found())
 
