@@ -31,7 +31,8 @@ def surprise(sound: Landmarks, other: Landmarks) -> float:
     for ours, column in zip(sound.keys, sound.columns, strict=True):
         for theirs, later in zip(other.keys, other.columns, strict=True):
             parts = [(int(some) >> 17, int(some) >> 7 & 1023, int(some) & 127) for some in (ours, theirs)]
-            if all(abs(one - two) <= slack for one, two in zip(*parts, strict=True)):
+            low, high, between = (abs(one - two) for one, two in zip(*parts, strict=True))
+            if low + high <= 1 and between <= slack:
                 lags.append(int(later - column))
     votes = max((sum(abs(lag - at) <= slack for lag in lags) for at in range(-99, 99)), default=0)
     chance = max(len(SLACK) * len(lags) / (sound.length + other.length), 0.1)

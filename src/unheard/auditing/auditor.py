@@ -316,6 +316,7 @@ class Auditor:
             false_alarm_rate=weighed.false_alarm_rate,
             expected_false_alarms=weighed.expected_false_alarms(comparisons),
             evidence=weighed.parts,
+            agreeing=weighed.agreeing,
             start=start * PERIOD,
             end=(piece_start + finding.end) * PERIOD,
             reference_start=reference_start * PERIOD,

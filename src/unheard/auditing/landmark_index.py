@@ -20,6 +20,8 @@ CROWD, PARTNERS = 8, 2
 """Of a reference: peaks in half a second, and landmarks that begin at one peak, at most: 30 a second."""
 LONGEST = 1_640
 """Columns of a sound that is looked up, at most: 20.5 s. So far apart are references on the common axis."""
+BINS_OFF = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+"""By how many bins the peaks of a landmark may be off: one of both, by one. Looking further finds no more."""
 FEW = 3
 """Hits at one lag, at least."""
 
@@ -64,15 +66,10 @@ class LandmarkIndex:
         if sound.length > LONGEST:
             raise ValueError(f"{sound.length} columns are looked up, and {LONGEST} is the most")
         lags = np.sort(self._hits(sound))
-        # how many hits lie at each lag, and then within the slack of it
-        firsts = np.flatnonzero(np.diff(lags, prepend=lags[:1] - 1))
-        each, at = np.diff(firsts, append=len(lags)), lags[firsts]
-        votes = each.copy()
-        for apart in range(1, len(SLACK)):
-            near = np.flatnonzero(at[apart:] - at[:-apart] < len(SLACK))
-            votes[near] += each[near + apart]
-        several = votes >= FEW
-        votes, at = votes[several], at[several]
+        # where `FEW` hits or more lie within the slack, and how many do
+        several = np.flatnonzero(lags[FEW - 1 :] - lags[: 1 - FEW] < len(SLACK))
+        at = lags[several]
+        votes = np.searchsorted(lags, at + len(SLACK) - 1, side="right") - several
         owner = np.searchsorted(self.begins - sound.length, at, side="right") - 1
         room = self.lengths[owner] + sound.length
         all_hits = np.searchsorted(lags, self.begins + self.lengths) - np.searchsorted(
@@ -92,15 +89,12 @@ class LandmarkIndex:
     def _hits(self, sound: Landmarks) -> np.ndarray:
         """Lags on the common axis [hits] where a landmark is one of the sound's, within the slack."""
         lags = []
-        for low in SLACK:
-            for high in SLACK:
-                # the time between is the last of a key's parts, so all its slack is one range
-                sought = (sound.keys + key(low, high, SLACK[0])).astype(self.keys.dtype)
-                begin = np.searchsorted(self.keys, sought, side="left")
-                count = np.searchsorted(self.keys, sought + len(SLACK) - 1, side="right") - begin
-                each = np.repeat(np.arange(len(sought)), count)
-                within = np.arange(len(each)) - np.repeat(np.cumsum(count) - count, count)
-                lags.append(
-                    self.columns[begin[each] + within] - sound.columns[each].astype(self.columns.dtype)
-                )
+        for low, high in BINS_OFF:
+            # the time between is the last of a key's parts, so all its slack is one range
+            sought = (sound.keys + key(low, high, SLACK[0])).astype(self.keys.dtype)
+            begin = np.searchsorted(self.keys, sought, side="left")
+            count = np.searchsorted(self.keys, sought + len(SLACK) - 1, side="right") - begin
+            each = np.repeat(np.arange(len(sought)), count)
+            within = np.arange(len(each)) - np.repeat(np.cumsum(count) - count, count)
+            lags.append(self.columns[begin[each] + within] - sound.columns[each].astype(self.columns.dtype))
         return np.concatenate(lags)

@@ -80,6 +80,12 @@ class Votes:
     columns: np.ndarray
     lag: int
 
+    @property
+    def passage(self) -> tuple[int, int, int]:
+        """Start and end of what is shared, in frames of the first sound, and by how many it lags."""
+        first, last = (int(self.columns[at]) // PER_FRAME for at in (0, -1))
+        return first, last + 1, round(self.lag / PER_FRAME)
+
 
 def peaks(mono: Tensor, crowd: int = CROWD) -> Tensor:
     """Sound [time] at `SAMPLE_RATE` to truth values [frames, PER_FRAME, BINS]: where the peaks are.
