@@ -3,10 +3,10 @@
     python benchmarks/audit_scale.py --references 100000 --seconds 10
 
 The catalogue's fingerprints are random but for one reference, a sound of the given length; the audited sound
-is that reference, 3 dB louder. The others' landmarks are drawn from those of `POOL` phrases, each at a random
-time. Timed are the steps of `Auditor.judge`: features, fingerprints and landmarks of the sound, both searches,
-and all evidence of as many finalists as the audit takes at most, each of the sound's length, whose features
-are made as well. The inverted index is made once for a catalogue.
+is that reference, 3 dB louder. The others' landmarks are as many as music has, drawn from those of `POOL`
+sounds, each at a random time. Timed are the steps of `Auditor.judge`: features, fingerprints and landmarks of
+the sound, both searches, and all evidence of as many finalists as the audit takes at most, each of the
+sound's length, whose features are made as well. The inverted index is made once for a catalogue.
 """
 
 from __future__ import annotations
@@ -27,13 +27,20 @@ from unheard.auditing.features import SAMPLE_RATE, Signal, features
 from unheard.auditing.landmark_index import LandmarkIndex, sparse
 from unheard.auditing.landmarks import PER_FRAME, landmarks, peaks
 
-POOL = 300
-"""Phrases whose landmarks the catalogue has."""
+POOL = 100
+"""Sounds whose landmarks the catalogue has."""
+A_SECOND = 30
+"""Landmarks that are kept of music, see `unheard.auditing.landmark_index`."""
+VOICES = 5
 
 
 def phrase(seconds: float, seed: int) -> torch.Tensor:
-    """A waveform [1, time] of tones that change twice a second."""
+    """A waveform [1, time] of `VOICES` voices, whose tones change twice a second."""
     rng = np.random.default_rng(seed)
+    return torch.stack([_voice(seconds, rng) for _ in range(VOICES)]).sum(dim=0)
+
+
+def _voice(seconds: float, rng: np.random.Generator) -> torch.Tensor:
     time_in_note = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
     notes = [
         sum(np.sin(2 * np.pi * pitch * k * time_in_note) for k in (1, 2, 3)) * np.exp(-3 * time_in_note)
@@ -43,14 +50,12 @@ def phrase(seconds: float, seed: int) -> torch.Tensor:
 
 
 def shuffled_landmarks(references: int, seconds: float, rng: np.random.Generator) -> list[np.ndarray]:
-    """Landmarks [2, landmarks] of each of so many references: of a phrase, each at a random time."""
-    pool = [sparse(Signal(phrase(seconds, seed), SAMPLE_RATE).mono) for seed in range(1000, 1000 + POOL)]
-    made = []
-    for _ in range(references):
-        keys = pool[rng.integers(POOL)][0]
-        columns = rng.integers(0, frames_of(seconds) * PER_FRAME, len(keys), dtype=np.int32)
-        made.append(np.stack([keys, columns]))
-    return made
+    """Landmarks [2, landmarks] of each of so many references: those of some sounds, at random times."""
+    sounds = [phrase(seconds, seed) for seed in range(1000, 1000 + POOL)]
+    pool = np.concatenate([sparse(Signal(sound, SAMPLE_RATE).mono)[0] for sound in sounds])
+    each = (references, round(A_SECOND * seconds))
+    columns = rng.integers(0, frames_of(seconds) * PER_FRAME, each, dtype=np.int32)
+    return list(np.stack([rng.choice(pool, each), columns], axis=1))
 
 
 def frames_of(seconds: float) -> int:
