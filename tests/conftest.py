@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from unheard.common.model_libraries import defer_unused_parts
+
 # Before torch is loaded: a second thread gains nothing on networks as small as the tests', and takes a
 # processor from the process beside it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,14 +21,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
-TOGETHER = ("test_ray.py", "studio/", "evaluation/")
-"""Files that one process runs: Ray, Gradio and the small experiment are each made ready once."""
+TOGETHER = {
+    "test_ray.py": "Ray",
+    "studio/": "studio",
+    "evaluation/": "evaluation",
+    "test_interruption.py": "forks",
+    "test_process.py": "forks",
+}
+"""Files that one process runs: Ray, Gradio, the small experiment and what is forked are made ready once."""
 
 LONGEST = (
     *TOGETHER,
-    "test_interruption.py",
     "test_every_family.py",
-    "test_process.py",
     "test_report_in_a_browser.py",
     "test_at_once.py",
     "test_auditor.py",
@@ -59,7 +65,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return next((part for part in TOGETHER if f"/{part}" in file), file)
+            return next((group for part, group in TOGETHER.items() if f"/{part}" in file), file)
 
     return ByFile(config, log)
 
@@ -74,9 +80,14 @@ def _turn(file: str) -> int:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """What is imported and collected stays: looking through it for garbage takes .3 s each time."""
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """What is imported and collected stays: looking through it for garbage takes .3 s each time.
+
+    The model libraries are imported as when a model is loaded, not as the first test file would by itself.
+    """
     gc.disable()
+    if not session.config.pluginmanager.hasplugin("dsession"):  # else it has others collect
+        defer_unused_parts()
     collected = yield
     gc.freeze()
     gc.enable()
@@ -108,15 +119,23 @@ def tiny_clap_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny_clap(tmp_path_factory.mktemp("world") / "clap")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Ray on two processors, whose workers import what is tested here and compute with as many threads.
-
-    It ends with the module: what watches a cluster takes a tenth of a core, whether there is work or not.
-    """
+    """Ray on two processors, whose workers import what is tested here and compute with as many threads."""
     import torch
     from local_ray import local_ray
 
     threads, cache = str(torch.get_num_threads()), str(tmp_path_factory.mktemp("cache"))
     with local_ray(2, OMP_NUM_THREADS=threads, XDG_CACHE_HOME=cache):
         yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
+    """The cluster ends with the last file on Ray: it takes a tenth of a core, work or no work."""
+    yield
+    files = [test.path.name for test in (item, nextitem) if test is not None]
+    if files[0] == "test_ray.py" and files[1:] != files[:1]:
+        import ray
+
+        ray.shutdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from dataclasses import replace
@@ -83,7 +84,14 @@ def test_an_evaluation_has_a_line_a_setting() -> None:
     traces = mean_traces(Path("results"))
     assert {name: trace[0].value for name, trace in traces.items()} == pytest.approx({"a": 0.3, "b": 0.9})
     assert run("trajectory", "results").exit_code == 0
-    refused(run("trajectory", "."), "has no results of `unheard evaluate`")
+    refused(run("trajectory", "."), "generations.parquet: run unheard evaluate there")
+
+
+@pytest.mark.parametrize("trace", [[{"sigma": "x"}], [{"value": 1}], [{"sigma": 1, "acted": [1]}]])
+def test_a_damaged_trace_is_one_line(trace: Any) -> None:
+    record = json.loads(Path("audio.json").read_text())
+    Path("audio.json").write_text(json.dumps({**record, "trace": trace}))
+    refused(run("trajectory", "audio.wav"), "damaged, a step of the trace")
 
 
 def test_lines_dots_and_dashes_are_what_the_trace_says() -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import signal
 import sys
 import time
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import pytest
 import soundfile
 from command_line import start
+from forked_program import forked
 
 from unheard.generation import provenance
 
@@ -25,16 +26,16 @@ def test_a_terminal_gets_a_bar_and_warnings_above_it_also_with_json(
     terminal, program_end = os.openpty()
     line = "generate --count 2 --batch 1 --guidance-scale 1 --json --model"
     arguments = [*line.split(), str(tiny_model_folder), "A bell"]
-    process = start(arguments, tmp_path, stderr=program_end)
-    os.close(program_end)
+    out = tmp_path / "out"
+    process = forked(arguments, tmp_path, out, Path(os.ttyname(program_end)))
     seen = b""
-    with contextlib.suppress(OSError):  # how Linux says that the other end is closed
-        while piece := os.read(terminal, 1 << 16):
-            seen += piece
+    while wait([terminal, process.sentinel]) != [process.sentinel]:
+        seen += os.read(terminal, 1 << 16)
+    os.close(program_end)
     os.close(terminal)
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, seen.decode()
-    assert len(json.loads(out)["results"]) == 2
+    process.join(60)
+    assert process.exitcode == 0, seen.decode()
+    assert len(json.loads(out.read_text())["results"]) == 2
     bar = seen.decode()
     assert "2 of 2" in bar
     assert "6 of 6 steps" in bar
@@ -45,25 +46,28 @@ def test_a_terminal_gets_a_bar_and_warnings_above_it_also_with_json(
 
 def test_ctrl_c_keeps_what_is_finished(tiny_model_folder: Path, tmp_path: Path) -> None:
     arguments = ["generate", "A bell", "--model", str(tiny_model_folder), "--duration", "0.2"]
-    process = start([*arguments, "--count", "5000", "--batch", "1", "--output", "a.wav"], tmp_path)
+    (folder := tmp_path / "sounds").mkdir()
+    outputs = tmp_path / "out", tmp_path / "err"
+    process = forked([*arguments, "--count", "5000", "--batch", "1", "--output", "a.wav"], folder, *outputs)
     try:
         deadline = time.monotonic() + 120
         # The third, so that the second has been told as well as written.
-        while not (tmp_path / "a-3.json").exists() and process.poll() is None and time.monotonic() < deadline:
+        while not (folder / "a-3.json").exists() and process.is_alive() and time.monotonic() < deadline:
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        os.kill(process.pid, signal.SIGINT)
+        process.join(60)
     finally:
         process.kill()
-    assert process.returncode == 130, err
+    out, err = (path.read_text() for path in outputs)
+    assert process.exitcode == 130, err
     assert err.splitlines()[-1] == "unheard: interrupted; what was finished is saved"
     assert "Traceback" not in err
     finished = [line.split()[0] for line in out.splitlines() if not line.startswith(" ")]
     assert finished[:2] == ["a-1.wav", "a-2.wav"]
     for name in finished:
-        assert soundfile.info(tmp_path / name).frames == 3_200
-        assert provenance.read(tmp_path / name.replace(".wav", ".json"))["result"]["file"] == name
-    assert not [path for path in tmp_path.iterdir() if path.suffix not in (".wav", ".json")]
+        assert soundfile.info(folder / name).frames == 3_200
+        assert provenance.read(folder / name.replace(".wav", ".json"))["result"]["file"] == name
+    assert not [path for path in folder.iterdir() if path.suffix not in (".wav", ".json")]
 
 
 def test_the_program_runs_as_a_process(tmp_path: Path) -> None:

@@ -78,10 +78,10 @@ def test_rows_are_made_again_whatever_another_run_has_begun(
     pq.write_table(pq.read_table(rows).replace_schema_metadata(None), rows)
     told = CliRunner().invoke(main, again)
     assert told.exit_code == 2
-    assert "do not say what made them" in told.output
+    assert "does not say what made its rows" in told.output
 
 
 def test_only_results_are_made_again(tmp_path: Path) -> None:
     told = CliRunner().invoke(main, ["evaluate", "--again", str(tmp_path), "3"])
     assert told.exit_code == 2
-    assert "holds no finished results" in told.output
+    assert "there is no " in told.output

@@ -106,7 +106,12 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _stays(name: str) -> bool:
-    """Whether a name leads nowhere but down."""
+    """Whether a name leads nowhere but down; one that no file can have leads nowhere."""
+    try:
+        if b"\0" in os.fsencode(name):
+            return False
+    except UnicodeEncodeError:
+        return False
     absolute = PurePath(name).is_absolute() or PureWindowsPath(name).drive or name.startswith(("~", "\\"))
     return bool(name) and not absolute and ".." not in name.replace("\\", "/").split("/")
 

@@ -167,10 +167,9 @@ def _traces(path: Path) -> dict[str, Sequence[TraceStep]]:
 
         return mean_traces(path)
     from unheard.generation import provenance
-    from unheard.generation.sound import TraceStep
+    from unheard.generation.recorded import trace_of
 
-    record = provenance.read(path.with_suffix(".json"))
-    return {path.name: [TraceStep(**step) for step in record["trace"]]}
+    return {path.name: trace_of(provenance.read(path.with_suffix(".json")))}
 
 
 def _is_figure(path: Path) -> bool:

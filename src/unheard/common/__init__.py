@@ -17,6 +17,7 @@ checks            what a value may be, and what was meant by a misspelt name
 content_cache     arrays made of files, by the SHA-256 of the files' content
 intervals         of a share that is counted in clusters
 progress          how long work says what it is at
+memory            what nothing uses any more, given back to the system
 imports           one module of a large package, without its others
 model_libraries   what diffusers and transformers need only for other models
 ray               a Ray cluster, joined or started

@@ -91,6 +91,10 @@ class ClapEmbedder:
         positions = text.max_position_embeddings - text.pad_token_id - 1
         self._max_tokens = min(int(tokenizer.model_max_length), positions)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process, the libraries that its model is of are imported as when one is loaded."""
+        return _arriving, (type(self), "model" in vars(self)), vars(self)
+
     @classmethod
     def load(
         cls,
@@ -114,7 +118,7 @@ class ClapEmbedder:
         _check_is_clap(folder, name_or_folder)
         if not folder.is_relative_to(ASSETS):
             check_contained(folder)
-        try:
+        with _loading(name_or_folder):
             with _without_progress_bar():
                 loaded: Any = ClapModel.from_pretrained(
                     folder,
@@ -125,28 +129,21 @@ class ClapEmbedder:
                 )
             extractor = ClapFeatureExtractor.from_pretrained(folder, **AS_DATA)
             tokenizer = AutoTokenizer.from_pretrained(folder, **AS_DATA)
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:  # a damaged configuration fails wherever the libraries first use it
-            raise ModelError(
-                f"cannot load the CLAP in {name_or_folder}: {reason(error)}; save it anew with "
-                "save_pretrained() of model, feature extractor and tokenizer"
-            ) from error
-        model, report = loaded
-        if report["missing_keys"]:
-            # transformers would go on with random numbers in their place.
-            raise ModelError(
-                f"the CLAP in {name_or_folder} lacks {len(report['missing_keys'])} of its weights "
-                f"({min(report['missing_keys'])} ...); save it anew, as a whole ClapModel"
+            model, report = loaded
+            if report["missing_keys"]:
+                # transformers would go on with random numbers in their place.
+                raise ModelError(
+                    f"the CLAP in {name_or_folder} lacks {len(report['missing_keys'])} of its weights "
+                    f"({min(report['missing_keys'])} ...); save it anew, as a whole ClapModel"
+                )
+            return cls(
+                model.to(device),
+                extractor,
+                tokenizer,
+                name=name,
+                weights=tuple(_weight_files(folder)),
+                revision=revision,
             )
-        return cls(
-            model.to(device),
-            extractor,
-            tokenizer,
-            name=name,
-            weights=tuple(_weight_files(folder)),
-            revision=revision,
-        )
 
     @property
     def device(self) -> torch.device:
@@ -318,6 +315,14 @@ class BundledClap(ClapEmbedder):
         return getattr(self, attribute)
 
 
+def _arriving(kind: type[ClapEmbedder], read: bool) -> ClapEmbedder:
+    """An embedder to be filled from a pickle, which has its model if it was `read`."""
+    if read:
+        with importing():
+            defer_unused_parts()
+    return kind.__new__(kind)
+
+
 def _recorded_name(folder: Path) -> str:
     """The name that the folder's `unheard.json` gives it, or else the folder's own."""
     path = folder / "unheard.json"
@@ -396,6 +401,20 @@ def _check_is_clap(folder: Path, named: str | Path) -> None:
 
 def _weight_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("model*.safetensors"))
+
+
+@contextmanager
+def _loading(name_or_folder: str | Path) -> Iterator[None]:
+    """Whatever a damaged folder makes the libraries raise, as a ModelError."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, ModelError):
+        raise
+    except Exception as error:  # a damaged configuration fails wherever it is first used
+        raise ModelError(
+            f"cannot load the CLAP in {name_or_folder}: {reason(error)}; save it anew with "
+            "save_pretrained() of model, feature extractor and tokenizer"
+        ) from error
 
 
 @contextmanager

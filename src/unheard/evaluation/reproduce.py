@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from unheard.errors import InputError
 from unheard.evaluation import columns
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.generator import Generator, audio_hash, open_index
 from unheard.evaluation.identity import by_present_names
-from unheard.evaluation.results_folder import ResultsFolder
+from unheard.evaluation.results_folder import GENERATIONS, ResultsFolder, read_metadata, read_rows
 from unheard.generation import provenance
 
 
@@ -44,21 +40,7 @@ def reproduce(out: Path, row: int) -> Reproduction:
     Raises:
         InputError: no results there, no such row, a row without a sound, or one whose part is gone.
     """
-    try:
-        table = pq.read_table(out / "generations.parquet")
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"{out} holds no finished results ({error}): run unheard evaluate there") from error
-    stored = (table.schema.metadata or {}).get(columns.EXPERIMENT.encode())
-    if stored is None:
-        raise InputError(f"the rows of {out} do not say what made them: run unheard evaluate there again")
-    rows = table.to_pylist()
-    if not 0 <= row < len(rows):
-        raise InputError(f"row is {row}: {out} has rows 0 to {len(rows) - 1}")
-    wanted = rows[row]
-    if wanted["error"] is not None:
-        raise InputError(f"row {row} has no sound to make again: {wanted['error']}")
-    then = ResultsFolder(out).origin(wanted["batch"])
-    experiment = Experiment.from_json(json.loads(stored))
+    wanted, then, experiment = recorded(out, row)
     known = {prompt.text: prompt for prompt in experiment.prompts}
     setting = experiment.settings[wanted["setting"]]
     generator = Generator.of(experiment, setting["model"], open_index(experiment))
@@ -68,6 +50,19 @@ def reproduce(out: Path, row: int) -> Reproduction:
     sound = generator.sounds(batch)[wanted["position"]]
     differences = compare(then, generator.origin(wanted["setting"]))
     return Reproduction(wanted["audio_sha256"], audio_hash(sound), differences)
+
+
+def recorded(out: Path, row: int) -> tuple[dict[str, Any], dict[str, Any], Experiment]:
+    """A row of results, what its batch was made of and on, and the experiment; raises as `reproduce`."""
+    stored = read_metadata(out / GENERATIONS, columns.EXPERIMENT)
+    rows = read_rows(out / GENERATIONS, columns.ROWS)
+    if not 0 <= row < len(rows):
+        raise InputError(f"row is {row}: {out} has rows 0 to {len(rows) - 1}")
+    wanted = rows[row]
+    if wanted["error"] is not None:
+        raise InputError(f"row {row} has no sound to make again: {wanted['error']}")
+    then = ResultsFolder(out).origin(wanted["batch"])
+    return wanted, then, Experiment.from_json(stored)
 
 
 def compare(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

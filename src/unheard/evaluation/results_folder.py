@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ from unheard.common.files import write_whole
 from unheard.errors import InputError
 from unheard.evaluation import columns
 from unheard.evaluation.batch import Batch, Generated, Row
+
+GENERATIONS = "generations.parquet"
+"""The rows of all batches, see `columns.ROWS`."""
+DAMAGED = (OSError, ValueError, LookupError, RecursionError, pa.ArrowException)
+"""What pyarrow and json raise on a file that is none."""
 
 
 class ResultsFolder:
@@ -60,20 +66,19 @@ class ResultsFolder:
         part = self.part(batch.id)
         if not part.is_file():
             return False
-        errors = pq.read_table(part, columns=["error"])["error"]
-        return bool(errors.null_count == len(errors))
+        return all(row["error"] is None for row in read_rows(part, columns.GENERATED, ["error"]))
 
     def has_sounds(self, batch: Batch) -> bool:
         """Whether the sounds of a batch that was made can still be judged."""
-        paths = pq.read_table(self.part(batch.id), columns=["audio"])["audio"].to_pylist()
-        return all((self.path / path).is_file() for path in paths if path is not None)
+        rows = read_rows(self.part(batch.id), columns.GENERATED, ["audio"])
+        return all((self.path / row["audio"]).is_file() for row in rows if row["audio"] is not None)
 
     def is_judged(self, judgement_id: str) -> bool:
         return self.judgement(judgement_id).is_file()
 
     def generated(self, batch: Batch) -> Generated:
         """What became of a batch, read back."""
-        rows = pq.read_table(self.part(batch.id)).to_pylist()
+        rows = read_rows(self.part(batch.id), columns.GENERATED)
         paths = [row["audio"] for row in rows if row["audio"] is not None]
         sounds = {path: (self.path / path).read_bytes() for path in paths}
         return Generated(rows, sounds, self.origin(batch.id))
@@ -82,24 +87,60 @@ class ResultsFolder:
         """What a batch was made of and on.
 
         Raises:
-            InputError: it is no longer there.
+            InputError: it is no longer there, or damaged.
         """
-        path = self.part(batch_id)
-        try:
-            metadata = pq.read_schema(path).metadata
-        except OSError as error:
-            raise InputError(f"cannot read {path} ({error}): run unheard evaluate there again") from error
-        origin: dict[str, Any] = json.loads(metadata[columns.ORIGIN.encode()])
-        return origin
+        return read_metadata(self.part(batch_id), columns.ORIGIN)
 
     def rows(self, batch: Batch, judgement_id: str) -> list[Row]:
         """What was made, what was said of it, and what it is called here."""
-        generated = pq.read_table(self.part(batch.id)).to_pylist()
-        judged = pq.read_table(self.judgement(judgement_id)).to_pylist()
+        generated = read_rows(self.part(batch.id), columns.GENERATED)
+        judged = read_rows(self.judgement(judgement_id), columns.JUDGED)
         return [
             {**of_sound, **of_judges, "setting": batch.setting, "group": prompt.group, "batch": batch.id}
             for of_sound, of_judges, prompt in zip(generated, judged, batch.prompts, strict=True)
         ]
+
+
+def read_rows(path: Path, schema: pa.Schema, names: Sequence[str] | None = None) -> list[Row]:
+    """The rows of a Parquet file that `write_table` wrote.
+
+    Args:
+        path: of the file.
+        schema: of its columns; others may be there, and one that is not named may be missing.
+        names: of those that are read; all if left out.
+
+    Raises:
+        InputError: it is missing or damaged, or a column is of another type.
+    """
+    try:
+        table = pq.read_table(path, columns=names)
+        for name in names or set(schema.names).intersection(table.column_names):
+            found = table.schema.field(name).type
+            if found != schema.field(name).type and not pa.types.is_null(found):
+                raise ValueError(f"{name} is of type {found}")
+        rows: list[Row] = table.to_pylist()
+    except DAMAGED as error:
+        raise _damaged(path, error) from error
+    return rows
+
+
+def read_metadata(path: Path, name: str) -> dict[str, Any]:
+    """What `write_table` wrote as metadata; raises as `read_rows`."""
+    try:
+        written = (pq.read_schema(path).metadata or {}).get(name.encode())
+        said = None if written is None else json.loads(written)
+        if not isinstance(said, dict):
+            raise ValueError("it does not say what made its rows")
+    except DAMAGED as error:
+        raise _damaged(path, error) from error
+    return said
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"there is no {path}: run unheard evaluate there")
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return InputError(f"cannot read {path} ({reason}): take it away, and run unheard evaluate there again")
 
 
 def write_table(path: Path, table: pa.Table, metadata: dict[str, Any] | None = None) -> None:

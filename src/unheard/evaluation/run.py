@@ -19,7 +19,7 @@ from unheard.evaluation.batch import Batch, Row
 from unheard.evaluation.engine import Engine
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.local_engine import LocalEngine
-from unheard.evaluation.results_folder import ResultsFolder, write_table
+from unheard.evaluation.results_folder import GENERATIONS, ResultsFolder, write_table
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def evaluate(
         "machine": local.machine(),
     }
     table = run_settings(local, list(experiment.settings), folder, progress, engine)
-    write_table(out / "generations.parquet", table, {columns.EXPERIMENT: manifest["experiment"]})
+    write_table(out / GENERATIONS, table, {columns.EXPERIMENT: manifest["experiment"]})
     write_whole(out / "manifest.json", json_bytes(json.dumps(manifest, indent=1, ensure_ascii=False)))
     return Results(table, held_out, references)
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from unheard.errors import InputError
+from unheard.evaluation import columns
+from unheard.evaluation.results_folder import GENERATIONS, read_rows
 from unheard.generation.sound import TraceStep
 
 COLUMNS = ["setting", "error", "trace_similarity", "trace_measure"]
@@ -21,12 +20,9 @@ def mean_traces(out: Path) -> dict[str, Sequence[TraceStep]]:
         out: a folder of results of `unheard evaluate`.
 
     Raises:
-        InputError: there are no results.
+        InputError: there are no results, or they are damaged.
     """
-    try:
-        rows = pq.read_table(out / "generations.parquet", columns=COLUMNS).to_pylist()
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{out} has no results of `unheard evaluate`: {error}") from error
+    rows = read_rows(out / GENERATIONS, columns.ROWS, COLUMNS)
     made = [row for row in rows if row["error"] is None and row["trace_similarity"]]
     settings = dict.fromkeys(row["setting"] for row in made)
     return {setting: _mean([row for row in made if row["setting"] == setting]) for setting in settings}

@@ -10,6 +10,7 @@ from typing import Any
 
 from unheard import audio
 from unheard.auditing.results import BOUNDS
+from unheard.common.files import write_whole
 from unheard.errors import InputError
 from unheard.generation.sound import Sound
 from unheard.index import Item
@@ -103,6 +104,6 @@ def _cut(workshop: Workshop, found: Nearby, path: Path, start: float, end: float
     name = hashlib.sha256(f"{path} {first} {end}".encode()).hexdigest()[:16]
     target = workshop.served / f"{name}.flac"
     if not target.exists():
-        target.write_bytes(audio.encode(piece, rate, ".flac"))
+        write_whole(target, audio.encode(piece, rate, ".flac"))
     shift = -first / rate if found.mark is None else found.shift
     return replace(found, path=target, begins=first / rate, lasts=piece.shape[-1] / rate, shift=shift)

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import TypeVar
 
+from unheard.common.memory import give_back
+
 Event = TypeVar("Event")
 
 
@@ -95,6 +97,8 @@ def told(work: Callable[[Callable[[Event], None]], None], cancel: Cancel) -> Ite
             events.put(None)
         except BaseException as error:
             events.put(error)
+        finally:
+            give_back()
 
     threading.Thread(target=run, name="unheard-studio", daemon=True).start()
     try:

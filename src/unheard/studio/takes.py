@@ -12,21 +12,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from unheard import audio
 from unheard.errors import InputError
 from unheard.generation import provenance
-from unheard.generation.sound import Fallback, Nearest, Sound, TraceStep
+from unheard.generation.recorded import nearest_of, trace_of
+from unheard.generation.sound import Fallback, Sound, TraceStep
 
 GUIDED, UNGUIDED = "guided", "unguided"
 """The two sounds of a take."""
 _NAME = re.compile(r"take-(\d+)(-unguided)?\.(wav|flac)")
 NAME = {GUIDED: "take-{number}{ending}", UNGUIDED: "take-{number}-unguided{ending}"}
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -134,14 +133,14 @@ def read_sound(path: Path, captions: Mapping[str, str]) -> Sound:
     """
     record = provenance.read(path.with_suffix(".json"))
     waveform, rate = audio.read(path)
-    trace = [_of(TraceStep, step) for step in record.get("trace", [])]
+    trace = trace_of(record)
     return Sound(
         waveform=waveform,
         sample_rate=rate,
         prompt=record["prompt"],
         seed=record["seed"],
         trace=trace,
-        nearest=[_of(Nearest, item) for item in record["result"].get("nearest", [])],
+        nearest=nearest_of(record),
         provenance=record,
         fallback=_fallback(trace, captions),
     )
@@ -154,12 +153,6 @@ def _fallback(trace: list[TraceStep], captions: Mapping[str, str]) -> Fallback |
     first = next(number for number, step in enumerate(trace, 1) if step.prompt_weight is not None)
     item = trace[-1].fallback
     return Fallback(item, "" if item is None else captions.get(item, item), trace[-1].prompt_weight, first)
-
-
-def _of(kind: type[Value], record: Mapping[str, Any]) -> Value:
-    """A dataclass from those keys of a record that are its fields."""
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: value for name, value in record.items() if name in known})
 
 
 def _number(path: Path) -> re.Match[str] | None:

@@ -6,8 +6,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -18,8 +16,8 @@ import numpy as np
 import pytest
 import soundfile
 from corpus import RATE, noise, write_corpus
-from ctrl_c import heeding
 from forked_builds import ForkedBuilds, two_at_once
+from forked_program import forked
 from stored_rows import PRINTS, content
 
 import unheard.index as verbs
@@ -28,8 +26,6 @@ from unheard.index.building import builder
 from unheard.index.store.fingerprints import FingerprintTable
 from unheard.index.store.repair import STAGED
 from unheard.index.store.table import Store
-
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(builder.__file__).parents[3])}
 
 
 @pytest.fixture(scope="session")
@@ -208,24 +204,18 @@ def test_ctrl_c_saves_what_is_finished_and_leaves_no_process(
 ) -> None:
     corpus = write_corpus(tmp_path / "sounds", 150)
     command = ["index", "build", str(corpus), "--out", str(tmp_path / "index"), "--embedder", str(guide)]
-    program = "import sys; from unheard.index.building import builder; builder.ROWS_A_COMMIT = 4; "
-    program += "from unheard.cli import main; main(sys.argv[1:])"
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, *command, "--workers", "1"],
-        env=ENVIRONMENT,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        **heeding(),
-    )
-    while process.poll() is None and not (
+    outputs = tmp_path / "out", tmp_path / "err"
+    process = forked([*command, "--workers", "1"], tmp_path, *outputs, ROWS_A_COMMIT=4)
+    while process.is_alive() and not (
         Store.exists(tmp_path / "index") and len(Store.open(tmp_path / "index"))
     ):
         time.sleep(0.1)
     helpers = children(process.pid)
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate()
-    assert process.returncode == 130, said
-    assert said.splitlines()[-1] == b"unheard: interrupted; what was finished is saved"
+    process.join()
+    said = outputs[1].read_text()
+    assert process.exitcode == 130, said
+    assert said.splitlines()[-1] == "unheard: interrupted; what was finished is saved"
     assert helpers
     deadline = time.monotonic() + 30
     while any(Path(f"/proc/{helper}").exists() for helper in helpers) and time.monotonic() < deadline:

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tarfile
@@ -18,7 +17,6 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
-from click.testing import CliRunner
 from deadly_decoder import DeadlyDecoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,7 +25,6 @@ from plain_embedder import PlainEmbedder
 from stored_rows import content
 
 import unheard.index as verbs
-from unheard.cli import main
 from unheard.errors import InputError
 from unheard.index.building import ray as on_ray
 from unheard.index.building.decoding import Decoded
@@ -62,23 +59,6 @@ def rejects(uri: Path) -> list[str]:
 
 def counts(built: verbs.Built) -> dict[str, Any]:
     return {name: value for name, value in vars(built).items() if name not in ("uri", "rejects")}
-
-
-def test_an_address_where_nobody_answers_is_one_line(tmp_path: Path) -> None:
-    """The first in this file: Ray does not run in this process yet."""
-    import ray
-
-    assert not ray.is_initialized()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    sounds = write_sounds(tmp_path / "sounds", 1)
-    build = ["index", "build", str(sounds), "--out", str(tmp_path / "index")]
-    address = ["--ray-address", f"127.0.0.1:{port}"]
-    result = CliRunner().invoke(main, [*build, "--engine", "ray", *address])
-    assert result.exit_code == 2
-    assert "cannot use Ray at" in result.stderr
-    assert "refused" in result.stderr
-    assert "goes with the engine ray only" in CliRunner().invoke(main, [*build, *address]).output
 
 
 # On a cluster
@@ -122,34 +102,30 @@ def test_the_rows_of_the_local_engine_and_again_after_changes(tmp_path: Path, em
     assert verbs.verify(tmp_path / "ray") == []
 
 
-@pytest.mark.usefixtures("cluster")
-def test_shards_are_read_side_by_side_and_of_two_ids_the_first_is_taken(
-    tmp_path: Path,
-) -> None:
-    embedder = PlainEmbedder()
+def write_shards(folder: Path, count: int) -> list[Path]:
+    """Three of so many sounds, of which two have one name. In the last is one that kills its decoder."""
     for number, name in enumerate(["a/train-0.tar", "a/train-1.tar", "b/train-0.tar"]):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        with tarfile.open(tmp_path / name, "w") as shard:
-            for key in range(6):
+        (folder / name).parent.mkdir(exist_ok=True)
+        with tarfile.open(folder / name, "w") as shard:
+            names = [f"{key:03d}" for key in range(count)] + ["killer"] * (name == "b/train-0.tar")
+            for key, of in enumerate(names):
                 sound = io.BytesIO()
-                soundfile.write(sound, noise(0.4, 10 * number + key), RATE, format="WAV")
-                for ending, data in {"wav": sound.getvalue(), "txt": f"{number} {key}".encode()}.items():
-                    member = tarfile.TarInfo(f"{key:03d}.{ending}")
+                soundfile.write(sound, noise(0.4, 1_000 * number + key), RATE, format="WAV")
+                for ending, data in {"wav": sound.getvalue(), "txt": f"{number} {of}".encode()}.items():
+                    member = tarfile.TarInfo(f"{of}.{ending}")
                     member.size = len(data)
                     shard.addfile(member, io.BytesIO(data))
-    sources = [tmp_path / "a" / "train-{0..1}.tar", tmp_path / "b" / "train-0.tar"]
-    assert [len(part.sources) for part in Sources(sources).parts()] == [2, 1]
-    verbs.build(sources, tmp_path / "local", embedder=embedder, workers=0)
-    built = verbs.build(sources, tmp_path / "ray", embedder=embedder, engine="ray")
-    assert (built.added, built.rejected) == (12, 6)
-    assert content(tmp_path / "ray") == content(tmp_path / "local")
-    assert rejects(tmp_path / "ray") == rejects(tmp_path / "local")
+    return [folder / "a" / "train-{0..1}.tar", folder / "b" / "train-0.tar"]
 
 
 @pytest.mark.usefixtures("cluster")
-def test_workers_killed_in_mid_run_lose_nothing(tmp_path: Path) -> None:
-    embedder = PlainEmbedder()
-    sounds = write_sounds(tmp_path / "sounds", 320)
+def test_of_shards_and_ids_the_first_is_taken_whoever_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decoder by a sound, and by somebody else all that work: nothing is lost but that sound."""
+    embedder, sources = PlainEmbedder(), write_shards(tmp_path, 120)
+    assert [len(part.sources) for part in Sources(sources).parts()] == [2, 1]
+    monkeypatch.setattr(on_ray, "_Decoder", DeadlyDecoder)
     killed: dict[str, int] = {}
 
     def kill(done: int, *_: object) -> None:
@@ -161,27 +137,19 @@ def test_workers_killed_in_mid_run_lose_nothing(tmp_path: Path) -> None:
                     process.kill()
                     killed[name] = done
 
-    built = verbs.build(sounds, tmp_path / "ray", embedder=embedder, engine="ray", progress=kill)
-    assert any(
-        "_Embedder" in name for name in killed
-    )  # small sounds are all decoded before the first is embedded
-    assert max(killed.values()) < 320 == built.added
-    verbs.build(sounds, tmp_path / "local", embedder=embedder, workers=0)
-    assert content(tmp_path / "ray") == content(tmp_path / "local")
+    built = verbs.build(sources, tmp_path / "ray", embedder=embedder, engine="ray", progress=kill)
+    # Small sounds are all decoded before the first is embedded.
+    assert any("_Embedder" in name for name in killed)
+    assert max(killed.values()) < 240 == built.added
+    assert built.rejected == 121
+    verbs.build(sources, tmp_path / "local", embedder=embedder, workers=0)
+    assert content(tmp_path / "ray") == [
+        row for row in content(tmp_path / "local") if "killer" not in row["id"]
+    ]
+    (reason,) = set(rejects(tmp_path / "ray")) - set(rejects(tmp_path / "local"))
+    assert "killer" in reason
+    assert "killed the process" in reason
     assert verbs.verify(tmp_path / "ray") == []
-
-
-@pytest.mark.usefixtures("cluster")
-def test_a_sound_that_kills_its_decoder_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    embedder = PlainEmbedder()
-    sounds = write_sounds(tmp_path / "sounds", 6)
-    verbs.build(sounds, tmp_path / "local", embedder=embedder, workers=0)
-    soundfile.write(sounds / "killer.wav", noise(0.3, 0), RATE)
-    monkeypatch.setattr(on_ray, "_Decoder", DeadlyDecoder)
-    built = verbs.build(sounds, tmp_path / "ray", embedder=embedder, engine="ray")
-    assert (built.added, built.rejected) == (6, 1)
-    assert "killed the process" in rejects(tmp_path / "ray")[0]
-    assert content(tmp_path / "ray") == content(tmp_path / "local")
 
 
 @pytest.mark.usefixtures("cluster")

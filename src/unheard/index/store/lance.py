@@ -6,11 +6,12 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from unheard.common.imports import defer, importing
 from unheard.errors import IndexFileError, InputError, UnheardError
 from unheard.index.store.causes import cause
 from unheard.index.store.uri import is_local
@@ -23,14 +24,23 @@ Result = TypeVar("Result")
 
 def connected(uri: str) -> Any:
     """The LanceDB database at a folder or URI; InputError where the library is not installed."""
+    return lancedb().connect(uri)
+
+
+def lancedb() -> ModuleType:
+    """The library, or InputError with the command that installs it."""
     os.environ.setdefault("LANCE_LOG", "error")  # its notices are no concern of whoever builds an index
+    with suppress(ModuleNotFoundError):
+        defer("lance_namespace_urllib3_client")  # half of its import, for catalogues on servers
     try:
-        import lancedb
+        with importing():
+            import lancedb
     except ImportError as error:
         raise InputError(
             f"an index on disk needs lancedb ({error}); install it with `pip install lancedb pyarrow`"
         ) from error
-    return lancedb.connect(uri)
+    module: ModuleType = lancedb
+    return module
 
 
 def pyarrow() -> ModuleType:
