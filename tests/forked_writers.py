@@ -120,7 +120,7 @@ def fork(request: dict[str, Any]) -> tuple[int, int]:
         if request.get("nobody"):
             os.setgid(NOBODY)
             os.setuid(NOBODY)
-        writers.WRITERS[request["writer"]](Path(request["folder"]))
+        writers.ALL[request["writer"]](Path(request["folder"]))
     except UnheardError as error:
         os.write(writing, str(error).encode())
         os._exit(REFUSED)

@@ -13,6 +13,9 @@ import pytest
 from forked_writers import EXITED, NOBODY, REFUSED, ForkedWriters
 from writers import WRITERS, before, state
 
+from unheard import audio
+from unheard.studio.takes import GUIDED, UNGUIDED, Takes
+
 pytestmark = pytest.mark.drill
 
 RESULT_FOLDERS = ("results", "results/parts", "results/judgements", "results/sounds", "report", "cache")
@@ -71,6 +74,26 @@ def test_a_writer_that_exits_after_any_write_leaves_all_whole(
             assert state(folder) == new, exits
         shutil.rmtree(folder)
     assert exits
+
+
+def test_a_take_that_is_cut_short_leaves_whole_sounds_and_the_next_its_number(
+    forked: ForkedWriters, tmp_path: Path
+) -> None:
+    for writes in range(1, 500):
+        folder = tmp_path / str(writes)
+        folder.mkdir()
+        status, last = forked.ask("take", folder, writes=writes)
+        takes = Takes(folder / "takes")
+        before = takes.all()
+        for path in (path for each in before for path in each.paths.values()):
+            assert audio.read(path)[0].shape == (1, 2000), last
+        if status == 0:
+            break
+        assert forked.ask("take", folder) == (0, ""), last
+        after = takes.all()
+        assert after[1:] == before, last
+        assert after[0].paths.keys() == {GUIDED, UNGUIDED}, last
+    assert writes > 5
 
 
 @pytest.mark.parametrize("writer", WRITERS)

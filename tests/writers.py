@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +15,7 @@ import pyarrow as pa
 import soundfile
 import torch
 from a_match import MATCH
+from calibrations import a_calibration
 from plain_embedder import PlainEmbedder
 from random_index import random_index
 from stored_rows import GUIDE, PRINTS, content, rows
@@ -21,20 +24,29 @@ from unheard import index
 from unheard.auditing import Audit, FileAudit
 from unheard.auditing.report.report import write_report
 from unheard.cli.audit_output import write_csv
+from unheard.cli.import_settings import import_settings
 from unheard.common.content_cache import ContentCache
 from unheard.errors import InputError
-from unheard.evaluation import columns
+from unheard.evaluation import columns, pareto
 from unheard.evaluation.results_folder import ResultsFolder, write_table
-from unheard.generation.sound import Sound
+from unheard.evaluation.tuning import OBJECTIVES, Trial
+from unheard.figures.drawing import draw_trajectories, save
+from unheard.generation.defaults import Defaults
+from unheard.generation.sound import Sound, TraceStep
+from unheard.guidance.amg import gate_head
 from unheard.index.clustering.clusters import Duplicates
+from unheard.index.searching import approximate
 from unheard.index.store.fingerprints import FingerprintTable
 from unheard.index.store.table import Store
+from unheard.studio.takes import GUIDED, UNGUIDED, Takes
 
 RATE = 16_000
+FIT = gate_head.Fit("a model", "sha256:0", "0" * 64, 4, 2, 2.0, 0.1, 1, 1, 1, 0)
 LAZILY = (
     "braceexpand", "encodings.utf_8_sig", "soxr", "sqlite3", "unheard.index.building.additions",
     "unheard.index.building.builder", "unheard.index.building.engine", "unheard.index.building.ledger",
     "unheard.index.published.exchange", "unheard.index.clustering.clusters",
+    "matplotlib.backends.backend_agg", "lancedb.index",
 )  # fmt: skip
 """What functions import when they are called."""
 
@@ -66,6 +78,10 @@ def before(folder: Path) -> None:
     store.append(rows({"a": 2, "b": 1}, seed=1))
     store.append(rows({"c": 1}, seed=2, content_sha256="1" * 64))
     FingerprintTable(store.uri).add("test", {"0" * 64: PRINTS, "1" * 64: PRINTS})
+    vectors = Store.create(folder / "approximate", GUIDE)
+    vectors.append(rows({str(number): 1 for number in range(approximate.FEWEST)}))
+    script = "generate_diffusion_cond(model, steps=50, cfg_scale=6, sampler_type='dpmpp-3m-sde')"
+    (folder / "script.py").write_text(script)
     sound(1).save(folder / "audio.wav")
     write_csv(folder / "numbers.csv", found())
 
@@ -77,12 +93,46 @@ def prepare() -> None:
     for seed in (1, 2):
         sound(seed)
     found()
+    head()
+    figure()
     torch.set_num_threads(1)
 
 
 def report(path: Path) -> None:
     references = References()
     write_report(found(), references, path, read=references.read)
+
+
+def preset(folder: Path) -> None:
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        arguments = [str(folder / "script.py"), "--output", str(folder / "preset.json")]
+        import_settings.main(arguments, standalone_mode=False)
+
+
+def presets(folder: Path) -> None:
+    values = dict.fromkeys(OBJECTIVES, 0.5)
+    trials = [Trial(number, {"guidance_scale": 3.0}, values, 0, number > 1) for number in range(4)]
+    (folder / "tuned").mkdir(exist_ok=True)
+    pareto.write(trials, Defaults(), folder / "tuned")
+
+
+@cache
+def head() -> gate_head.GateHead:
+    torch.manual_seed(0)
+    return gate_head.GateHead(FIT.features, FIT.dimension)
+
+
+@cache
+def figure() -> Any:
+    return draw_trajectories({"a": [TraceStep(1.0, 0.5, "cosine"), TraceStep(0.5, 0.6, "cosine")]})
+
+
+def take(folder: Path) -> None:
+    takes = Takes(folder / "takes")
+    number = takes.reserve()
+    for which in (GUIDED, UNGUIDED):
+        takes.save(number, which, sound(2), ".wav")
+    takes.release(number)
 
 
 def results(folder: Path) -> None:
@@ -116,7 +166,15 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
         "0" * 64, {"latents": np.ones(9, np.float32)}
     ),
     "evaluate and tune": results,
+    "index ann": lambda folder: approximate.build_approximate(folder / "approximate"),
+    "figure": lambda folder: save(figure(), folder / "figure.png"),
+    "calibrate": lambda folder: a_calibration().write(folder / "calibration.json"),
+    "train-gate": lambda folder: gate_head.write(folder / "head.safetensors", head(), FIT),
+    "import-settings": preset,
+    "presets": presets,
 }
+ALL = {**WRITERS, "take": take}
+"""Those too that write something else each time."""
 
 
 def state(folder: Path) -> dict[str, Any]:
@@ -131,6 +189,7 @@ def state(folder: Path) -> dict[str, Any]:
                 sorted(FingerprintTable(str(path)).read("test")),
                 index.verify(path),
             )
+            seen[f"{name}, approximate"] = approximate.record(Store.open(path))
         elif path.is_file() and not inside and not name.endswith((".part", ".lock")):
             seen[name] = without_date(path.read_bytes())
     return seen

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 from click.testing import CliRunner
-from local_ray import ROOT
+from local_ray import three_nodes
 from needed import need
 from tiny_world import build_index
 
@@ -30,25 +28,8 @@ SEEDS = 12
 @pytest.fixture
 def nodes() -> Iterator[Any]:
     """A head that works, too, and two nodes."""
-    import ray
-    from ray.cluster_utils import Cluster
-
-    ray.shutdown()
-    memory = {"object_store_memory": 100 << 20}
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **memory})
-    for _ in range(2):
-        cluster.add_node(num_cpus=1, **memory)
-    cluster.wait_for_nodes()
-    path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
-    ray.init(
-        cluster.address,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        runtime_env={"env_vars": {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}},
-    )
-    yield cluster
-    ray.shutdown()
-    cluster.shutdown()
+    with three_nodes(1) as cluster:
+        yield cluster
 
 
 def test_a_node_that_is_lost_in_mid_evaluation_loses_no_row(

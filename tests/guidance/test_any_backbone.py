@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import soundfile
 import torch
-from tiny_world import CAPTIONS, build_index, build_tiny_clap
+from tiny_world import CAPTIONS
 from torch import Tensor
-from toy_backbone import BANDS, CHANNELS, FRAMES, HOP, RATE, ToyBackbone
+from toy_backbone import BANDS, CHANNELS, FRAMES, RATE, ToyBackbone
 
-from unheard import Model, Sampling
+from unheard import Model
 from unheard.generation.defaults import Defaults
 from unheard.guidance import AMG, GUIDANCES, Detour, Volumetric, read_guidance
 
@@ -32,27 +31,8 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recording a training item, of noise."""
-    folder = tmp_path_factory.mktemp("recordings")
-    generator = torch.Generator().manual_seed(1)
-    for number in range(len(CAPTIONS)):
-        noise = torch.rand(FRAMES * HOP, generator=generator) - 0.5
-        soundfile.write(folder / f"train_{number:02d}.wav", noise.numpy(), RATE)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def model(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    folder = tmp_path_factory.mktemp("toy")
-    defaults = Defaults(
-        sampling=Sampling(num_inference_steps=4, sigma_max=80.0, guidance_scale=3.0),
-        guidance=None,
-        duration=0.6,
-        embedder=str(build_tiny_clap(folder / "clap")),
-        index=build_index(folder / "index.json"),
-    )
-    return Model(ToyBackbone({MEMORISED: recordings / "train_00.wav"}), defaults)
+def model(recordings: Path, toy_defaults: Defaults) -> Model:
+    return Model(ToyBackbone({MEMORISED: recordings / "train_00.wav"}), toy_defaults)
 
 
 def test_all_kinds_are_asked() -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import soundfile
 import torch
-from tiny_world import CAPTIONS, build_index, build_tiny_clap
-from toy_backbone import FRAMES, HOP, RATE, ToyBackbone
+from tiny_world import CAPTIONS
+from toy_backbone import ToyBackbone
 
 import unheard
-from unheard import AMG, GatedAMG, Model, NearestCaption, PromptNoise, RareWords, Sampling, StaticRewrite
+from unheard import AMG, GatedAMG, Model, NearestCaption, PromptNoise, RareWords, StaticRewrite
 from unheard.generation.defaults import Defaults
 from unheard.guidance.prompt_noise.denoiser import with_random_words
 from unheard.guidance.rare_words.denoiser import without_rare_words
@@ -30,26 +30,9 @@ class ListeningBackbone(ToyBackbone):
 
 
 @pytest.fixture(scope="module")
-def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recording a training item, of noise."""
-    folder = tmp_path_factory.mktemp("recordings")
-    generator = torch.Generator().manual_seed(1)
-    for number in range(len(CAPTIONS)):
-        noise = torch.rand(FRAMES * HOP, generator=generator) - 0.5
-        soundfile.write(folder / f"train_{number:02d}.wav", noise.numpy(), RATE)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def model(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    folder = tmp_path_factory.mktemp("toy")
-    defaults = Defaults(
-        sampling=Sampling(num_inference_steps=3, sigma_max=80.0, guidance_scale=1.0),
-        guidance=None,
-        duration=0.6,
-        embedder=str(build_tiny_clap(folder / "clap")),
-        index=build_index(folder / "index.json"),
-    )
+def model(recordings: Path, toy_defaults: Defaults) -> Model:
+    sampling = replace(toy_defaults.sampling, num_inference_steps=3, guidance_scale=1.0)
+    defaults = replace(toy_defaults, sampling=sampling)
     return Model(ListeningBackbone({MEMORISED: recordings / "train_00.wav"}), defaults)
 
 

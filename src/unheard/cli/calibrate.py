@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unheard.cli.lora import read_loras
-from unheard.cli.options import DTYPES, OF_MODEL, device_option, environment, overwrite_option, quiet_option
+from unheard.cli.options import (
+    OF_MODEL,
+    environment,
+    loading_options,
+    model_option,
+    overwrite_option,
+    quiet_option,
+)
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
 from unheard.cli.targets import Target, check_targets, inputs, inputs_of_model, shows
@@ -28,14 +34,7 @@ HARDEST = 5
 
 
 @click.command()
-@click.option(
-    "--model",
-    default="tiny",
-    show_default=True,
-    metavar="MODEL",
-    **environment("MODEL"),
-    help="As for `generate`.",
-)
+@model_option
 @click.option(
     "--index", metavar="PATH", **environment("INDEX"), help=f"Training set to stay away from.{OF_MODEL}"
 )
@@ -69,17 +68,7 @@ HARDEST = 5
 )
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of captions and noise.")
 @click.option("--batch", type=int, metavar="N", help="Captions at once.  [default: 4]")
-@click.option(
-    "--lora",
-    metavar="FILE[:WEIGHT]",
-    multiple=True,
-    callback=read_loras,
-    help="A LoRA that changes the model; may be given several times.  [weight: 1]",
-)
-@click.option("--text-encoder", metavar="DIR", help="As for `generate`.")
-@click.option("--embedder", metavar="NAME", help=f"As for `generate`.{OF_MODEL}")
-@device_option()
-@click.option("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
+@loading_options
 @click.option("-o", "--output", metavar="FILE", help="JSON to write.  [default: where `generate` looks]")
 @overwrite_option()
 @quiet_option()

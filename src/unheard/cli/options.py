@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
+from unheard.cli.lora import read_loras
 from unheard.cli.progress import QUIET
 from unheard.common.sound_limits import DEFAULT_LIMITS, sound_limits
 from unheard.diffusion.settings import sampler_named
@@ -181,6 +182,34 @@ def embedder_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Folder or hub id of a CLAP.  [default: the guide of the bundled model]",
     )
     return embedder(device_option()(command))
+
+
+model_option: Decorator = click.option(
+    "--model",
+    default="tiny",
+    show_default=True,
+    metavar="MODEL",
+    **environment("MODEL"),
+    help="As for `generate`.",
+)
+"""`--model` of a command that measures one."""
+
+
+def loading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How that model is loaded: `--lora`, `--text-encoder`, `--embedder`, `--device` and `--dtype`."""
+    lora = click.option(
+        "--lora",
+        metavar="FILE[:WEIGHT]",
+        multiple=True,
+        callback=read_loras,
+        help="A LoRA that changes the model; may be given several times.  [weight: 1]",
+    )
+    text_encoder = click.option("--text-encoder", metavar="DIR", help="As for `generate`.")
+    embedder = click.option("--embedder", metavar="NAME", help=f"As for `generate`.{OF_MODEL}")
+    dtype = click.option(
+        "--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]"
+    )
+    return lora(text_encoder(embedder(device_option()(dtype(command)))))
 
 
 def limit_options(*, held: bool, option: Option = click.option) -> Decorator:

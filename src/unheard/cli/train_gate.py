@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unheard.cli.lora import read_loras
-from unheard.cli.options import DTYPES, OF_MODEL, device_option, environment, overwrite_option, quiet_option
+from unheard.cli.options import (
+    OF_MODEL,
+    environment,
+    loading_options,
+    model_option,
+    overwrite_option,
+    quiet_option,
+)
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, inputs_of_model, shows
 from unheard.cli.terminal import say
@@ -21,14 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command("train-gate")
-@click.option(
-    "--model",
-    default="tiny",
-    show_default=True,
-    metavar="MODEL",
-    **environment("MODEL"),
-    help="As for `generate`.",
-)
+@model_option
 @click.option(
     "--index", metavar="PATH", **environment("INDEX"), help=f"Training set whose captions are used.{OF_MODEL}"
 )
@@ -37,17 +36,7 @@ if TYPE_CHECKING:
     "--sounds", type=int, default=300, show_default=True, metavar="N", help="Trajectories to learn from."
 )
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of captions and noise.")
-@click.option(
-    "--lora",
-    metavar="FILE[:WEIGHT]",
-    multiple=True,
-    callback=read_loras,
-    help="A LoRA that changes the model; may be given several times.  [weight: 1]",
-)
-@click.option("--text-encoder", metavar="DIR", help="As for `generate`.")
-@click.option("--embedder", metavar="NAME", help=f"As for `generate`.{OF_MODEL}")
-@device_option()
-@click.option("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
+@loading_options
 @click.option(
     "-o", "--output", metavar="FILE", help="Safetensors to write.  [default: where `generate` looks]"
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unheard.common.files import write_whole
+from unheard.errors import InputError
 from unheard.evaluation.plots import label_trade_off, pyplot, save
 from unheard.evaluation.settings import as_options
 from unheard.evaluation.tuning import OBJECTIVES, Trial
@@ -34,7 +35,10 @@ def write(trials: list[Trial], defaults: Defaults, out: Path) -> list[Path]:
     write_whole(out / "trials.csv", text.getvalue().encode())
 
     folder = out / "presets"
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write presets to {folder}: {error.strerror}; move it away") from error
     presets = []
     for each in trials:
         if each.pareto_optimal:

@@ -25,6 +25,8 @@ from unheard.embedders import load_embedder
 from unheard.errors import IndexFileError, InputError
 from unheard.index import Index
 from unheard.index.building import builder, workers
+from unheard.index.building.recording import Reject
+from unheard.index.building.rejects import Rejects
 
 # What is built
 
@@ -288,3 +290,11 @@ def test_a_pool_that_breaks_while_a_process_is_started_loses_nothing(
     alone = verbs.build(corpus, tmp_path / "alone", embedder=embedder, workers=0)
     assert built.added == alone.added
     assert content(tmp_path / "index") == content(tmp_path / "alone")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_full_disk_under_the_list_of_rejects_is_one_line() -> None:
+    rejects = Rejects("/dev/full")
+    for write in (lambda: rejects.add(Reject("a.wav", "it is no sound")), rejects.close):
+        with pytest.raises(InputError, match="cannot write the list of rejects /dev/full: No space left"):
+            write()

@@ -210,9 +210,13 @@ def test_a_reader_begins_anew_and_hands_errors_on(tmp_path: Path, embedder: Any)
     assert isinstance(error, InputError)
 
 
-def test_readers_and_decoders_do_without_torch() -> None:
-    program = "import sys, unheard.index.building.ray; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+def test_readers_and_decoders_do_without_torch_and_lancedbs_client_for_servers() -> None:
+    program = (
+        "import sys, unheard.index.building.ray\nfrom unheard.index.store.lance import lancedb\nlancedb()\n"
+        "print({'torch', 'lance_namespace_urllib3_client.api'} & sys.modules.keys())"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"
 
 
 def test_without_ray_one_line_says_what_to_install(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
-import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 import pytest
 import soundfile
 from corpus import RATE, noise
-from local_ray import ROOT
+from local_ray import three_nodes
 from needed import need
 from object_store import put, s3_server
 from stored_rows import content
@@ -41,31 +39,14 @@ def shard(number: int) -> bytes:
 @pytest.fixture
 def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A head and two nodes, which find the object store; the store holds the shards."""
-    import ray
-    from ray.cluster_utils import Cluster
-
-    ray.shutdown()
     monkeypatch.chdir(tmp_path)  # where the list of what is left out goes
     with s3_server() as variables:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         for number in range(SHARDS):
             put(variables["AWS_ENDPOINT_URL"], f"shards/t-{number}.tar", shard(number))
-        memory = {"object_store_memory": 100 << 20}
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **memory})
-        for _ in range(2):
-            cluster.add_node(num_cpus=2, **memory)
-        cluster.wait_for_nodes()
-        path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
-        ray.init(
-            cluster.address,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            runtime_env={"env_vars": {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", **variables}},
-        )
-        yield cluster
-        ray.shutdown()
-        cluster.shutdown()
+        with three_nodes(2, **variables) as cluster:
+            yield cluster
 
 
 def test_a_node_that_is_lost_in_mid_build_loses_no_row(nodes: Any, tmp_path: Path, embedder: Any) -> None:

@@ -33,18 +33,17 @@ class Rejects:
     _file: TextIO | None = field(default=None, repr=False)
 
     def add(self, reject: Reject) -> None:
-        if self._file is None:
-            try:
-                self._file = open(self.path, "w", encoding="utf-8")  # noqa: SIM115
-            except OSError as error:
-                raise InputError(f"cannot write the list of rejects {self.path}: {error.strerror}") from error
         line: dict[str, str | bool] = {"source": reject.source, "reason": reject.reason}
         if isinstance(reject, Remark):
             line["taken"] = True
-        self._file.write(
-            json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
-        )
-        self._file.flush()
+        text = json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+        try:
+            if self._file is None:
+                self._file = open(self.path, "w", encoding="utf-8")  # noqa: SIM115
+            self._file.write(f"{text}\n")
+            self._file.flush()
+        except OSError as error:
+            raise self._unwritable(error) from error
         if isinstance(reject, Remark):
             self.remarks.add(reject.source, reject.reason)
         else:
@@ -58,10 +57,16 @@ class Rejects:
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            try:
+                self._file.close()
+            except OSError as error:
+                raise self._unwritable(error) from error
         else:
             with suppress(FileNotFoundError):
                 os.unlink(self.path)  # of an earlier run, whose causes are gone
+
+    def _unwritable(self, error: OSError) -> InputError:
+        return InputError(f"cannot write the list of rejects {self.path}: {error.strerror}")
 
 
 def rejects_path(uri: str) -> str:
