@@ -82,6 +82,7 @@ def before(folder: Path) -> None:
     vectors.append(rows({str(number): 1 for number in range(approximate.FEWEST)}))
     script = "generate_diffusion_cond(model, steps=50, cfg_scale=6, sampler_type='dpmpp-3m-sde')"
     (folder / "script.py").write_text(script)
+    (folder / "tuned").mkdir()
     sound(1).save(folder / "audio.wav")
     write_csv(folder / "numbers.csv", found())
 
@@ -112,7 +113,6 @@ def preset(folder: Path) -> None:
 def presets(folder: Path) -> None:
     values = dict.fromkeys(OBJECTIVES, 0.5)
     trials = [Trial(number, {"guidance_scale": 3.0}, values, 0, number > 1) for number in range(4)]
-    (folder / "tuned").mkdir(exist_ok=True)
     pareto.write(trials, Defaults(), folder / "tuned")
 
 
