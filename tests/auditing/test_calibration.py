@@ -41,8 +41,8 @@ def test_every_kind_adds_to_the_likelihood_ratio_and_none_takes_away() -> None:
 
 def test_kinds_that_find_one_place_add_and_the_more_the_more() -> None:
     bounds = replace(calibration.default(), same_place=(0.5, 1.25))
-    ratios = [bounds.likelihood_ratio({}, agreeing) - bounds.nothing for agreeing in range(5)]
-    assert ratios == pytest.approx([0, 0, 0.5, 1.25, 1.25])
+    ratios = [bounds.likelihood_ratio({}, agreeing) - bounds.nothing for agreeing in range(1, 5)]
+    assert ratios == pytest.approx([0, 0.5, 1.25, 1.25])
     assert replace(bounds, same_place=()).likelihood_ratio({}, 3) == bounds.nothing
     assert list(calibration.default().same_place) == sorted(calibration.default().same_place)
 
