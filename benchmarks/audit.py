@@ -40,7 +40,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import soundfile
@@ -55,9 +55,11 @@ from lab import alterations, likeness, resyntheses
 from lab.alterations import SAMPLE_RATE
 from lab.audit_material import Specimen, rendered
 from lab.real_sound import specimens as real_specimens
+from lab.real_sources import Side
 from unheard.auditing import BOUNDS, FileAudit, auditor
 from unheard.auditing.auditor import Auditor
 from unheard.auditing.catalogue import Catalogue
+from unheard.auditing.landmarks import Landmarks
 from unheard.common.files import write_whole
 
 MEMBERS, RENDERED_SECONDS = 3, 8.0
@@ -70,9 +72,13 @@ class ChosenCatalogue(Catalogue):
 
     chosen: Sequence[int] = ()
 
-    def nearest(self, queries: torch.Tensor, throughout: int, glimpsed: int = 0) -> list[int]:
+    def nearest(self, queries: torch.Tensor, count: int) -> list[int]:
         """All parts of the references `chosen`."""
         return np.flatnonzero(np.isin(self.parts[:, 0], self.chosen)).tolist()
+
+    def sharing(self, sound: Landmarks, count: int) -> list[int]:
+        """None: all that are to be compared are chosen."""
+        return []
 
 
 class Bench:
@@ -264,7 +270,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--real", type=Path, required=True, help="folder of `python -m lab.real_sound`")
-    parser.add_argument("--side", choices=("benchmark", "calibration"), default="benchmark")
+    parser.add_argument("--side", choices=get_args(Side), default="benchmark")
     parser.add_argument("--families", type=int, default=20, help="rendered families (default: 20)")
     parser.add_argument("--long", type=int, default=60, help="real origins of 3 s and more (default: 60)")
     parser.add_argument("--short", type=int, default=20, help="shorter real origins (default: 20)")

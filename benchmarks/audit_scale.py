@@ -3,9 +3,10 @@
     python benchmarks/audit_scale.py --references 100000 --seconds 10
 
 The catalogue's fingerprints are random but for one reference, a sound of the given length; the audited sound
-is that reference, 3 dB louder. Timed are the steps of `Auditor.judge`: features and fingerprints of the
-sound, the search, and all evidence of as many finalists as the audit takes at most, each of the sound's
-length, whose features are made as well.
+is that reference, 3 dB louder. The others' landmarks are as many as music has, drawn from those of `POOL`
+sounds, each at a random time. Timed are the steps of `Auditor.judge`: features, fingerprints and landmarks of
+the sound, both searches, and all evidence of as many finalists as the audit takes at most, each of the
+sound's length, whose features are made as well. The inverted index is made once for a catalogue.
 """
 
 from __future__ import annotations
@@ -19,21 +20,47 @@ import numpy as np
 import torch
 
 from unheard.auditing import fingerprint
-from unheard.auditing.auditor import DENSE, FINALISTS, GLIMPSED
+from unheard.auditing.auditor import DENSE, FINALISTS, SHARING
 from unheard.auditing.evidence import EVIDENCES
 from unheard.auditing.evidence.joint import Joint
 from unheard.auditing.features import SAMPLE_RATE, Signal, features
+from unheard.auditing.landmark_index import LandmarkIndex, sparse
+from unheard.auditing.landmarks import PER_FRAME, landmarks, peaks
+
+POOL = 100
+"""Sounds whose landmarks the catalogue has."""
+A_SECOND = 30
+"""Landmarks that are kept of music, see `unheard.auditing.landmark_index`."""
+VOICES = 5
 
 
 def phrase(seconds: float, seed: int) -> torch.Tensor:
-    """A waveform [1, time] of tones that change twice a second."""
+    """A waveform [1, time] of `VOICES` voices, whose tones change twice a second."""
     rng = np.random.default_rng(seed)
+    return torch.stack([_voice(seconds, rng) for _ in range(VOICES)]).sum(dim=0)
+
+
+def _voice(seconds: float, rng: np.random.Generator) -> torch.Tensor:
     time_in_note = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
     notes = [
         sum(np.sin(2 * np.pi * pitch * k * time_in_note) for k in (1, 2, 3)) * np.exp(-3 * time_in_note)
         for pitch in 220 * 2 ** (rng.integers(0, 25, round(2 * seconds)) / 12)
     ]
     return 0.1 * torch.from_numpy(np.concatenate(notes)).float()[None]
+
+
+def shuffled_landmarks(references: int, seconds: float, rng: np.random.Generator) -> list[np.ndarray]:
+    """Landmarks [2, landmarks] of each of so many references: those of some sounds, at random times."""
+    sounds = [phrase(seconds, seed) for seed in range(1000, 1000 + POOL)]
+    pool = np.concatenate([sparse(Signal(sound, SAMPLE_RATE).mono)[0] for sound in sounds])
+    each = (references, round(A_SECOND * seconds))
+    columns = rng.integers(0, frames_of(seconds) * PER_FRAME, each, dtype=np.int32)
+    return list(np.stack([rng.choice(pool, each), columns], axis=1))
+
+
+def frames_of(seconds: float) -> int:
+    """Frames of the audit in so many seconds."""
+    return len(features(torch.zeros(1, round(seconds * SAMPLE_RATE)), SAMPLE_RATE))
 
 
 def clock(work: Callable[[], object], repeats: int) -> np.ndarray:
@@ -69,19 +96,29 @@ def main() -> None:
     louder = 10 ** (3 / 20) * sound
     ours = features(louder, SAMPLE_RATE)
     queries = fingerprint.fingerprints(ours, DENSE)
-    found, _ = fingerprint.resemblance(queries, prints, begins, begins + len(own))
+    found = fingerprint.resemblance(queries, prints, begins, begins + len(own))
+    shuffled = shuffled_landmarks(arguments.references, arguments.seconds, rng)
+    shuffled[copied] = sparse(Signal(sound, SAMPLE_RATE).mono)
+    started = time.process_time()
+    index = LandmarkIndex(shuffled, np.full(arguments.references, frames_of(arguments.seconds) * PER_FRAME))
+    made_in = time.process_time() - started
+    ours_shared = landmarks(peaks(Signal(louder, SAMPLE_RATE).mono))
     joint = Joint([kind() for kind in EVIDENCES.values()])
     said = joint.features(Signal(louder, SAMPLE_RATE))
-    others = [phrase(arguments.seconds, seed) for seed in range(2, 2 + FINALISTS + GLIMPSED)]
+    others = [phrase(arguments.seconds, seed) for seed in range(2, 2 + FINALISTS + SHARING)]
     steps = {
         "features and fingerprints": lambda: fingerprint.fingerprints(features(louder, SAMPLE_RATE), DENSE),
-        "search": lambda: fingerprint.resemblance(queries, prints, begins, begins + len(own)),
+        "landmarks": lambda: landmarks(peaks(Signal(louder, SAMPLE_RATE).mono)),
+        "search of fingerprints": lambda: fingerprint.resemblance(queries, prints, begins, begins + len(own)),
+        "search of landmarks": lambda: index.nearest(ours_shared, SHARING),
         f"evidence of {len(others)}": lambda: [
             joint.weigh(said, joint.features(Signal(other, SAMPLE_RATE))) for other in others
         ],
     }
     print(f"{arguments.references:,} references of {arguments.seconds:g} s, {len(prints):,} fingerprints")
-    print(f"{prints.nbytes / 2**20:.0f} MiB; {platform.machine()}, {arguments.threads} thread(s)")
+    size = (index.keys.nbytes + index.columns.nbytes) / 2**20
+    print(f"{prints.nbytes / 2**20:.0f} MiB, and {size:.0f} MiB of landmarks, indexed in {made_in:.1f} s")
+    print(f"{platform.machine()}, {arguments.threads} thread(s)")
     total = np.zeros(2)
     print(f"{'':28s}{'clock':>10s}{'processor':>12s}")
     for name, work in steps.items():
@@ -89,7 +126,8 @@ def main() -> None:
         total += seconds
         print(f"{name:28s}{seconds[0]:8.2f} s{seconds[1]:10.2f} s")
     print(f"{'together':28s}{total[0]:8.2f} s{total[1]:10.2f} s")
-    print(f"the copied reference is number {int((found > found[copied]).sum()) + 1}")
+    print(f"the copied reference is number {int((found > found[copied]).sum()) + 1} by fingerprint")
+    print(f"and {'the first' if index.nearest(ours_shared, 1)[0][0] == copied else 'another'} by landmarks")
 
 
 if __name__ == "__main__":

@@ -43,6 +43,8 @@ from unheard.auditing import calibration, envelopes, fingerprint, landmarks
 from unheard.auditing.alignment import Alignment, align
 from unheard.auditing.calibration import Null, Tail, Weights
 from unheard.auditing.evidence import AlteredCopies, LayeredCopies, RegeneratedCopies
+from unheard.auditing.evidence.base import Finding, agreeing
+from unheard.auditing.evidence.base import passage as passage_of
 from unheard.auditing.features import Signal
 from unheard.common.pareto_tail import ParetoTail
 
@@ -81,6 +83,7 @@ class Pair:
         seconds: of the first.
         alignment: of both.
         regenerated, layered: scores.
+        agreeing: how many kinds find the same passage at the same place.
     """
 
     sort: str
@@ -89,6 +92,7 @@ class Pair:
     alignment: Alignment
     regenerated: float
     layered: float
+    agreeing: int
 
 
 def material(real: Path | None, corpus: Path | None, families: int, workers: int) -> list[Specimen]:
@@ -243,14 +247,31 @@ def compare(sort: str, name: str, seconds: float, query: Heard, other: Heard) ->
     """Both sounds by all kinds of evidence."""
     likeness = envelopes.compare(query.envelopes, other.envelopes)
     votes = landmarks.compare(query.landmarks, other.landmarks)
+    path = align(query.features, other.features)
+    places = []
+    if path is not None:
+        places.append(_place(path.start, path.end, path.other_start, path.stretch))
+    if likeness is not None:
+        places.append(_place(likeness.start, likeness.end, likeness.start + likeness.lag))
+    if votes is not None:
+        start, end, lag = votes.passage
+        places.append(_place(start, end, start + lag))
     return Pair(
         sort,
         name,
         seconds,
-        align(query.features, other.features) or NOTHING,
+        path or NOTHING,
         0.0 if likeness is None else likeness.strength,
         0.0 if votes is None else votes.strength,
+        agreeing(places),
     )
+
+
+def _place(start: int, end: int, reference_start: int, stretch: float = 1.0) -> Finding:
+    """Where a kind finds a passage, for `agreeing`."""
+    length = round((end - start) / stretch)
+    covers = partial(passage_of, end, start, end)
+    return Finding(0.0, start, end, reference_start, reference_start + length, covers, stretch)
 
 
 def growth(relatives: list[Alignment]) -> float:
@@ -290,18 +311,27 @@ def null(scores: np.ndarray, sorts: np.ndarray) -> Null:
     return Null(tail(scores[sorts == "unrelated"]), tail(scores[sorts == "relative"]))
 
 
-def join(scores: np.ndarray, sorts: np.ndarray, scales: Sequence[float]) -> tuple[list[Weights], float]:
-    """Weights of each kind [kinds], and decades where nothing is found, from scores [pairs, kinds].
+def join(
+    scores: np.ndarray, together: np.ndarray, sorts: np.ndarray, scales: Sequence[float]
+) -> tuple[list[Weights], float, tuple[float, ...]]:
+    """Weights of each kind [kinds], decades where nothing is found, and those where kinds agree on the place.
 
     A logistic regression of copies against both sorts of other pairs, each sort of the same weight, on
-    u = log(1 + score / scale) and its square, with weights of 0 or more. A copy that no kind hears teaches
-    nothing about those that are heard, and holds the weights down: so only copies that some kind tells from
-    every tenth relative count.
+    u = log(1 + score / scale) and its square for each kind, and on whether two kinds agree, three, ...; with
+    weights of 0 or more. A copy that no kind hears teaches nothing about those that are heard, and holds the
+    weights down: so only copies count that some kind tells from nineteen of twenty relatives, or on whose
+    place two agree.
+
+    Args:
+        scores: [pairs, kinds].
+        together: [pairs], how many kinds find the same passage at the same place.
+        sorts, scales: of the pairs, and of the kinds.
     """
     u = np.log1p(scores / np.asarray(scales))
-    heard_of = (scores > np.asarray(scales)).any(axis=1)
+    agree = together[:, None] >= np.arange(2, scores.shape[1] + 1)
+    heard_of = (scores > np.asarray(scales)).any(axis=1) | agree.any(axis=1)
     used = (sorts != "copy") | heard_of
-    inputs, copy = np.concatenate([u, u * u], axis=1)[used], (sorts == "copy")[used]
+    inputs, copy = np.concatenate([u, u * u, agree], axis=1)[used], (sorts == "copy")[used]
     weight = np.zeros(len(copy))
     for sort, part in (("copy", 0.5), ("unrelated", 0.25), ("relative", 0.25)):
         weight[sorts[used] == sort] = part / (sorts[used] == sort).sum()
@@ -315,13 +345,14 @@ def join(scores: np.ndarray, sorts: np.ndarray, scales: Sequence[float]) -> tupl
         return total, np.concatenate([[slope.sum()], slope @ inputs + 2 * ridge * line[1:]])
 
     kinds = scores.shape[1]
-    bounds = [(None, 0.0)] + [(0.0, None)] * (2 * kinds)
-    line = minimize(loss, np.zeros(1 + 2 * kinds), jac=True, method="L-BFGS-B", bounds=bounds).x / np.log(10)
+    bounds = [(None, 0.0)] + [(0.0, None)] * inputs.shape[1]
+    line = minimize(loss, np.zeros(len(bounds)), jac=True, method="L-BFGS-B", bounds=bounds).x / np.log(10)
     weights = [
         Weights(float(scale), round(float(line[1 + kind]), 4), round(float(line[1 + kinds + kind]), 4))
         for kind, scale in enumerate(scales)
     ]
-    return weights, round(float(line[0]), 4)
+    places = tuple(round(float(some), 4) for some in np.cumsum(line[1 + 2 * kinds :]))
+    return weights, round(float(line[0]), 4), places
 
 
 def calibrate(found: list[list[Pair]], specimens: list[Specimen], command: str) -> calibration.Calibration:
@@ -340,10 +371,16 @@ def calibrate(found: list[list[Pair]], specimens: list[Specimen], command: str) 
         ]
     )
     scales = [round(float(np.quantile(column[sorts == "relative"], TAIL)), 4) for column in scores.T]
-    weights, nothing = join(scores, sorts, scales)
-    ratios = nothing + sum(
-        np.array([some.added(score) for score in column])
-        for some, column in zip(weights, scores.T, strict=True)
+    together = np.array([pair.agreeing for pair in every])
+    weights, nothing, places = join(scores, together, sorts, scales)
+    added = np.array([0.0, 0.0, *places])  # of none that find anything, of one, of two, ...
+    ratios = (
+        nothing
+        + added[together]
+        + sum(
+            np.array([some.added(score) for score in column])
+            for some, column in zip(weights, scores.T, strict=True)
+        )
     )
     kinds = {name: null(column, sorts) for name, column in zip(KINDS, scores.T, strict=True)}
     made_by = {
@@ -358,6 +395,7 @@ def calibrate(found: list[list[Pair]], specimens: list[Specimen], command: str) 
         kinds,
         dict(zip(KINDS, weights, strict=True)),
         nothing,
+        places,
         null(ratios, sorts),
         ASSUMED_RELATIVES,
         grown,

@@ -6,7 +6,7 @@ drawn from the names, up to `SOUNDS` short recordings as they are and up to `PIE
 two excerpts of 5 to 12 s from the first minute of a long one, at fixed places. Then
 
 - recordings that share a passage (`lab.same_recording`) with one of another source are left out: that of the
-  calibration where the sides differ, else that of the later source;
+  confirmation where the sides differ, or of the calibration, else that of the later source;
 - recordings of one source that share a passage are one piece, as excerpts of one recording are;
 - the sources take turns until a side has `SPECIMENS`.
 
@@ -49,6 +49,8 @@ PIECES, SOUNDS, SPECIMENS = 5, 14, 250
 HEAD, SHORTEST, LONG = 60.0, 0.5, 12.0
 """Seconds of a recording that are used at most, that it must last, and from which it is a piece."""
 TABLE = "recordings.json"
+YIELDS: tuple[Side, ...] = ("benchmark", "calibration", "confirmation")
+"""The sides, the one that gives up most what another has too at the end."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +245,7 @@ def deduplicated(rows: list[Recording], heads: list[np.ndarray]) -> list[Recordi
             joined, kept = same[pieces[other]], same[pieces[one]]
             same = {piece: kept if of == joined else of for piece, of in same.items()}
         elif not {row.piece for row in pair} & left_out:
-            worse = max(pair, key=lambda row: (row.side == "calibration", order[row.source]))
+            worse = max(pair, key=lambda row: (YIELDS.index(row.side), order[row.source]))
             left_out.add(worse.piece)
             print(f"left out: {worse.piece}, which {min(pair, key=lambda row: row is worse).piece} has too")
     return [replace(row, piece=same[row.piece]) for row in rows if row.piece not in left_out]

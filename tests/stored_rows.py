@@ -9,9 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from unheard.index.store.embedder_record import EmbedderRecord
+from unheard.index.store.fingerprints import Prints
 from unheard.index.store.rows import schema
 from unheard.index.store.table import Store
 
+PRINTS = Prints(np.ones((2, 3), np.float16), np.ones((2, 4), np.int32), 1.0)
+"""What a sound is found by, for a table that does not ask what it means."""
 DIMENSION = 6
 GUIDE = EmbedderRecord("guide", DIMENSION, sha256="a" * 64, sample_rate=16_000, window=1.0)
 

@@ -18,7 +18,7 @@ from a_match import MATCH
 from calibrations import a_calibration
 from plain_embedder import PlainEmbedder
 from random_index import random_index
-from stored_rows import GUIDE, content, rows
+from stored_rows import GUIDE, PRINTS, content, rows
 
 from unheard import index
 from unheard.auditing import Audit, FileAudit
@@ -77,8 +77,7 @@ def before(folder: Path) -> None:
     store = Store.create(folder / "store", GUIDE)
     store.append(rows({"a": 2, "b": 1}, seed=1))
     store.append(rows({"c": 1}, seed=2, content_sha256="1" * 64))
-    prints = np.ones((2, 3), np.float16), 1.0
-    FingerprintTable(store.uri).add("test", {"0" * 64: prints, "1" * 64: prints})
+    FingerprintTable(store.uri).add("test", {"0" * 64: PRINTS, "1" * 64: PRINTS})
     vectors = Store.create(folder / "approximate", GUIDE)
     vectors.append(rows({str(number): 1 for number in range(approximate.FEWEST)}))
     script = "generate_diffusion_cond(model, steps=50, cfg_scale=6, sampler_type='dpmpp-3m-sde')"

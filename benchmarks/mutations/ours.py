@@ -247,7 +247,7 @@ def stores() -> dict[str, bytes]:
     import pyarrow as pa
 
     from unheard.index.store.embedder_record import EmbedderRecord
-    from unheard.index.store.fingerprints import FingerprintTable
+    from unheard.index.store.fingerprints import FingerprintTable, Prints
     from unheard.index.store.rows import schema
     from unheard.index.store.table import Store
 
@@ -261,7 +261,8 @@ def stores() -> dict[str, bytes]:
         store = Store.create(uri, EmbedderRecord("guide", 3))
         for identifier in "ab":
             store.append(pa.Table.from_pylist([row(identifier)], schema=schema(3)))
-        FingerprintTable(store.uri).add("test", {"0" * 64: (np.ones((2, 3), np.float16), 1.0)})
+        made = Prints(np.ones((2, 3), np.float16), np.ones((2, 4), np.int32), 1.0)
+        FingerprintTable(store.uri).add("test", {"0" * 64: made})
         store.remove(["b"])
         files = [path for path in uri.rglob("*") if path.is_file()]
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

@@ -12,6 +12,7 @@ from melodies import RATE, melody
 from replaying import RECORDINGS
 
 from unheard.auditing import Auditor, audit, auditor_for, fingerprint_cache
+from unheard.auditing.features import Signal
 from unheard.errors import InputError
 
 
@@ -55,13 +56,13 @@ def copies(names: list[str], folder: Path) -> Path:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry for each recording that is fingerprinted."""
     made: list[int] = []
-    real = fingerprint_cache.features
+    real = fingerprint_cache.Signal
 
-    def counting(waveform: torch.Tensor, rate: int) -> torch.Tensor:
+    def counting(waveform: torch.Tensor, rate: int) -> Signal:
         made.append(rate)
         return real(waveform, rate)
 
-    monkeypatch.setattr(fingerprint_cache, "features", counting)
+    monkeypatch.setattr(fingerprint_cache, "Signal", counting)
     return made
 
 

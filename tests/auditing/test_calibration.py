@@ -39,6 +39,14 @@ def test_every_kind_adds_to_the_likelihood_ratio_and_none_takes_away() -> None:
     assert together == pytest.approx(sum(alone))
 
 
+def test_kinds_that_find_one_place_add_and_the_more_the_more() -> None:
+    bounds = replace(calibration.default(), same_place=(0.5, 1.25))
+    ratios = [bounds.likelihood_ratio({}, agreeing) - bounds.nothing for agreeing in range(1, 5)]
+    assert ratios == pytest.approx([0, 0.5, 1.25, 1.25])
+    assert replace(bounds, same_place=()).likelihood_ratio({}, 3) == bounds.nothing
+    assert list(calibration.default().same_place) == sorted(calibration.default().same_place)
+
+
 def test_a_strength_is_read_against_the_room_for_chance() -> None:
     bounds = replace(calibration.default(), growth=0.5)
 

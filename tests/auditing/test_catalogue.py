@@ -12,14 +12,15 @@ from melodies import RATE, melody
 
 from unheard import audio
 from unheard.auditing import Catalogue, fingerprint_cache
-from unheard.auditing.features import features
+from unheard.auditing.features import PERIOD, Signal
 from unheard.auditing.fingerprint import fingerprints
+from unheard.auditing.landmarks import landmarks, peaks
 from unheard.errors import InputError
 
 
 def test_fingerprints_are_cached(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Catalogue.from_files(folder, cache=tmp_path / "prints")
-    monkeypatch.setattr(fingerprint_cache, "features", lambda *_: pytest.fail("a reference was read again"))
+    monkeypatch.setattr(fingerprint_cache, "Signal", lambda *_: pytest.fail("a reference was read again"))
     second = Catalogue.from_files(folder, cache=tmp_path / "prints")
     assert second.ids == first.ids
     assert second.seconds == first.seconds == [6.0] * 6
@@ -50,14 +51,29 @@ def test_paths_that_are_not_there(tmp_path: Path) -> None:
         Catalogue.from_files(tmp_path)
 
 
-def test_candidates_are_those_throughout_and_then_those_in_a_passage(folder: Path) -> None:
-    """What fills a sixth of a sound is not among the nearest throughout, and is among the glimpsed."""
+def test_what_lies_deep_under_other_music_shares_landmarks(folder: Path) -> None:
     catalogue = Catalogue.from_files(folder)
-    sound = torch.cat([melody(seed) for seed in (20, 21, 22, 23, 24, 3)], dim=1)
-    queries = fingerprints(features(sound, RATE), 16)
-    throughout = catalogue.nearest(queries, 2)
-    both = catalogue.nearest(queries, 2, 3)
-    assert both[:2] == throughout
-    assert len(both) == len({*both}) <= 5
-    assert catalogue.number("3.wav") in (catalogue.part(part)[0] for part in both)
-    assert len(catalogue.nearest(queries, 100, 100)) == len(catalogue)
+    host = sum(melody(seed) for seed in (20, 21, 22))
+    sound = Signal(host / host.std() + 0.3 * melody(3) / melody(3).std(), RATE)
+    (sharing,) = catalogue.sharing(landmarks(peaks(sound.mono)), 1)
+    assert catalogue.number("3.wav") == catalogue.part(sharing)[0]
+
+
+def test_no_more_parts_are_near_than_there_are(folder: Path) -> None:
+    catalogue = Catalogue.from_files(folder)
+    assert len(catalogue.nearest(fingerprints(Signal(melody(1), RATE).features), 100)) == len(catalogue)
+
+
+def test_of_a_long_reference_the_part_with_the_landmarks_is_compared(tmp_path: Path) -> None:
+    long = torch.cat([melody(seed) for seed in range(30, 42)], dim=1)
+    audio.write_wav(tmp_path / "long.wav", long, RATE)
+    audio.write_wav(tmp_path / "other.wav", melody(1), RATE)
+    catalogue = Catalogue.from_files(tmp_path)
+    for seed in (30, 36, 41):
+        passage = Signal(melody(seed), RATE)
+        (part,) = catalogue.sharing(landmarks(peaks(passage.mono)), 1)
+        number, frames = catalogue.part(part)
+        begin = 6.0 * (seed - 30) / PERIOD
+        assert catalogue.ids[number] == "long.wav"
+        assert frames.start <= begin + 2
+        assert begin + len(passage.features) - 2 <= frames.stop

@@ -17,6 +17,7 @@ from torch import Tensor
 from unheard.auditing import Auditor, Catalogue, as_bad_as, audit
 from unheard.auditing.calibration import default
 from unheard.auditing.evidence import EVIDENCES, AlteredCopies, Finding, register
+from unheard.auditing.evidence.base import SAME_PLACE, agreeing
 from unheard.auditing.features import PERIOD, Signal
 from unheard.errors import InputError
 
@@ -100,7 +101,7 @@ def test_kinds_do_not_change_what_another_finds(registered: None, auditor: Audit
 def test_a_kind_alone_and_a_calibration_of_ones_own(auditor: Auditor) -> None:
     sound = other_notes_in_the_rhythm_of(melody(5))
     found = Auditor(auditor.catalogue, evidence=[SameRhythm()]).judge((sound, RATE))
-    assert (found.verdict, found.matches[0].found_by) == ("copy", ("fingerprint", "same rhythm"))
+    assert (found.verdict, found.matches[0].found_by) == ("copy", ("fingerprint", "landmarks", "same rhythm"))
     strict = replace(default(), assumed_relatives=10**6)
     lenient, severe = (
         Auditor(auditor.catalogue, evidence=[AlteredCopies(bounds)]).judge((melody(3)[:, : 2 * RATE], RATE))
@@ -124,3 +125,29 @@ def test_a_reference_that_is_gone_is_no_match_and_nothing_is_clear_of_it(
     assert found.verdict == "not judged"
     assert re.search(r"the reference 1\.wav could not be compared with: .*does not exist", str(found.reason))
     assert auditor.judge((melody(2), RATE)).verdict == "copy"
+
+
+def found(start: int, end: int, reference_start: int, stretch: float = 1.0) -> Finding:
+    length = round((end - start) / stretch)
+    return Finding(
+        1.0, start, end, reference_start, reference_start + length, lambda: np.ones(end, bool), stretch
+    )
+
+
+def test_findings_agree_where_the_same_passage_comes_from_the_same_place() -> None:
+    one = found(100, 200, 40)
+    assert one.agrees(one)
+    assert one.agrees(found(150, 260, 90 + SAME_PLACE))
+    assert not one.agrees(found(150, 260, 91 + SAME_PLACE))
+    assert not one.agrees(found(200, 300, 140)), "they share no frame"
+    # a tenth longer: in the middle of what both have, they are at one place
+    assert one.agrees(found(100, 200, 45, stretch=1.1))
+    assert not one.agrees(found(100, 200, 40, stretch=1.2))
+    assert [agreeing([]), agreeing([one]), agreeing([one, found(100, 200, 90)])] == [0, 1, 1]
+    assert agreeing([one, found(100, 200, 90), found(110, 150, 51), found(100, 200, 91)]) == 2
+
+
+def test_all_kinds_find_a_copy_at_one_place(auditor: Auditor) -> None:
+    moved = torch.cat([torch.zeros(1, RATE), melody(3)], dim=1)
+    best = auditor.judge((moved, RATE)).matches[0]
+    assert (best.reference, best.agreeing) == ("3.wav", len(EVIDENCES))

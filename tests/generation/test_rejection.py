@@ -122,7 +122,7 @@ def test_references_are_fingerprinted_once(
     references.mkdir()
     shutil.copy(RECORDING, references)
     first = model.generate("A bell", reject="copy", references=references, **SHORT)
-    monkeypatch.setattr(fingerprint_cache, "features", lambda *_: pytest.fail("it was fingerprinted already"))
+    monkeypatch.setattr(fingerprint_cache, "Signal", lambda *_: pytest.fail("it was fingerprinted already"))
     again = model.generate("A bell", reject="copy", references=references, **SHORT)
     assert [sound.provenance["audit"]["catalogue"]["items"] for sound in (*first, *again)] == [1, 1]
 

@@ -16,7 +16,7 @@ import soundfile
 from command_line import refused, run
 from corpus import RATE, noise
 from plain_embedder import PlainEmbedder
-from stored_rows import content
+from stored_rows import PRINTS, content
 
 from unheard import index
 from unheard.errors import InputError
@@ -146,7 +146,7 @@ def test_a_build_forgets_what_a_removal_left(tmp_path: Path, monkeypatch: pytest
     index.build(tmp_path / "s", uri, embedder=embedder, workers=0)
     contents = [row["content_sha256"] for row in content(uri)]
     table = FingerprintTable(str(uri))
-    table.add("test", {each: (np.ones((2, 3), np.float16), 1.0) for each in contents})
+    table.add("test", dict.fromkeys(contents, PRINTS))
     with monkeypatch.context() as patch:
         patch.setattr(Store, "forget_removed", lambda self: None)
         index.remove(uri, ["1/kick.wav"])

@@ -78,7 +78,7 @@ def test_a_source_stands_on_one_side_by_its_name() -> None:
     assert min(sides.values()) >= 20
     assert Source("c", "", ()).side == "calibration"
     assert Source("b", "", ()).side == "benchmark"
-    assert Source("b", "", (), met_before="calibration").side == "calibration"
+    assert Source("b", "", (), placed="calibration").side == "calibration"
     where = {source.name: source.side for source in SOURCES}
     seen = ("arcade", "pygame", "supersonic-scsynth-samples", "fadtk")
     assert [where[name] for name in seen] == ["calibration"] * 3 + ["benchmark"]

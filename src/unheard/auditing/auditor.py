@@ -21,6 +21,7 @@ from unheard.auditing.evidence import EVIDENCES, Evidence
 from unheard.auditing.evidence.joint import SUSPICIOUS, Group, Joint, Weighed
 from unheard.auditing.features import PERIOD, Signal
 from unheard.auditing.fingerprint import fingerprints
+from unheard.auditing.landmarks import Landmarks, landmarks, peaks
 from unheard.auditing.likeness import LIKENESSES, UNUSUAL, Likeness, unusual
 from unheard.auditing.results import BOUNDS, Audit, FileAudit, Match, as_bad_as
 from unheard.common.files import sha256
@@ -28,8 +29,8 @@ from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index import Index
 
-FINALISTS, GLIMPSED = 10, 6
-"""Parts of references to compare with: nearest by fingerprint throughout, and nearest in a passage."""
+FINALISTS, SHARING = 10, 4
+"""Parts of references to compare with: nearest by fingerprint, and those that share landmarks."""
 DENSE = 16
 """Frames from one fingerprint of a judged sound to the next: twice as dense as in the catalogue."""
 SHORTEST = 0.5
@@ -126,7 +127,7 @@ class Auditor:
                 "evidence": [kind.name for kind in self.joint.kinds],
                 "likenesses": [kind.name for kind in self.likenesses],
                 "finalists": FINALISTS,
-                "glimpsed": GLIMPSED,
+                "sharing_landmarks": SHARING,
                 "k": self.k if self.index is not None else None,
                 "embedder": self.embedder.name if self.embedder is not None else None,
                 "copy_below_expected_false_alarms": CONVINCING,
@@ -171,6 +172,7 @@ class Auditor:
     def _judged(self, name: str, signal: Signal, embedded: dict[int, float]) -> FileAudit:
         """The best match with each candidate, the best first, and what they come to."""
         features = _features(self.joint, self.likenesses, signal)
+        found_peaks = peaks(signal.mono)
         pieces = _pieces(len(signal.features))
         # what chance could have matched: every piece with every part
         comparisons = len(pieces) * len(self.catalogue.parts)
@@ -184,7 +186,9 @@ class Auditor:
             if not signal.features[piece].any():
                 continue
             ours = features.of(piece)
-            for candidate in self._candidates(signal.features[piece], embedded):
+            for candidate in self._candidates(
+                signal.features[piece], landmarks(found_peaks[piece]), embedded
+            ):
                 number = candidate.number
                 try:
                     theirs = self._reference_features(number).of(candidate.frames)
@@ -255,15 +259,24 @@ class Auditor:
             about = replace(about, score=matches[0].score)
         return replace(about, verdict=verdict, reason=reason, matches=tuple(matches))
 
-    def _candidates(self, piece: Tensor, embedded: dict[int, float]) -> list[_Candidate]:
-        """Parts of references to compare a piece's features with: the nearest, and those of embedded ones."""
+    def _candidates(self, piece: Tensor, shared: Landmarks, embedded: dict[int, float]) -> list[_Candidate]:
+        """Parts of references to compare a piece's features with: by fingerprint, landmarks and embedding."""
         queries = fingerprints(piece, DENSE)
-        nearest = self.catalogue.nearest(queries, FINALISTS, GLIMPSED)
+        nearest = self.catalogue.nearest(queries, FINALISTS)
+        sharing = self.catalogue.sharing(shared, SHARING)
         proposed = [part for number in embedded for part in self.catalogue.parts_like(number, queries)]
-        by_print, found = set(nearest), []
-        for part in dict.fromkeys([*nearest, *proposed]):
+        found = []
+        for part in dict.fromkeys([*nearest, *sharing, *proposed]):
             number, frames = self.catalogue.part(part)
-            sources = ("fingerprint",) * (part in by_print) + ("embedding",) * (number in embedded)
+            sources = tuple(
+                name
+                for name, proposes in (
+                    ("fingerprint", part in nearest),
+                    ("landmarks", part in sharing),
+                    ("embedding", number in embedded),
+                )
+                if proposes
+            )
             found.append(_Candidate(number, frames, embedded.get(number), sources))
         return found
 
@@ -303,6 +316,7 @@ class Auditor:
             false_alarm_rate=weighed.false_alarm_rate,
             expected_false_alarms=weighed.expected_false_alarms(comparisons),
             evidence=weighed.parts,
+            agreeing=weighed.agreeing,
             start=start * PERIOD,
             end=(piece_start + finding.end) * PERIOD,
             reference_start=reference_start * PERIOD,

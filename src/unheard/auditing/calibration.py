@@ -9,7 +9,8 @@ a shape above 0, so that a rate never falls to zero.
 
 Each kind hears copies that the others miss, so their scores are joined: a logistic regression of copies
 against pairs that are none gives the likelihood ratio (Brümmer and du Preez 2006, "Application-independent
-evaluation of speaker detection"), whose own null distribution gives the rates that verdicts stand on.
+evaluation of speaker detection"), whose own null distribution gives the rates that verdicts stand on. It asks
+as well whether kinds agree where the copy lies: chance seldom leads them to one place.
 """
 
 from __future__ import annotations
@@ -115,6 +116,8 @@ class Calibration:
         kinds: the null distribution of each kind's score, by the kind's name.
         weights: of each kind in the likelihood ratio.
         nothing: decades of the likelihood ratio where all scores are 0, below 0.
+        same_place: decades that are added where two kinds, three, ... find the same passage at the same
+            place; where more agree than it has numbers, the last.
         joint: the null distribution of the likelihood ratio.
         assumed_relatives: how many references of a catalogue are taken for relatives of any sound.
         growth: power of the seconds with which the strengths of relatives' alignments grow.
@@ -125,6 +128,7 @@ class Calibration:
     kinds: dict[str, Null]
     weights: dict[str, Weights]
     nothing: float
+    same_place: tuple[float, ...]
     joint: Null
     assumed_relatives: int
     growth: float
@@ -139,6 +143,7 @@ class Calibration:
             | {
                 "kinds": {name: stored_null(null) for name, null in stored["kinds"].items()},
                 "weights": {name: Weights(**weights) for name, weights in stored["weights"].items()},
+                "same_place": tuple(stored.get("same_place", ())),
                 "joint": stored_null(stored["joint"]),
             }
         )
@@ -147,15 +152,15 @@ class Calibration:
         """An alignment's strength, in frames of room for chance, as a score; higher is stronger evidence."""
         return strength / reached(room, self.growth)
 
-    def likelihood_ratio(self, scores: Mapping[str, float]) -> float:
+    def likelihood_ratio(self, scores: Mapping[str, float], agreeing: int = 1) -> float:
         """How much likelier these scores are of a copy than of another sound, in decades (log10).
 
         Args:
             scores: by kind; one that is missing, or found nothing, counts as 0.
+            agreeing: how many kinds find the same passage at the same place, 1 or more.
         """
-        return self.nothing + sum(
-            weights.added(scores.get(kind, 0.0)) for kind, weights in self.weights.items()
-        )
+        said = sum(weights.added(scores.get(kind, 0.0)) for kind, weights in self.weights.items())
+        return self.nothing + said + sum(self.same_place[: agreeing - 1][-1:])
 
     def false_alarm_rate(self, ratio: float) -> float:
         """Share of comparisons with a relative that is no copy that reach this likelihood ratio, 0 to 1."""

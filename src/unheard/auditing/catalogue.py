@@ -1,9 +1,10 @@
-"""The references that sounds are compared with, and their fingerprints."""
+"""The references that sounds are compared with, and what they are found by: fingerprints and landmarks."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,15 @@ from torch import Tensor
 
 from unheard import audio
 from unheard.auditing import fingerprint
-from unheard.auditing.fingerprint_cache import FingerprintCache, fingerprint_files, fingerprints_of
+from unheard.auditing.fingerprint_cache import FingerprintCache, columns, fingerprint_files, fingerprints_of
+from unheard.auditing.landmark_index import LandmarkIndex
+from unheard.auditing.landmarks import PER_FRAME, Landmarks
 from unheard.auditing.sounds import sound_files
 from unheard.backbones.contained import inside
 from unheard.common.progress import Report
 from unheard.common.structured_files import read_json
 from unheard.errors import InputError
+from unheard.index.store.fingerprints import Prints
 
 Sources = str | Path | Mapping[str, str | Path] | Iterable[str | Path]
 """A folder (ids are paths in it), files (ids are their names as given), or files by id."""
@@ -26,7 +30,7 @@ PART, STRIDE = 30, 15
 
 
 class Catalogue:
-    """References by id, with their fingerprints; their audio is decoded again only for the finalists.
+    """References by id, with what they are found by; their audio is decoded again only for the finalists.
 
     Attributes:
         name: what it is called in reports.
@@ -43,22 +47,23 @@ class Catalogue:
         ids: list[str],
         paths: list[Path],
         captions: list[str | None],
-        prints: list[np.ndarray],
-        seconds: list[float],
+        prints: Sequence[Prints],
         left_out: dict[str, str],
     ) -> None:
         self.name = name
-        self.ids, self.paths, self.captions, self.seconds = ids, paths, captions, seconds
+        self.ids, self.paths, self.captions = ids, paths, captions
+        self.seconds = [some.seconds for some in prints]
         self.left_out = left_out
-        self.prints = np.concatenate(prints)
+        self.prints = np.concatenate([some.windows for some in prints])
+        self._landmarks = [some.landmarks for some in prints]
         self._numbers = {identifier: number for number, identifier in enumerate(ids)}
-        ends = np.cumsum([len(some) for some in prints])
+        windows = [len(some.windows) for some in prints]
         parts = []
-        for number, (end, some) in enumerate(zip(ends, prints, strict=True)):
-            begin = end - len(some)
-            last = max(len(some) - PART, 0)
+        for number, (end, count) in enumerate(zip(np.cumsum(windows), windows, strict=True)):
+            begin = end - count
+            last = max(count - PART, 0)
             firsts = [*range(0, last, STRIDE), last]
-            parts += [(number, begin + first, begin + min(first + PART, len(some))) for first in firsts]
+            parts += [(number, begin + first, begin + min(first + PART, count)) for first in firsts]
         self.parts = np.array(parts)
 
     @classmethod
@@ -88,17 +93,16 @@ class Catalogue:
         if isinstance(cache, Path):
             cache = FingerprintCache(fingerprint_files(cache))
         prints_of = fingerprints_of if cache is None else cache.prints
-        ids, prints, seconds, left_out = [], [], [], {}
+        ids, prints, left_out = [], [], {}
         try:
             for number, (identifier, path) in enumerate(paths.items()):
                 try:
-                    made, lasting = prints_of(path)
+                    made = prints_of(path)
                 except InputError as error:
                     left_out[identifier] = str(error)
                 else:
                     ids.append(identifier)
                     prints.append(made)
-                    seconds.append(lasting)
                 if progress is not None:
                     progress(number + 1, len(paths))
         finally:
@@ -110,7 +114,7 @@ class Catalogue:
         if name is None:
             name = Path(sources).name if isinstance(sources, str | Path) else f"{len(paths)} files"
         said = [(captions or {}).get(identifier) for identifier in ids]
-        return cls(name, ids, [paths[some] for some in ids], said, prints, seconds, left_out)
+        return cls(name, ids, [paths[some] for some in ids], said, prints, left_out)
 
     @classmethod
     def of_model(
@@ -160,29 +164,38 @@ class Catalogue:
         start = first * fingerprint.HOP
         return number, slice(start, start + PART * fingerprint.HOP + fingerprint.WINDOW)
 
-    def nearest(self, queries: Tensor, throughout: int, glimpsed: int = 0) -> list[int]:
-        """Parts that most resemble a sound by its fingerprints [windows, SIZE].
-
-        So many that do throughout, the best first, and then so many that do in a passage.
-        """
+    def nearest(self, queries: Tensor, count: int) -> list[int]:
+        """So many parts that most resemble a sound by its fingerprints [windows, SIZE], the best first."""
         scores = fingerprint.resemblance(queries, self.prints, self.parts[:, 1], self.parts[:, 2])
-        found: dict[int, None] = {}
-        for measure, wanted in zip(scores, (throughout, glimpsed), strict=True):
-            if (count := min(wanted, len(self.parts))) < 1:
-                continue
-            best = np.argpartition(-measure, count - 1)[:count]
-            found |= dict.fromkeys(int(part) for part in best[np.argsort(-measure[best], kind="stable")])
-        return list(found)
+        return [int(part) for part in np.argsort(-scores, kind="stable")[:count]]
+
+    def sharing(self, sound: Landmarks, count: int) -> list[int]:
+        """Parts of so many references, at most, that share landmarks with a sound; the surest first."""
+        return [
+            self._part_at(number, lag + sound.length // 2)
+            for number, lag in self._landmark_index.nearest(sound, count)
+        ]
 
     def parts_like(self, number: int, queries: Tensor, count: int = 2) -> list[int]:
         """The parts of one reference that most resemble a sound by its fingerprints, the best first."""
         own = np.flatnonzero(self.parts[:, 0] == number)
         rows = self.parts[own]
         first = rows[0, 1]
-        scores, _ = fingerprint.resemblance(
+        scores = fingerprint.resemblance(
             queries, self.prints[first : rows[-1, 2]], rows[:, 1] - first, rows[:, 2] - first
         )
         return [int(part) for part in own[np.argsort(-scores, kind="stable")[:count]]]
+
+    @cached_property
+    def _landmark_index(self) -> LandmarkIndex:
+        return LandmarkIndex(self._landmarks, np.array([columns(some) for some in self.seconds]))
+
+    def _part_at(self, number: int, column: int) -> int:
+        """The part of a reference in whose midst a column is, as nearly as any."""
+        own = np.flatnonzero(self.parts[:, 0] == number)
+        middles = (self.parts[own, 1] + self.parts[own, 2] - 2 * self.parts[own[0], 1]) / 2
+        frames = middles * fingerprint.HOP
+        return int(own[np.abs(frames - column / PER_FRAME).argmin()])
 
 
 def by_id(sources: Sources) -> dict[str, Path]:

@@ -20,8 +20,9 @@ from torch.nn import functional as F
 
 from unheard.auditing.features import BANDS, FINE
 
-VERSION = 2
-"""Raised whenever features or fingerprints are computed in another way: cached ones are then made again."""
+VERSION = 3
+"""Raised whenever features, fingerprints or landmarks are computed in another way: cached ones are then made
+again."""
 WINDOW, HOP = 80, 32
 """Frames of a fingerprint, and from one to the next: 2 s and 0.8 s."""
 SIZE = 64
@@ -35,8 +36,6 @@ BLOCK = 1 << 16
 """Fingerprints of the catalogue that are compared at once."""
 FAMILIAR = 0.98
 """Share of the catalogue that a fingerprint may resemble by being ordinary; only what exceeds it counts."""
-GLIMPSES = 3
-"""Windows of a sound in which a reference may show itself, where something else covers it in all others."""
 
 
 def modulations(features: Tensor, hop: int = HOP) -> Tensor:
@@ -86,9 +85,8 @@ def resemblance(queries: Tensor, prints: np.ndarray, begins: np.ndarray, ends: n
         begins, ends: of each part [parts], in windows; both rising, parts may overlap.
 
     Returns:
-        [2, parts]. First, 0 or more: over the sound's windows, the mean square of what the part's best cosine
-        exceeds half of that window's usual best by. Second: by how much it exceeds the usual best in the
-        `GLIMPSES` windows where it does most, on average.
+        [parts], 0 or more: over the sound's windows, the mean square of what the part's best cosine exceeds
+        half of that window's usual best by.
     """
     best = np.empty((len(queries), len(begins)), np.float32)
     part = 0
@@ -103,6 +101,5 @@ def resemblance(queries: Tensor, prints: np.ndarray, begins: np.ndarray, ends: n
         best[:, part:beyond] = np.maximum.reduceat(cosines, edges, axis=1)[:, ::2]
         part = beyond
     usual = np.quantile(best, FAMILIAR, axis=1, keepdims=True) if len(begins) > 100 else 0.0
-    throughout = np.square(np.maximum(best - 0.5 * usual, 0.0)).mean(axis=0)
-    glimpses = np.sort(best - usual, axis=0)[-GLIMPSES:].mean(axis=0)
-    return np.stack([throughout, glimpses])
+    found: np.ndarray = np.square(np.maximum(best - 0.5 * usual, 0.0)).mean(axis=0)
+    return found

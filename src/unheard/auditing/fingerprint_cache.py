@@ -1,4 +1,5 @@
-"""Fingerprints that outlast the program: with the index whose recordings they are of, or in the user's cache.
+"""Fingerprints and landmarks that outlast the program: with the index whose recordings they are of, or in the
+user's cache.
 
 They are found again by the SHA-256 of the recordings, and by how they were made.
 """
@@ -16,7 +17,9 @@ import torch
 
 from unheard import audio
 from unheard.auditing import fingerprint
-from unheard.auditing.features import features
+from unheard.auditing.features import PERIOD, Signal
+from unheard.auditing.landmark_index import sparse
+from unheard.auditing.landmarks import PER_FRAME
 from unheard.common.content_cache import Arrays, ContentCache
 from unheard.common.files import sha256
 from unheard.common.shards import is_available
@@ -80,7 +83,7 @@ class FingerprintCache:
         if content in self._known:
             return self._known[content]
         entry = self._files.read(content)
-        return None if entry is None else (entry["prints"], float(entry["seconds"]))
+        return None if entry is None else Prints(entry["prints"], entry["landmarks"], float(entry["seconds"]))
 
     def _write(self, content: str, prints: Prints) -> None:
         if self._of_index:
@@ -98,21 +101,33 @@ def fingerprint_files(folder: Path | None = None) -> ContentCache:
 
 def _fits(entry: Arrays) -> bool:
     """Whether an entry holds fingerprints of a sound."""
-    if entry.keys() != {"prints", "seconds"} or entry["seconds"].shape != ():
+    if entry.keys() != {"prints", "landmarks", "seconds"} or entry["seconds"].shape != ():
         return False
-    return are_fingerprints(entry["prints"], float(entry["seconds"]))
+    return are_fingerprints(Prints(entry["prints"], entry["landmarks"], float(entry["seconds"])))
 
 
-def are_fingerprints(prints: np.ndarray, seconds: float) -> bool:
-    """Whether these are fingerprints [windows, SIZE] of a sound of so many seconds."""
+def are_fingerprints(prints: Prints) -> bool:
+    """Whether these are fingerprints [windows, SIZE] and landmarks of a sound."""
+    windows, landmarks, seconds = prints
     return (
-        prints.dtype == np.float16
-        and prints.ndim == 2
-        and len(prints) > 0
-        and prints.shape[1] == fingerprint.SIZE
-        and bool(np.isfinite(prints).all())
+        windows.dtype == np.float16
+        and windows.ndim == 2
+        and len(windows) > 0
+        and windows.shape[1] == fingerprint.SIZE
+        and bool(np.isfinite(windows).all())
         and 0 < seconds < math.inf
+        and landmarks.dtype == np.int32
+        and landmarks.ndim == 2
+        and len(landmarks) == 2
+        and bool((np.diff(landmarks[0]) >= 0).all())
+        and bool((landmarks >= 0).all())
+        and bool((landmarks[1] < columns(seconds)).all())
     )
+
+
+def columns(seconds: float) -> int:
+    """Columns of landmarks that a sound of so many seconds has, at most."""
+    return (int(seconds / PERIOD) + 2) * PER_FRAME
 
 
 def _of_table(table: FingerprintTable) -> dict[str, Prints]:
@@ -122,7 +137,7 @@ def _of_table(table: FingerprintTable) -> dict[str, Prints]:
     except IndexFileError as error:
         warnings.warn(f"{error}; the fingerprints are made again", stacklevel=4)
         return {}
-    good = {content: prints for content, prints in found.items() if are_fingerprints(*prints)}
+    good = {content: prints for content, prints in found.items() if are_fingerprints(prints)}
     if len(good) < len(found):
         damaged = len(found) - len(good)
         warnings.warn(
@@ -133,16 +148,17 @@ def _of_table(table: FingerprintTable) -> dict[str, Prints]:
 
 
 def _entry(prints: Prints) -> Arrays:
-    return {"prints": prints[0], "seconds": np.array(prints[1])}
+    return {"prints": prints.windows, "landmarks": prints.landmarks, "seconds": np.array(prints.seconds)}
 
 
 def fingerprints_of(path: Path) -> Prints:
     """Fingerprints of a recording, whatever is cached; InputError if it cannot be used."""
     waveform, rate = audio.read(path)
-    found = features(waveform, rate)
-    if not found.any():
+    signal = Signal(waveform, rate)
+    if not signal.features.any():
         raise InputError(f"{path} is silent or too short to compare with")
-    return fingerprint.fingerprints(found).to(torch.float16).numpy(), waveform.shape[-1] / rate
+    windows = fingerprint.fingerprints(signal.features).to(torch.float16).numpy()
+    return Prints(windows, sparse(signal.mono), waveform.shape[-1] / rate)
 
 
 @lru_cache(maxsize=1)

@@ -80,9 +80,18 @@ class Votes:
     columns: np.ndarray
     lag: int
 
+    @property
+    def passage(self) -> tuple[int, int, int]:
+        """Start and end of what is shared, in frames of the first sound, and by how many it lags."""
+        first, last = (int(self.columns[at]) // PER_FRAME for at in (0, -1))
+        return first, last + 1, round(self.lag / PER_FRAME)
 
-def peaks(mono: Tensor) -> Tensor:
-    """Sound [time] at `SAMPLE_RATE` to truth values [frames, PER_FRAME, BINS]: where the peaks are."""
+
+def peaks(mono: Tensor, crowd: int = CROWD) -> Tensor:
+    """Sound [time] at `SAMPLE_RATE` to truth values [frames, PER_FRAME, BINS]: where the peaks are.
+
+    The loudest `crowd` of `WITHIN` columns are taken.
+    """
     if len(mono) < FFT:
         return torch.zeros(0, PER_FRAME, BINS, dtype=torch.bool)
     window = torch.hann_window(FFT)
@@ -93,8 +102,8 @@ def peaks(mono: Tensor) -> Tensor:
     found = (level == highest) & (level > level.max() - RANGE)
     for start in range(0, level.shape[1], WITHIN):
         some = slice(start, start + WITHIN)
-        if int(found[:, some].sum()) > CROWD:
-            least = level[:, some][found[:, some]].topk(CROWD).values[-1]
+        if int(found[:, some].sum()) > crowd:
+            least = level[:, some][found[:, some]].topk(crowd).values[-1]
             found[:, some] &= level[:, some] >= least
     frames = len(mono) // HOP + 1
     columns = F.pad(found, (0, max(0, frames * PER_FRAME - found.shape[1])))[:, : frames * PER_FRAME]
@@ -109,8 +118,8 @@ def _highest_around(level: Tensor, reach: int) -> Tensor:
     return F.max_pool1d(level, 2 * reach + 1, stride=1, padding=reach)
 
 
-def landmarks(found: Tensor) -> Landmarks:
-    """Peaks [frames, PER_FRAME, BINS] to landmarks."""
+def landmarks(found: Tensor, most: int = PARTNERS) -> Landmarks:
+    """Peaks [frames, PER_FRAME, BINS] to landmarks, of which `most` begin at one peak."""
     columns, bins = np.nonzero(found.flatten(0, 1).numpy())
     length = len(found) * PER_FRAME
     first: list[np.ndarray] = []
@@ -120,7 +129,7 @@ def landmarks(found: Tensor) -> Landmarks:
     for step in range(1, len(columns)):
         anchors = anchors[anchors + step < len(columns)]
         later = columns[anchors + step] - columns[anchors]
-        near = (later <= LATEST) & (partners[anchors] < PARTNERS)
+        near = (later <= LATEST) & (partners[anchors] < most)
         anchors, later = anchors[near], later[near]
         if not len(anchors):
             break
@@ -132,7 +141,7 @@ def landmarks(found: Tensor) -> Landmarks:
     if not first:
         return Landmarks(np.zeros(0, int), np.zeros(0, int), length)
     one, other = np.concatenate(first), np.concatenate(second)
-    keys = _key(bins[one], bins[other], columns[other] - columns[one])
+    keys = key(bins[one], bins[other], columns[other] - columns[one])
     order = np.argsort(keys, kind="stable")
     return Landmarks(keys[order], columns[one][order], length)
 
@@ -166,13 +175,19 @@ def covered(votes: Votes, frames: int) -> np.ndarray:
     return near
 
 
+def key(low: np.ndarray | int, high: np.ndarray | int, later: np.ndarray | int) -> np.ndarray:
+    """Two bins, and the columns between them, in one number; sums of keys are keys of sums."""
+    key: np.ndarray = (np.asarray(low) * 1024 + high) * 128 + later
+    return key
+
+
 def _shared(first: Landmarks, second: Landmarks) -> tuple[np.ndarray, np.ndarray]:
     """Columns of both sounds where a landmark of one is the other's, within the slack, [pairs] each."""
     ours, theirs = [], []
     for low in SLACK:
         for high in SLACK:
             for later in SLACK:
-                sought = first.keys + _key(low, high, later)
+                sought = first.keys + key(low, high, later)
                 begin, end = (np.searchsorted(second.keys, sought, side) for side in ("left", "right"))
                 count = end - begin
                 each = np.repeat(np.arange(len(sought)), count)
@@ -180,9 +195,3 @@ def _shared(first: Landmarks, second: Landmarks) -> tuple[np.ndarray, np.ndarray
                 ours.append(first.columns[each])
                 theirs.append(second.columns[np.repeat(begin, count) + within])
     return np.concatenate(ours), np.concatenate(theirs)
-
-
-def _key(low: np.ndarray | int, high: np.ndarray | int, later: np.ndarray | int) -> np.ndarray:
-    """Two bins, and the columns between them, in one number; sums of keys are keys of sums."""
-    key: np.ndarray = (np.asarray(low) * 1024 + high) * 128 + later
-    return key

@@ -63,6 +63,7 @@ class Match:
         false_alarm_rate: share of comparisons with a relative that is no copy that reach this score.
         expected_false_alarms: how many references of this catalogue would reach it by chance.
         evidence: what each kind says, the one that places the match first.
+        agreeing: how many kinds find the same passage at the same place, 1 where each finds another.
         start, end: the matched part of the audited sound, in seconds.
         reference_start, reference_end: the matched part of the reference, in seconds.
         share: how much of the audited sound's audible time is copied of this reference, 0 to 1.
@@ -70,8 +71,8 @@ class Match:
         stretch: how much longer the passage lasts in the audited sound; 1.0 is the same tempo.
         transposition: semitones by which the audited sound is higher.
         embedding_similarity: cosine of the embedder's nearest windows, if an embedder was asked.
-        found_by: which searches proposed it ("fingerprint", "embedding"), and the kind of evidence that
-            places it.
+        found_by: which searches proposed it ("fingerprint", "landmarks", "embedding"), and the kind of
+            evidence that places it.
         alike: words for what is alike to the reference, such as "tune", by the kinds in
             `unheard.auditing.likeness.LIKENESSES`; never a sign of a copy by itself.
         reference_sha256: checksum of the reference's file, in hexadecimal; None if it is there no more.
@@ -99,6 +100,7 @@ class Match:
     found_by: tuple[str, ...]
     alike: tuple[str, ...] = ()
     reference_sha256: str | None = None
+    agreeing: int = 1
 
     @property
     def likeness(self) -> str:

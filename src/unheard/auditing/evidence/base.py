@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -10,6 +10,9 @@ import numpy as np
 from torch import Tensor
 
 from unheard.auditing.features import Signal
+
+SAME_PLACE = 3
+"""Frames by which places may differ and be one: 75 ms."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,25 @@ class Finding:
     covers: Callable[[], np.ndarray]
     stretch: float = 1.0
     transposition: float = 0.0
+
+    def agrees(self, other: Finding) -> bool:
+        """Whether another finding, of the same piece and part, has the same passage at the same place.
+
+        Both passages overlap, and in the middle of that they are `SAME_PLACE` frames apart at most.
+        """
+        first, last = max(self.start, other.start), min(self.end, other.end)
+        middle = (first + last) / 2
+        apart = abs(self._reference_at(middle) - other._reference_at(middle))
+        return first < last and apart <= SAME_PLACE
+
+    def _reference_at(self, frame: float) -> float:
+        """The frame of the part where a frame of the piece comes from."""
+        return self.reference_start + (frame - self.start) / self.stretch
+
+
+def agreeing(findings: Sequence[Finding]) -> int:
+    """How many findings, of the same piece and part, have the same passage at the same place; 0 of none."""
+    return max((sum(one.agrees(other) for other in findings) for one in findings), default=0)
 
 
 def passage(frames: int, start: int, end: int) -> np.ndarray:

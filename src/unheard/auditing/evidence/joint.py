@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from unheard.auditing import calibration
-from unheard.auditing.evidence.base import Evidence, Finding
+from unheard.auditing.evidence.base import Evidence, Finding, agreeing
 from unheard.auditing.evidence.calibrated import Calibrated
 from unheard.auditing.features import Signal
 from unheard.auditing.results import Part
@@ -53,6 +53,7 @@ class Weighed:
         score: of the group: decades of the likelihood ratio, or the score of its only kind.
         parts: what each kind says, the one that places the finding first.
         finding: of that kind.
+        agreeing: how many kinds have found the same passage at the same place, 1 where each has another.
         convinced: findings of all kinds that would count as similar by themselves, that one among them.
     """
 
@@ -60,6 +61,7 @@ class Weighed:
     score: float
     parts: tuple[Part, ...]
     finding: Finding
+    agreeing: int
     convinced: tuple[Finding, ...]
 
     @property
@@ -137,17 +139,18 @@ class Joint:
             return None
         said.sort(key=lambda one: one[0].false_alarm_rate)  # stable: of equals the one asked first
         bounds = self.bounds.get(group.positions)
+        together = agreeing([finding for _, finding in said])
         score = (
             said[0][0].score
             if bounds is None
-            else bounds.likelihood_ratio({part.kind: part.score for part, _ in said})
+            else bounds.likelihood_ratio({part.kind: part.score for part, _ in said}, together)
         )
         convinced = [
             finding
             for number, (part, finding) in enumerate(said)
             if number == 0 or part.false_alarm_rate < SUSPICIOUS
         ]
-        return Weighed(group, score, tuple(part for part, _ in said), said[0][1], tuple(convinced))
+        return Weighed(group, score, tuple(part for part, _ in said), said[0][1], together, tuple(convinced))
 
 
 def _group(

@@ -27,13 +27,12 @@ class LayeredCopies(Calibrated):
         found = landmarks.compare(landmarks.landmarks(piece), landmarks.landmarks(part))
         if found is None:
             return None
-        start, last = (int(found.columns[at]) // landmarks.PER_FRAME for at in (0, -1))
-        lag = round(found.lag / landmarks.PER_FRAME)
+        start, end, lag = found.passage
         return Finding(
             score=found.strength,
             start=start,
-            end=last + 1,
+            end=end,
             reference_start=max(0, start + lag),
-            reference_end=min(len(part), last + 1 + lag),
+            reference_end=min(len(part), end + lag),
             covers=partial(landmarks.covered, found, len(piece)),
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,19 @@ if TYPE_CHECKING:
 
 TABLE = "fingerprints"
 
-Prints = tuple[np.ndarray, float]
-"""A sound's fingerprints [windows, numbers], float16, and its seconds."""
+
+class Prints(NamedTuple):
+    """What a sound is found by.
+
+    Attributes:
+        windows: its fingerprints [windows, numbers], float16.
+        landmarks: [2, landmarks], int32.
+        seconds: how long it lasts.
+    """
+
+    windows: np.ndarray
+    landmarks: np.ndarray
+    seconds: float
 
 
 class FingerprintTable:
@@ -29,7 +40,8 @@ class FingerprintTable:
 
     Columns of a row: `content_sha256`, its key, of the sound file's bytes; `maker`, how the fingerprints were
     made; `seconds` of the sound; `windows`, how many fingerprints; `prints`, their numbers as little-endian
-    float16, one window after the other.
+    float16, one window after the other; `landmarks`, as little-endian int32, one row after the other. A table
+    from before there were landmarks is replaced by the first `add`.
 
     Args:
         uri: of the items' store (`Store.uri`); the table is made by the first `add`.
@@ -52,7 +64,11 @@ class FingerprintTable:
             for batch in table.search().select(_schema().names).to_batches(1 << 13):
                 for row in batch.to_pylist():
                     if row["maker"] == maker:
-                        found[row["content_sha256"]] = _prints(row["prints"], row["windows"]), row["seconds"]
+                        found[row["content_sha256"]] = Prints(
+                            _rows(row["prints"], "<f2", row["windows"]),
+                            _rows(row["landmarks"], "<i4", 2),
+                            row["seconds"],
+                        )
         return found
 
     def add(self, maker: str, made: Mapping[str, Prints]) -> None:
@@ -65,14 +81,15 @@ class FingerprintTable:
             {
                 "content_sha256": list(made),
                 "maker": [maker] * len(made),
-                "seconds": [seconds for _, seconds in made.values()],
-                "windows": [len(prints) for prints, _ in made.values()],
-                "prints": [prints.astype("<f2").tobytes() for prints, _ in made.values()],
+                "seconds": [prints.seconds for prints in made.values()],
+                "windows": [len(prints.windows) for prints in made.values()],
+                "prints": [prints.windows.astype("<f2").tobytes() for prints in made.values()],
+                "landmarks": [prints.landmarks.astype("<i4").tobytes() for prints in made.values()],
             },
             schema=_schema(),
         )
         with explained(f"cannot write to the index {self.uri}", InputError):
-            table = self._opened() or connected(self.uri).create_table(TABLE, schema=_schema(), exist_ok=True)
+            table = self._opened() or self._created()
         merge = table.merge_insert("content_sha256").when_matched_update_all().when_not_matched_insert_all()
         self._commit(table, lambda: merge.execute(rows))
 
@@ -98,16 +115,27 @@ class FingerprintTable:
         insistent(table, write, self.uri)
         flush(self.uri, TABLE, since)
 
-    def _opened(self) -> Any:
-        """The LanceDB table at its newest version; None before the first `add`."""
+    def _created(self) -> Any:
+        """An empty table; one of another schema holds nothing that can be used, and makes room."""
         database = connected(self.uri)
-        return database.open_table(TABLE) if TABLE in database.list_tables().tables else None
+        if TABLE in database.list_tables().tables:
+            return database.create_table(TABLE, schema=_schema(), mode="overwrite")
+        return database.create_table(TABLE, schema=_schema(), exist_ok=True)
+
+    def _opened(self) -> Any:
+        """The LanceDB table at its newest version; None before the first `add` of what it is to hold."""
+        database = connected(self.uri)
+        if TABLE not in database.list_tables().tables:
+            return None
+        table = database.open_table(TABLE)
+        return table if set(_schema().names) <= set(table.schema.names) else None
 
 
-def _prints(stored: bytes, windows: int) -> np.ndarray:
-    """Fingerprints [windows, numbers]; none at all where there are not as many numbers for each window."""
-    whole = windows > 0 and len(stored) % (2 * windows) == 0
-    return np.frombuffer(stored, "<f2").reshape(windows, -1) if whole else np.empty((0, 0), np.float16)
+def _rows(stored: bytes, kind: str, rows: int) -> np.ndarray:
+    """An array [rows, numbers]; without any where there are not as many numbers for each row."""
+    size = np.dtype(kind).itemsize
+    whole = rows > 0 and len(stored) % (size * rows) == 0
+    return np.frombuffer(stored, kind).reshape(rows, -1) if whole else np.empty((0, 0), kind)
 
 
 def _schema() -> pa.Schema:
@@ -120,5 +148,6 @@ def _schema() -> pa.Schema:
             pa.field("seconds", pa.float64(), False),
             pa.field("windows", pa.int32(), False),
             pa.field("prints", pa.binary(), False),
+            pa.field("landmarks", pa.binary(), False),
         ]
     )
