@@ -45,12 +45,13 @@ LONGEST = (
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Processes among which the tests are divided: one more than cores for the whole suite.
+    """Processes among which the tests are divided: as many as cores for the whole suite.
 
-    Ray, a browser, an object store and builds that are killed only wait. None for files and tests that are
-    named: they begin sooner without, and a debugger and `-s` reach them.
+    One more would fill what Ray, a browser and builds that are killed wait, and costs more: each imports and
+    loads all of it anew. None for files and tests that are named: they begin sooner without, and a debugger
+    and `-s` reach them.
     """
-    return cores() + 1 if config.args_source is config.ArgsSource.TESTPATHS else 0
+    return cores() if config.args_source is config.ArgsSource.TESTPATHS else 0
 
 
 def cores() -> int:
