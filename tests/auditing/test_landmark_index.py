@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from melodies import RATE, melody
 
+from unheard.auditing import landmark_index
 from unheard.auditing.features import Signal
 from unheard.auditing.landmark_index import LONGEST, LandmarkIndex, sparse
 from unheard.auditing.landmarks import SLACK, Landmarks, key, landmarks, peaks
@@ -60,6 +61,20 @@ def test_it_says_where_the_sound_begins_in_the_reference() -> None:
     ((number, lag), *_) = index.nearest(landmarks(peaks(passage)), 4)
     assert number == 2
     assert lag == pytest.approx(2 * 80, abs=1)
+
+
+def test_in_a_large_catalogue_the_commonest_landmarks_are_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    references = [sparse(Signal(melody(seed), RATE).mono) for seed in range(8)]
+    index = LandmarkIndex(references, np.array([482] * 8))
+    sound = landmarks(peaks(Signal(melody(5), RATE).mono))
+    before = index.nearest(sound, 1)
+    assert before[0][0] == 5
+    every = len(index._hits(sound))
+    monkeypatch.setattr(landmark_index, "MOST_HITS", every // 4)
+    assert 0 < len(index._hits(sound)) <= every // 4
+    assert index.nearest(sound, 1) == before
 
 
 def test_little_is_kept_of_a_reference() -> None:

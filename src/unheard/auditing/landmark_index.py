@@ -22,6 +22,8 @@ LONGEST = 1_640
 """Columns of a sound that is looked up, at most: 20.5 s. So far apart are references on the common axis."""
 BINS_OFF = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
 """By how many bins the peaks of a landmark may be off: one of both, by one. Looking further finds no more."""
+MOST_HITS = 5_000_000
+"""Of one sound, at most: in very large catalogues what is common tells little and costs most."""
 FEW = 3
 """Hits at one lag, at least."""
 
@@ -87,14 +89,20 @@ class LandmarkIndex:
         return list(found.items())
 
     def _hits(self, sound: Landmarks) -> np.ndarray:
-        """Lags on the common axis [hits] where a landmark is one of the sound's, within the slack."""
-        lags = []
-        for low, high in BINS_OFF:
-            # the time between is the last of a key's parts, so all its slack is one range
-            sought = (sound.keys + key(low, high, SLACK[0])).astype(self.keys.dtype)
-            begin = np.searchsorted(self.keys, sought, side="left")
-            count = np.searchsorted(self.keys, sought + len(SLACK) - 1, side="right") - begin
-            each = np.repeat(np.arange(len(sought)), count)
-            within = np.arange(len(each)) - np.repeat(np.cumsum(count) - count, count)
-            lags.append(self.columns[begin[each] + within] - sound.columns[each].astype(self.columns.dtype))
-        return np.concatenate(lags)
+        """Lags on the common axis [hits] where a landmark is one of the sound's, within the slack.
+
+        The rarest landmarks come first, and where they have `MOST_HITS` the commonest are passed over.
+        """
+        # the time between is the last of a key's parts, so all its slack is one range
+        off = np.array([int(key(low, high, SLACK[0])) for low, high in BINS_OFF])
+        sought = (sound.keys[:, None] + off).astype(self.keys.dtype)
+        begin = np.searchsorted(self.keys, sought, side="left")
+        count = np.searchsorted(self.keys, sought + len(SLACK) - 1, side="right") - begin
+        rarest = np.argsort(count.sum(axis=1), kind="stable")
+        rarest = rarest[np.cumsum(count.sum(axis=1)[rarest]) <= MOST_HITS]
+        begin, count = begin[rarest].ravel(), count[rarest].ravel()
+        each = np.repeat(np.arange(len(count)), count)
+        within = np.arange(len(each)) - np.repeat(np.cumsum(count) - count, count)
+        ours = np.repeat(sound.columns[rarest], len(off)).astype(self.columns.dtype)
+        hits: np.ndarray = self.columns[begin[each] + within] - ours[each]
+        return hits
