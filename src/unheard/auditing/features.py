@@ -68,12 +68,12 @@ class Signal:
     @cached_property
     def features(self) -> Tensor:
         """[frames, VIEWS, BANDS], see `features`; InputError if the sample rate is not a positive integer."""
-        return features(self.waveform, self.sample_rate)
+        return _features_of(self.mono)
 
     @cached_property
     def audible(self) -> np.ndarray:
         """Which frames [frames] are not silent."""
-        return audible(self.waveform, self.sample_rate).numpy()
+        return _audible_in(self.mono).numpy()
 
 
 def features(waveform: Tensor, sample_rate: int) -> Tensor:
@@ -84,7 +84,11 @@ def features(waveform: Tensor, sample_rate: int) -> Tensor:
     Raises:
         InputError: the sample rate is not a positive integer.
     """
-    mono = _mono(waveform, sample_rate)
+    return _features_of(_mono(waveform, sample_rate))
+
+
+def _features_of(mono: Tensor) -> Tensor:
+    """Those of a sound [time] at `SAMPLE_RATE`."""
     if mono.shape[-1] < FFT:
         return torch.zeros(0, VIEWS, BANDS)
     spectrum = torch.stft(
@@ -112,7 +116,11 @@ def features(waveform: Tensor, sample_rate: int) -> Tensor:
 
 def audible(waveform: Tensor, sample_rate: int) -> Tensor:
     """Which frames [frames] of `features` are not silent: within `AUDIBLE_DB` of the loudest."""
-    mono = _mono(waveform, sample_rate)
+    return _audible_in(_mono(waveform, sample_rate))
+
+
+def _audible_in(mono: Tensor) -> Tensor:
+    """Those of a sound [time] at `SAMPLE_RATE`."""
     if mono.shape[-1] < FFT:
         return torch.zeros(0, dtype=torch.bool)
     power = F.avg_pool1d(mono.square()[None], HOP, stride=HOP, padding=HOP // 2)[0]

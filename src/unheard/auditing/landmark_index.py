@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from unheard.auditing.landmarks import FEWEST, SLACK, Landmarks, key, landmarks, peaks
+from unheard.auditing.landmarks import FEWEST, SLACK, Landmarks, key, landmarks, members, peaks
 
 CROWD, PARTNERS = 8, 2
 """Of a reference: peaks in half a second, and landmarks that begin at one peak, at most: 30 a second."""
@@ -100,9 +100,7 @@ class LandmarkIndex:
         count = np.searchsorted(self.keys, sought + len(SLACK) - 1, side="right") - begin
         rarest = np.argsort(count.sum(axis=1), kind="stable")
         rarest = rarest[np.cumsum(count.sum(axis=1)[rarest]) <= MOST_HITS]
-        begin, count = begin[rarest].ravel(), count[rarest].ravel()
-        each = np.repeat(np.arange(len(count)), count)
-        within = np.arange(len(each)) - np.repeat(np.cumsum(count) - count, count)
+        each, at = members(begin[rarest].ravel(), count[rarest].ravel())
         ours = np.repeat(sound.columns[rarest], len(off)).astype(self.columns.dtype)
-        hits: np.ndarray = self.columns[begin[each] + within] - ours[each]
+        hits: np.ndarray = self.columns[at] - ours[each]
         return hits

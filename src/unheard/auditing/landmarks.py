@@ -181,6 +181,13 @@ def key(low: np.ndarray | int, high: np.ndarray | int, later: np.ndarray | int) 
     return key
 
 
+def members(begin: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of ranges, by where each begins and how many it has: every member's range, and where it is."""
+    each = np.repeat(np.arange(len(count)), count)
+    within = np.arange(len(each)) - np.repeat(np.cumsum(count) - count, count)
+    return each, begin[each] + within
+
+
 def _shared(first: Landmarks, second: Landmarks) -> tuple[np.ndarray, np.ndarray]:
     """Columns of both sounds where a landmark of one is the other's, within the slack, [pairs] each."""
     ours, theirs = [], []
@@ -189,9 +196,7 @@ def _shared(first: Landmarks, second: Landmarks) -> tuple[np.ndarray, np.ndarray
             for later in SLACK:
                 sought = first.keys + key(low, high, later)
                 begin, end = (np.searchsorted(second.keys, sought, side) for side in ("left", "right"))
-                count = end - begin
-                each = np.repeat(np.arange(len(sought)), count)
-                within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+                each, at = members(begin, end - begin)
                 ours.append(first.columns[each])
-                theirs.append(second.columns[np.repeat(begin, count) + within])
+                theirs.append(second.columns[at])
     return np.concatenate(ours), np.concatenate(theirs)
