@@ -155,6 +155,16 @@ def test_both_ways_of_resampling_agree() -> None:
         torch.testing.assert_close(polyphase, one_by_one, atol=1e-4, rtol=0)  # float32 kernels
 
 
+@pytest.mark.parametrize(("old", "new"), [(147, 160), (3, 1), (1, 2), (160, 441), (7, 5)])
+def test_a_long_sound_is_resampled_in_pieces_to_the_same(
+    monkeypatch: pytest.MonkeyPatch, old: int, new: int
+) -> None:
+    waveform = noise(2, 9_001)
+    at_once = audio.resample(waveform, old, new)
+    monkeypatch.setattr(audio, "RESAMPLED_AT_ONCE", 1_000)
+    torch.testing.assert_close(audio.resample(waveform, old, new), at_once, atol=1e-6, rtol=0)
+
+
 def test_rates_without_common_divisor_need_little_memory() -> None:
     """A polyphase kernel for these rates would take 9 GB."""
     waveform = tone(440, 47_999)
