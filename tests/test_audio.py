@@ -111,6 +111,8 @@ def test_only_channels_by_time_is_written(tmp_path: Path, shape: tuple[int, ...]
 
 def test_sounds_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     text, empty, holed = tmp_path / "text.wav", tmp_path / "empty.wav", tmp_path / "holed.wav"
+    loud = tmp_path / "loud.wav"
+    soundfile.write(loud, np.array([1.0, 0.0, -1e30], dtype=np.float32), 16_000, subtype="FLOAT")
     text.write_text("not a sound")
     soundfile.write(empty, np.zeros((0, 1)), 16_000)
     soundfile.write(holed, np.array([0.0, np.nan, 0.0], dtype=np.float32), 16_000, subtype="FLOAT")
@@ -120,6 +122,7 @@ def test_sounds_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         (text, "text.wav: it is no sound that can be read .format not recognised.; convert"),
         (empty, "empty.wav: it is empty"),
         (holed, "holed.wav: it holds NaN or infinity at sample 1"),
+        (loud, r"loud.wav: it reaches 1.0e\+30 at sample 2: scale it"),
     ]:
         with pytest.raises(InputError, match=message) as raised:
             audio.read(path)

@@ -26,6 +26,7 @@ from unheard.auditing.likeness import LIKENESSES, UNUSUAL, Likeness, unusual
 from unheard.auditing.results import BOUNDS, Audit, FileAudit, Match, as_bad_as
 from unheard.common.files import sha256
 from unheard.common.memory import sufficing_for
+from unheard.common.sound_limits import LOUDEST
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index import Index
@@ -411,6 +412,8 @@ def _check(waveform: Tensor, rate: int) -> None:
         raise InputError(f"a sound to audit is [channels, time], not {list(waveform.shape)}")
     if not waveform.isfinite().all():
         raise InputError("the sound holds NaN or infinity")
+    if float(waveform.abs().max()) > LOUDEST:
+        raise InputError(f"the sound reaches {float(waveform.abs().max()):.1e}: scale it to -1 to 1")
 
 
 def too_little(signal: Signal) -> str | None:

@@ -13,6 +13,9 @@ from unheard.errors import InputError
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
 """Hertz that a sound's samples may come at; what is outside is a damaged header."""
 MOST_CHANNELS = 256
+LOUDEST = 1e10
+"""What samples reach at most. Sounds lie within -1 to 1, and integers that were stored as floats below this;
+powers of more are beyond float32."""
 
 
 @dataclass(frozen=True)
