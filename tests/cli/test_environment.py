@@ -6,13 +6,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
+from command_line import commands
 from pages import ROOT
 from tiny_world import build_index
 
 from unheard.cli import main
+from unheard.cli.completion import word
 from unheard.generation import provenance
 
 
@@ -77,7 +80,21 @@ def test_models_kinds_and_files_are_completed() -> None:
     assert completed("generate", "--sampler", "dpmpp_3") == [("dpmpp_3m_sde", "plain")]
     assert completed("generate", "--preset", "pre") == [("pre", "file")]
     assert completed("audit", "s") == [("s", "file")]
+    assert completed("audit", "compare", "m") == [("m", "file")]
+    assert completed("models", "ti") == completed("index", "latents", "--model", "ti") == [("tiny", "plain")]
+    assert completed("index", "build", "s") == [("s", "file")]
+    assert completed("generate", "--device", "c") == [("cpu", "plain"), ("cuda", "plain")]
     assert ("import-settings", "plain") in completed("im")
+
+
+def test_what_is_completed_by_nothing_is_no_file() -> None:
+    plain = {
+        word(parameter)
+        for _, command in commands()
+        for parameter in command.params
+        if type(parameter.type) is click.types.StringParamType
+    }
+    assert plain == {"TEXT", "PROMPT", "IDS", "ADDRESS"}
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

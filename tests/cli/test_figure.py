@@ -94,6 +94,17 @@ def test_a_damaged_trace_is_one_line(trace: Any) -> None:
     refused(run("trajectory", "audio.wav"), "damaged, a step of the trace")
 
 
+def test_a_panel_names_only_what_was_measured_in_it() -> None:
+    other = [TraceStep(1.0, 0.5, "excess correlation with one recording", 0.3)]
+    first, second = draw_trajectories({"a": TRACE, "b": other, "c": [TraceStep(1.0)]}).axes
+    for axis, name in ((first, "a"), (second, "b")):
+        assert [text.get_text() for text in axis.get_legend().get_texts()] == [name]
+    assert second.get_ylabel() == "excess correlation with\none recording"
+    result = run("trajectory", "audio.wav", "plain.wav")
+    assert result.exit_code == 0
+    assert "plain.wav is left out: no guidance measured anything" in result.stderr
+
+
 def test_lines_dots_and_dashes_are_what_the_trace_says() -> None:
     (axis,) = draw_trajectories({"a": TRACE}).axes
     values, acted, threshold = (line.get_xydata() for line in axis.lines)

@@ -9,6 +9,7 @@ import click
 import pytest
 from click.testing import Result
 from command_line import commands
+from command_line import run as run_here
 
 import unheard
 
@@ -29,6 +30,13 @@ def test_every_command_and_option_has_help(name: str, command: click.Command) ->
 def test_examples_name_options_that_exist(name: str, command: click.Command) -> None:
     known = {option for _, each in COMMANDS for parameter in each.params for option in parameter.opts}
     assert set(re.findall(r"--[a-z][a-z-]*", command.help or "")) <= known
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lists_have_whole_sentences_and_no_broken_words(name: str) -> None:
+    shown = run_here(*name.split()[1:], "--help").stdout
+    assert not re.search(r"\w\.\.\.", shown.partition("\nCommands:")[2])
+    assert not re.search(r"\w- ", shown)
 
 
 def test_help_and_version(run: Callable[..., Result]) -> None:

@@ -59,6 +59,15 @@ def test_a_pace_of_any_size(done: int, seconds: float, said: str) -> None:
     assert str(pace) == said
 
 
+def test_a_pace_says_nothing_of_what_was_done_at_once() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    pace.update(1, 60)
+    clock.now += 0.01
+    pace.update(60, 60)
+    assert str(pace) == ""
+
+
 def test_a_pace_without_a_total_leaves_out_what_is_left() -> None:
     clock = Clock()
     pace = Pace(clock)

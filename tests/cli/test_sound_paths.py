@@ -64,10 +64,27 @@ def test_a_record_that_is_read_stays(generate: Callable[..., Result]) -> None:
     assert Path("audio.json").read_bytes() == before
 
 
-def test_a_name_that_is_given_is_replaced_as_ever(generate: Callable[..., Result]) -> None:
-    for prompt in ("a bell", "a pad"):
-        assert generate(prompt, "--no-guidance", "-o", "s.wav").exit_code == 0
+def test_a_name_that_is_given_is_replaced_by_the_same_request_alone(
+    generate: Callable[..., Result],
+) -> None:
+    assert generate("a bell", "--no-guidance", "-o", "s.wav").exit_code == 0
+    before = Path("s.wav").read_bytes()
+    refused(generate("a pad", "--no-guidance", "-o", "s.wav"), "the sound of another request.*--overwrite")
+    refused(generate("a bell", "-o", "s.wav"), "the sound of another request")
+    assert generate("a bell", "--no-guidance", "-o", "s.wav").exit_code == 0
+    assert Path("s.wav").read_bytes() == before
+    assert generate("a pad", "--no-guidance", "-o", "s.wav", "--overwrite").exit_code == 0
     assert provenance.read("s.json")["prompt"] == "a pad"
+
+
+def test_a_sound_after_rejected_attempts_is_of_the_request_of_the_first() -> None:
+    asked = {"prompt": "a bell", "seed": 0, "guidance": None, "batch": {"seeds": [0, 1]}}
+    again = {"prompt": "a bell", "seed": 1_000_003, "guidance": None, "batch": {"seeds": [1_000_003]}}
+    audit = {"rejected": [{"seed": 0, "guidance": None}, {"seed": 7, "guidance": None}]}
+    assert provenance.is_same_request({**again, "audit": audit}, asked)
+    assert not provenance.is_same_request({**again, "audit": audit}, {**asked, "seed": 1})
+    assert not provenance.is_same_request(again, asked)
+    assert not provenance.is_same_request({**again, "audit": {"rejected": [3]}}, asked)
 
 
 def test_flac_holds_the_samples_of_the_wav(generate: Callable[..., Result]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from layers import files
 
 from unheard.common.imports import defer, run
 from unheard.common.model_libraries import _Disable, _Function, _Mark, defer_unused_parts
@@ -172,3 +173,13 @@ def test_a_notebook_without_widgets_hears_no_warning_of_the_libraries_bars(
     defer_unused_parts()
     assert "tqdm.autonotebook" in sys.modules
     assert not [each for each in recwarn if "IProgress" in str(each.message)]
+
+
+def test_the_hub_s_client_is_imported_after_its_bars() -> None:
+    """Wherever that may happen first in a notebook; `doctor` runs in none."""
+    for name, path in files().items():
+        if name != "unheard.doctor":
+            lines = path.read_text(encoding="utf-8").split("\n")
+            for number, line in enumerate(lines):
+                if line.lstrip().startswith("from huggingface_hub import"):
+                    assert "import_progress_bars()" in "".join(lines[number - 2 : number]), f"{path}:{number}"

@@ -56,6 +56,8 @@ def test_one_line_says_what_it_is(sound: Sound, tiny_model: Any, tiny_model_fold
     for thing in (sound, tiny_model, index, Audit((FileAudit("a.wav", "clear"),))):
         assert re.fullmatch(r"<\w+ [^\n]{10,200}>", repr(thing)), repr(thing)
     assert f"{len(set(index.ids))} items" in repr(index)
+    assert "guidance acted in 2 of 4 steps" in repr(sound)
+    assert "no guidance" in repr(replace(sound, provenance={"guidance": None}))
 
 
 def test_a_sound_in_a_cell_is_played_and_shows_its_trace(sound: Sound) -> None:

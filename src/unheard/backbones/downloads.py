@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from unheard.backbones.contained import first_line
+from unheard.common.model_libraries import import_progress_bars
 from unheard.errors import ModelError
 
 TEXT_ENCODER_FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
@@ -24,6 +25,7 @@ def fetch_text_encoder(name: str, subfolder: str = "") -> Path:
     Raises:
         ModelError: it is not on this machine, and cannot be downloaded.
     """
+    import_progress_bars()
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 

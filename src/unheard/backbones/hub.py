@@ -19,6 +19,7 @@ from unheard.backbones.contained import check_contained, read_json_object
 from unheard.backbones.downloads import explaining
 from unheard.backbones.families import FAMILIES
 from unheard.backbones.native import layout
+from unheard.common.model_libraries import import_progress_bars
 from unheard.errors import ModelError
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -187,6 +188,7 @@ def find_local(model: str) -> Path | None:
     if model in _bundled_names():
         folder = ASSETS / model
         return folder if (folder / "model_index.json").is_file() else None
+    import_progress_bars()
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
@@ -258,6 +260,7 @@ def _pipelines() -> str:
 @functools.cache  # the hub is asked once a process, however many parts of it want the folder
 def _download(model: str, checkpoint: str | None = None) -> Path:
     """What the repository's model, or one checkpoint of it, is loaded from."""
+    import_progress_bars()
     from huggingface_hub import snapshot_download
 
     with explaining(model):
@@ -274,6 +277,7 @@ def _download(model: str, checkpoint: str | None = None) -> Path:
 
 def _download_checkpoint(model: str, checkpoint: str | None, names: Sequence[str]) -> Path:
     """One checkpoint of a repository in the native layout, which holds these files, and its configuration."""
+    import_progress_bars()
     from huggingface_hub import snapshot_download
 
     if checkpoint is not None and checkpoint not in names:
@@ -295,6 +299,7 @@ def _download_checkpoint(model: str, checkpoint: str | None, names: Sequence[str
 
 def _files(repository: str, downloaded: Path) -> list[str]:
     """The files at the root of a repository; without a network, the checkpoints that were downloaded once."""
+    import_progress_bars()
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 

@@ -4,6 +4,7 @@
     generate, audit, calibrate, train_gate, evaluate, tune, figure, index, models, doctor, import_settings,
     studio        one command each
     options       options that commands share, and those made from the fields of settings
+    completion    what a shell is offered for their values
     guidance      which guidance the options of `generate` ask for
     published     the published scripts: what their names are called here, and `import-settings`
     record        `--from`
@@ -32,6 +33,7 @@ import click
 from unheard import __version__
 from unheard.cli import (
     audit,
+    audit_compare,
     calibrate,
     doctor,
     evaluate,
@@ -45,13 +47,15 @@ from unheard.cli import (
     train_gate,
     tune,
 )
+from unheard.cli.completion import complete
+from unheard.cli.options import Commands
 from unheard.cli.published.names import answer
 from unheard.cli.terminal import give_up_output, say, take_any_text
 from unheard.common.imports import import_for_good
 from unheard.errors import RejectedError, UnheardError
 
 
-class Program(click.Group):
+class Program(Commands):
     """The command group, with every error as one line on stderr in place of a traceback or a usage text."""
 
     def main(self, *args: Any, **options: Any) -> NoReturn:
@@ -109,6 +113,8 @@ for command in (
     train_gate.train_gate,
 ):  # fmt: skip
     main.add_command(command)
+for command in (main, audit_compare.compare):
+    complete(command)
 
 
 def _fail(message: str, code: int = exits.ERROR) -> NoReturn:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unheard.auditing import BOUNDS, Audit, FileAudit, as_bad_as
-from unheard.cli import completion, exits
+from unheard.cli import exits
 from unheard.cli.audit_compare import AuditCommand
 from unheard.cli.audit_output import as_json, by_prompt, counts, output, write_csv
 from unheard.cli.files import make_folder, matching
@@ -62,19 +62,17 @@ _machine = under("Machine")
 
 
 @click.command(cls=AuditCommand)
-@click.argument("sounds", nargs=-1, shell_complete=completion.files)
+@click.argument("sounds", nargs=-1)
 @_references(
     "--references",
     multiple=True,
     metavar="PATH",
-    shell_complete=completion.files,
     help="Folder or file of recordings; may be repeated.",
 )
 @_references(
     "--index",
     metavar="PATH",
     **environment("INDEX"),
-    shell_complete=completion.files,
     help="Training set: its recordings, and its embeddings to search.",
 )
 @_references(
@@ -83,7 +81,6 @@ _machine = under("Machine")
     show_default=True,
     metavar="MODEL",
     **environment("MODEL"),
-    shell_complete=completion.models,
     help="Model whose set it is.",
 )
 @_references("--embedder", metavar="NAME", help=f"CLAP of the index: folder or hub id.{OF_MODEL}")
@@ -91,7 +88,6 @@ _machine = under("Machine")
     "--prompts",
     "prompts_file",
     metavar="FILE",
-    shell_complete=completion.files,
     help="Audit the model: generate these, one a line.",
 )
 @_model("--seeds", type=int, metavar="N", help=f"Sounds for each prompt.  [default: {SEEDS}]")
@@ -174,7 +170,7 @@ def audit(
         *inputs([model], "the model", whole=True),
         *inputs([embedder], "the embedder", whole=True),
     ]
-    with display.loading("the report"):
+    with display.loading("the auditor"):
         check_targets(_targets(table, report), read, overwrite=overwrite)
     with display.loading("the catalogue"):
         from unheard.auditing.sounds import sound_files

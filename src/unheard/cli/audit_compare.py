@@ -11,14 +11,14 @@ import click
 
 from unheard.auditing.comparison import Change, Comparison, read_audit
 from unheard.auditing.comparison import compare as compare_audits
-from unheard.cli import completion, exits
+from unheard.cli import exits
 from unheard.cli.options import CommandWithHeadings
 from unheard.cli.terminal import say, say_json
 
 
 @click.command()
-@click.argument("before", shell_complete=completion.files)
-@click.argument("after", shell_complete=completion.files)
+@click.argument("before")
+@click.argument("after")
 @click.option("--json", "as_json", is_flag=True, help="Print it as one JSON object.")
 def compare(before: str, after: str, as_json: bool) -> int:
     """Say what is new, gone and changed from BEFORE to AFTER, two files that `unheard audit --json` printed.

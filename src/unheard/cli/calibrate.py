@@ -34,7 +34,7 @@ HARDEST = 5
 
 
 @click.command()
-@model_option
+@model_option()
 @click.option(
     "--index", metavar="PATH", **environment("INDEX"), help=f"Training set to stay away from.{OF_MODEL}"
 )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from unheard.cli import completion
 from unheard.cli.files import matching
-from unheard.cli.options import Decorator, embedder_options, overwrite_option, quiet_option
+from unheard.cli.options import Commands, Decorator, embedder_options, overwrite_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, inputs
 from unheard.cli.terminal import say
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MOST_SPECTROGRAMS, MOST_IN_MATRIX = 12, 60
 
 
-@click.group()
+@click.group(cls=Commands)
 def figure() -> None:
     """Draw sounds and evaluations as PNG, PDF or SVG; needs matplotlib (pip install "unheard[evaluate]").
 
@@ -42,7 +42,12 @@ def _output(default: str) -> Decorator:
 
     def decorate(command: Any) -> Any:
         named = click.option(
-            "-o", "--output", default=default, show_default=True, help="Ends in .png, .pdf or .svg."
+            "-o",
+            "--output",
+            default=default,
+            show_default=True,
+            metavar="FILE",
+            help="Ends in .png, .pdf or .svg.",
         )
         return named(overwrite_option()(command))
 
@@ -50,7 +55,7 @@ def _output(default: str) -> Decorator:
 
 
 @figure.command()
-@click.argument("sounds", nargs=-1, required=True, shell_complete=completion.files)
+@click.argument("sounds", nargs=-1, required=True)
 @_output("spectrograms.png")
 def spectrograms(sounds: tuple[str, ...], output: str, overwrite: bool) -> None:
     """Draw the spectrograms of SOUNDS (files, folders) beside each other, on one scale of time.
@@ -66,7 +71,7 @@ def spectrograms(sounds: tuple[str, ...], output: str, overwrite: bool) -> None:
 
 
 @figure.command()
-@click.argument("sounds", nargs=-1, required=True, shell_complete=completion.files)
+@click.argument("sounds", nargs=-1, required=True)
 @click.option("--recording", required=True, metavar="FILE", help="What the sounds are compared with.")
 @embedder_options
 @quiet_option()
@@ -105,7 +110,7 @@ def matrix(
 
 
 @figure.command()
-@click.argument("sounds", nargs=-1, required=True, shell_complete=completion.files)
+@click.argument("sounds", nargs=-1, required=True)
 @_output("trajectory.png")
 def trajectory(sounds: tuple[str, ...], output: str, overwrite: bool) -> None:
     """Draw what the guidance measured in each step of SOUNDS: files with their JSON, or a folder of results.
@@ -125,7 +130,11 @@ def trajectory(sounds: tuple[str, ...], output: str, overwrite: bool) -> None:
         traces |= _traces(Path(name))
     from unheard.figures.drawing import draw_trajectories
 
-    _save(draw_trajectories(traces), output)
+    drawn = draw_trajectories(traces)
+    for name, trace in traces.items():
+        if not any(step.measure for step in trace):
+            warnings.warn(f"{name} is left out: no guidance measured anything", stacklevel=1)
+    _save(drawn, output)
 
 
 def _check(read: Sequence[str], output: str, overwrite: bool) -> None:

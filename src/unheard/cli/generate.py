@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from unheard.auditing import BOUNDS
-from unheard.cli import completion, record
+from unheard.cli import record
 from unheard.cli.guidance import chosen_guidance
 from unheard.cli.lora import read_loras
 from unheard.cli.options import (
@@ -64,16 +64,15 @@ _settings = under("Settings of guidance, [by kind]")
 _audit = under("Audit")
 _machine = under("Model and machine")
 _output = under("Output")
-_files: dict[str, Any] = {"shell_complete": completion.files}
 
 
 @click.command(cls=CommandWithHeadings)
 @click.argument("prompts", metavar="PROMPT...", nargs=-1)
-@_what("--prompts-file", metavar="FILE", **_files, help="Read further prompts from a text file, one a line.")
-@_what("--from", "source", metavar="JSON", **_files, help="Make the sound of this JSON again.")
+@_what("--prompts-file", metavar="FILE", help="Read further prompts from a text file, one a line.")
+@_what("--from", "source", metavar="JSON", help="Make the sound of this JSON again.")
 @_what("--negative-prompt", metavar="TEXT", help="What the sound shall not be.")
 @_what("--lyrics", metavar="TEXT", help="What is sung, for models of songs.")
-@_what("--init-audio", metavar="FILE", **_files, help="Begin from a recording in place of noise.")
+@_what("--init-audio", metavar="FILE", help="Begin from a recording in place of noise.")
 @_what(
     "--init-noise-level", type=float, metavar="N", help="Noise put on it; for a flow below 1.  [default: 1]"
 )
@@ -86,20 +85,16 @@ _files: dict[str, Any] = {"shell_complete": completion.files}
     "--index",
     metavar="PATH",
     **environment("INDEX"),
-    **_files,
     help=f"Training set to stay away from.{OF_MODEL}",
 )
 @_guidance(
     "--references",
     metavar="PATH",
-    **_files,
     help="Its recordings, for detour and --reject.  [default: as it says]",
 )
 @_guidance("--guidance", type=click.Choice([*GUIDANCES, NONE]), help=f"Kind of guidance.{OF_MODEL}")
 @_guidance("--no-guidance", is_flag=True, default=None, help="Let training recordings come out.")
-@_guidance(
-    "--preset", metavar="FILE", **_files, help="Guidance and its settings from JSON, as `tune` writes it."
-)
+@_guidance("--preset", metavar="FILE", help="Guidance and its settings from JSON, as `tune` writes it.")
 @setting_options(_settings, GUIDANCES)
 @_audit(
     "--audit/--no-audit",
@@ -115,7 +110,6 @@ _files: dict[str, Any] = {"shell_complete": completion.files}
     "--model",
     metavar="MODEL",
     **environment("MODEL"),
-    shell_complete=completion.models,
     help="tiny, a folder, a checkpoint or a hub id; see `models`.  [default: tiny]",
 )
 @_machine(
@@ -123,7 +117,6 @@ _files: dict[str, Any] = {"shell_complete": completion.files}
     metavar="FILE[:WEIGHT]",
     multiple=True,
     callback=read_loras,
-    **_files,
     help="Change the model by a LoRA; may be given several times.  [weight: 1]",
 )
 @_machine(
@@ -139,16 +132,20 @@ _files: dict[str, Any] = {"shell_complete": completion.files}
     help="auto, cpu, cuda, cuda:N or mps.  [default: auto]",
 )
 @_machine("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
+@_machine(
+    "--compile/--no-compile",
+    default=None,
+    help="Compile the denoiser: half a minute or more at the first step; meant for GPUs.  [default: no]",
+)
 @_machine("--batch", type=int, metavar="N", help="Sounds generated at once.  [default: all, up to 4]")
 @_output(
     "-o",
     "--output",
     metavar="PATH",
-    **_files,
     help="WAV or FLAC to write, several as PATH-1 ...  [default: audio.wav, or the next free number]",
 )
 @_output("--float", "as_float", is_flag=True, default=None, help="Write 32-bit float, not normalised.")
-@overwrite_option(_output)
+@overwrite_option(_output, "Replace other sounds, and files that unheard did not write.")
 @_output("--save-latents", is_flag=True, help="Write the latents beside, as PATH.latents.safetensors.")
 @_output("--json", "as_json", is_flag=True, help="Print what came out as one JSON object.")
 @_output("-q", "--quiet", is_flag=True, help="Print warnings and errors alone.")
@@ -176,7 +173,7 @@ def generate(
     Each sound is written as soon as it is finished. A JSON beside it holds all that it takes to make
     the same sound again with --from; options given beside --from override it. Ctrl-C keeps what is finished.
 
-    No file is replaced that unheard did not write, and none that it reads.
+    No file is replaced but the sound of the very same request.
 
     Where recordings are available, every sound is audited. With --reject, one that replays a recording is
     made again with another seed and stronger guidance. If none passes, nothing is written and the exit code
@@ -283,7 +280,7 @@ def _prepare(
         from unheard.index import Index
 
     index: Any = "auto" if given["index"] is None else Index.open(given["index"])
-    changed = {name: given[name] for name in ("lora", "text_encoder") if given[name] is not None}
+    changed = {name: given[name] for name in ("lora", "text_encoder", "compile") if given[name] is not None}
     model = load(
         name, device=given["device"] or "auto", dtype=given["dtype"], embedder=given["embedder"], **changed
     )

@@ -31,11 +31,12 @@ OF_SAMPLING = tuple(part.name for part in fields(Sampling))
 def import_settings(script: str, output: str | None, number: int, overwrite: bool) -> None:
     """Turn the settings of a Python SCRIPT of the published code into a preset.
 
-    Reads amg_infer.py, my_infer.py, and any script that calls my_generate_diffusion_cond or stable-audio-
-    tools' generate_diffusion_cond. The script is read as text and never run: literals are understood,
-    arithmetic on them, and names that are bound to such. The preset is for `unheard generate --preset` and
-    for `preset` in an experiment file. A table says what each name became, what has no meaning here, and
-    what could not be read. Without --output the preset is printed, and the table goes to standard error.
+    Reads amg_infer.py, my_infer.py, and any script that calls my_generate_diffusion_cond, or
+    generate_diffusion_cond of stable-audio-tools. The script is read as text and never run: literals are
+    understood, arithmetic on them, and names that are bound to such. The preset is for `unheard generate
+    --preset` and for `preset` in an experiment file. A table says what each name became, what has no meaning
+    here, and what could not be read. Without --output the preset is printed, and the table goes to standard
+    error.
 
     \b
     Examples:

@@ -17,10 +17,10 @@ WIDTH = 80
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", metavar="[MODEL]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the models as one JSON object.")
 def models(name: str | None, as_json: bool) -> None:
-    """List the models that are known to work, and what each needs; with NAME, what that one can play.
+    """List the models that are known to work, and what each needs; with MODEL, what that one can play.
 
     A folder that a diffusers pipeline of their kind was saved to can be loaded as well. So can one with a
     model_config.json and a checkpoint of stable-audio-tools, as creators publish Stable Audio models.

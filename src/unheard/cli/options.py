@@ -33,6 +33,8 @@ SETTINGS = tuple(dict.fromkeys(field.name for kind in GUIDANCES.values() for fie
 """The names of all settings of all kinds of guidance."""
 DRAWN_SEEDS = 2**32
 """How many seeds `--seed random` draws from: as many as the published generator does."""
+LONGEST_SENTENCE = 200
+"""Characters of the first sentence of a command's help; click cuts longer ones."""
 DTYPES = ("float32", "float16", "bfloat16")
 
 
@@ -55,6 +57,20 @@ class CommandWithHeadings(click.Command):
         for heading, records in listed.items():
             with formatter.section(heading):
                 formatter.write_dl(records)
+
+
+class Commands(click.Group):
+    """Commands whose list has the whole first sentence of each one's help."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, command.get_short_help_str(limit=LONGEST_SENTENCE))
+                    for name in self.list_commands(ctx)
+                    if (command := self.get_command(ctx, name)) is not None
+                ]
+            )
 
 
 class SpelledChoice(click.Choice[str]):
@@ -148,6 +164,7 @@ def device_option(option: Option = click.option) -> Decorator:
         "--device",
         default="auto",
         show_default=True,
+        metavar="DEVICE",
         **environment("DEVICE"),
         help="auto, cpu, cuda, cuda:N or mps.",
     )
@@ -169,9 +186,11 @@ def quiet_option(option: Option = click.option) -> Decorator:
     )
 
 
-def overwrite_option(option: Option = click.option) -> Decorator:
+def overwrite_option(
+    option: Option = click.option, text: str = "Replace files that unheard did not write."
+) -> Decorator:
     """`--overwrite`."""
-    return option("--overwrite", is_flag=True, help="Replace files that unheard did not write.")
+    return option("--overwrite", is_flag=True, help=text)
 
 
 def embedder_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -184,15 +203,16 @@ def embedder_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return embedder(device_option()(command))
 
 
-model_option: Decorator = click.option(
-    "--model",
-    default="tiny",
-    show_default=True,
-    metavar="MODEL",
-    **environment("MODEL"),
-    help="As for `generate`.",
-)
-"""`--model` of a command that measures one."""
+def model_option(text: str = "As for `generate`.") -> Decorator:
+    """`--model` of a command that needs one, with its help."""
+    return click.option(
+        "--model",
+        default="tiny",
+        show_default=True,
+        metavar="MODEL",
+        **environment("MODEL"),
+        help=text,
+    )
 
 
 def loading_options(command: Callable[..., Any]) -> Callable[..., Any]:

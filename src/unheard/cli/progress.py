@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from unheard.generation.batches import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
+SHORTEST_PACE = 0.5
+"""Seconds of work that a pace is told from; of less it is chance, such as what comes from a cache."""
 QUIET = "unheard.quiet"
 """Where the context of a command says that no progress is shown."""
 
@@ -48,7 +50,7 @@ class Pace:
     def __str__(self) -> str:
         """Such as ", 2.1 a second, 0:00:07 left"; empty as long as nothing is known."""
         seconds = 0.0 if self._began is None else self._clock() - self._began
-        if self._done == self._before or seconds <= 0:
+        if self._done == self._before or seconds < SHORTEST_PACE:
             return ""
         rate = (self._done - self._before) / seconds
         speed = f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.2g} a second"

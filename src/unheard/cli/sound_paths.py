@@ -1,4 +1,8 @@
-"""Where `generate` writes its sounds: as asked, or under the default name with the next free number."""
+"""Where `generate` writes its sounds: as asked, or under the default name with the next free number.
+
+What another request has made stays: under the default name it is passed over, and a name that was given is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -41,13 +45,12 @@ class Destination:
     def paths(self, expected: Callable[[int], Mapping[str, Any]] | None = None) -> dict[int, Path]:
         """A path for each sound, that can be written.
 
-        Under the default name, what another request has made is left, once it is known what this one makes.
-
         Args:
-            expected: what a sound's record will say, by the sound's number.
+            expected: what a sound's record will say, by the sound's number; as long as it is None, sounds of
+                other requests are not told from those of this one.
 
         Raises:
-            InputError: another ending, or see `check_targets`.
+            InputError: another ending, the sound of another request, or see `check_targets`.
         """
         several = len(self.numbers) > 1
         if self.output is not None:
@@ -63,7 +66,21 @@ class Destination:
             found = self._first_free(expected)
         targets = [target for path in found for target in sound_targets(path, latents=self.latents)]
         check_targets(targets, self.read, overwrite=self.overwrite)
-        return dict(zip(self.numbers, found, strict=True))
+        paths = dict(zip(self.numbers, found, strict=True))
+        if self.output is not None and expected is not None and not self.overwrite:
+            self._check_same_request(paths, expected)
+        return paths
+
+    def _check_same_request(
+        self, paths: Mapping[int, Path], expected: Callable[[int], Mapping[str, Any]]
+    ) -> None:
+        for number, path in paths.items():
+            beside = path.with_suffix(".json")
+            if provenance.is_record(beside) and not self._would_be(path, beside, expected(number)):
+                raise InputError(
+                    f"cannot write {path}: it is the sound of another request; choose another name, or "
+                    "replace it with --overwrite"
+                )
 
     def moved(self, paths: Mapping[int, Path]) -> str | None:
         """What to say where the default name is that of other sounds, None where it is not."""

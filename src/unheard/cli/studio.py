@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unheard.cli import completion
 from unheard.cli.generate import calibrated, generate, read_given_preset, request_for
 from unheard.cli.guidance import chosen_guidance
 from unheard.cli.lora import read_loras
@@ -65,7 +64,6 @@ _where = under("Where")
     show_default=True,
     metavar="MODEL",
     **environment("MODEL"),
-    shell_complete=completion.models,
     help="tiny, a folder, a checkpoint or a hub id.",
 )
 @_what(
@@ -73,7 +71,6 @@ _where = under("Where")
     metavar="FILE[:WEIGHT]",
     multiple=True,
     callback=read_loras,
-    shell_complete=completion.files,
     help="Change the model by a LoRA; may be given several times.  [weight: 1]",
 )
 @_what(
@@ -88,13 +85,11 @@ _where = under("Where")
     "--index",
     metavar="PATH",
     **environment("INDEX"),
-    shell_complete=completion.files,
     help=f"Training set to stay away from.{OF_MODEL}",
 )
 @_away(
     "--references",
     metavar="PATH",
-    shell_complete=completion.files,
     help="Its recordings.  [default: as the index says]",
 )
 @_where(
@@ -103,16 +98,21 @@ _where = under("Where")
     default="studio",
     show_default=True,
     metavar="FOLDER",
-    shell_complete=completion.files,
     help="Folder of the takes; what is in it stays.",
 )
 @_where(
     "--host",
     default="127.0.0.1",
     show_default=True,
+    metavar="ADDRESS",
     help="Address to listen at; 0.0.0.0 lets the network in.",
 )
-@_where("--port", type=click.IntRange(1, 65535), help="Port.  [default: the first free one from 7860]")
+@_where(
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="N",
+    help="Port.  [default: the first free one from 7860]",
+)
 @quiet_option(_where)
 def studio(output: str, host: str, port: int | None, **given: Any) -> None:
     """Open a page in the browser: generate, compare, audit and index, with the options of `generate`.

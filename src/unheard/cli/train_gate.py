@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command("train-gate")
-@model_option
+@model_option()
 @click.option(
     "--index", metavar="PATH", **environment("INDEX"), help=f"Training set whose captions are used.{OF_MODEL}"
 )

@@ -16,14 +16,16 @@ from typing import Any
 from unheard.common.imports import defer, run
 
 
-def defer_unused_parts() -> None:
-    """To be called before diffusers or transformers are imported; what they have imported by then stays.
-
-    Their progress bars are imported here, without the warning of a notebook that has no widgets.
-    """
+def import_progress_bars() -> None:
+    """To be called before the hub's client is imported, which warns in a notebook that has no widgets."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import tqdm.auto  # noqa: F401
+
+
+def defer_unused_parts() -> None:
+    """To be called before diffusers or transformers are imported; what they have imported by then stays."""
+    import_progress_bars()
     defer(
         "torch._dynamo",
         alone={"_trace_wrapped_higher_order_op"},

@@ -15,14 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: of the hub client's HTTP library
-    GatedRepoError,
-    HFValidationError,
-    HTTPError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,10 +23,22 @@ from unheard.backbones.contained import AS_DATA, check_contained, reason
 from unheard.backbones.hub import ASSETS
 from unheard.common.files import sha256
 from unheard.common.imports import importing
-from unheard.common.model_libraries import defer_unused_parts
+from unheard.common.model_libraries import defer_unused_parts, import_progress_bars
 from unheard.common.structured_files import read_json
 from unheard.embedders.mel import MelSpectrogram, check_padding, pad_to_window
 from unheard.errors import InputError, ModelError
+
+with importing():
+    import_progress_bars()
+
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: of its HTTP library
+        GatedRepoError,
+        HFValidationError,
+        HTTPError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
 if TYPE_CHECKING:
     from transformers import ClapFeatureExtractor, ClapModel, PreTrainedTokenizerBase

@@ -6,6 +6,7 @@ Each function gives a matplotlib figure, which a notebook shows; `save` writes o
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ PAPER, SCREEN = 150, 72
 """Dots an inch of a file, and of a notebook's cell, which shall stay small."""
 HERTZ = (100, 1_000, 10_000)
 LONGEST_LABEL = 32
+LONGEST_LINE = 24
+"""Characters of a measure's name beside its panel, which is no higher."""
 
 
 def check_matplotlib() -> None:
@@ -107,7 +110,7 @@ def draw_sound(title: str, waveform: Tensor, rate: int, trace: Sequence[Any]) ->
     top.set_xlabel("seconds", fontsize=8)
     for axis, measure in zip(panels, measures, strict=True):
         trajectory(axis, trace, measure, "C4")
-        axis.set_ylabel(shortened(measure), fontsize=8)
+        axis.set_ylabel(textwrap.fill(measure, LONGEST_LINE), fontsize=8)
         axis.set_xlabel("step (dots: the guidance acted; dashes: its threshold)", fontsize=8)
         axis.tick_params(labelsize=8)
     return figure
@@ -176,8 +179,9 @@ def draw_trajectories(traces: Mapping[str, Sequence[Any]]) -> Figure:
     panels = figure.subplots(len(measures), sharex=True, squeeze=False)[:, 0]
     for axis, measure in zip(panels, measures, strict=True):
         for number, (name, trace) in enumerate(traces.items()):
-            trajectory(axis, trace, measure, f"C{number % 10}", shortened(name))
-        axis.set_ylabel(measure, fontsize=8)
+            if any(step.measure == measure for step in trace):
+                trajectory(axis, trace, measure, f"C{number % 10}", shortened(name))
+        axis.set_ylabel(textwrap.fill(measure, LONGEST_LINE), fontsize=8)
         axis.tick_params(labelsize=8)
         axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
     panels[-1].set_xlabel("step", fontsize=8)

@@ -26,8 +26,7 @@ from unheard.errors import InputError
 from unheard.guidance import Detour, describe_guidance, with_present_names
 
 if TYPE_CHECKING:
-    import torch
-
+    from unheard.backbones import Backbone
     from unheard.generation.request import Batch, Request
 
 FORMAT = 3
@@ -122,7 +121,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     had, have = (_part(record, "recordings").get("items", 0) for record in (then, now))
     if had != have:
         found.append(f"{had} recordings were available, {have} are")
-    for key in ("device_name", "dtype", "threads"):
+    for key in ("device_name", "dtype", "compiled", "threads"):
         was, now_is = (_part(record, "machine").get(key) for record in (then, now))
         if was != now_is:
             found.append(f"{key} was {was}, is {now_is}")
@@ -137,11 +136,18 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 def is_same_request(record: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
     """Whether a record says that a sound was made from what another does, on such a device.
 
+    A sound that came after rejected attempts was asked for with the seed and the guidance of the first, which
+    may have been in another batch.
+
     Args:
         record: as `read` gives it.
         expected: as `record` gives it, not yet written.
     """
     told = json.loads(_as_json(expected))
+    rejected = _part(record, "audit").get("rejected")
+    if isinstance(rejected, list) and rejected and isinstance(rejected[0], Mapping):
+        asked = {name: rejected[0].get(name) for name in ("seed", "guidance")}
+        record = {**record, **asked, "batch": told["batch"]}
     machines = [[_part(each, "machine").get(key) for key in ("device", "dtype")] for each in (record, told)]
     of_request = told.keys() - {"unheard", "machine", "seconds"}
     optional = {"lyrics", "init_audio"}
@@ -207,15 +213,17 @@ def record(
     }
 
 
-def machine(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
-    """What the sound was made on and with: what else than the request may change its bytes."""
+def machine(backbone: Backbone) -> dict[str, Any]:
+    """What a sound of a model is made on and with: what else than the request may change its bytes."""
     import torch
 
+    device = backbone.device
     processor = platform.processor() or platform.machine()
     return {
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else processor,
-        "dtype": str(dtype).removeprefix("torch."),
+        "dtype": str(backbone.dtype).removeprefix("torch."),
+        **({"compiled": True} if backbone.compiled else {}),
         "threads": torch.get_num_threads(),
         "platform": f"{platform.system()}-{platform.machine()}",
         "python": platform.python_version(),

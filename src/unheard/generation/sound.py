@@ -135,9 +135,10 @@ class Sound:
 
     def __repr__(self) -> str:
         seconds = self.waveform.shape[-1] / self.sample_rate
+        acted = f"guidance acted in {self.acted} of {len(self.trace)} steps"
         return (
             f"<Sound {self.prompt!r}, seed {self.seed}: {seconds:.2f} s, {self.waveform.shape[0]} x "
-            f"{self.sample_rate:,} Hz, guidance acted in {self.acted} of {len(self.trace)} steps>"
+            f"{self.sample_rate:,} Hz, {acted if self.provenance.get('guidance') else 'no guidance'}>"
         )
 
     @property

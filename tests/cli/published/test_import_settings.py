@@ -74,6 +74,23 @@ def test_what_the_call_leaves_out_is_what_its_function_takes(run: Callable[..., 
     assert "steps, left out: 250" in result.stdout
 
 
+def test_what_may_stand_in_a_table_that_cannot_be_read_is_not_left_out(run: Callable[..., Result]) -> None:
+    result, preset = imported(run, "my_generate_diffusion_cond(model, cfg_scale=3, **options)\n")
+    assert preset == {"guidance": {"kind": "amg"}, "guidance_scale": 3}
+    assert "left out" not in result.stdout
+    assert "amg_infer.py:1: **options: options" in result.stdout
+
+
+def test_the_default_of_a_script_s_option_is_named(run: Callable[..., Result]) -> None:
+    text = (
+        "parser.add_argument('--n', default=7)\nargs = parser.parse_args()\n"
+        "generate_diffusion_cond(model, args.n)\n"
+    )
+    result, preset = imported(run, text)
+    assert preset["num_inference_steps"] == 7
+    assert "steps = 7, default of --n" in result.stdout
+
+
 def test_a_plain_call_leaves_the_guidance_to_the_model(run: Callable[..., Result]) -> None:
     text = (
         "generate_diffusion_cond(model, 50, conditioning=[{'prompt': 'A', 'seconds_start': 2, "

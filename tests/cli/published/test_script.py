@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from unheard.cli.published.script import Read, Unread, read_script
+from unheard.cli.published.readings import Read, Unread
+from unheard.cli.published.script import read_script
 from unheard.errors import InputError
 
 CALL = "generate_diffusion_cond(model, steps=steps)\n"
@@ -46,6 +47,73 @@ def test_a_name_is_what_it_is_bound_to_where_that_is_certain(
     tmp_path: Path, text: str, steps: object
 ) -> None:
     assert read(tmp_path, text + CALL) == {"steps": steps}
+
+
+OPTIONS = """from argparse import ArgumentParser
+parser = ArgumentParser()
+parser.add_argument("-n", "--denoising-steps", type=int, default="30")
+parser.add_argument("--cfg", dest="scale", default=2 * 3)
+parser.add_argument("--seed", required=True)
+parser.add_argument("--latents", action="store_true")
+args = parser.parse_args()
+"""
+
+
+def test_of_an_option_of_the_script_its_default_is_read(tmp_path: Path) -> None:
+    call = (
+        "generate_diffusion_cond(m, args.denoising_steps, args.scale, seed=args.seed, "
+        "return_latents=args.latents, rho=args.other)"
+    )
+    assert read(tmp_path, OPTIONS + call) == {
+        "steps": 30, "cfg_scale": 6, "return_latents": False,
+        "seed": (8, "args.seed"), "rho": (8, "args.other"),
+    }  # fmt: skip
+    found = read_script(tmp_path / "script.py").arguments
+    assert found["steps"] == Read(30, 3, "--denoising-steps")
+    assert found["seed"] == Unread("args.seed", 8, "--seed has no default")
+    assert read(tmp_path, OPTIONS + "args = other()\n" + CALL.replace("=steps", "=args.scale")) == {
+        "steps": (9, "args.scale")
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "table = {'steps': 3, 'seed': 1}\ntable['seed'] = 2\n",
+        "table = dict(steps=3)\ntable.update(seed=2)\n",
+        "base = {'steps': 3}\ntable = {**base, 'seed': 2}\n",
+        "base = {'steps': 3}\ntable = dict(base, seed=2)\n",
+        "table = {'steps': 3}\ntable |= {'seed': 2}\n",
+        "table = {'steps': 3} | {'seed': 2}\n",
+        "all_of = [{'steps': 3, 'seed': 2}]\ntable = all_of[0]\n",
+    ],
+)
+def test_a_table_is_followed_however_it_is_put_together(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, text + "generate_diffusion_cond(m, **table)") == {"steps": 3, "seed": 2}
+    one = "generate_diffusion_cond(m, steps=table['steps'])"
+    assert read(tmp_path, text + one) == {"steps": 3}
+
+
+@pytest.mark.parametrize(
+    "text", ["table.pop('steps')\n", "del table['steps']\n", "table[key] = 2\n", "table.update(more)\n",
+             "if x:\n    table['steps'] = 4\n"]
+)  # fmt: skip
+def test_a_table_that_is_changed_otherwise_is_not_certain(tmp_path: Path, text: str) -> None:
+    found = read(tmp_path, "table = {'steps': 3}\n" + text + "generate_diffusion_cond(m, **table)")
+    assert list(found) == ["**table"]
+
+
+def test_texts_are_put_together(tmp_path: Path) -> None:
+    text = "bpm = 110\nsteps = f'a loop, {bpm} bpm' + '!'\n"
+    assert read(tmp_path, text + CALL) == {"steps": "a loop, 110 bpm!"}
+    assert read(tmp_path, "steps = f'{argv[1]} loop'\n" + CALL) == {"steps": (1, "f'{argv[1]} loop'")}
+
+
+@pytest.mark.parametrize("first", ["9", "'a'", "{'a': 1}"])
+@pytest.mark.parametrize("step", ["n{1} = n{0} * n{0}", "n{1} = n{0} + n{0}", "n{1} = {{**n{0}, **n{0}}}"])
+def test_what_doubles_line_by_line_takes_no_time(tmp_path: Path, first: str, step: str) -> None:
+    lines = [f"n0 = {first}", *(step.format(number, number + 1) for number in range(45)), "steps = n45"]
+    read(tmp_path, "\n".join(lines) + "\n" + CALL)
 
 
 def test_a_name_belongs_to_its_function(tmp_path: Path) -> None:

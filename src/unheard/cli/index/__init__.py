@@ -12,9 +12,10 @@ from __future__ import annotations
 import click
 
 from unheard.cli.index import exchange, latents, read, write
+from unheard.cli.options import Commands
 
 
-@click.group()
+@click.group(cls=Commands)
 def index() -> None:
     """Work on an index: embeddings, captions and timings of a training set.
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from unheard.cli.options import device_option, limit_options, quiet_option
+from unheard.cli.options import device_option, limit_options, model_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.terminal import say, say_json
 from unheard.common.left_out import LeftOut
@@ -15,7 +15,7 @@ from unheard.common.left_out import LeftOut
 
 @click.command()
 @click.argument("uri", metavar="INDEX")
-@click.option("--model", default="tiny", show_default=True, help="Model whose autoencoder encodes.")
+@model_option("Model whose autoencoder encodes.")
 @device_option()
 @limit_options(held=True, in_blocks=False)
 @click.option(

@@ -10,7 +10,14 @@ import click
 
 from unheard.cli import exits
 from unheard.cli.index.output import counts, failed
-from unheard.cli.options import device_option, embedder_options, engine_options, limit_options, quiet_option
+from unheard.cli.options import (
+    device_option,
+    embedder_options,
+    engine_options,
+    limit_options,
+    model_option,
+    quiet_option,
+)
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, inputs, shows
 from unheard.cli.terminal import say, say_json
@@ -88,7 +95,7 @@ def build(
 @click.argument("uri", metavar="INDEX")
 @click.argument("sounds", nargs=-1, required=True)
 @click.option("--caption", required=True, metavar="TEXT", help="What these sounds are.")
-@click.option("--model", default="tiny", show_default=True, help="Take the embedder that this model brings.")
+@model_option("Take the embedder that this model brings.")
 @click.option("--embedder", metavar="NAME", help="Folder or hub id of a CLAP.  [default: the model's]")
 @device_option()
 @limit_options(held=True, in_blocks=True)

@@ -2,6 +2,9 @@
 
     names         what each of their names is called here
     script        what a script says, read as syntax and never run
+    bindings      what its names stand for; `assignments` has what a statement binds
+    options       its own options, and their defaults
+    readings      what an expression was read as
     translation   what it says, as a preset and a command line
 
 `unheard.cli.import_settings` is the command.

@@ -6,11 +6,12 @@ import json
 import math
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from unheard.cli.published.names import BY_NAME, NOT_NEEDED
-from unheard.cli.published.script import PLAIN, PUBLISHED, Read, Reading, Script, Unread
+from unheard.cli.published.readings import Read, Reading, Unread
+from unheard.cli.published.script import PLAIN, PUBLISHED, Script
 from unheard.diffusion.settings import SAMPLERS, sampler_named
 from unheard.guidance.amg.settings import AMG
 
@@ -28,6 +29,8 @@ LEFT_OUT: dict[str | None, dict[str, Any]] = {
     None: {},
 }  # fmt: skip
 """What the two functions take where a script says nothing."""
+UNPACKED = ("argument", "**")
+"""What the names of arguments begin with that stand in a list or a table that could not be read."""
 _SHOWN = 44  # characters of a value in the table
 
 
@@ -83,11 +86,13 @@ def translate(script: Script) -> Translation:
         _option(done, "get_pretrained_model", script.model, "--model")
     for name, reading in told.items():
         _argument(done, name, reading, several=script.function is not None)
-    for name, value in LEFT_OUT[script.function].items():
+    # What may be in a table that could not be read is not left out.
+    unsure = any(isinstance(told[name], Unread) for name in told if name.startswith(UNPACKED))
+    for name, value in {} if unsure else LEFT_OUT[script.function].items():
         if name not in told:
             _setting(done, name, Read(value, 0))
     table = {name: done.preset.pop(name) for name in OF_AMG if name in done.preset}
-    if table:
+    if table or script.function == PUBLISHED:
         done.preset = {"guidance": {"kind": AMG.kind, **table}, **done.preset}
         done.options += ["--index", "embeddings_new.json"]
         done.became.append(Row("embeddings_new.json", None, "--index embeddings_new.json"))
@@ -130,7 +135,7 @@ def _argument(done: Translation, name: str, reading: Reading, several: bool) -> 
         done.meaningless.append(_row(name, reading, BY_NAME[name].note))
     elif name in BY_NAME:
         _setting(done, name, reading)
-    elif isinstance(reading, Unread) and name.startswith(("argument", "**")):
+    elif isinstance(reading, Unread) and name.startswith(UNPACKED):
         done.unread.append((name, reading))
     else:
         done.meaningless.append(_row(name, reading, "unheard knows no such argument"))
@@ -144,7 +149,7 @@ def _setting(done: Translation, name: str, reading: Reading) -> None:
         return
     value: Any = reading.value
     if name == "seed":
-        _option(done, name, Read("random", reading.line) if value == -1 else reading, "--seed", of=value)
+        _option(done, name, replace(reading, value="random") if value == -1 else reading, "--seed", of=value)
         return
     if name == "sampler_type":
         value = sampler_named(value) if isinstance(value, str) else value
@@ -165,7 +170,7 @@ def _option(done: Translation, name: str, reading: Reading, option: str, of: Any
         return
     word = f"{reading.value:g}" if isinstance(reading.value, float) else str(reading.value)
     done.options += [option, word]
-    was = reading if of is None else Read(of, reading.line)
+    was = reading if of is None else replace(reading, value=of)
     done.became.append(_row(name, was, f"{option} {shlex.quote(word)}"))
 
 
@@ -213,7 +218,7 @@ def _conditioning(done: Translation, name: str, reading: Reading) -> None:
     if start is not None and (isinstance(start, Unread) or start.value):
         _option(done, "seconds_start", start, "--start")
     if isinstance(total, Read) and isinstance(total.value, int | float):
-        seconds = Read(_less(total.value, begin), total.line)
+        seconds = replace(total, value=_less(total.value, begin))
         _option(done, "seconds_total", seconds, "--duration", of=total.value)
     elif total is not None:
         _option(done, "seconds_total", total, "--duration")
@@ -257,7 +262,8 @@ def _row(name: str, reading: Reading, here: str) -> Row:
     shown = "..." if isinstance(reading.value, list | dict) else json.dumps(reading.value, ensure_ascii=False)
     if not reading.line:
         return Row(f"{name}, left out: {shown}", None, here)
-    return Row(f"{name} = {_short(shown)}", reading.line, here)
+    of = f", default of {reading.option}" if reading.option else ""
+    return Row(f"{name} = {_short(shown)}{of}", reading.line, here)
 
 
 def _short(text: str) -> str:
