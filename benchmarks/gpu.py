@@ -5,8 +5,9 @@
 
 Each row is a trajectory of a few steps with its noise, without decoding at the end, or as many decodings of
 one batch. Times are medians over the repeats, divided by the steps; on a CPU they are of its processor.
-"Waits" counts how often a step has the host wait for the device, by the profiler: calls of
-`cudaStreamSynchronize` and its like. diffusers' pipeline does its own waiting and draws its own noise.
+With more than one repeat each has run once before. "Waits" counts how often a step has the host wait for the
+device, by the profiler: calls of `cudaStreamSynchronize` and its like. diffusers' pipeline does its own
+waiting and draws its own noise.
 
 The gates are told to stay shut or to open by their thresholds. The detour compares with random latents.
 "Passes" is what a decoder costs whose activations are not fused. What fails, does not fit into memory, or is
@@ -18,7 +19,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -39,6 +40,8 @@ from unheard.guidance.detour.gates import Found, LatentGate
 CANDIDATES = 64
 WAITS = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize", "cudaMemcpy")
 SHUT = AMG(lambda_min=2.0, lambda_max=2.0)
+WINDOW = 10.0
+"""Seconds that are compared of a longer sound: those of CLAP, and of many recordings."""
 
 
 @dataclass
@@ -94,7 +97,15 @@ class Trajectories:
             "AMG, shut, asked every 8th step": lambda: bench.guided(replace(SHUT, ask_every=8)),
             "AMG, seen shut by a gate head": lambda: bench.foreseen(SHUT),
             "AMG, open": lambda: bench.guided(bench.settings),
+            "AMG, open, gradient in pieces": lambda: bench.guided(replace(bench.settings, checkpoint=True)),
         }
+        if bench.duration > WINDOW:
+            near = replace(SHUT, window=WINDOW)
+            self.denoisers |= {
+                "AMG, shut, window of 10 s": lambda: bench.guided(near),
+                "AMG, shut, window of 10 s, every 8th step": lambda: bench.guided(replace(near, ask_every=8)),
+                "AMG, open, window of 10 s": lambda: bench.guided(replace(bench.settings, window=WINDOW)),
+            }
 
     def run(self, name: str) -> None:
         """One trajectory; a step of the published way at one noise level stands for all of them."""
@@ -173,9 +184,9 @@ def decoding(bench: Bench, steps: int, gradient: bool) -> Callable[[], Any]:
 
 def measured(bench: Bench, run: Callable[[], Any], repeats: int, deadline: float) -> tuple[float, str]:
     """Seconds of a run, and GiB at its peak, if on CUDA; once at least, and no repeat after the deadline."""
-    run()  # what is made at the first call is not timed
     on_cuda = bench.x.device.type == "cuda"
-    if on_cuda:
+    if repeats > 1:
+        run()  # what is made at the first call is not timed
         torch.cuda.reset_peak_memory_stats(bench.x.device)
     times = [bench.time(run)]
     while len(times) < repeats and time.monotonic() < deadline:
@@ -202,11 +213,15 @@ def runs_of(bench: Bench, steps: int) -> dict[str, Callable[[], Any]]:
     }
 
 
-def rows(bench: Bench, steps: int, repeats: int, deadline: float, count_waits: bool) -> Iterable[str]:
-    """A row of the table for each kind."""
+def rows(
+    bench: Bench, steps: int, repeats: int, deadline: float, count_waits: bool, only: Sequence[str]
+) -> Iterable[str]:
+    """A row of the table for each kind, or for those whose names are given."""
     on_cuda = bench.x.device.type == "cuda"
     plain: float | None = None
     for name, run in runs_of(bench, steps).items():
+        if only and name not in only:
+            continue
         head = f"| {bench.duration:g} s | {bench.batch} | {name} |"
         if time.monotonic() > deadline:
             yield f"{head} not reached in time | | | |"
@@ -239,6 +254,9 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--steps", type=int, default=8, help="of each trajectory")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--rows", nargs="+", default=[], help="kinds by name, in the table's words; all if left out"
+    )
     parser.add_argument("--minutes", type=float, default=7.0, help="after which nothing new is begun")
     arguments = parser.parse_args()
 
@@ -257,7 +275,8 @@ def main() -> None:
         for duration in arguments.durations:
             try:
                 bench = replace(first, duration=duration, batch=batch)
-                for row in rows(bench, arguments.steps, arguments.repeats, deadline, count_waits):
+                told = rows(bench, arguments.steps, arguments.repeats, deadline, count_waits, arguments.rows)
+                for row in told:
                     print(row, flush=True)
             except Exception as error:
                 print(f"| {duration:g} s | {batch} | {told_of(error)} | | | | |", flush=True)

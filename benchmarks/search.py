@@ -97,9 +97,10 @@ def exact(sizes: list[int], dimension: int, repeats: int) -> None:
 def approximate(size: int, dimension: int, repeats: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         fill(folder, size, dimension)
-        started = time.perf_counter()
+        started, processor = time.perf_counter(), time.process_time()
         record = build_approximate(folder)
-        print(f"built in {time.perf_counter() - started:.0f} s: {record}", flush=True)
+        clock, processor = time.perf_counter() - started, time.process_time() - processor
+        print(f"built in {clock:.0f} s, {processor:.0f} s of processor time: {record}", flush=True)
         started = time.perf_counter()
         store = Store.open(folder)
         found, index = Index(read_exactly(store)), Index(read_approximately(store))

@@ -30,6 +30,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,12 @@ from unheard.diffusion.prediction import classifier_free
 from unheard.diffusion.settings import Sampling
 from unheard.embedders import Embedder
 from unheard.guidance.amg import equations
+from unheard.guidance.amg.decoding import decoder_of
 from unheard.guidance.amg.denoiser import AMGDenoiser, Foresight
 from unheard.guidance.amg.gate_head import GateHead
 from unheard.guidance.amg.settings import AMG
 from unheard.guidance.classifier_free import ClassifierFreeGuidance
+from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index, JSONIndex
 
 PROMPT = "An acoustic drum loop, 110 bpm"
@@ -123,11 +126,28 @@ class Bench:
             self.unconditional,
             guidance_scale=self.guidance_scale,
             settings=settings,
-            decode=self.decode,
+            decode=partial(self._timed, "decode", decoder_of(settings, self.trajectory())),
             embed=self.embed,
             index=self,
             encode_neighbours=self.encode_neighbours,
         )
+
+    def trajectory(self) -> Trajectory:
+        """What its parts are, to a guidance."""
+        return Trajectory(
+            backbone=self.backbone,
+            load_embedder=lambda: self.embedder,
+            latents_of=self._has_no_recordings,
+            prompts=[PROMPT] * self.batch,
+            conditional=self.conditional,
+            unconditional=self.unconditional,
+            guidance_scale=self.guidance_scale,
+            duration=self.duration,
+            training_set=self.index,
+        )
+
+    def _has_no_recordings(self, path: Path) -> Tensor:
+        raise FileNotFoundError(path)
 
     def foreseen(self, settings: AMG) -> AMGDenoiser:
         """With a gate head of random weights, which takes the time of any other."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from diffusers import AutoencoderOobleck
@@ -44,6 +46,16 @@ def test_it_is_diffusers_decoder(ratios: list[int], channels: int) -> None:
         rtol=1e-4,
         atol=1e-4,
     )
+
+
+@pytest.mark.parametrize("ratios", [[2, 4], [3, 5], [2, 2, 7]], ids=str)
+def test_its_reach_is_how_far_a_frame_is_heard(ratios: list[int]) -> None:
+    decode, hop = FrozenDecoder(autoencoder(ratios).decoder), math.prod(ratios)
+    latents = torch.randn(1, CHANNELS, 60)
+    changed = latents.clone()
+    changed[..., 30] += 1
+    heard = (decode(changed) != decode(latents)).any(dim=1)[0].nonzero()[:, 0] // hop
+    assert max(30 - heard.min(), heard.max() - 30) == decode.reach
 
 
 def test_the_gradient_equals_finite_differences() -> None:

@@ -64,11 +64,13 @@ class Backbone(Protocol):
         distilled: whether its weights were made to run at guidance scale 1.
         default_sampling: how its own pipeline samples.
         time_axis: which axis of latents counts frames, from the end: -1 for `[channels, frames]`.
+        hop_length: samples of the waveform that a frame of latents stands for.
         folder: what it was loaded from, if it was: other files of the model lie there.
         device: where its weights are.
         dtype: of its weights.
         fingerprint: what tells its weights from any others, or None where it was not loaded from files.
         components: the folders of its pipeline that the fingerprint reads, in their order.
+        compiled: whether its denoiser runs in machine code of its own, see `compile`.
     """
 
     name: str
@@ -77,10 +79,12 @@ class Backbone(Protocol):
     max_duration: float
     latent_shape: tuple[int, ...]
     time_axis: int
+    hop_length: int
     accepts: frozenset[str] = frozenset({"negative_prompt"})
     distilled: bool = False
     default_sampling: Sampling = Sampling()
     components: tuple[str, ...] = ()
+    compiled: bool = False
 
     @property
     def device(self) -> torch.device: ...
@@ -90,6 +94,11 @@ class Backbone(Protocol):
 
     @property
     def fingerprint(self) -> str | None: ...
+
+    @property
+    def decoder_reach(self) -> int | None:
+        """How many frames on either side of its own a decoded sample depends on; None for all of them."""
+        return None
 
     def frames(self, duration: float) -> int:
         """How many frames of latents cover `duration` seconds."""
@@ -127,6 +136,17 @@ class Backbone(Protocol):
             InputError: it cannot.
         """
         return None
+
+    def compile(self, backend: str = "inductor") -> None:
+        """Have `torch.compile` make machine code of the denoiser, which changes the last bits of a sound.
+
+        That happens at the first step, and again for another number of sounds or where a gradient is asked
+        for, and takes half a minute or more each time.
+
+        Raises:
+            InputError: the model cannot be compiled.
+        """
+        raise InputError(f"{self.name} cannot be compiled: leave out compile (--compile)")
 
     def unknown_words(self, text: str) -> tuple[str, ...]:
         """The words of a prompt that the model has never read.

@@ -35,6 +35,11 @@ class PipelineBackbone(Backbone):
         for module in (network, *others):
             module.eval().requires_grad_(False)
 
+    def compile(self, backend: str = "inductor") -> None:
+        """See `Backbone`; its shapes are taken as they come, so that each has code of its own."""
+        self.network.compile(backend=backend, dynamic=False)
+        self.compiled = True
+
     @property
     def device(self) -> torch.device:
         """Where the weights are."""

@@ -39,23 +39,29 @@ def encode_in_pieces(
 
 
 def decode_in_pieces(
-    decode: Callable[[Tensor], Tensor], latents: Tensor, hop_length: int, *, piece: int, context: int
+    decode: Callable[[Tensor], Tensor],
+    latents: Tensor,
+    hop_length: int,
+    *,
+    piece: int,
+    context: int,
+    time_axis: int = -1,
 ) -> Tensor:
     """The waveform of latents, decoded so that memory does not grow with their length; differentiable.
 
     The way back of `encode_in_pieces`, with the same arguments.
 
     Args:
-        decode: latents [batch, features, frames] to waveforms [batch, channels, frames * hop_length].
-        latents: [batch, features, frames].
+        decode: latents to waveforms [batch, channels, frames * hop_length].
+        latents: [batch, ...] with frames along `time_axis`.
 
     Returns:
         Waveforms [batch, channels, frames * hop_length].
     """
-    frames = latents.shape[-1]
+    frames = latents.shape[time_axis]
     pieces = []
     for first in range(0, frames, piece):
         begin, end = max(first - context, 0), min(first + piece + context, frames)
-        samples = decode(latents[..., begin:end])
+        samples = decode(latents.narrow(time_axis, begin, end - begin))
         pieces.append(samples[..., (first - begin) * hop_length :][..., : piece * hop_length])
     return torch.cat(pieces, dim=-1)

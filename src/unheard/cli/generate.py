@@ -132,6 +132,11 @@ _output = under("Output")
     help="auto, cpu, cuda, cuda:N or mps.  [default: auto]",
 )
 @_machine("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
+@_machine(
+    "--compile/--no-compile",
+    default=None,
+    help="Compile the denoiser: half a minute or more at the first step; meant for GPUs.  [default: no]",
+)
 @_machine("--batch", type=int, metavar="N", help="Sounds generated at once.  [default: all, up to 4]")
 @_output(
     "-o",
@@ -275,7 +280,7 @@ def _prepare(
         from unheard.index import Index
 
     index: Any = "auto" if given["index"] is None else Index.open(given["index"])
-    changed = {name: given[name] for name in ("lora", "text_encoder") if given[name] is not None}
+    changed = {name: given[name] for name in ("lora", "text_encoder", "compile") if given[name] is not None}
     model = load(
         name, device=given["device"] or "auto", dtype=given["dtype"], embedder=given["embedder"], **changed
     )

@@ -35,6 +35,7 @@ def filled_in(given: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, 
         "references": (record.get("recordings") or {}).get("given"),
         "device": record["machine"]["device"],
         "dtype": record["machine"]["dtype"],
+        "compile": record["machine"].get("compiled"),
     }
     if given["guidance"] is not None or given["preset"] is not None or given_settings(given):
         recorded["no_guidance"] = None  # what is asked for now decides between guidance and none

@@ -113,8 +113,7 @@ class Generator:
 
     def origin(self, setting: str) -> dict[str, Any]:
         """What sounds of a setting are made of, but for prompts and seeds, by which code, and on what."""
-        backbone = self.model.backbone
-        machine = provenance.machine(backbone.device, backbone.dtype)
+        machine = provenance.machine(self.model.backbone)
         return self._asked[setting] | {"machine": machine, "code": code_version.code_hash()}
 
     def _duration(self, setting: str, prompts: Sequence[Prompt]) -> float:

@@ -138,8 +138,7 @@ class LocalEngine:
 
     def machine(self) -> dict[str, Any]:
         """What works here, see `unheard.generation.provenance.machine`."""
-        backbone = self._generators[self.experiment.models[0]].model.backbone
-        return provenance.machine(backbone.device, backbone.dtype)
+        return provenance.machine(self._generators[self.experiment.models[0]].model.backbone)
 
     def references(self) -> dict[str, dict[str, int]]:
         """How many references the audit uses, and how many it has to leave out, by the model's name."""

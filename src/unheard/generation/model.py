@@ -69,6 +69,7 @@ def load(
     embedder: str | Path | Embedder | None = None,
     lora: Sequence[Given] = (),
     text_encoder: str | Path | None = None,
+    compile: bool = False,
 ) -> Model:
     """Load a model to generate with.
 
@@ -80,6 +81,7 @@ def load(
         embedder: what measures similarity: a folder, a hub id, or an embedder; None for the model's own. It
             is loaded when it is first needed.
         lora, text_encoder: see `unheard.load_backbone`.
+        compile: whether its denoiser is compiled, see `unheard.Backbone.compile`.
 
     Raises:
         ModelError: the model cannot be found or loaded, a LoRA does not fit it, or its own settings cannot be
@@ -90,6 +92,8 @@ def load(
     loras = given_loras(lora)
     with explaining_out_of_memory([PRECISION], "or use --device cpu"):
         backbone = load_backbone(model, device=device, dtype=dtype, lora=loras, text_encoder=text_encoder)
+    if compile:
+        backbone.compile()
     folder = hub.fetch(model)
     return Model(
         backbone,
@@ -571,7 +575,7 @@ class Model:
             init_audio = InitAudio.of(request.init_audio)
         if init_audio is not None and request.init_noise_level is not None:
             sources["init_audio"] = init_audio.describe(request.init_noise_level)
-        machine = provenance.machine(self.backbone.device, self.backbone.dtype)
+        machine = provenance.machine(self.backbone)
         return provenance.record(request, batch, position, sources, machine, seconds or {})
 
     def trajectory(

@@ -26,8 +26,7 @@ from unheard.errors import InputError
 from unheard.guidance import Detour, describe_guidance, with_present_names
 
 if TYPE_CHECKING:
-    import torch
-
+    from unheard.backbones import Backbone
     from unheard.generation.request import Batch, Request
 
 FORMAT = 3
@@ -122,7 +121,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     had, have = (_part(record, "recordings").get("items", 0) for record in (then, now))
     if had != have:
         found.append(f"{had} recordings were available, {have} are")
-    for key in ("device_name", "dtype", "threads"):
+    for key in ("device_name", "dtype", "compiled", "threads"):
         was, now_is = (_part(record, "machine").get(key) for record in (then, now))
         if was != now_is:
             found.append(f"{key} was {was}, is {now_is}")
@@ -214,15 +213,17 @@ def record(
     }
 
 
-def machine(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
-    """What the sound was made on and with: what else than the request may change its bytes."""
+def machine(backbone: Backbone) -> dict[str, Any]:
+    """What a sound of a model is made on and with: what else than the request may change its bytes."""
     import torch
 
+    device = backbone.device
     processor = platform.processor() or platform.machine()
     return {
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else processor,
-        "dtype": str(dtype).removeprefix("torch."),
+        "dtype": str(backbone.dtype).removeprefix("torch."),
+        **({"compiled": True} if backbone.compiled else {}),
         "threads": torch.get_num_threads(),
         "platform": f"{platform.system()}-{platform.machine()}",
         "python": platform.python_version(),

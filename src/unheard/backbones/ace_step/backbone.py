@@ -140,6 +140,11 @@ class AceStepBackbone(PipelineBackbone):
         """The autoencoder's decoder; made when first asked for, where the weights are by then."""
         return FrozenDecoder(self.vae.decoder)
 
+    @property
+    def decoder_reach(self) -> int | None:
+        """Of Oobleck's convolutions."""
+        return self._decoder.reach
+
     def frames(self, duration: float) -> int:
         """Frames of latents that cover `duration` seconds.
 

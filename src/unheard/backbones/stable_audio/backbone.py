@@ -126,6 +126,11 @@ class StableAudioBackbone(PipelineBackbone):
         """The autoencoder's decoder; made when first asked for, where the weights are by then."""
         return FrozenDecoder(self.vae.decoder)
 
+    @property
+    def decoder_reach(self) -> int | None:
+        """Of Oobleck's convolutions."""
+        return self._decoder.reach
+
     @functools.cached_property
     def _words(self) -> frozenset[str] | None:
         """The words that the tokenizer has, if it has whole words."""

@@ -9,8 +9,10 @@ which on a CPU is up to four times as fast as PyTorch's own, for dilated ones ab
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -31,12 +33,23 @@ class FrozenDecoder:
     @torch.inference_mode(False)  # what is made in inference mode can never be differentiated through
     @torch.no_grad()
     def __init__(self, decoder: OobleckDecoder) -> None:
-        self._layers: list[Callable[[Tensor], Tensor]] = [_Convolution(decoder.conv1)]
+        self._layers: list[_Layer] = [_Convolution(decoder.conv1)]
         for block in decoder.block:
             units = (block.res_unit1, block.res_unit2, block.res_unit3)
             self._layers += [Snake(block.snake1), _TransposedConvolution(block.conv_t1)]
             self._layers += [_ResidualUnit(unit) for unit in units]
         self._layers += [Snake(decoder.snake1), _Convolution(decoder.conv2)]
+
+    @functools.cached_property
+    def reach(self) -> int:
+        """How many frames on either side of its own a sample of the waveform depends on."""
+        hop_length = math.prod(
+            layer.stride for layer in self._layers if isinstance(layer, _TransposedConvolution)
+        )
+        first, last = 0, hop_length - 1
+        for layer in reversed(self._layers):
+            first, last = layer.sources(first, last)
+        return max(-first, last)
 
     def __call__(self, latents: Tensor) -> Tensor:
         """Latents [batch, channels, frames] to the waveform [batch, audio_channels, time]."""
@@ -44,6 +57,13 @@ class FrozenDecoder:
         for layer in self._layers:
             hidden = layer(hidden)
         return hidden
+
+
+class _Layer(Protocol):
+    def __call__(self, x: Tensor) -> Tensor: ...
+
+    def sources(self, first: int, last: int) -> tuple[int, int]:
+        """The positions of the input on which outputs `first` to `last` depend."""
 
 
 class _Convolution:
@@ -59,6 +79,9 @@ class _Convolution:
 
     def __call__(self, x: Tensor) -> Tensor:
         return _linear(x, self)
+
+    def sources(self, first: int, last: int) -> tuple[int, int]:
+        return first - self.padding, last + self.mirrored_padding
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv1d(x, self.weight, self.bias, 1, self.padding, self.dilation)
@@ -78,6 +101,10 @@ class _TransposedConvolution:
     def __call__(self, x: Tensor) -> Tensor:
         return _linear(x, self)
 
+    def sources(self, first: int, last: int) -> tuple[int, int]:
+        kernel = self.weight.shape[-1]
+        return -((kernel - 1 - self.padding - first) // self.stride), (last + self.padding) // self.stride
+
     def forward(self, x: Tensor) -> Tensor:
         return F.conv_transpose1d(x, self.weight, self.bias, self.stride, self.padding)
 
@@ -90,7 +117,7 @@ class _ResidualUnit:
 
     def __init__(self, unit: OobleckResidualUnit) -> None:
         activations, convolutions = (unit.snake1, unit.snake2), (unit.conv1, unit.conv2)
-        self.layers: list[Callable[[Tensor], Tensor]] = []
+        self.layers: list[_Layer] = []
         for activation, convolution in zip(activations, convolutions, strict=True):
             self.layers += [Snake(activation), _Convolution(convolution)]
 
@@ -99,6 +126,11 @@ class _ResidualUnit:
         for layer in self.layers:
             hidden = layer(hidden)
         return hidden.add_(x)
+
+    def sources(self, first: int, last: int) -> tuple[int, int]:
+        for layer in reversed(self.layers):
+            first, last = layer.sources(first, last)
+        return first, last
 
 
 def _weight(module: nn.Conv1d | nn.ConvTranspose1d) -> Tensor:

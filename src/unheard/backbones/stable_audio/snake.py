@@ -37,6 +37,10 @@ class Snake:
         """`x` [batch, channels, time] to a tensor of its shape."""
         return _snake(x, self.alpha, self.inverse_beta)
 
+    def sources(self, first: int, last: int) -> tuple[int, int]:
+        """The positions of the input on which outputs `first` to `last` depend: the same."""
+        return first, last
+
 
 @functools.cache
 def kernels(device: torch.device) -> ModuleType | None:

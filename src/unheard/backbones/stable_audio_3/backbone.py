@@ -99,6 +99,11 @@ class StableAudio3Backbone(PipelineBackbone):
         self._shift = float(scheduler_config.get("shift", 1.0))
         self._autoencoder = PiecewiseSAME(vae)
 
+    @property
+    def decoder_reach(self) -> int | None:
+        """Of the windows of SAME's attention."""
+        return self._autoencoder.reach
+
     @classmethod
     def from_folder(
         cls, folder: Path, *, name: str | None = None, device: torch.device, dtype: torch.dtype

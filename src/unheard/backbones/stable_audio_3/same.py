@@ -41,7 +41,8 @@ class PiecewiseSAME:
 
     def __init__(self, vae: AutoencoderSAME, context: int | None = None) -> None:
         self._vae = vae
-        self._options = {"piece": PIECE, "context": reach(vae.config) if context is None else context}
+        self.reach = reach(vae.config) if context is None else context
+        self._options = {"piece": PIECE, "context": self.reach}
 
     def encode(self, waveform: Tensor) -> Tensor:
         """Waveforms `[batch, channels, time]`, padded with silence to whole frames, to latents in float32."""

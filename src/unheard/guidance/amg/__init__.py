@@ -1,6 +1,6 @@
 """The published anti-memorization guidance: its `settings`, its `equations`, and the `denoiser`.
 
-`gate_head` foresees where its gate stays shut.
+`decoding` says how much of a prediction is decoded, `gate_head` foresees where the gate stays shut.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def make_denoiser(settings: AMG, trajectory: Trajectory) -> AMGDenoiser:
     """The denoiser of one trajectory."""
+    from unheard.guidance.amg.decoding import decoder_of
     from unheard.guidance.amg.denoiser import AMGDenoiser
 
     return AMGDenoiser(
@@ -26,7 +27,7 @@ def make_denoiser(settings: AMG, trajectory: Trajectory) -> AMGDenoiser:
         guidance_scale=trajectory.guidance_scale,
         prompt_guidance=trajectory.backbone.prompt_guidance(),
         settings=settings,
-        decode=trajectory.decode,
+        decode=decoder_of(settings, trajectory),
         embed=trajectory.embed,
         index=trajectory.index,
         encode_neighbours=trajectory.encode_neighbours,

@@ -27,6 +27,10 @@ class AMG:
             as in the paper (see `unheard.guidance.amg.equations.dissimilarity_weight`).
         ask_every: steps from one question to the gate to the next, at least 1; 1 asks in every step.
         ask_margin: how far below the threshold a cosine must lie to be asked for so seldom, at least 0.
+        window: seconds from the beginning that are decoded and compared, at least 0; 0 compares the whole
+            sound. As long as the training recordings it suffices, since what is replayed begins with them.
+        checkpoint: whether a gradient is made in pieces, each decoded again on the way back: memory for
+            a few seconds of sound, and one more decoding.
         gate_head: whether a small network tells from latents where the gate stays shut, so that nothing is
             decoded there; made by `unheard train-gate`.
 
@@ -47,6 +51,8 @@ class AMG:
     dissimilarity_space: DissimilaritySpace = "denoised"
     ask_every: int = 1
     ask_margin: float = 0.1
+    window: float = 0.0
+    checkpoint: bool = False
     gate_head: bool = False
 
     def __post_init__(self) -> None:
@@ -55,6 +61,7 @@ class AMG:
         require_rising("lambda_min", self.lambda_min, "lambda_max", self.lambda_max)
         require_whole("ask_every", self.ask_every, 1)
         require_at_least_zero("ask_margin", self.ask_margin)
+        require_at_least_zero("window", self.window)
         require_one_of("dissimilarity_space", self.dissimilarity_space, DISSIMILARITY_SPACES)
 
     @property
@@ -65,7 +72,10 @@ class AMG:
 
     @property
     def saves_memory(self) -> str | None:
-        return "--c3 to 0 (the guidance then needs no gradient)" if self.c3 > 0 else None
+        if self.c3 == 0:
+            return None
+        pieces = "" if self.checkpoint else ", or make it in pieces (--checkpoint)"
+        return f"--c3 to 0 (the guidance then needs no gradient){pieces}"
 
     def stronger(self, attempt: int) -> AMG:
         """Weights times `WEIGHT_STEP ** attempt`, thresholds less `THRESHOLD_STEP * attempt`."""

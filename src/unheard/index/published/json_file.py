@@ -19,19 +19,15 @@ from typing import Any
 import numpy as np
 
 from unheard.common.files import replacing
+from unheard.common.regular_files import open_regular
 from unheard.common.texts import json_bytes
 from unheard.errors import IndexFileError, InputError
 from unheard.index.published import json_stream
+from unheard.index.published.entry_decoder import AmbiguousObject, EntryDecoder
 from unheard.index.published.json_stream import kind, quoted
 
 Entry = dict[str, Any]
 """An item as it stands in the file, but with its embedding as a float64 array [dimension]."""
-
-
-class _AmbiguousObject(dict[str, Any]):
-    """A JSON object in which a key occurs twice; `key` is the first such key."""
-
-    key: str
 
 
 def read(path: str | Path) -> tuple[dict[str, Entry], str]:
@@ -61,11 +57,12 @@ def read(path: str | Path) -> tuple[dict[str, Entry], str]:
 def blocks(path: str | Path, size: int = 1 << 20) -> Iterator[bytes]:
     """The file's content in pieces of `size` bytes; IndexFileError if it cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             while block := file.read(size):
                 yield block
-    except OSError as error:
-        raise IndexFileError(f"cannot read the index {path}: {error.strerror or error}") from error
+    except (OSError, InputError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise IndexFileError(f"cannot read the index {path}: {reason}") from error
 
 
 def sha256(path: str | Path) -> str:
@@ -88,15 +85,13 @@ def stream(content: Iterable[bytes], source: str) -> Iterator[tuple[str, Entry]]
     Raises:
         IndexFileError: the content is no JSON object, is empty, or an entry is malformed; names it.
     """
-    ambiguous: list[_AmbiguousObject] = []
-    decoder = json.JSONDecoder(object_pairs_hook=lambda pairs: _object(pairs, ambiguous))
+    decoder = EntryDecoder()
     alike = _Alike(source)
     for identifier, entry in json_stream.members(content, source, decoder):
         _check(entry, f"{source}: id {quoted(identifier)}")
-        if ambiguous:  # in a key that is not ours: it could not be written as it was read
-            raise IndexFileError(
-                f"{source}: id {quoted(identifier)}: {quoted(ambiguous[0].key)} occurs twice in one object"
-            )
+        if decoder.ambiguous:  # in a key that is not ours: it could not be written as it was read
+            key = quoted(decoder.ambiguous[0].key)
+            raise IndexFileError(f"{source}: id {quoted(identifier)}: {key} occurs twice in one object")
         alike.check(identifier, entry)
         yield identifier, entry
     if alike.first is None:
@@ -196,21 +191,6 @@ class _Alike:
             )
 
 
-def _object(pairs: list[tuple[str, Any]], ambiguous: list[_AmbiguousObject]) -> dict[str, Any]:
-    """A JSON object as it is read; one in which a key occurs twice is noted in `ambiguous`."""
-    made = dict(pairs)
-    embedding = made.get("embedding")
-    # At once, so that a large file is never held as Python's boxed numbers; `_check` turns the others.
-    if isinstance(embedding, list) and embedding and all(type(number) is float for number in embedding):
-        made["embedding"] = np.array(embedding)
-    if len(made) < len(pairs):
-        keys = [key for key, _ in pairs]
-        made = _AmbiguousObject(made)
-        made.key = next(key for position, key in enumerate(keys) if key in keys[:position])
-        ambiguous.append(made)
-    return made
-
-
 def _check(entry: Any, where: str) -> None:
     """Check one entry and turn its embedding into an array; `where` is how errors begin."""
     _check_object(entry, where, "the entry")
@@ -242,7 +222,7 @@ def _check(entry: Any, where: str) -> None:
 def _check_object(value: Any, where: str, what: str) -> None:
     if not isinstance(value, dict):
         raise IndexFileError(f"{where}: {what} must be an object, not {kind(value)}")
-    if isinstance(value, _AmbiguousObject):
+    if isinstance(value, AmbiguousObject):
         raise IndexFileError(f"{where}: {quoted(value.key)} occurs twice in {what}")
 
 
@@ -261,6 +241,9 @@ def _checked_embedding(embedding: Any, where: str) -> np.ndarray:
         raise IndexFileError(f'{where}: "embedding" must be a list of numbers, not {kind(embedding)}')
     if not embedding.size:
         raise IndexFileError(f'{where}: "embedding" is an empty list')
+    with np.errstate(over="ignore"):
+        if 0 < embedding @ embedding < np.inf:
+            return embedding
     finite = np.isfinite(embedding)
     if not finite.all():
         position = int(np.argmin(finite))

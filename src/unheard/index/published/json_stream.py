@@ -1,7 +1,7 @@
 """The members of one large JSON object, one after the other, in memory that does not grow with the file.
 
-Every value is read by the standard library's decoder, as `json.loads` would read it: the same numbers to the
-last bit, the same half characters, the same complaints. (yajl, under the name of ijson the usual library for
+Every value is read by a decoder that is given, as `json.loads` would read it: the same numbers to the last
+bit, the same half characters, the same complaints. (yajl, under the name of ijson the usual library for
 this, refuses NaN, whole numbers beyond 64 bits and half of a surrogate pair, where this package has a better
 word for each or takes it.)
 """
@@ -12,7 +12,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from unheard.errors import IndexFileError
 
@@ -24,7 +24,14 @@ LONGEST_CUT = 16
 """No token is misread for a cut that is further away than this (`-1.5e`, `\\ud83d\\u`, `-Infini`)."""
 
 
-def members(blocks: Iterable[bytes], source: str, decoder: json.JSONDecoder) -> Iterator[tuple[str, Any]]:
+class Decoder(Protocol):
+    """Reads one value, as `json.JSONDecoder` does and with its errors."""
+
+    def raw_decode(self, text: str, position: int) -> tuple[Any, int]:
+        """The value that begins at a position of the text, and where it ends."""
+
+
+def members(blocks: Iterable[bytes], source: str, decoder: Decoder) -> Iterator[tuple[str, Any]]:
     """The keys and values of a JSON object, in the file's order; equal keys come as often as there are.
 
     Args:
@@ -105,7 +112,7 @@ class _Window:
     def skip(self) -> None:
         self.position += 1
 
-    def value(self, decoder: json.JSONDecoder) -> Any:
+    def value(self, decoder: Decoder) -> Any:
         """The next value; more of the file is read for as long as that may still complete it."""
         self.peek()
         while True:
@@ -135,10 +142,10 @@ class _Window:
 
     def _location(self, position: int) -> tuple[int, int]:
         """Line and column in the file of a position in the text."""
-        newlines = self.text.count("\n", 0, position)
-        if not newlines:
+        last = self.text.rfind("\n", 0, position)
+        if last < 0:
             return self.line, self.column + position
-        return self.line + newlines, position - self.text.rfind("\n", 0, position)
+        return self.line + self.text.count("\n", 0, position), position - last
 
     def _read_on(self) -> None:
         """Drop what has been read, and at least double what has not, so that long values cost no square."""

@@ -52,11 +52,12 @@ def snapshot_of(entries: dict[str, json_file.Entry], checksum: Callable[[], str]
 
 def directions(embeddings: Sequence[np.ndarray]) -> Tensor:
     """Embeddings [dimension] each as unit vectors [count, dimension], float64."""
+    if not embeddings:
+        return torch.empty(0, 0, dtype=torch.float64)
+    rows = torch.from_numpy(np.stack(embeddings))
     # By the largest number first, so that no square overflows or vanishes.
-    rows = [embedding / np.abs(embedding).max() for embedding in embeddings]
-    exact = torch.from_numpy(np.stack(rows)) if rows else torch.empty(0, 0, dtype=torch.float64)
-    unit: Tensor = exact / exact.norm(dim=1, keepdim=True)
-    return unit
+    rows /= rows.abs().amax(dim=1, keepdim=True)
+    return rows.div_(rows.norm(dim=1, keepdim=True))
 
 
 def _checksum(entries: dict[str, json_file.Entry]) -> str:
