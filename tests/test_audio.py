@@ -111,6 +111,8 @@ def test_only_channels_by_time_is_written(tmp_path: Path, shape: tuple[int, ...]
 
 def test_sounds_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     text, empty, holed = tmp_path / "text.wav", tmp_path / "empty.wav", tmp_path / "holed.wav"
+    loud = tmp_path / "loud.wav"
+    soundfile.write(loud, np.array([1.0, 0.0, -1e30], dtype=np.float32), 16_000, subtype="FLOAT")
     text.write_text("not a sound")
     soundfile.write(empty, np.zeros((0, 1)), 16_000)
     soundfile.write(holed, np.array([0.0, np.nan, 0.0], dtype=np.float32), 16_000, subtype="FLOAT")
@@ -120,6 +122,7 @@ def test_sounds_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         (text, "text.wav: it is no sound that can be read .format not recognised.; convert"),
         (empty, "empty.wav: it is empty"),
         (holed, "holed.wav: it holds NaN or infinity at sample 1"),
+        (loud, r"loud.wav: it reaches 1.0e\+30 at sample 2: scale it"),
     ]:
         with pytest.raises(InputError, match=message) as raised:
             audio.read(path)
@@ -153,6 +156,16 @@ def test_both_ways_of_resampling_agree() -> None:
         one_by_one = audio._interpolate(waveform, old, new, length)
         assert polyphase.shape == one_by_one.shape == (2, 3, length)
         torch.testing.assert_close(polyphase, one_by_one, atol=1e-4, rtol=0)  # float32 kernels
+
+
+@pytest.mark.parametrize(("old", "new"), [(147, 160), (3, 1), (1, 2), (160, 441), (7, 5)])
+def test_a_long_sound_is_resampled_in_pieces_to_the_same(
+    monkeypatch: pytest.MonkeyPatch, old: int, new: int
+) -> None:
+    waveform = noise(2, 9_001)
+    at_once = audio.resample(waveform, old, new)
+    monkeypatch.setattr(audio, "RESAMPLED_AT_ONCE", 1_000)
+    torch.testing.assert_close(audio.resample(waveform, old, new), at_once, atol=1e-6, rtol=0)
 
 
 def test_rates_without_common_divisor_need_little_memory() -> None:

@@ -192,6 +192,10 @@ def peak_normalise(waveform: Tensor) -> Tensor:
 
 LARGEST_KERNEL = 1 << 24
 """Numbers in a polyphase kernel (64 MiB) above which weights are worked out output by output instead."""
+ZEROS, ROLLOFF = 24, 0.945
+"""Zeros of the windowed sinc on either side, and its cutoff as a share of the lower rate; julius's own."""
+RESAMPLED_AT_ONCE = 1 << 22
+"""Samples of a channel that are resampled at once, a minute and a half at 48 kHz: it takes 70 bytes each."""
 
 
 def resample(waveform: Tensor, old_rate: int, new_rate: int) -> Tensor:
@@ -221,24 +225,32 @@ def resample(waveform: Tensor, old_rate: int, new_rate: int) -> Tensor:
     length = waveform.shape[-1] * new // old
     if new * old > LARGEST_KERNEL:
         return _interpolate(waveform, old, new, length)
+    resampler = _resampler(old, new, waveform.device, waveform.dtype)
     # `full`, then cut: julius works lengths out in float32, which is off by samples after some minutes.
-    resampled: Tensor = _resampler(old, new, waveform.device, waveform.dtype)(waveform, full=True)
-    return resampled[..., :length]
+    if waveform.shape[-1] <= RESAMPLED_AT_ONCE:
+        resampled: Tensor = resampler(waveform, full=True)
+        return resampled[..., :length]
+    reach = old * (1 + math.ceil(ZEROS / (min(old, new) * ROLLOFF)))
+    at_once = old * (RESAMPLED_AT_ONCE // old + 1)
+    pieces = []
+    for first in range(0, waveform.shape[-1], at_once):
+        before = min(first, reach)
+        piece = resampler(waveform[..., first - before : first + at_once + reach], full=True)
+        pieces.append(piece[..., before // old * new :][..., : at_once // old * new])
+    return torch.cat(pieces, dim=-1)[..., :length]
 
 
 @lru_cache(maxsize=16)
 def _resampler(old: int, new: int, device: torch.device, dtype: torch.dtype) -> ResampleFrac:
     # Cached for later: a kernel made in inference mode could never be differentiated through.
     with torch.inference_mode(False):
-        return ResampleFrac(old, new).to(device, dtype)
+        return ResampleFrac(old, new, ZEROS, ROLLOFF).to(device, dtype)
 
 
-def _interpolate(
-    waveform: Tensor, old: int, new: int, length: int, zeros: int = 24, rolloff: float = 0.945
-) -> Tensor:
-    """What `julius.ResampleFrac(old, new, zeros, rolloff)` computes, one output at a time."""
-    cutoff = min(old, new) * rolloff  # in units in which the rates are `old` and `new`
-    reach = math.ceil(zeros * old / cutoff)
+def _interpolate(waveform: Tensor, old: int, new: int, length: int) -> Tensor:
+    """What `julius.ResampleFrac(old, new)` computes, one output at a time."""
+    cutoff = min(old, new) * ROLLOFF  # in units in which the rates are `old` and `new`
+    reach = math.ceil(ZEROS * old / cutoff)
     offsets = torch.arange(-reach, reach + 2)
     pieces = []
     at_once = max(1, (1 << 22) // len(offsets))  # outputs, of 4 million weights together
@@ -246,8 +258,8 @@ def _interpolate(
         outputs = torch.arange(first, min(first + at_once, length))
         inputs = (outputs * old // new)[:, None] + offsets
         phase = (inputs.double() / old - outputs[:, None].double() / new) * cutoff
-        phase = phase.clamp(-zeros, zeros)
-        weights = torch.sinc(phase) * torch.cos(math.pi * phase / zeros / 2) ** 2
+        phase = phase.clamp(-ZEROS, ZEROS)
+        weights = torch.sinc(phase) * torch.cos(math.pi * phase / ZEROS / 2) ** 2
         weights = (weights / weights.sum(dim=-1, keepdim=True)).to(waveform)
         inputs = inputs.clamp(0, waveform.shape[-1] - 1).to(waveform.device)
         pieces.append((waveform[..., inputs] * weights).sum(dim=-1))

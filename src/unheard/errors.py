@@ -57,3 +57,8 @@ class RejectedError(UnheardError):
         super().__init__(message)
         self.refused = list(refused)
         self.sounds = list(sounds)
+
+
+def said(error: Exception) -> str:
+    """What an error says; of the system's errors the words, without their number and the file."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

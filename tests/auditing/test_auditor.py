@@ -13,6 +13,7 @@ from unheard import audio
 from unheard.auditing import Auditor, Catalogue, as_bad_as, calibration
 from unheard.auditing.evidence import EVIDENCES
 from unheard.auditing.features import PERIOD
+from unheard.auditing.fingerprint_cache import fingerprints_of
 from unheard.errors import IndexFileError, InputError
 from unheard.index import JSONIndex
 
@@ -123,6 +124,7 @@ def test_strange_sounds_get_a_verdict(auditor: Auditor) -> None:
         (torch.zeros(1, 0), r"\[channels, time\]"),
         (torch.zeros(5), r"\[channels, time\]"),
         (torch.full((1, RATE), torch.nan), "NaN"),
+        (1e38 * melody(1), r"reaches .*e\+3\d: scale it"),
         (torch.randn(1, RATE // 4), "too short"),
         (torch.cat([torch.zeros(1, 5 * RATE), torch.randn(1, RATE // 4)], dim=1), "too short"),
     ],
@@ -138,6 +140,25 @@ def test_a_rate_that_is_none_is_not_judged(auditor: Auditor, sound: torch.Tensor
     found = auditor.judge((sound, 0))
     assert (found.verdict, found.duration) == ("not judged", 0.0)
     assert "sample rate is a positive integer" in str(found.reason)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")]
+)
+def test_what_memory_does_not_suffice_for_is_not_judged(
+    auditor: Auditor, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def read(path: object) -> None:
+        raise error
+
+    monkeypatch.setattr(audio, "read", read)
+    found = auditor.judge("long.flac")
+    assert (found.verdict, found.reason) == (
+        "not judged",
+        "judging long.flac takes more memory than there is: cut it into shorter ones",
+    )
+    with pytest.raises(InputError, match=r"long\.flac takes more memory than there is"):
+        fingerprints_of(Path("long.flac"))
 
 
 class Listener:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from melodies import RATE, melody
 
-from unheard.auditing.features import BANDS, VIEWS, features
+from unheard.auditing import fingerprint, landmarks, spectrogram
+from unheard.auditing.features import BANDS, VIEWS, Signal, features
+from unheard.auditing.likeness import tune
 
 
 def test_features_of_gain_and_of_silence() -> None:
@@ -13,3 +16,22 @@ def test_features_of_gain_and_of_silence() -> None:
     assert torch.allclose(features(sound, RATE), features(0.01 * sound, RATE), atol=2e-3)
     assert not features(torch.zeros(1, RATE), RATE).any()
     assert features(torch.zeros(1, 10), RATE).shape == (0, VIEWS, BANDS)
+
+
+def test_a_long_sound_is_looked_at_in_pieces_and_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory grows with what is kept of a sound, not with its spectrogram."""
+
+    def everything(signal: Signal) -> list[torch.Tensor]:
+        prints = fingerprint.fingerprints(signal.features)
+        return [signal.features, prints, landmarks.peaks(signal.mono), tune.Tune().features(signal)]
+
+    sound = melody(1, 9.3)
+    at_once = everything(Signal(sound, RATE))
+    for place, name, size in (
+        (spectrogram, "COLUMNS", 100), (landmarks, "COLUMNS", 100), (tune, "COLUMNS", 100),
+        (fingerprint, "WINDOWS", 3),
+    ):  # fmt: skip
+        monkeypatch.setattr(place, name, size)
+    for whole, pieces in zip(at_once, everything(Signal(sound, RATE)), strict=True):
+        assert whole.shape == pieces.shape
+        torch.testing.assert_close(pieces, whole, atol=1e-4, rtol=0)

@@ -184,5 +184,13 @@ def test_on_paper_every_finding_is_open(
     count = lambda: len(browser.find_elements("css selector", ".lane img"))  # noqa: E731
     until(lambda: count() == 3, "both sounds of the finding, and the clear one")
     assert len(browser.find_elements("css selector", "tr.open")) == 3
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    listed = lambda: len(browser.find_elements("css selector", "#overview tbody tr"))  # noqa: E731
+    until(lambda: listed() == 3, "the table before them")
+    assert not browser.find_element("css selector", "#files thead").is_displayed()
+    line = browser.find_element("css selector", "#files tr.file").text
+    assert " ".join(line.split()).startswith("copy ")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert not browser.find_element("css selector", "#overview").is_displayed()
     paper = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {})["data"])
     assert paper.count(b"/Subtype /Image") >= 4  # their spectrograms, and the matrix

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from unheard.auditing import Audit, FileAudit, Match
 from unheard.auditing.results import Part
-from unheard.cli.audit_output import output, said_by
+from unheard.cli.audit_output import output, said_by, write_csv
 
 NAME = "takes of the second session/0001 An acoustic drum loop, 110 bpm, seed 0.wav"
 MATCH = Match(
@@ -66,3 +68,12 @@ def test_a_narrow_terminal_has_a_line_for_names(shown: str) -> None:
 )
 def test_what_few_sounds_say_is_never_none_at_all(effective: float, said: str) -> None:
     assert said_by(effective).rstrip("s") == f"{said} independent sound"
+
+
+def test_no_name_is_a_formula_for_a_spreadsheet(tmp_path: Path) -> None:
+    names = ["=1+1.wav", "+1.wav", "-rf.wav", "@x.wav", "\tx.wav", "a=1.wav", "1-2.wav"]
+    write_csv(tmp_path / "n.csv", Audit(tuple(FileAudit(name, "clear", score=-1.5) for name in names), {}))
+    with open(tmp_path / "n.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == [*(f"'{name}" for name in names[:5]), *names[5:]]
+    assert {row["score"] for row in rows} == {"-1.5"}

@@ -73,17 +73,23 @@ def test_a_picture_for_a_paper_is_the_same_each_time(ending: str, begins: bytes)
 
 
 def test_an_evaluation_has_a_line_a_setting() -> None:
-    rows = [
+    traced = [
         {"setting": name, "error": None, "trace_similarity": [value, None], "trace_measure": ["cosine", None]}
         for name, value in (("a", 0.2), ("a", 0.4), ("b", 0.9))
     ]
     Path("results").mkdir()
-    pq.write_table(pa.Table.from_pylist(rows), "results/generations.parquet")
+    pq.write_table(pa.Table.from_pylist(traced), "results/generations.parquet")
+    from unheard.evaluation.results_folder import sound_names
     from unheard.evaluation.traces import mean_traces
 
     traces = mean_traces(Path("results"))
     assert {name: trace[0].value for name, trace in traces.items()} == pytest.approx({"a": 0.3, "b": 0.9})
     assert run("trajectory", "results").exit_code == 0
+    rows = [{"setting": "a", "seed": 3, "prompt": "A bell", "audio": "sounds/x-0.flac"}]
+    pq.write_table(pa.Table.from_pylist(rows), "results/generations.parquet")
+    sounds = [Path("results/sounds/x-0.flac"), Path("results/sounds/other.flac"), Path("x-0.flac")]
+    assert sound_names(sounds) == {sounds[0]: "a, seed 3: A bell"}
+    pq.write_table(pa.Table.from_pylist(traced), "results/generations.parquet")
     refused(run("trajectory", "."), "generations.parquet: run unheard evaluate there")
 
 

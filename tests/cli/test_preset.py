@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from unheard.cli import main
 from unheard.errors import InputError
+from unheard.evaluation.experiment import Experiment
 from unheard.generation.preset import Preset, read_preset
 from unheard.guidance import describe_guidance
 from unheard.guidance.amg.settings import AMG
@@ -81,3 +82,9 @@ def test_a_preset_that_cannot_be_used_is_one_line(tmp_path: Path, content: objec
     (tmp_path / "preset.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=told):
         read_preset(tmp_path / "preset.json")
+
+
+def test_a_file_that_is_not_there_is_told_in_words(tmp_path: Path) -> None:
+    for read, what in ((read_preset, "preset"), (Experiment.read, "experiment")):
+        with pytest.raises(InputError, match=rf"cannot read the {what} .*/no: No such file or directory$"):
+            read(tmp_path / "no")

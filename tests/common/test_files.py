@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from unheard.cli.files import check_writable
 from unheard.common.files import LONGEST_NAME, files_in, locked, replacing, shortened, write_whole
 from unheard.errors import InputError
 
@@ -39,6 +40,10 @@ def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="it is a device or a pipe"):
             write_whole(tmp_path / name, b"x")
     assert Path("/dev/null").is_char_device()
+    (tmp_path / "loop").symlink_to("loop")
+    for write in (lambda path: write_whole(path, b"x"), lambda path: check_writable([path])):
+        with pytest.raises(InputError, match="it is a link that leads to itself"):
+            write(tmp_path / "loop")
     with pytest.raises(InputError, match="it is a folder"):
         write_whole(tmp_path, b"x")
 

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unheard import audio
+from unheard.cli.published.script import read_script
 from unheard.common.prompt_files import read_lines
 from unheard.common.regular_files import open_regular, read_regular, what_else
 from unheard.common.texts import cleaned, decoded, lines
-from unheard.errors import InputError
+from unheard.errors import IndexFileError, InputError
+from unheard.index.searching.json_index import JSONIndex
 
 
 def test_only_regular_files_are_opened(tmp_path: Path) -> None:
@@ -39,6 +41,12 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
             open_regular(name)
     with pytest.raises(FileNotFoundError):
         open_regular(tmp_path / "none")
+    for name in ("index.json", "script.py"):
+        os.mkfifo(tmp_path / name)
+    with pytest.raises(IndexFileError, match=r"cannot read the index .*a named pipe"):
+        JSONIndex.open(tmp_path / "index.json")
+    with pytest.raises(InputError, match=r"cannot read .*a named pipe"):
+        read_script(tmp_path / "script.py")
     assert read_regular(tmp_path / "link.wav", 1) == b"x"
     assert what_else(tmp_path / "real.wav") is what_else(tmp_path / "none") is None
     with pytest.raises(InputError, match="more than 0 bytes"):

@@ -103,7 +103,7 @@ def wav(rate: int, channels: int = 1, content: bytes = b"\1\2" * 2_000) -> bytes
         (wav(1), SoundLimits(), "sample rate is 1 Hz: only 1,000 to 1,000,000"),
         (wav(2_000_000), SoundLimits(), "sample rate"),
         (wav(8_000, 1000), SoundLimits(), "1,000 channels"),
-        (wav(8_000), SoundLimits(seconds=0.1), "lasts 0 s, more than the 0 s .*--longest"),
+        (wav(8_000), SoundLimits(read_seconds=0.1), "lasts 0 s, more than the 0 s .*--longest"),
         (wav(8_000), SoundLimits(read_samples=100), "2,000 samples .*more than the 100"),
         (b"", SoundLimits(), "empty"),
         (b"RIFF", SoundLimits(), "truncated"),
@@ -130,9 +130,22 @@ def test_limits_hold_in_their_block_and_not_behind_it() -> None:
         assert (inner.seconds, inner.samples) == (2, 7)
         assert current_limits() == inner
     assert current_limits() == before
-    for wrong in ({"seconds": 0}, {"samples": 0}, {"samples": 1.5}, {"read_samples": -1}):
+    for wrong in (
+        {"seconds": 0},
+        {"samples": 0},
+        {"samples": 1.5},
+        {"read_seconds": -1},
+        {"read_samples": -1},
+    ):
         with pytest.raises(InputError, match=next(iter(wrong))), sound_limits(**wrong):  # type: ignore[arg-type]
             pass
+
+
+def test_what_is_held_whole_may_last_less_than_what_is_read_in_blocks() -> None:
+    frames = 3 * 3600 * 8_000
+    current_limits().check(frames, 8_000, 1, held=False)
+    with pytest.raises(InputError, match=r"lasts 10,800 s, more than the 7,200 s"):
+        current_limits().check(frames, 8_000, 1, held=True)
 
 
 def test_one_list_of_endings() -> None:

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from unheard.cli.evaluation_output import NAMES
+from pathlib import Path
+
+import pytest
+
+from unheard.cli.evaluation_output import COUNTS, NAMES, output
 from unheard.evaluation.metrics import METRICS
 
 
 def test_every_metric_has_a_name_for_people() -> None:
     assert {*NAMES} == {*METRICS}
+
+
+@pytest.mark.parametrize(("columns", "beside"), [(90, True), (60, False)])
+def test_an_interval_is_below_where_the_terminal_is_narrow(
+    columns: int, beside: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal
+    entry = {"group": "all", "metric": "clap_score", "value": 0.5, "low": 0.25, "high": 0.75}
+    output([{**entry, "setting": name, **dict.fromkeys(COUNTS, 2)} for name in "ab"], Path("out"))
+    shown = "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines())
+    assert ("0.50 (0.25 to 0.75)" in shown) == beside
+    assert shown.count("(0.25 to 0.75)") == 2
 
 
 def test_the_table_has_a_row_a_metric_and_a_column_a_setting(finished: object) -> None:

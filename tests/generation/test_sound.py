@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 import torch
 
 import unheard
+from unheard.common.files import locked, sha256
 from unheard.generation.sound import Fallback, Sound, TraceStep
 
 
@@ -54,3 +57,23 @@ def test_the_caption_that_a_detour_went_on_under_is_named(tiny_model_folder: Pat
     if left.fallback.id is not None:
         assert model.index is not None
         assert left.fallback.caption == model.index.prompts[model.index.ids.index(left.fallback.id)]
+
+
+def test_two_that_write_one_name_at_once_leave_a_sound_and_its_own_provenance(tmp_path: Path) -> None:
+    def save(seed: int) -> None:
+        waveform = torch.rand(1, 500, generator=torch.Generator().manual_seed(seed)) - 0.5
+        sound = Sound(waveform, 8_000, "a bell", seed, [], provenance={"unheard": 3, "seed": seed})
+        for _ in range(10):
+            sound.save(tmp_path / "a.wav")
+            with locked(tmp_path / "a.wav"):
+                record = json.loads((tmp_path / "a.json").read_text())
+                found.append(record["result"]["sha256"] == sha256(tmp_path / "a.wav"))
+
+    found = list[bool]()
+    threads = [threading.Thread(target=save, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [True] * 40
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.wav"]

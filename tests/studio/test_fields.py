@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 import pytest
+from needed import need
 
 from unheard.cli.generate import generate
 from unheard.cli.studio import OF_THE_STUDIO, OF_THE_TERMINAL, studio
 from unheard.guidance import GUIDANCES
 from unheard.studio.fields import FieldError
-from unheard.studio.make_tab import output_of
 from unheard.studio.making import make_takes
 from unheard.studio.stream import Cancel
 from unheard.studio.workshop import Workshop
@@ -100,6 +100,9 @@ def test_a_wrong_value_is_told_at_its_field(
 def test_what_a_take_was_asked_for_comes_back_into_every_field(
     workshop: Workshop, prompt: str, given: dict[str, Any]
 ) -> None:
+    need("gradio", reason="gradio is not installed: pip install -e '.[studio]'")
+    from unheard.studio.make_tab import output_of
+
     request, values = workshop.form.read(prompt, {**SHORT, **given})
     *_, saved = make_takes(workshop, request, output_of(values), Cancel())
     record = saved.take.record

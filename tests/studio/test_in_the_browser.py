@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,19 @@ def test_the_dice_draw_a_seed_and_a_sound_is_cancelled(page: Page, opened: tuple
     until(lambda: page.one(seed).get_attribute("value") == "0", "the seed of the take")
     steps = "#field-num_inference_steps input, #field-num_inference_steps textarea"
     until(lambda: page.one(steps).get_attribute("value") == "4", "the steps of the take")
+
+
+def test_a_json_from_elsewhere_fills_the_fields(
+    page: Page, opened: tuple[Workshop, str], tmp_path: Path
+) -> None:
+    record = {**opened[0].takes.take(1).record, "prompt": "Warm strings"}
+    for name, text in {"sound.json": json.dumps(record), "other.json": "{}"}.items():
+        (tmp_path / name).write_text(text)
+    until(lambda: page.all("input[type=file][accept='.json']"), "where it is given")
+    page.all("input[type=file][accept='.json']")[0].send_keys(str(tmp_path / "other.json"))
+    until(lambda: "does not describe a sound" in page.text("#meter"), "what is wrong with it")
+    page.all("input[type=file][accept='.json']")[0].send_keys(str(tmp_path / "sound.json"))
+    until(lambda: page.one("#prompt textarea").get_attribute("value") == "Warm strings", "its prompt")
 
 
 def test_two_users_at_once(page: Page, browser: Any, opened: tuple[Workshop, str]) -> None:

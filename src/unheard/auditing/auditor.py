@@ -25,6 +25,8 @@ from unheard.auditing.landmarks import Landmarks, landmarks, peaks
 from unheard.auditing.likeness import LIKENESSES, UNUSUAL, Likeness, unusual
 from unheard.auditing.results import BOUNDS, Audit, FileAudit, Match, as_bad_as
 from unheard.common.files import sha256
+from unheard.common.memory import sufficing_for
+from unheard.common.sound_limits import LOUDEST
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index import Index
@@ -99,18 +101,22 @@ class Auditor:
         """
         name = name or (str(sound) if isinstance(sound, str | Path) else "sound")
         try:
-            waveform, rate = audio.read(sound) if isinstance(sound, str | Path) else sound
-            _check(waveform, rate)
-            signal = Signal(waveform.cpu(), rate)
-            reason = too_little(signal)
+            with sufficing_for(f"judging {name}"):
+                about = self._about(sound, name)
         except InputError as error:
-            return FileAudit(name, "not judged", str(error), sha256=_checksum(sound))
-        duration = waveform.shape[-1] / rate
-        if reason is not None:
-            about = FileAudit(name, "not judged", reason, duration=duration, sample_rate=rate)
-        else:
-            about = self._judged(name, signal, self._embedded(waveform, rate))
+            about = FileAudit(name, "not judged", str(error))
         return replace(about, sha256=_checksum(sound))
+
+    def _about(self, sound: str | Path | tuple[Tensor, int], name: str) -> FileAudit:
+        """What `judge` says, without the checksum; InputError for a sound that cannot be used."""
+        waveform, rate = audio.read(sound) if isinstance(sound, str | Path) else sound
+        _check(waveform, rate)
+        signal = Signal(waveform.cpu(), rate)
+        reason = too_little(signal)
+        if reason is None:
+            return self._judged(name, signal, self._embedded(waveform, rate))
+        duration = waveform.shape[-1] / rate
+        return FileAudit(name, "not judged", reason, duration=duration, sample_rate=rate)
 
     def audit(self, files: Iterable[FileAudit]) -> Audit:
         """Results, with what they were found with."""
@@ -406,6 +412,8 @@ def _check(waveform: Tensor, rate: int) -> None:
         raise InputError(f"a sound to audit is [channels, time], not {list(waveform.shape)}")
     if not waveform.isfinite().all():
         raise InputError("the sound holds NaN or infinity")
+    if float(waveform.abs().max()) > LOUDEST:
+        raise InputError(f"the sound reaches {float(waveform.abs().max()):.1e}: scale it to -1 to 1")
 
 
 def too_little(signal: Signal) -> str | None:

@@ -19,7 +19,7 @@ from unheard.auditing.sounds import sound_files
 from unheard.backbones.contained import inside
 from unheard.common.progress import Report
 from unheard.common.structured_files import read_json
-from unheard.errors import InputError
+from unheard.errors import InputError, said
 from unheard.index.store.fingerprints import Prints
 
 Sources = str | Path | Mapping[str, str | Path] | Iterable[str | Path]
@@ -136,7 +136,7 @@ class Catalogue:
             entries = read_json(listed)
             captions = {str(item): str(entry["caption"]) for entry in entries for item in entry["items"]}
         except (OSError, ValueError, LookupError, TypeError) as error:
-            raise InputError(f"{listed} is no list of captions and items: {error}") from error
+            raise InputError(f"{listed} is no list of captions and items: {said(error)}") from error
         paths = {item: inside(model, f"memorised/{item}.flac") for item in captions}
         name = f"{model.name}'s memorised recordings"
         return cls.from_files(paths, captions=captions, name=name, cache=cache, progress=progress)

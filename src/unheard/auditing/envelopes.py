@@ -27,6 +27,7 @@ from torch.nn import functional as F
 
 from unheard.auditing.alignment import best_run, best_sums
 from unheard.auditing.features import HOP, SAMPLE_RATE
+from unheard.auditing.spectrogram import spectrogram
 
 FFT = 1024
 BANDS = 40
@@ -76,9 +77,7 @@ def envelopes(mono: Tensor) -> Tensor:
     """Sound [time] at `SAMPLE_RATE` to decibels [frames, BANDS], a frame every `HOP` samples."""
     if len(mono) < FFT:
         return torch.zeros(0, BANDS)
-    window = torch.hann_window(FFT)
-    spectrum = torch.stft(mono, FFT, HOP, window=window, pad_mode="constant", return_complex=True)
-    power = mel_bank() @ spectrum.abs().square()
+    power = spectrogram(mono, FFT, HOP, lambda magnitudes: mel_bank() @ magnitudes.square())
     return (10 * torch.log10(power.clamp(min=1e-12))).T.contiguous()
 
 

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unheard import audio
+from unheard.auditing.spectrogram import spectrogram
 
 SAMPLE_RATE = 16_000
 FFT = 2048
@@ -91,11 +92,8 @@ def _features_of(mono: Tensor) -> Tensor:
     """Those of a sound [time] at `SAMPLE_RATE`."""
     if mono.shape[-1] < FFT:
         return torch.zeros(0, VIEWS, BANDS)
-    spectrum = torch.stft(
-        mono, FFT, HOP, window=torch.hann_window(FFT), pad_mode="constant", return_complex=True
-    )
-    power = filter_bank() @ spectrum.abs().square()  # [bands, frames]
-    decibels = 10 * torch.log10(power.clamp(min=1e-12))
+    power = spectrogram(mono, FFT, HOP, lambda magnitudes: filter_bank() @ magnitudes.square())
+    decibels = 10 * torch.log10(power.clamp(min=1e-12))  # [bands, frames]
     loudest = decibels.amax(dim=0, keepdim=True)[None]
     reach = round(1.0 / PERIOD)
     ceiling = F.max_pool1d(loudest, 2 * reach + 1, stride=1, padding=reach)[0]

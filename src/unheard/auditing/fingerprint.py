@@ -32,6 +32,8 @@ EDGE = 12
 """Bands over which the features fade out at both ends, so that what is transposed out of sight fades."""
 COMPONENTS = Path(__file__).parent / "fingerprint.safetensors"
 
+WINDOWS = 256
+"""Windows that are transformed at once: 3.4 minutes of a catalogue's recording."""
 BLOCK = 1 << 16
 """Fingerprints of the catalogue that are compared at once."""
 FAMILIAR = 0.98
@@ -50,11 +52,14 @@ def modulations(features: Tensor, hop: int = HOP) -> Tensor:
     starts = list(range(0, len(features) - WINDOW + 1, hop))
     if starts[-1] + WINDOW + hop // 4 < len(features):
         starts.append(len(features) - WINDOW)
-    windows = torch.stack([features[start : start + WINDOW] for start in starts]).permute(0, 2, 3, 1)
-    tapered = windows * fade[:, None] * torch.hann_window(WINDOW)
-    magnitudes = torch.fft.rfft2(tapered, s=(192, WINDOW)).abs()[..., :RATES]
-    taken = torch.cat([magnitudes[..., : SPREADS + 1, :], magnitudes[..., -SPREADS:, :]], dim=-2)
-    return taken.sqrt().flatten(1)
+    blocks = []
+    for first in range(0, len(starts), WINDOWS):
+        some = [features[start : start + WINDOW] for start in starts[first : first + WINDOWS]]
+        tapered = torch.stack(some).permute(0, 2, 3, 1) * fade[:, None] * torch.hann_window(WINDOW)
+        magnitudes = torch.fft.rfft2(tapered, s=(192, WINDOW)).abs()[..., :RATES]
+        taken = torch.cat([magnitudes[..., : SPREADS + 1, :], magnitudes[..., -SPREADS:, :]], dim=-2)
+        blocks.append(taken.sqrt().flatten(1))
+    return torch.cat(blocks)
 
 
 def fingerprints(features: Tensor, hop: int = HOP) -> Tensor:

@@ -22,6 +22,8 @@ from unheard.auditing.landmark_index import sparse
 from unheard.auditing.landmarks import PER_FRAME
 from unheard.common.content_cache import Arrays, ContentCache
 from unheard.common.files import sha256
+from unheard.common.memory import sufficing_for
+from unheard.common.regular_files import what_else
 from unheard.common.shards import is_available
 from unheard.errors import IndexFileError, InputError
 from unheard.index.store.fingerprints import FingerprintTable, Prints
@@ -60,7 +62,9 @@ class FingerprintCache:
         if content is not None and (found := self._find(content)) is not None:
             return found
         if not is_available(path):
-            raise InputError(f"cannot read {path}: it does not exist; name a sound file")
+            raise InputError(
+                f"cannot read {path}: {what_else(path) or 'it does not exist'}; name a sound file"
+            )
         content = sha256(path)
         found = self._find(content)
         if found is None:
@@ -153,12 +157,13 @@ def _entry(prints: Prints) -> Arrays:
 
 def fingerprints_of(path: Path) -> Prints:
     """Fingerprints of a recording, whatever is cached; InputError if it cannot be used."""
-    waveform, rate = audio.read(path)
-    signal = Signal(waveform, rate)
-    if not signal.features.any():
-        raise InputError(f"{path} is silent or too short to compare with")
-    windows = fingerprint.fingerprints(signal.features).to(torch.float16).numpy()
-    return Prints(windows, sparse(signal.mono), waveform.shape[-1] / rate)
+    with sufficing_for(str(path)):
+        waveform, rate = audio.read(path)
+        signal = Signal(waveform, rate)
+        if not signal.features.any():
+            raise InputError(f"{path} is silent or too short to compare with")
+        windows = fingerprint.fingerprints(signal.features).to(torch.float16).numpy()
+        return Prints(windows, sparse(signal.mono), waveform.shape[-1] / rate)
 
 
 @lru_cache(maxsize=1)

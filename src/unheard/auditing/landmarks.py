@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unheard.auditing.features import HOP
+from unheard.auditing.spectrogram import COLUMNS, spectrogram
 
 FFT = 1024
 PER_FRAME = 2
@@ -94,12 +95,13 @@ def peaks(mono: Tensor, crowd: int = CROWD) -> Tensor:
     """
     if len(mono) < FFT:
         return torch.zeros(0, PER_FRAME, BINS, dtype=torch.bool)
-    window = torch.hann_window(FFT)
-    hop = HOP // PER_FRAME
-    spectrum = torch.stft(mono, FFT, hop, window=window, pad_mode="constant", return_complex=True)
-    level = spectrum.abs()[LOWEST_BIN:].clamp(min=1e-7).log()  # [bins, columns]
-    highest = _highest_around(_highest_around(level, AROUND_TIME).T, AROUND_BINS).T
-    found = (level == highest) & (level > level.max() - RANGE)
+    level = spectrogram(mono, FFT, HOP // PER_FRAME, lambda some: some[LOWEST_BIN:].clamp(min=1e-7).log())
+    found = level > level.max() - RANGE
+    for start in range(0, level.shape[1], COLUMNS):
+        before = min(start, AROUND_TIME)
+        part = level[:, start - before : start + COLUMNS + AROUND_TIME]
+        highest = _highest_around(_highest_around(part, AROUND_TIME).T, AROUND_BINS).T
+        found[:, start : start + COLUMNS] &= (part == highest)[:, before : before + COLUMNS]
     for start in range(0, level.shape[1], WITHIN):
         some = slice(start, start + WITHIN)
         if int(found[:, some].sum()) > crowd:

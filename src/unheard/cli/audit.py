@@ -111,7 +111,7 @@ _machine = under("Machine")
 @_result("--accept-untold", is_flag=True, help="Exit code 0 for sounds that are too short, or not judged.")
 @device_option(_machine)
 @_machine("--dtype", type=click.Choice(DTYPES), help="Precision of the model.  [default: float32]")
-@limit_options(held=True, option=_machine)
+@limit_options(held=True, in_blocks=False, option=_machine)
 @quiet_option(_result)
 def audit(
     sounds: tuple[str, ...],

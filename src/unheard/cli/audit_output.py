@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from unheard.auditing import UNTOLD, VERDICTS, Audit, FileAudit, Match, as_bad_as
 from unheard.auditing.results import by_chance
 from unheard.common.files import write_whole
+from unheard.common.texts import no_formula
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,7 +28,7 @@ COLOURS = {"copy": "bold red", "partial copy": "yellow", "similar": "bright_yell
 
 
 def write_csv(path: Path, result: Audit) -> None:
-    """A row a match, and one for a sound without any."""
+    """A row a match, and one for a sound without any; no text is a formula for a spreadsheet."""
     of_match = [each.name for each in fields(Match)]
     text = io.StringIO(newline="")
     rows = csv.writer(text)
@@ -36,12 +37,12 @@ def write_csv(path: Path, result: Audit) -> None:
     for file in result.files:
         about = [getattr(file, name) for name in of_file]
         if not file.matches:
-            rows.writerow([*about, *[None] * (1 + len(of_match))])
+            rows.writerow(map(no_formula, [*about, *[None] * (1 + len(of_match))]))
         for rank, match in enumerate(file.matches, 1):
             said = " ".join(f"{part.kind.replace(' ', '_')}={part.score:.4g}" for part in match.evidence)
             lists = {name: ", ".join(getattr(match, name)) for name in ("found_by", "alike")}
             values = {**asdict(match), **lists, "evidence": said}
-            rows.writerow([*about, rank, *(values[name] for name in of_match)])
+            rows.writerow(map(no_formula, [*about, rank, *(values[name] for name in of_match)]))
     write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
 

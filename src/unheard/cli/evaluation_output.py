@@ -38,23 +38,30 @@ NAMES = {
 """Metrics as people call them, with an arrow to where better is."""
 COUNTS = {"made": "sounds", "failed": "of which failed", "collapsed": "of which collapsed"}
 MEGABYTE = 1e6
+WIDEST = 10_000
+"""Columns of what is no terminal."""
 
 
 def output(entries: Sequence[Entry], out: Path) -> None:
-    """Print a table a group of prompts: a row a metric, a column a setting, 95 % intervals beside."""
+    """Print a table a group of prompts: a row a metric, a column a setting, 95 % intervals with each."""
     from unheard.cli.console import SafeConsole
 
     console = SafeConsole(highlight=False)
     if not console.is_terminal:
-        console = SafeConsole(highlight=False, width=10_000)
+        console = SafeConsole(highlight=False, width=WIDEST)
+    wide = console.options.update(width=WIDEST)
     groups = list(dict.fromkeys(entry["group"] for entry in entries))
     for group in groups if len(groups) > 2 else groups[:1]:  # "all" is the only group there is
-        console.print(_table(group, [entry for entry in entries if entry["group"] == group]))
+        of_group = [entry for entry in entries if entry["group"] == group]
+        table = _table(group, of_group, " ")
+        if console.measure(table, options=wide).maximum > console.width:
+            table = _table(group, of_group, "\n")
+        console.print(table)
     console.print("↓ less is better, ↑ more is better; in brackets 95 % intervals", markup=False)
     console.print(f"every number: {out / 'summary.md'}, {out / 'summary.csv'}", markup=False)
 
 
-def _table(group: str, entries: Sequence[Entry]) -> Table:
+def _table(group: str, entries: Sequence[Entry], gap: str) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -72,12 +79,12 @@ def _table(group: str, entries: Sequence[Entry]) -> Table:
         of = {entry["setting"]: entry for entry in entries if entry["metric"] == metric}
         if any(entry["value"] is not None for entry in of.values()):
             name, arrow = NAMES.get(metric, (metric.replace("_", " "), " "))
-            table.add_row(Text(f"{arrow} {name}"), *(Text(_cell(of[setting])) for setting in settings))
+            table.add_row(Text(f"{arrow} {name}"), *(Text(_cell(of[setting], gap)) for setting in settings))
     return table
 
 
-def _cell(entry: Entry) -> str:
-    """The value with its interval, of what counts sounds the share."""
+def _cell(entry: Entry, gap: str) -> str:
+    """The value, of what counts sounds the share, and after a gap its interval."""
     value = entry["value"]
     if value is None:
         return "-"
@@ -85,6 +92,6 @@ def _cell(entry: Entry) -> str:
         return f"{value / MEGABYTE:,.0f} MB"
     if "prompts_hit" in entry:
         of_prompts = f"{entry['prompts_hit']} of {entry['prompts']} prompts"
-        return f"{of_prompts} ({entry['prompts_low']:.0%} to {entry['prompts_high']:.0%})"
-    interval = "" if entry["low"] is None else f" ({entry['low']:.2f} to {entry['high']:.2f})"
+        return f"{of_prompts}{gap}({entry['prompts_low']:.0%} to {entry['prompts_high']:.0%})"
+    interval = "" if entry["low"] is None else f"{gap}({entry['low']:.2f} to {entry['high']:.2f})"
     return f"{value:.2f}{interval}"

@@ -161,10 +161,15 @@ def _files(
 
 
 def _read(files: Sequence[str]) -> dict[str, tuple[Tensor, int]]:
-    """Sounds by what they are called in a picture: the file's name, where that tells them apart."""
-    from unheard import audio
+    """Sounds by what they are called in a picture.
 
-    short = [Path(file).name for file in files]
+    Of an evaluation that is setting, seed and prompt, of others the file's name, where that tells them apart.
+    """
+    from unheard import audio
+    from unheard.evaluation.results_folder import sound_names
+
+    called = sound_names(map(Path, files))
+    short = [called.get(Path(file), Path(file).name) for file in files]
     names = short if len(set(short)) == len(short) else files
     return {name: audio.read(file) for name, file in zip(names, files, strict=True)}
 

@@ -49,6 +49,8 @@ def check_writable(paths: Iterable[Path]) -> None:
             raise InputError(f"cannot write {path}: {error.strerror}; choose another name") from error
         if os.path.isdir(path):
             raise InputError(f"cannot write {path}: it is a folder; give another name")
+        if os.path.islink(os.path.realpath(path)):
+            raise InputError(f"cannot write {path}: it is a link that leads to itself; give another name")
         if os.path.exists(path) and not os.path.isfile(path):
             raise InputError(f"cannot write {path}: it is a device or a pipe; give the name of a file")
     for folder in dict.fromkeys(_parent(path) for path in files):

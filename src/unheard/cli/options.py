@@ -232,13 +232,20 @@ def loading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return lora(text_encoder(embedder(device_option()(dtype(command)))))
 
 
-def limit_options(*, held: bool, option: Option = click.option) -> Decorator:
-    """`--longest` and, where sounds are held in memory, `--most-samples`: in force while the command runs."""
+def limit_options(*, held: bool, in_blocks: bool, option: Option = click.option) -> Decorator:
+    """`--longest` and, where sounds are held in memory, `--most-samples`: in force while the command runs.
 
-    def limit(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    Args:
+        held, in_blocks: how the command reads sounds; both ways if that depends on what it is given.
+        option: makes one.
+    """
+    defaults = [DEFAULT_LIMITS.seconds] * held + [DEFAULT_LIMITS.read_seconds] * in_blocks
+    longest = ", or on disk ".join(f"{seconds:,.0f}" for seconds in defaults)
+
+    def limit(*names: str) -> Callable[[click.Context, click.Parameter, Any], None]:
         def enter(context: click.Context, parameter: click.Parameter, value: Any) -> None:
             if value is not None:
-                context.with_resource(sound_limits(**{name: value}))
+                context.with_resource(sound_limits(**dict.fromkeys(names, value)))
 
         return enter
 
@@ -258,8 +265,8 @@ def limit_options(*, held: bool, option: Option = click.option) -> Decorator:
             type=float,
             metavar="S",
             expose_value=False,
-            callback=limit("seconds"),
-            help=f"Leave out sounds of more seconds.  [default: {DEFAULT_LIMITS.seconds:,.0f}]",
+            callback=limit(*["seconds"] * held, *["read_seconds"] * in_blocks),
+            help=f"Leave out sounds of more seconds.  [default: {longest}]",
         )(command)
 
     return decorate

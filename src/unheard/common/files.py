@@ -30,7 +30,8 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     """
     target = Path(os.path.realpath(path))  # a link stays a link; the file it points to is replaced
     if os.path.lexists(target) and not os.path.isfile(target):
-        kind = "a folder" if os.path.isdir(target) else "a device or a pipe"
+        itself = "a link that leads to itself" if os.path.islink(target) else "a device or a pipe"
+        kind = "a folder" if os.path.isdir(target) else itself
         raise InputError(f"cannot write {path}: it is {kind}, not a file; choose another path")
     # Its own short name: one made of the target's would be too long where the target's only just fits.
     temporary = target.with_name(f".{secrets.token_hex(6)}.part")

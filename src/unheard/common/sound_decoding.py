@@ -14,7 +14,7 @@ import soundfile
 
 from unheard.common.sound_containers import Section, Stream, streams
 from unheard.common.sound_endings import CONTAINERS, ending_of
-from unheard.common.sound_limits import SoundLimits, current_limits
+from unheard.common.sound_limits import LOUDEST, SoundLimits, current_limits
 from unheard.errors import InputError
 
 BLOCK = 1 << 21
@@ -74,19 +74,16 @@ class EncodedSound:
             held: whether they are all to be in memory at once: then the limit for that holds.
 
         Raises:
-            InputError: it ends before its header says, it is damaged, a sample is not finite, or it is more
-                than is read.
+            InputError: it ends before its header says, it is damaged, a sample is not finite or beyond
+                `LOUDEST`, or it is more than is read.
         """
         frames = 0
         for stream in self._streams:
             for block in self._decoded(stream, held):
                 frames += len(block)
                 self._check(frames, held)
-                if not np.isfinite(block.sum()):
-                    finite = np.isfinite(block).all(axis=1)
-                    if not finite.all():
-                        position = frames - len(block) + int(finite.argmin())
-                        raise InputError(f"it holds NaN or infinity at sample {position:,}")
+                if not (block.min() >= -LOUDEST and block.max() <= LOUDEST):  # false for NaN, too
+                    raise _no_samples(block, frames - len(block))
                 yield block
 
     def _check(self, frames: int, held: bool) -> None:
@@ -121,6 +118,16 @@ class EncodedSound:
             ) from error
         if read < expected < UNKNOWN_FRAMES:
             raise InputError(f"it is truncated: {read:,} of {expected:,} samples can be read; fetch it again")
+
+
+def _no_samples(block: np.ndarray, before: int) -> InputError:
+    """Where in a block, so many frames into a sound, is the first value that none has."""
+    usable = (np.abs(block) <= LOUDEST).all(axis=1)
+    position = int(usable.argmin())
+    if np.isfinite(block[position]).all():
+        most = np.abs(block[position]).max()
+        return InputError(f"it reaches {most:.1e} at sample {before + position:,}: scale it to -1 to 1")
+    return InputError(f"it holds NaN or infinity at sample {before + position:,}")
 
 
 class _OneWay(soundfile.SoundFile):  # type: ignore[misc]

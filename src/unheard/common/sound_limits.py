@@ -13,6 +13,9 @@ from unheard.errors import InputError
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
 """Hertz that a sound's samples may come at; what is outside is a damaged header."""
 MOST_CHANNELS = 256
+LOUDEST = 1e10
+"""What samples reach at most. Sounds lie within -1 to 1, and integers that were stored as floats below this;
+powers of more are beyond float32."""
 
 
 @dataclass(frozen=True)
@@ -20,19 +23,21 @@ class SoundLimits:
     """What one sound may be at most; what is more is left out, with the reason.
 
     Attributes:
-        seconds: it may last.
-        samples: numbers (frames times channels) that are held in memory at once, where a sound is audited or
-            encoded: 4 bytes each, and some copies of one channel of them.
-        read_samples: numbers that are read of it in all, where that is block by block, as in building.
+        seconds: it may last, where all of it is in memory at once. An audit takes half a megabyte for each.
+        samples: numbers (frames times channels) that it may have there: 4 bytes each, and some copies of one
+            channel of them.
+        read_seconds, read_samples: the same where it is read block by block, as in building.
     """
 
-    seconds: float = 43_200.0
+    seconds: float = 7_200.0
     samples: int = 1 << 29
+    read_seconds: float = 43_200.0
     read_samples: int = 1 << 33
 
     def __post_init__(self) -> None:
         require_above_zero("seconds", self.seconds)
         require_whole("samples", self.samples, 1)
+        require_above_zero("read_seconds", self.read_seconds)
         require_whole("read_samples", self.read_samples, 1)
 
     @property
@@ -58,10 +63,11 @@ class SoundLimits:
             channels: of them.
             held: whether all of them are in memory at once.
         """
-        if frames > self.seconds * sample_rate:
+        longest, name = (self.seconds, "seconds") if held else (self.read_seconds, "read_seconds")
+        if frames > longest * sample_rate:
             raise InputError(
-                f"it lasts {frames / sample_rate:,.0f} s, more than the {self.seconds:,.0f} s that are read "
-                "of a sound; cut it, or raise the limit (--longest, or seconds of unheard.sound_limits)"
+                f"it lasts {frames / sample_rate:,.0f} s, more than the {longest:,.0f} s that are read "
+                f"of a sound; cut it, or raise the limit (--longest, or {name} of unheard.sound_limits)"
             )
         most, name = (self.samples, "samples") if held else (self.read_samples, "read_samples")
         if frames * channels > most:
@@ -87,13 +93,14 @@ def sound_limits(
     *,
     seconds: float | None = None,
     samples: int | None = None,
+    read_seconds: float | None = None,
     read_samples: int | None = None,
 ) -> Iterator[SoundLimits]:
     """Other limits of how much is read of a sound, as long as the block lasts.
 
     Args:
         limits: in place of those in force.
-        seconds, samples, read_samples: these of its attributes changed, see `SoundLimits`.
+        seconds, samples, read_seconds, read_samples: these of its attributes changed, see `SoundLimits`.
 
     Raises:
         InputError: a limit that is none.
@@ -102,6 +109,7 @@ def sound_limits(
     wanted = SoundLimits(
         before.seconds if seconds is None else seconds,
         before.samples if samples is None else samples,
+        before.read_seconds if read_seconds is None else read_seconds,
         before.read_samples if read_samples is None else read_samples,
     )
     token = _current.set(wanted)

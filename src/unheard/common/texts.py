@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import codecs
 import re
+from typing import Any
 
 SURROGATES = re.compile("[\ud800-\udfff]")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a cell begins with that a spreadsheet takes for a formula."""
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -73,3 +76,11 @@ def lines(text: str) -> list[str]:
     `str.splitlines` also parts at form feeds and at Unicode's separators, which stand within a line.
     """
     return re.split("\r\n|\r|\n", text)
+
+
+def no_formula(value: Any) -> Any:
+    """A cell of a table for spreadsheets: a text that they would run as a formula, behind an apostrophe.
+
+    Names and captions came from elsewhere, and `=HYPERLINK(...)` may be one. Anything else is as it is.
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

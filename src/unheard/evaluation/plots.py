@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIMILARITIES = ("guide_replication_similarity", "judge_replication_similarity", "clap_score")
+SIMILARITIES = {
+    "guide_replication_similarity": "cosine to the nearest item (guide)",
+    "judge_replication_similarity": "cosine to the nearest item (judge)",
+    "clap_score": "CLAP score (judge)",
+}
+"""Those that have boxes, as an axis calls them."""
 MARKERS = "os^Dv"
 
 
@@ -132,7 +137,7 @@ def _distribution(axis: Axes, rows: list[dict[str, Any]], metric: str, settings:
     )  # fmt: skip
     axis.set_yticks(list(heights), settings)
     axis.set_ylim(0.4, len(settings) + 0.6)
-    axis.set_xlabel(metric.replace("_", " ").replace("clap", "CLAP"))
+    axis.set_xlabel(SIMILARITIES[metric])
 
 
 def _measures(rows: list[dict[str, Any]]) -> list[str]:

@@ -12,7 +12,7 @@ from unheard.backbones.hub import fetch
 from unheard.common.checks import check_keys
 from unheard.common.prompt_files import read_lines
 from unheard.common.structured_files import read_json
-from unheard.errors import InputError
+from unheard.errors import InputError, said
 from unheard.generation.request import check_prompt
 
 LARGEST_DUPLICATES = 1 << 30
@@ -136,5 +136,5 @@ def _of_source(source: Mapping[str, Any], folder: Path, model: str | Path) -> li
             entries = read_json(fetch(model) / "prompts.json")["ordinary"]
             return [Prompt(each["caption"], "ordinary", (), each["duration"]) for each in entries]
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(f"prompts {dict(source)} cannot be read: {error}") from error
+        raise InputError(f"prompts {dict(source)} cannot be read: {said(error)}") from error
     raise InputError(f"prompts {dict(source)}: give list, file, duplicates, or set = memorised or ordinary")

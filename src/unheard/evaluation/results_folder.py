@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +150,18 @@ def write_table(path: Path, table: pa.Table, metadata: dict[str, Any] | None = N
     content = io.BytesIO()
     pq.write_table(table, content)
     write_whole(path, content.getvalue())
+
+
+def sound_names(sounds: Iterable[Path]) -> dict[Path, str]:
+    """What sounds that lie in folders of results are there: such as "detour, seed 3: A bell"."""
+    folders: dict[Path, list[Path]] = {}
+    for path in sounds:
+        folders.setdefault(path.parent.parent, []).append(path)
+    found = {}
+    for out, inside in folders.items():
+        if (out / GENERATIONS).is_file():
+            rows = read_rows(out / GENERATIONS, columns.ROWS, ["audio", "setting", "seed", "prompt"])
+            called = {row["audio"]: f"{row['setting']}, seed {row['seed']}: {row['prompt']}" for row in rows}
+            names = {path: called.get(f"{path.parent.name}/{path.name}") for path in inside}
+            found.update({path: name for path, name in names.items() if name is not None})
+    return found

@@ -100,6 +100,10 @@ def _page(
     return "\n".join(lines) + "\n"
 
 
+def _independent(effective: float) -> str:
+    return "less than 1 independent" if effective < 1 else f"{effective:.0f} independent"
+
+
 def _cell(entry: dict[str, Any]) -> str:
     if entry["value"] is None:
         return "not measured"
@@ -110,7 +114,7 @@ def _cell(entry: dict[str, Any]) -> str:
             f"{entry['prompts_hit']} of {entry['prompts']} prompts "
             f"({entry['prompts_low']:.0%} to {entry['prompts_high']:.0%}); "
             f"{entry['count']} of {entry['sounds']} sounds: {entry['value']:.3f} "
-            f"({entry['low']:.3f} to {entry['high']:.3f}), as {entry['effective_sounds']:.0f} independent"
+            f"({entry['low']:.3f} to {entry['high']:.3f}), as {_independent(entry['effective_sounds'])}"
         )
     text = f"{entry['value']:.3f}"
     if entry["low"] is not None:

@@ -7,13 +7,11 @@ from contextlib import contextmanager
 
 import torch
 
+from unheard.common.memory import is_exhausted
 from unheard.errors import OutOfMemoryError
 from unheard.generation.request import Request
 
 PRECISION = "the precision (--dtype bfloat16 or float16)"
-
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
-"""How torch's allocators, and Python's own, say that there is no memory left."""
 
 
 @contextmanager
@@ -26,8 +24,7 @@ def explaining_out_of_memory(to_lower: Sequence[str], otherwise: str = "") -> It
     try:
         yield
     except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
-        known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-        if not known and not any(phrase in str(error).lower() for phrase in _NO_MEMORY):
+        if not isinstance(error, torch.OutOfMemoryError) and not is_exhausted(error):
             raise
         raise OutOfMemoryError(
             f"out of memory: lower {', or '.join(to_lower)} {otherwise}".rstrip()

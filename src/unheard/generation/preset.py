@@ -10,7 +10,7 @@ from typing import Any
 from unheard.common.checks import check_keys
 from unheard.common.structured_files import read_json
 from unheard.diffusion.settings import Sampling
-from unheard.errors import InputError
+from unheard.errors import InputError, said
 from unheard.guidance import GUIDANCES, describe_guidance, read_guidance
 from unheard.guidance.amg.settings import AMG
 from unheard.guidance.base import Guidance
@@ -43,7 +43,7 @@ def read_preset(path: str | Path) -> Preset:
     try:
         table = read_json(path)
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the preset {path}: {error}") from error
+        raise InputError(f"cannot read the preset {path}: {said(error)}") from error
     return preset_of(table, path)
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from unheard import audio
-from unheard.common.files import replacing, write_whole
+from unheard.common.files import locked, replacing, write_whole
 from unheard.common.sound_endings import WRITTEN
 from unheard.errors import InputError
 from unheard.generation import provenance
@@ -264,7 +264,7 @@ class Sound:
                 "another name, or overwrite it"
             )
         content = audio.encode(self.waveform, self.sample_rate, path.suffix, float32=float)
-        with replacing(path) as file:
+        with locked(path), replacing(path) as file:  # another that writes there waits, or the two would mix
             file.write(content)
             file.flush()  # a full disk is found out before anything is replaced
             provenance.write(beside, self._record(path, "float" if float else "16-bit", content))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -25,6 +26,10 @@ EXAMPLES = 4
 """Prompts that are offered, of a model that says what it can play."""
 NO_TAKE = '<p class="empty">Takes appear here, side by side, with the recording that each is nearest to.</p>'
 DICE = "() => String(Math.floor(Math.random() * 2 ** 32))"
+TO_THE_METER = """() => {
+    if (innerWidth <= 640) document.querySelector("#take").scrollIntoView({ block: "center" });
+}"""
+"""On a phone it is below the options."""
 
 
 def make_tab(workshop: Workshop, page: gr.Blocks) -> None:
@@ -54,7 +59,11 @@ def make_tab(workshop: Workshop, page: gr.Blocks) -> None:
             shown = gr.HTML(NO_TAKE, elem_id="take")
             with gr.Accordion("History", open=True, elem_id="history"):
                 history = gr.Radio([], show_label=False, elem_classes="history")
-                again = gr.Button("Use its prompt and options", size="sm", elem_id="again")
+                with gr.Row():
+                    again = gr.Button("Use its prompt and options", size="sm", elem_id="again")
+                    elsewhere = gr.UploadButton(
+                        "Fill in from a JSON", size="sm", file_types=[".json"], elem_id="elsewhere"
+                    )
     asked = [prompt, seed, *components.values()]
     outputs = [meter, shown, history, start, stop]
 
@@ -98,11 +107,15 @@ def make_tab(workshop: Workshop, page: gr.Blocks) -> None:
             return markup.problem(str(error))
 
     def recall(number: int | None) -> list[Any]:
-        """Whatever was asked for with a take, in every field; and what has to be said of it."""
+        """What was asked for with a take."""
         if number is None:
             return [*[gr.skip()] * len(asked), markup.note("Choose a take of the history first.")]
+        return fill(lambda: workshop.takes.take(number).record)
+
+    def fill(read: Callable[[], dict[str, Any]]) -> list[Any]:
+        """Whatever was asked for with a sound, in every field; and what has to be said of it."""
         try:
-            record = workshop.takes.take(number).record
+            record = read()
             values = workshop.form.recorded(record)
             told = "".join(map(markup.note, workshop.lacks(record)))
         except InputError as error:
@@ -122,12 +135,14 @@ def make_tab(workshop: Workshop, page: gr.Blocks) -> None:
     }  # fmt: skip
     quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
     start.click(**making)
+    start.click(None, js=TO_THE_METER, api_visibility="private")
     prompt.submit(**making)
     stop.click(cancel_own, **quick)
     dice.click(None, None, seed, js=DICE, api_visibility="private")
     prompt.change(tell_unknown, prompt, unknown, **quick)
     history.input(show, history, shown, **quick)
     again.click(recall, history, [*asked, meter], **quick)
+    elsewhere.upload(lambda path: fill(partial(provenance.read, path)), elsewhere, [*asked, meter], **quick)
     _switch_kinds(components, fields, workshop.form.own, quick)
     page.load(lambda: listed(workshop), None, history, **quick)
 

@@ -171,7 +171,7 @@ def test_a_part_that_cannot_be_read_spoils_no_other(tmp_path: Path) -> None:
         (b"(" * 5_000, "is not Python"),
         (b"-" * 200_000 + b"1", "is not Python"),
         (b"print('nothing')", "calls neither my_generate_diffusion_cond nor generate_diffusion_cond"),
-        (b"#" * 1_000_001, "give a script of at most 1,000,000"),
+        (b"#" * 1_000_001, "more than 1,000,000 bytes"),
         (None, "does not exist|No such file"),
     ],
 )

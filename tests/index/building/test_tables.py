@@ -90,6 +90,20 @@ def test_the_hubs_layout_is_read(tmp_path: Path) -> None:
     assert Sources(path).count() == 3
 
 
+def test_a_text_that_a_small_file_repeats_is_held_a_few_times_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "list.parquet"
+    pyarrow.parquet.write_table(pa.table({"path": ["a.wav"] * 500, "caption": ["bell " * 2_000] * 500}), path)
+    assert path.stat().st_size < 20_000
+    monkeypatch.setattr(tables, "BYTES_AT_ONCE", 1 << 18)
+    with pyarrow.parquet.ParquetFile(path) as file:
+        assert 8 <= tables._rows_at_once(file.metadata) <= 26
+    rows = list(table_rows(path))
+    assert [row.number for row in rows] == list(range(1, 501))
+    assert {row.values["caption"] for row in rows} == {"bell " * 2_000}
+
+
 def test_a_parquet_column_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path = tmp_path / "list.parquet"
     spoilt = pa.array([b"a bell", b"Fl\xfcgel"]).view(pa.string())

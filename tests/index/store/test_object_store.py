@@ -119,6 +119,14 @@ def test_errors_show_their_cause(
     assert len(str(caught.value)) < 300
 
 
+def test_what_the_system_refuses_is_said_in_its_words() -> None:
+    said = "Generic LocalFileSystem error: Unable to copy data to file: No space left on device (os error 28)"
+    lance = RuntimeError(
+        f"lance error: LanceError(IO): {said}, /root/.cargo/registry/src/lance/commit.rs:3:9"
+    )
+    assert cause(lance) == "No space left on device"
+
+
 def test_a_cause_that_is_not_known_is_the_first_line() -> None:
     assert cause(ValueError("one\ntwo")) == "one"
     assert cause(ValueError("")) == "ValueError"

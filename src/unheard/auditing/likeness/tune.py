@@ -18,6 +18,7 @@ from torch import Tensor
 from unheard.auditing.features import BANDS, PER_SEMITONE, Signal
 from unheard.auditing.likeness.agreement import agreement
 from unheard.auditing.likeness.null_distributions import Calibrated
+from unheard.auditing.spectrogram import COLUMNS
 
 CLASSES = 12
 LASTING = 7
@@ -39,7 +40,9 @@ class Tune(Calibrated):
         if not len(contrast):
             return torch.zeros(0, CLASSES)
         beyond = np.pad(contrast, ((LASTING // 2, (LASTING - 1) // 2), (0, 0)), mode="symmetric")
-        lasting = np.median(np.lib.stride_tricks.sliding_window_view(beyond, LASTING, axis=0), axis=-1)
+        around = np.lib.stride_tricks.sliding_window_view(beyond, LASTING, axis=0)
+        blocks = [around[first : first + COLUMNS] for first in range(0, len(around), COLUMNS)]
+        lasting = np.concatenate([np.median(block, axis=-1) for block in blocks])
         folded = torch.from_numpy(lasting) @ folding()
         even: Tensor = folded / (folded.norm(dim=1, keepdim=True) + FAINT)
         return even

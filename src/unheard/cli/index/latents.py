@@ -17,7 +17,7 @@ from unheard.common.left_out import LeftOut
 @click.argument("uri", metavar="INDEX")
 @model_option("Model whose autoencoder encodes.")
 @device_option()
-@limit_options(held=True)
+@limit_options(held=True, in_blocks=False)
 @click.option(
     "--references",
     multiple=True,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @embedder_options
 @click.option("--workers", type=int, help="Processes that decode.  [default: one a core]")
 @engine_options("decodes and embeds")
-@limit_options(held=False)
+@limit_options(held=False, in_blocks=True)
 @click.option("--strict", is_flag=True, help="Stop at the first recording that cannot be read.")
 @click.option("--prune", is_flag=True, help="Remove items that SOURCES no longer name.")
 @click.option("--ann", is_flag=True, help="Also build the approximate index, for millions of windows.")
@@ -98,7 +98,7 @@ def build(
 @model_option("Take the embedder that this model brings.")
 @click.option("--embedder", metavar="NAME", help="Folder or hub id of a CLAP.  [default: the model's]")
 @device_option()
-@limit_options(held=True)
+@limit_options(held=True, in_blocks=True)
 @click.option("--json", "as_json", is_flag=True, help="Print what was added as one JSON object.")
 @quiet_option()
 def add(

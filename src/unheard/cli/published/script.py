@@ -14,6 +14,7 @@ from pathlib import Path
 
 from unheard.cli.published.bindings import Bindings
 from unheard.cli.published.readings import Reading
+from unheard.common.regular_files import read_regular
 from unheard.errors import InputError
 
 PUBLISHED, PLAIN = "my_generate_diffusion_cond", "generate_diffusion_cond"
@@ -61,11 +62,9 @@ def read_script(path: str | Path, number: int = 1) -> Script:
         InputError: it cannot be read, is not Python, or has no such call and sets none of the names either.
     """
     try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    if len(content) > LONGEST:
-        raise InputError(f"{path} has {len(content):,} bytes: give a script of at most {LONGEST:,}")
+        content = read_regular(path, LONGEST)
+    except (OSError, InputError) as error:
+        raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

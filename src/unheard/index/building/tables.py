@@ -15,11 +15,11 @@ from unheard.errors import InputError
 from unheard.index.building.descriptions import json_object
 
 TABLES = frozenset({"csv", "jsonl", "ndjson", "parquet"})
-LARGEST_LINE = 1 << 27
+LARGEST_LINE = 1 << 24
 """Bytes that a line of JSON, or characters that a cell of a CSV may have."""
-ROWS_AT_ONCE = 4096
-SOUNDS_AT_ONCE = 8
-"""Rows of a Parquet file that are held at a time; fewer where sounds lie in them."""
+FEWEST_ROWS, MOST_ROWS = 8, 4096
+BYTES_AT_ONCE = 1 << 28
+"""Rows of a Parquet file that are held at a time: so many that their values hardly take more bytes."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _parquet(path: Path) -> Iterator[Row | BadRow]:
     with _opened_parquet(path) as file:
         number = 0
         names = file.schema_arrow.names
-        batches = file.iter_batches(SOUNDS_AT_ONCE if _holds_sounds(file.schema_arrow) else ROWS_AT_ONCE)
+        batches = file.iter_batches(_rows_at_once(file.metadata))
         while True:
             try:
                 batch = next(batches)
@@ -195,9 +195,16 @@ def _value(name: str, value: Any) -> tuple[Any, str | None]:
         return None, f"its column {name!r} cannot be read: {_first_line(error)}"
 
 
-def _holds_sounds(schema: Any) -> bool:
-    """Whether there are columns of bytes, as the hub's layout has one of the sounds themselves."""
-    return "binary" in str(schema)
+def _rows_at_once(metadata: Any) -> int:
+    """How many rows are held at a time: no value of a column is longer than its part of a row group.
+
+    A text that every row repeats is stored once, and so a small file can hold gigabytes.
+    """
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    sizes = (
+        group.column(each).total_uncompressed_size for group in groups for each in range(group.num_columns)
+    )
+    return max(FEWEST_ROWS, min(MOST_ROWS, BYTES_AT_ONCE // max(1, *sizes, 1)))
 
 
 def _damaged_column(path: Path, names: list[str]) -> str | None:
@@ -207,7 +214,7 @@ def _damaged_column(path: Path, names: list[str]) -> str | None:
     for name in names:
         try:
             with pyarrow.parquet.ParquetFile(path) as file:
-                for _ in file.iter_batches(ROWS_AT_ONCE, columns=[name]):
+                for _ in file.iter_batches(_rows_at_once(file.metadata), columns=[name]):
                     pass
         except _PARQUET_ERRORS:
             return name

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from unheard.common.files import replacing
+from unheard.common.regular_files import open_regular
 from unheard.common.texts import json_bytes
 from unheard.errors import IndexFileError, InputError
 from unheard.index.published import json_stream
@@ -56,11 +57,12 @@ def read(path: str | Path) -> tuple[dict[str, Entry], str]:
 def blocks(path: str | Path, size: int = 1 << 20) -> Iterator[bytes]:
     """The file's content in pieces of `size` bytes; IndexFileError if it cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             while block := file.read(size):
                 yield block
-    except OSError as error:
-        raise IndexFileError(f"cannot read the index {path}: {error.strerror or error}") from error
+    except (OSError, InputError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise IndexFileError(f"cannot read the index {path}: {reason}") from error
 
 
 def sha256(path: str | Path) -> str:

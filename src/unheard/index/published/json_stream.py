@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from unheard.errors import IndexFileError
 
-LARGEST_MEMBER = 1 << 26
+LARGEST_MEMBER = 1 << 24
 """Characters that one member may have: a file in which one has more is no training set, but another JSON."""
 
 NO_BLANK = re.compile(r"[^ \t\n\r]")

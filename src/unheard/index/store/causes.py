@@ -21,6 +21,7 @@ SAID = (
     r'ConnectError\("[^"]*", (?P<code>[\d.:\[\]a-f]+), .*?message: "(?P<said>[^"]+)"',
     r'(?P<code>dns error)".*?error: "(?P<said>[^"]+)"',
     r'status: (?P<code>\d{3}), body: Some\("(?P<said>[^"]{1,200})',
+    r": (?P<said>[^:\n]{1,80}) \(os error \d+\)",
     r"(?P<said>Unknown scheme|Unable to recognise URL|No object store provider)[^\n]{0,100}",
 )
 """How a cause stands in the text, the most telling first."""

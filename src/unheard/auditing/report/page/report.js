@@ -113,6 +113,7 @@ function arrange() {
   view.rows = kept;
   view.drawn = 0;
   body.replaceChildren();
+  document.body.classList.remove("with-findings");
   more();
   document.querySelectorAll("#files th").forEach((head, number) => {
     if (COLUMNS[number] === view.column) head.setAttribute("aria-sort", view.up ? "ascending" : "descending");
@@ -444,7 +445,17 @@ async function openAll() {
       return show(place, file, match, rank);
     }));
   }));
+  overview(lines);
   await Promise.all([...document.images].map((image) => image.decode().catch(() => null)));
+}
+
+/** All rows once more in a table of their own, which paper has above the findings. */
+function overview(lines) {
+  document.querySelector("#overview thead tr").replaceChildren(...COLUMNS.map((column) =>
+    element("th", { scope: "col", class: column.number ? "number" : null }, column.title)));
+  document.querySelector("#overview tbody").replaceChildren(...lines.map((line) =>
+    element("tr", {}, ...[...line.cells].map((cell) => cell.cloneNode(true)))));
+  document.body.classList.add("with-findings");
 }
 
 window.addEventListener("beforeprint", () => {
