@@ -92,6 +92,33 @@ def test_what_does_not_lie_in_one_piece_is_read_right(device: torch.device) -> N
     torch.testing.assert_close(gradient_of(ours, x, pull), gradient_of(module, x, pull), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("goes_on", ["both", "the activation alone"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+def test_a_sum_is_carried_out_on_the_way(goes_on: str, dtype: torch.dtype, device: torch.device) -> None:
+    torch.manual_seed(0)
+    module, shape = activation(3, device).to(dtype), (2, 3, 1500)
+    addends = [torch.randn(shape, device=device).to(dtype) for _ in range(2)]
+    weights = [torch.randn(shape, device=device).to(dtype) for _ in range(2)]
+
+    found, expected = [], []
+    for ours, kept in ((True, found), (False, expected)):
+        sources = [each.clone().requires_grad_() for each in addends]
+        # A copy, since what is computed in place can be no leaf.
+        first = sources[0] * 1
+        if ours:
+            total, activated = snake.Snake(module).of_sum(first, sources[1])
+        else:
+            total = first + sources[1]
+            activated = module(total)
+        left = (weights[0] * activated).sum()
+        if goes_on == "both":
+            left = left + (weights[1] * total).sum()
+        kept += [total.detach(), activated.detach(), *torch.autograd.grad(left, sources)]
+    off = 1e-5 if dtype == torch.float32 else 32 * torch.finfo(dtype).eps
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=off, atol=off)
+
+
 def test_its_gradient_equals_finite_differences() -> None:
     ours = snake.Snake(activation(3, torch.device("cpu")).double())
     assert torch.autograd.gradcheck(ours, torch.randn(1, 3, 4, dtype=torch.float64, requires_grad=True))

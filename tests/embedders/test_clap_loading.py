@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -125,6 +126,28 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
     hub.use(monkeypatch, tmp_path / "cache")
     yield hub
     hub.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "message"),
+    [
+        ("tokenizer_config.json", lambda found: found | {"model_max_length": -1}, "cannot read texts: .*int"),
+        (
+            "tokenizer.json",
+            lambda found: (
+                found | {"model": found["model"] | {"vocab": found["model"]["vocab"] | {"a": 900_000}}}
+            ),
+            "gives token 900,000, and its model knows",
+        ),
+    ],
+)
+def test_a_tokenizer_that_does_not_fit_the_model_is_told_when_texts_are_embedded(
+    copy_of_clap: Path, name: str, damage: Callable[[dict[str, Any]], dict[str, Any]], message: str
+) -> None:
+    path = copy_of_clap / name
+    path.write_text(json.dumps(damage(json.loads(path.read_text()))))
+    with pytest.raises(ModelError, match=f"the tokenizer of clap {message}.*save it anew"):
+        ClapEmbedder.load(copy_of_clap).embed_text(["a bell"])
 
 
 def test_the_hub_is_asked_once_and_its_id_is_the_name(hub: FakeHub, tiny_clap_folder: Path) -> None:

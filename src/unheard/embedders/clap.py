@@ -48,6 +48,7 @@ SAFETENSORS_REVISIONS = {"laion/clap-htsat-unfused": "refs/pr/3", "laion/clap-ht
 
 WINDOWS_AT_ONCE = 16
 TEXTS_AT_ONCE = 64
+SAVE_ANEW = "save it anew with save_pretrained() of model, feature extractor and tokenizer"
 
 NEGLIGIBLE_EXCESS = 0.01
 """A sound longer than the window by less than this share of it is cut to the window instead of heard twice.
@@ -197,21 +198,37 @@ class ClapEmbedder:
 
     @torch.no_grad()
     def embed_text(self, texts: list[str]) -> Tensor:
-        """Texts to unit vectors [batch, dimension]; what is longer than the model reads is cut."""
+        """Texts to unit vectors [batch, dimension]; what is longer than the model reads is cut.
+
+        Raises:
+            ModelError: the tokenizer cannot read texts, or knows tokens that the model does not.
+        """
         embeddings = [torch.empty(0, self.dimension, device=self.device)]
         for start in range(0, len(texts), TEXTS_AT_ONCE):
-            tokens = self.tokenizer(
-                texts[start : start + TEXTS_AT_ONCE],
-                padding=True,
-                truncation=True,
-                max_length=self._max_tokens,
-                return_tensors="pt",
-            ).to(self.device)
+            tokens = self._tokens(texts[start : start + TEXTS_AT_ONCE]).to(self.device)
             pooled = self.model.text_model(
                 tokens.input_ids, attention_mask=tokens.attention_mask
             ).pooler_output
             embeddings.append(_unit(self.model.text_projection(pooled)))
         return torch.cat(embeddings)
+
+    def _tokens(self, texts: list[str]) -> Any:
+        known = self.model.config.text_config.vocab_size
+        try:
+            tokens = self.tokenizer(
+                texts, padding=True, truncation=True, max_length=self._max_tokens, return_tensors="pt"
+            )
+            highest = int(tokens.input_ids.max())
+        except Exception as error:  # a damaged tokenizer fails wherever it is first used
+            raise ModelError(
+                f"the tokenizer of {self.name} cannot read texts: {reason(error)}; {SAVE_ANEW}"
+            ) from error
+        if highest >= known:
+            raise ModelError(
+                f"the tokenizer of {self.name} gives token {highest:,}, and its model knows {known:,}: "
+                f"{SAVE_ANEW}"
+            )
+        return tokens
 
     @property
     def window_samples(self) -> int:
@@ -415,10 +432,7 @@ def _loading(name_or_folder: str | Path) -> Iterator[None]:
     except (torch.OutOfMemoryError, ModelError):
         raise
     except Exception as error:  # a damaged configuration fails wherever it is first used
-        raise ModelError(
-            f"cannot load the CLAP in {name_or_folder}: {reason(error)}; save it anew with "
-            "save_pretrained() of model, feature extractor and tokenizer"
-        ) from error
+        raise ModelError(f"cannot load the CLAP in {name_or_folder}: {reason(error)}; {SAVE_ANEW}") from error
 
 
 @contextmanager

@@ -121,9 +121,7 @@ def test_errors_show_their_cause(
 
 def test_what_the_system_refuses_is_said_in_its_words() -> None:
     said = "Generic LocalFileSystem error: Unable to copy data to file: No space left on device (os error 28)"
-    lance = RuntimeError(
-        f"lance error: LanceError(IO): {said}, /root/.cargo/registry/src/lance/commit.rs:3:9"
-    )
+    lance = RuntimeError(f"lance error: LanceError(IO): {said}, /root/.cargo/registry/src/commit.rs:3:9")
     assert cause(lance) == "No space left on device"
 
 

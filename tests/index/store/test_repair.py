@@ -86,3 +86,18 @@ def test_what_killed_writers_left_half_written_goes_a_day_later(store: Store) ->
     store.optimize()
     assert not any(path.exists() for path in staged)
     assert content(Store.open(store.uri)) == before
+
+
+@pytest.mark.parametrize("length", [2_000, 0xFFFF_FFFF])
+def test_a_manifest_that_claims_to_be_longer_than_its_file_is_damaged_and_lance_does_not_panic(
+    store: Store, capfd: pytest.CaptureFixture[str], length: int
+) -> None:
+    store.append(rows({"a": 2, "b": 1}))
+    path = min((Path(store.uri) / "windows.lance" / "_versions").glob("*.manifest"))
+    content = bytearray(path.read_bytes())
+    begins = int.from_bytes(content[-16:-8], "little")
+    content[begins : begins + 4] = length.to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(IndexFileError, match=r"seems damaged: its newest manifest, .*, is cut short"):
+        Store.open(store.uri)
+    assert capfd.readouterr().err == ""

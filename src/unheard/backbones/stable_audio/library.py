@@ -9,6 +9,7 @@ __all__ = [
     "AutoTokenizer",
     "AutoencoderOobleck",
     "OobleckDecoder",
+    "OobleckDecoderBlock",
     "OobleckResidualUnit",
     "PreTrainedTokenizerBase",
     "Snake1d",
@@ -24,6 +25,7 @@ with importing():
     from diffusers.models.autoencoders.autoencoder_oobleck import (
         AutoencoderOobleck,
         OobleckDecoder,
+        OobleckDecoderBlock,
         OobleckResidualUnit,
         Snake1d,
     )

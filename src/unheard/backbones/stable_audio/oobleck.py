@@ -12,14 +12,14 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from unheard.backbones.stable_audio.library import OobleckDecoder, OobleckResidualUnit
+from unheard.backbones.stable_audio.library import OobleckDecoder, OobleckDecoderBlock, OobleckResidualUnit
 from unheard.backbones.stable_audio.snake import Snake
 
 
@@ -33,37 +33,59 @@ class FrozenDecoder:
     @torch.inference_mode(False)  # what is made in inference mode can never be differentiated through
     @torch.no_grad()
     def __init__(self, decoder: OobleckDecoder) -> None:
-        self._layers: list[_Layer] = [_Convolution(decoder.conv1)]
-        for block in decoder.block:
-            units = (block.res_unit1, block.res_unit2, block.res_unit3)
-            self._layers += [Snake(block.snake1), _TransposedConvolution(block.conv_t1)]
-            self._layers += [_ResidualUnit(unit) for unit in units]
-        self._layers += [Snake(decoder.snake1), _Convolution(decoder.conv2)]
+        self._first = _Convolution(decoder.conv1)
+        self._blocks = [_Block(block) for block in decoder.block]
+        self._activation, self._last = Snake(decoder.snake1), _Convolution(decoder.conv2)
 
     @functools.cached_property
     def reach(self) -> int:
         """How many frames on either side of its own a sample of the waveform depends on."""
-        hop_length = math.prod(
-            layer.stride for layer in self._layers if isinstance(layer, _TransposedConvolution)
-        )
-        first, last = 0, hop_length - 1
-        for layer in reversed(self._layers):
+        layers = [layer for block in self._blocks for layer in block.layers]
+        first, last = 0, math.prod(block.upsample.stride for block in self._blocks) - 1
+        for layer in reversed([self._first, *layers, self._last]):
             first, last = layer.sources(first, last)
         return max(-first, last)
 
     def __call__(self, latents: Tensor) -> Tensor:
         """Latents [batch, channels, frames] to the waveform [batch, audio_channels, time]."""
-        hidden = latents
-        for layer in self._layers:
-            hidden = layer(hidden)
-        return hidden
+        x = _Sum(self._first(latents))
+        for block in self._blocks:
+            x = block(x)
+        _, activated = x.activated(self._activation)
+        return self._last(activated)
 
 
-class _Layer(Protocol):
-    def __call__(self, x: Tensor) -> Tensor: ...
+class _Sum(NamedTuple):
+    """A sum that is still to be carried out, by the activation that comes next."""
 
-    def sources(self, first: int, last: int) -> tuple[int, int]:
-        """The positions of the input on which outputs `first` to `last` depend."""
+    hidden: Tensor
+    bypass: Tensor | None = None
+
+    def activated(self, activation: Snake) -> tuple[Tensor, Tensor]:
+        """What it comes to, and that activated."""
+        if self.bypass is None:
+            return self.hidden, activation(self.hidden)
+        return activation.of_sum(self.hidden, self.bypass)
+
+
+class _Block:
+    """Up to more samples, and residual units there."""
+
+    def __init__(self, block: OobleckDecoderBlock) -> None:
+        self._activation, self.upsample = Snake(block.snake1), _TransposedConvolution(block.conv_t1)
+        self._units = [_ResidualUnit(unit) for unit in (block.res_unit1, block.res_unit2, block.res_unit3)]
+
+    def __call__(self, x: _Sum) -> _Sum:
+        _, activated = x.activated(self._activation)
+        x = _Sum(self.upsample(activated))
+        for unit in self._units:
+            x = unit(x)
+        return x
+
+    @property
+    def layers(self) -> list[_Convolution | _TransposedConvolution]:
+        """In their order."""
+        return [self.upsample, *(layer for unit in self._units for layer in unit.convolutions)]
 
 
 class _Convolution:
@@ -81,6 +103,7 @@ class _Convolution:
         return _linear(x, self)
 
     def sources(self, first: int, last: int) -> tuple[int, int]:
+        """The positions of the input on which outputs `first` to `last` depend."""
         return first - self.padding, last + self.mirrored_padding
 
     def forward(self, x: Tensor) -> Tensor:
@@ -102,6 +125,7 @@ class _TransposedConvolution:
         return _linear(x, self)
 
     def sources(self, first: int, last: int) -> tuple[int, int]:
+        """As of a convolution."""
         kernel = self.weight.shape[-1]
         return -((kernel - 1 - self.padding - first) // self.stride), (last + self.padding) // self.stride
 
@@ -116,21 +140,13 @@ class _ResidualUnit:
     """Two convolutions with their activations around a bypass of the same length."""
 
     def __init__(self, unit: OobleckResidualUnit) -> None:
-        activations, convolutions = (unit.snake1, unit.snake2), (unit.conv1, unit.conv2)
-        self.layers: list[_Layer] = []
-        for activation, convolution in zip(activations, convolutions, strict=True):
-            self.layers += [Snake(activation), _Convolution(convolution)]
+        self._activations = Snake(unit.snake1), Snake(unit.snake2)
+        self.convolutions = _Convolution(unit.conv1), _Convolution(unit.conv2)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        hidden = x
-        for layer in self.layers:
-            hidden = layer(hidden)
-        return hidden.add_(x)
-
-    def sources(self, first: int, last: int) -> tuple[int, int]:
-        for layer in reversed(self.layers):
-            first, last = layer.sources(first, last)
-        return first, last
+    def __call__(self, x: _Sum) -> _Sum:
+        (first, second), (wide, narrow) = self._activations, self.convolutions
+        bypass, hidden = x.activated(first)
+        return _Sum(narrow(second(wide(hidden))), bypass)
 
 
 def _weight(module: nn.Conv1d | nn.ConvTranspose1d) -> Tensor:

@@ -1,7 +1,8 @@
 """Snake, `x + sin(alpha x)^2 / beta` (Ziyin et al. 2020, arXiv 2006.08195), with a way back that we wrote.
 
 Its passes over memory dominate what Oobleck's decoder costs. On CUDA one kernel reads `x` and writes the
-result (`snake_kernels`, Triton); elsewhere, and where Triton does not run, PyTorch does it in one buffer.
+result (`snake_kernels`, Triton), and where `x` is the sum of a residual unit, adds it up as well. Elsewhere,
+and where Triton does not run, PyTorch does it in one buffer.
 """
 
 from __future__ import annotations
@@ -37,9 +38,13 @@ class Snake:
         """`x` [batch, channels, time] to a tensor of its shape."""
         return _snake(x, self.alpha, self.inverse_beta)
 
-    def sources(self, first: int, last: int) -> tuple[int, int]:
-        """The positions of the input on which outputs `first` to `last` depend: the same."""
-        return first, last
+    def of_sum(self, hidden: Tensor, bypass: Tensor) -> tuple[Tensor, Tensor]:
+        """The sum of two tensors of one shape, and the activation of it; `hidden` may be overwritten."""
+        if _fused(hidden):
+            total, activated = _snake_of_sum(hidden, bypass, self.alpha, self.inverse_beta)
+            return total, activated
+        total = hidden.add_(bypass)
+        return total, self(total)
 
 
 @functools.cache
@@ -86,4 +91,34 @@ class _Snake(torch.autograd.Function):
         return slope.mul_(gradient), None, None
 
 
+class _SnakeOfSum(torch.autograd.Function):
+    """Sum and activation in one kernel each way; keeps the sum, which is the activation's input."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Tensor, bypass: Tensor, alpha: Tensor, inverse_beta: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        kernels = _fused(hidden)
+        assert kernels is not None
+        total, activated = kernels.forward_of_sum(hidden, bypass, alpha, inverse_beta)
+        ctx.save_for_backward(total, alpha, inverse_beta)
+        ctx.set_materialize_grads(False)  # at a block's end nothing goes on from the sum itself
+        return total, activated
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, of_total: Tensor | None, of_activated: Tensor
+    ) -> tuple[Tensor, Tensor, None, None]:
+        total, alpha, inverse_beta = ctx.saved_tensors
+        kernels = _fused(total)
+        assert kernels is not None
+        if of_total is None:
+            onward = kernels.backward(of_activated, total, alpha, inverse_beta)
+        else:
+            onward = kernels.backward_of_sum(of_total, of_activated, total, alpha, inverse_beta)
+        return onward, onward, None, None
+
+
 _snake: Callable[[Tensor, Tensor, Tensor], Tensor] = _Snake.apply
+_snake_of_sum: Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] = _SnakeOfSum.apply

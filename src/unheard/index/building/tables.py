@@ -200,11 +200,10 @@ def _rows_at_once(metadata: Any) -> int:
 
     A text that every row repeats is stored once, and so a small file can hold gigabytes.
     """
-    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
-    sizes = (
-        group.column(each).total_uncompressed_size for group in groups for each in range(group.num_columns)
-    )
-    return max(FEWEST_ROWS, min(MOST_ROWS, BYTES_AT_ONCE // max(1, *sizes, 1)))
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    columns = [group.column(number) for group in groups for number in range(group.num_columns)]
+    largest = max([1, *(int(column.total_uncompressed_size) for column in columns)])
+    return max(FEWEST_ROWS, min(MOST_ROWS, BYTES_AT_ONCE // largest))
 
 
 def _damaged_column(path: Path, names: list[str]) -> str | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from unheard.errors import InputError
-from unheard.index.store.lance import connected, explained, flush, insistent, pyarrow
+from unheard.index.store.lance import connected, explained, flush, insistent, open_table, pyarrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -127,7 +127,7 @@ class FingerprintTable:
         database = connected(self.uri)
         if TABLE not in database.list_tables().tables:
             return None
-        table = database.open_table(TABLE)
+        table = open_table(database, self.uri, TABLE)
         return table if set(_schema().names) <= set(table.schema.names) else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,12 +20,43 @@ from unheard.index.store.uri import is_local
 CONFLICT_PATIENCE = 60.0
 """Seconds in which a commit is tried again while other processes keep getting in first."""
 
+FOOTER = struct.Struct("<QHH4s")
+"""How a file of Lance's ends: where its manifest begins, two numbers of its format, and its mark."""
+
 Result = TypeVar("Result")
 
 
 def connected(uri: str) -> Any:
     """The LanceDB database at a folder or URI; InputError where the library is not installed."""
     return lancedb().connect(uri)
+
+
+def open_table(database: Any, uri: str, name: str) -> Any:
+    """A table of the LanceDB database at a folder or URI, at its newest version.
+
+    Lance panics, and says so on standard error, where a manifest in a folder claims to be longer than its
+    file. Such a one is refused here.
+
+    Raises:
+        Exception: Lance's own, or ValueError for such a manifest: `explained` makes one line of both.
+    """
+    if is_local(uri):
+        newest = min((Path(uri) / f"{name}.lance" / "_versions").glob("*.manifest"), default=None)
+        if newest is not None and not _fits(newest):
+            raise ValueError(f"its newest manifest, {newest}, is cut short")
+    return database.open_table(name)
+
+
+def _fits(manifest: Path) -> bool:
+    """Whether a manifest is as long as it says; what else is wrong with one, Lance says."""
+    with suppress(FileNotFoundError), open(manifest, "rb") as file:  # cleaned up by another process
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - FOOTER.size))
+        begins, _, _, mark = FOOTER.unpack(file.read().rjust(FOOTER.size, b"\0"))
+        file.seek(min(begins, size))
+        length = int.from_bytes(file.read(4), "little")
+        return bool(mark == b"LANC" and begins + 4 + length + FOOTER.size <= size)
+    return True
 
 
 def lancedb() -> ModuleType:

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from unheard.index.store.lance import connected, explained
+from unheard.index.store.lance import connected, explained, open_table
 from unheard.index.store.rows import TABLE
 from unheard.index.store.uri import checked_uri, is_local
 
@@ -56,7 +56,7 @@ def step_back(uri: str | Path) -> bool:
     if not torn:
         return False
     with explained(f"cannot repair the index {uri}"):
-        table = connected(uri).open_table(TABLE)
+        table = open_table(connected(uri), uri, TABLE)
         if table.version < 2:
             return False
         table.checkout(table.version - 1)

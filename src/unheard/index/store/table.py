@@ -20,7 +20,7 @@ import numpy as np
 from unheard.errors import IndexFileError, InputError
 from unheard.index.store.embedder_record import EmbedderRecord
 from unheard.index.store.fingerprints import FingerprintTable
-from unheard.index.store.lance import connected, explained, flush, insistent, is_conflict, pyarrow
+from unheard.index.store.lance import connected, explained, flush, insistent, is_conflict, open_table, pyarrow
 from unheard.index.store.locations import located
 from unheard.index.store.repair import drop_abandoned
 from unheard.index.store.rows import TABLE, checksum, digest_field, schema, with_digests
@@ -103,7 +103,7 @@ class Store:
         if not cls.exists(uri):
             raise IndexFileError(f"{uri} is no index; make one with `unheard index build`")
         with explained(f"cannot open the index {uri}, which seems damaged"):
-            return cls(uri, connected(uri).open_table(TABLE))
+            return cls(uri, open_table(connected(uri), uri, TABLE))
 
     @classmethod
     def exists(cls, uri: str | Path) -> bool:
