@@ -194,7 +194,7 @@ def _of_prompts(counted: Replication) -> Table:
     table.add_column("replayed", justify="right", no_wrap=True)
     table.add_column("prompt", overflow="fold")
     table.add_column("95 %, other seeds", justify="right", no_wrap=True)
-    table.add_column("risk", justify="right", no_wrap=True)
+    table.add_column("pull", justify="right", no_wrap=True)
     for each in counted.prompts:
         rate, risk = each.rate, "" if each.risk is None else f"{each.risk.pull:.3g}"
         interval = f"{rate.low:.0%} to {rate.high:.0%}"
