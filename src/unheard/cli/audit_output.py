@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from unheard.auditing import UNTOLD, VERDICTS, Audit, FileAudit, Match, as_bad_as
 from unheard.auditing.results import by_chance
 from unheard.common.files import write_whole
-from unheard.common.texts import no_formula
+from unheard.common.texts import no_formula, plural
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -122,11 +122,6 @@ def said_by(effective: float) -> str:
     if effective < 1:
         return "less than 1 independent sound"
     return f"as much as {plural(round(effective), 'independent sound')}"
-
-
-def plural(number: int, noun: str) -> str:
-    """A number of things, such as "1 sound", "2 sounds"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def counts(files: Sequence[FileAudit]) -> str:
