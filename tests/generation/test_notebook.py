@@ -20,6 +20,7 @@ from replaying import RECORDINGS
 
 import unheard
 from unheard.auditing import Audit, FileAudit
+from unheard.auditing.report.notebook import COLOURS
 from unheard.errors import InputError
 from unheard.generation.sound import Sound, TraceStep
 
@@ -80,6 +81,8 @@ def test_a_replay_in_a_cell_stands_beside_its_recording(sound: Sound) -> None:
     assert len(Tags(audit._repr_html_()).sources) == 4  # two sounds, two pictures
     audited = replace(sound, provenance={"guidance": None, "audit": asdict(audit.files[0])})
     assert len(Tags(audited._repr_html_()).sources) == 4
+    in_memory = unheard.audit(soundfile.read(recording, dtype="float32"), [recording])
+    assert len(Tags(in_memory._repr_html_()).sources) == 2  # the recording
     gone = replace(audit.files[0].matches[0], reference_path="nowhere.wav")
     moved = replace(audit, files=(replace(audit.files[0], matches=(gone,)),))
     assert "cannot be played" in moved._repr_html_()
@@ -113,3 +116,15 @@ def test_bytes_are_those_of_the_file(sound: Sound, tmp_path: Path, format: str) 
 def test_a_format_that_cannot_be_written(sound: Sound) -> None:
     with pytest.raises(InputError, match=r"cannot write a sound as '\.mp3'"):
         sound.to_bytes("mp3")
+
+
+@pytest.mark.parametrize("colour", [*COLOURS.values(), "#797979"])
+def test_verdicts_can_be_read_by_day_and_by_night(colour: str) -> None:
+    def luminance(code: str) -> float:
+        parts = [int(code[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    for ground in ("#ffffff", "#111111"):
+        dark, light = sorted(luminance(code) + 0.05 for code in (colour, ground))
+        assert light / dark > 4.3

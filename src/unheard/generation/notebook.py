@@ -69,7 +69,7 @@ def _panel(trace: Sequence[Any], measure: str) -> str:
         return f'<polyline points="{joined}" fill="none" {style}/>'
 
     dots = "".join(
-        '<circle cx="{}" cy="{}" r="2.5" fill="#a3123a"/>'.format(*place(number, step.value))
+        '<circle cx="{}" cy="{}" r="2.5" fill="#e9235a"/>'.format(*place(number, step.value))
         for number, step in known
         if step.acted
     )
@@ -80,7 +80,7 @@ def _panel(trace: Sequence[Any], measure: str) -> str:
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" style="max-width:100%" font-size="10" '
         f'fill="currentColor" role="img" aria-label="{html.escape(measure)} in each step">'
-        + line([(number, step.value) for number, step in known], 'stroke="#6a2a8c" stroke-width="1.5"')
+        + line([(number, step.value) for number, step in known], 'stroke="#a458cd" stroke-width="1.5"')
         + line(limits, 'stroke="currentColor" stroke-dasharray="4 3"')
         + f"{dots}{''.join(numbers)}"
         f'<text x="{FACTS}" y="{HEIGHT - 3}">{html.escape(measure)}, step 1 to {len(trace)}; '

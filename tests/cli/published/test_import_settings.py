@@ -190,4 +190,5 @@ def test_each_name_on_the_command_line_is_answered(run: Callable[..., Result], n
 def test_a_sampler_s_published_name_is_answered(run: Callable[..., Result]) -> None:
     refused(run("generate", "A", "--sampler", "my-dpmpp-3m-sde"), "is called 'dpmpp_3m_sde' here")
     refused(run("generate", "A", "--sampler", "k-heun"), "'k-heun' is not one of")
+    refused(run("generate", "A", "--embeddings_new.json", "x"), "it is called --index here")
     refused(run("audit", "x.wav", "--steps", "3"), "--num-inference-steps of `unheard generate`")

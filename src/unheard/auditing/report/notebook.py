@@ -25,8 +25,8 @@ COMPRESSION = 0.8
 """Of Opus: some 60 kbit/s a channel, so that a notebook with many sounds can still be sent."""
 LONGEST = 20.0
 """Seconds of a sound that are put in."""
-COLOURS = {"copy": "#b3123f", "partial copy": "#a45200", "similar": "#7a6600", "clear": "#17694a"}
-"""Readable on a white and on a black ground; what could not be told is grey."""
+COLOURS = {"copy": "#e9235a", "partial copy": "#b8630f", "similar": "#8e780b", "clear": "#1e8a61"}
+"""As far from white as from a notebook's black (a contrast of 4.3); what could not be told is grey."""
 
 
 def player(title: str, waveform: Tensor, sample_rate: int) -> str:
@@ -59,7 +59,7 @@ def beside(parts: Iterable[str]) -> str:
 
 def badge(verdict: str) -> str:
     """A verdict in its colour."""
-    return f'<strong style="color:{COLOURS.get(verdict, "#707070")}">{html.escape(verdict)}</strong>'
+    return f'<strong style="color:{COLOURS.get(verdict, "#797979")}">{html.escape(verdict)}</strong>'
 
 
 def judged(file: Mapping[str, Any]) -> str:
@@ -100,10 +100,11 @@ def audit_html(title: str, files: Sequence[Mapping[str, Any]], order: Sequence[s
         f'<td style="text-align:left">{judged(file)}</td></tr>'
         for file in ranked
     )
+    replaying = [(file, recording) for file in ranked if (recording := matched(file))]
     sounds = "".join(
-        beside([file_player(file["path"], file["path"]), *both])
-        for file in [file for file in ranked if file["sha256"] is not None][:SHOWN]
-        if (both := matched(file))
+        # Of a sound that was given as a waveform there is no file to play.
+        beside([*([] if file["sha256"] is None else [file_player(file["path"], file["path"])]), *recording])
+        for file, recording in replaying[:SHOWN]
     )
     return (
         f"<p>{html.escape(title)}</p>"

@@ -71,7 +71,7 @@ NOT_NEEDED = {
 def answer(error: click.NoSuchOption) -> str | None:
     """What to say of an option that has a name of the published code; None for any other."""
     given = error.option_name.lstrip("-")
-    name = BY_NAME.get(given.replace("-", "_"))
+    name = BY_NAME.get(given.replace("-", "_").removesuffix(".json"))
     if name is None:
         return None
     if name.option is None:
