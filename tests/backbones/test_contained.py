@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import torch
 from replaying import RECORDINGS
 
 import unheard
 from unheard.auditing.catalogue import Catalogue
 from unheard.backbones.contained import check_contained, inside
 from unheard.backbones.hub import fetch
+from unheard.backbones.texts import known_tokens
 from unheard.embedders import load_embedder
 from unheard.errors import ModelError
 from unheard.generation.defaults import read_defaults
+from unheard.generation.model import Model
 
 
 @pytest.fixture
@@ -100,6 +104,27 @@ def test_weights_and_vocabularies_lie_inside(model: Path, file: str, content: di
     (model / file).write_text(json.dumps(content).replace("{outside}", str(outside)))
     with pytest.raises(ModelError, match="outside of"):
         fetch(model)
+
+
+@pytest.mark.parametrize("file", ["unheard.json", "transformer/config.json", "vae/model.safetensors"])
+def test_a_pipe_or_a_device_in_a_folder_is_not_waited_for(model: Path, file: str) -> None:
+    for replace, said in (
+        (os.mkfifo, "a named pipe"),
+        (lambda path: path.symlink_to("/dev/zero"), "a device"),
+    ):
+        (model / file).unlink(missing_ok=True)
+        replace(model / file)
+        with pytest.raises(ModelError, match=f"{file} is no file of a model: it is {said}"):
+            fetch(model)
+
+
+def test_a_token_that_the_text_encoder_does_not_know_is_told(tiny_model: Model) -> None:
+    encoder = tiny_model.backbone.text_encoder  # type: ignore[attr-defined]
+    known = encoder.config.vocab_size
+    assert known_tokens(torch.tensor([[0, known - 1]]), encoder, "m").shape == (1, 2)
+    assert not len(known_tokens(torch.empty(0, dtype=torch.long), encoder, "m"))
+    with pytest.raises(ModelError, match=f"the tokenizer of m gives token {known:,}, and its text encoder"):
+        known_tokens(torch.tensor([[0, known]]), encoder, "m")
 
 
 def test_kernels_from_the_hub_are_refused_and_traces_of_another_machine_are_not(model: Path) -> None:

@@ -137,7 +137,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
             lambda found: (
                 found | {"model": found["model"] | {"vocab": found["model"]["vocab"] | {"a": 900_000}}}
             ),
-            "gives token 900,000, and its model knows",
+            "gives token 900,000, and its text encoder knows",
         ),
     ],
 )
@@ -146,7 +146,7 @@ def test_a_tokenizer_that_does_not_fit_the_model_is_told_when_texts_are_embedded
 ) -> None:
     path = copy_of_clap / name
     path.write_text(json.dumps(damage(json.loads(path.read_text()))))
-    with pytest.raises(ModelError, match=f"the tokenizer of clap {message}.*save it anew"):
+    with pytest.raises(ModelError, match=f"the tokenizer of clap {message}"):
         ClapEmbedder.load(copy_of_clap).embed_text(["a bell"])
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
+from unheard.common.regular_files import what_else
 from unheard.common.structured_files import read_json
 from unheard.errors import ModelError
 
@@ -44,8 +45,12 @@ def check_contained(folder: Path) -> None:
     """Look through the configuration of a model's folder and of the folders in it.
 
     Raises:
-        ModelError: it names a file that is there but outside, or code on the hub.
+        ModelError: it names a file that is there but outside, or code on the hub; or something in it is a
+            pipe or a device, for which whoever reads it would wait.
     """
+    for path in sorted([*folder.glob("*"), *folder.glob("*/*")]):
+        if not path.is_dir() and (refusal := what_else(path)) is not None:
+            raise ModelError(f"{path} is no file of a model: {refusal}")
     for path in sorted([*folder.glob("*.json"), *folder.glob("*/*.json")]):
         for key, text in _texts(_read(path)):
             if key in ATTENTION and "/" in text:

@@ -8,9 +8,12 @@ import textwrap
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from unheard.errors import InputError
+from unheard.errors import InputError, ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def check_texts(
@@ -81,6 +84,24 @@ def warn_of_truncation(tokenizer: Any, texts: Sequence[str], limit: int, model: 
                 f"{limit - mark}: the last {len(ids) - limit} are lost, from {_shorten(lost)!r} on",
                 stacklevel=4,
             )
+
+
+def known_tokens(tokens: Tensor, encoder: Any, model: str) -> Tensor:
+    """Tokens as they are, or ModelError where one of them is none of the text encoder's.
+
+    Args:
+        tokens: numbers of tokens, of any shape.
+        encoder: a text encoder of transformers.
+        model: whose they are, for the message.
+    """
+    known = encoder.get_input_embeddings().num_embeddings
+    highest = int(tokens.max()) if tokens.numel() else 0
+    if highest >= known:
+        raise ModelError(
+            f"the tokenizer of {model} gives token {highest:,}, and its text encoder knows {known:,}: give "
+            "the tokenizer that the model was published with"
+        )
+    return tokens
 
 
 def _shorten(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from unheard.auditing import UNTOLD, VERDICTS, Audit, FileAudit, Match, as_bad_as
 from unheard.auditing.results import by_chance
 from unheard.common.files import write_whole
-from unheard.common.texts import no_formula
+from unheard.common.texts import no_formula, plural
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -124,11 +124,6 @@ def said_by(effective: float) -> str:
     return f"as much as {plural(round(effective), 'independent sound')}"
 
 
-def plural(number: int, noun: str) -> str:
-    """A number of things, such as "1 sound", "2 sounds"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def counts(files: Sequence[FileAudit]) -> str:
     """How many sounds have each verdict, such as "1 copy, 2 clear", the worst first."""
     numbers = Counter(file.verdict for file in files)
@@ -194,7 +189,7 @@ def _of_prompts(counted: Replication) -> Table:
     table.add_column("replayed", justify="right", no_wrap=True)
     table.add_column("prompt", overflow="fold")
     table.add_column("95 %, other seeds", justify="right", no_wrap=True)
-    table.add_column("risk", justify="right", no_wrap=True)
+    table.add_column("pull", justify="right", no_wrap=True)
     for each in counted.prompts:
         rate, risk = each.rate, "" if each.risk is None else f"{each.risk.pull:.3g}"
         interval = f"{rate.low:.0%} to {rate.high:.0%}"

@@ -38,7 +38,7 @@ HARDEST = 5
 @click.option(
     "--index", metavar="PATH", **environment("INDEX"), help=f"Training set to stay away from.{OF_MODEL}"
 )
-@click.option("--references", metavar="PATH", help="Its recordings.  [default: as it says]")
+@click.option("--references", metavar="PATH", help="Its recordings.  [default: where the index says]")
 @click.option("--captions", metavar="FILE", help="Suspected ones, one a line.  [default: repeated ones]")
 @click.option("--prompts", metavar="FILE", help="Further ordinary prompts, one a line.")
 @click.option("--count", type=int, default=200, show_default=True, metavar="N", help="Ordinary captions.")

@@ -90,7 +90,7 @@ _output = under("Output")
 @_guidance(
     "--references",
     metavar="PATH",
-    help="Its recordings, for detour and --reject.  [default: as it says]",
+    help="Its recordings, for detour and --reject.  [default: where the index says]",
 )
 @_guidance("--guidance", type=click.Choice([*GUIDANCES, NONE]), help=f"Kind of guidance.{OF_MODEL}")
 @_guidance("--no-guidance", is_flag=True, default=None, help="Let training recordings come out.")

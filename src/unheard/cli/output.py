@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unheard.auditing import BOUNDS
+from unheard.common.texts import plural
 
 if TYPE_CHECKING:
     from unheard.generation.sound import Sound
@@ -48,12 +49,11 @@ def describe(result: dict[str, Any]) -> list[str]:
 def _verdict(audit: dict[str, Any]) -> str:
     """What an audit came to, in words."""
     earlier = len(audit["rejected"])
-    after = "" if not earlier else f", after {earlier} rejected attempt{'' if earlier == 1 else 's'}"
+    after = f", after {plural(earlier, 'rejected attempt')}" if earlier else ""
     if audit["reason"]:
         return f"{audit['verdict']}: {audit['reason']}{after}"
     if audit["verdict"] not in BOUNDS:
-        count = audit["catalogue"]["items"]
-        return f"{audit['verdict']}, compared with {count:,} recording{'' if count == 1 else 's'}{after}"
+        return f"{audit['verdict']}, compared with {plural(audit['catalogue']['items'], 'recording')}{after}"
     match = audit["matches"][0]
     only_alike = audit["verdict"] == "similar" and match["alike"]
     alike = f", the same {' and '.join(match['alike'])}" if only_alike else ""

@@ -90,7 +90,7 @@ _where = under("Where")
 @_away(
     "--references",
     metavar="PATH",
-    help="Its recordings.  [default: as the index says]",
+    help="Its recordings.  [default: where the index says]",
 )
 @_where(
     "-o",

@@ -2,7 +2,7 @@
 
 files             files that are written whole or not at all, and their checksums
 regular_files     files that are opened to be read: no pipes, no devices
-texts             bytes as text, as well as they can be read
+texts             bytes as text, as well as they can be read; numbers of things in words
 structured_files  JSON and TOML files, of a bounded size
 prompt_files      texts of one line each from a file
 afar              files at a URI

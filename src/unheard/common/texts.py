@@ -1,4 +1,4 @@
-"""Text that came as bytes, from whatever program on whatever system, as well as it can be read."""
+"""Text that came as bytes, from whatever program, as well as it can be read; numbers of things in words."""
 
 from __future__ import annotations
 
@@ -84,3 +84,8 @@ def no_formula(value: Any) -> Any:
     Names and captions came from elsewhere, and `=HYPERLINK(...)` may be one. Anything else is as it is.
     """
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def plural(number: int, noun: str) -> str:
+    """A number of things, such as "1 sound", "2 sounds"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

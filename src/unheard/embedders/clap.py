@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from unheard.audio import peak_normalise, resample, to_mono
 from unheard.backbones.contained import AS_DATA, check_contained, reason
 from unheard.backbones.hub import ASSETS
+from unheard.backbones.texts import known_tokens
 from unheard.common.files import sha256
 from unheard.common.imports import importing
 from unheard.common.model_libraries import defer_unused_parts, import_progress_bars
@@ -213,21 +214,15 @@ class ClapEmbedder:
         return torch.cat(embeddings)
 
     def _tokens(self, texts: list[str]) -> Any:
-        known = self.model.config.text_config.vocab_size
         try:
             tokens = self.tokenizer(
                 texts, padding=True, truncation=True, max_length=self._max_tokens, return_tensors="pt"
             )
-            highest = int(tokens.input_ids.max())
         except Exception as error:  # a damaged tokenizer fails wherever it is first used
             raise ModelError(
                 f"the tokenizer of {self.name} cannot read texts: {reason(error)}; {SAVE_ANEW}"
             ) from error
-        if highest >= known:
-            raise ModelError(
-                f"the tokenizer of {self.name} gives token {highest:,}, and its model knows {known:,}: "
-                f"{SAVE_ANEW}"
-            )
+        known_tokens(tokens.input_ids, self.model.text_model, self.name)
         return tokens
 
     @property

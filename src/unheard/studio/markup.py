@@ -14,6 +14,7 @@ from urllib.parse import quote
 from unheard import audio
 from unheard.auditing.report.pictures import spectrogram
 from unheard.auditing.results import VERDICTS, Audit, FileAudit, by_chance
+from unheard.common.texts import plural
 from unheard.errors import InputError
 from unheard.generation.sound import Sound, TraceStep
 from unheard.index import Item
@@ -165,7 +166,7 @@ def _finding(audit: dict[str, Any] | None) -> str:
         return f"<p>{escape(_sentence(audit['reason']))}</p>"
     earlier = len(audit["rejected"])
     after = f", after {earlier} rejected attempt{'' if earlier == 1 else 's'}" if earlier else ""
-    of = f"{audit['catalogue']['items']:,} recordings"
+    of = plural(audit["catalogue"]["items"], "recording")
     if audit["verdict"] == "clear":
         return f"<p>No copy of {of} was found (score {audit['score']:.1f}){after}.</p>"
     match = audit["matches"][0]
@@ -268,7 +269,7 @@ def judged(done: int, total: int, last: FileAudit | None) -> str:
     """How far an audit is."""
     now = "Reading the recordings." if last is None else f"{last.path}: {last.verdict}"
     return (
-        f'<div class="meter"><p>{done:,} of {total:,} sounds</p>'
+        f'<div class="meter"><p>{done:,} of {plural(total, "sound")}</p>'
         f'<progress max="{total}" value="{done}"></progress><p>{escape(now)}</p></div>'
     )
 
@@ -281,7 +282,8 @@ def counted(result: Audit) -> str:
         for verdict in VERDICTS
         if numbers[verdict]
     )
-    return f'<p class="counted">{badges} <small>against {result.catalogue["items"]:,} recordings</small></p>'
+    against = plural(result.catalogue["items"], "recording")
+    return f'<p class="counted">{badges} <small>against {against}</small></p>'
 
 
 def page(path: Path) -> str:

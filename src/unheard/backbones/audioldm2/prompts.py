@@ -20,7 +20,10 @@ from unheard.backbones.audioldm2.library import (
     PreTrainedTokenizerBase,
     T5EncoderModel,
 )
+from unheard.backbones.texts import known_tokens
 
+NAME = "AudioLDM 2"
+"""What messages call the model."""
 GENERATED = 8
 """States that GPT-2 goes on with where its configuration does not say: as in its training."""
 
@@ -68,7 +71,8 @@ class PromptEncoder:
             truncation=True,
             return_tensors="pt",
         ).to(self.text_encoder.device)
-        features = self.text_encoder.get_text_features(read.input_ids, attention_mask=read.attention_mask)
+        ids = known_tokens(read.input_ids, self.text_encoder.text_model, NAME)
+        features = self.text_encoder.get_text_features(ids, attention_mask=read.attention_mask)
         state: Tensor = features.pooler_output[:, None]
         return state
 
@@ -81,7 +85,8 @@ class PromptEncoder:
             truncation=True,
             return_tensors="pt",
         ).to(self.text_encoder_2.device)
-        output = self.text_encoder_2(read.input_ids, attention_mask=read.attention_mask)
+        ids = known_tokens(read.input_ids, self.text_encoder_2, NAME)
+        output = self.text_encoder_2(ids, attention_mask=read.attention_mask)
         return output.last_hidden_state, read.attention_mask
 
     def _generate(self, states: Tensor, mask: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ from unheard.backbones.of_pipeline import PipelineBackbone
 from unheard.backbones.parts import Parts
 from unheard.backbones.pieces import encode_in_pieces
 from unheard.backbones.sequences import SequenceConditioning
-from unheard.backbones.texts import check_texts, warn_of_truncation
+from unheard.backbones.texts import check_texts, known_tokens, warn_of_truncation
 from unheard.diffusion.parameterisation import Parameterisation, ReversedVelocity
 from unheard.diffusion.schedules import flow_sigmas_between
 from unheard.diffusion.settings import Sampling
@@ -269,9 +269,8 @@ class LongCatBackbone(PipelineBackbone):
             list(texts), padding="longest", truncation=True, max_length=limit, return_tensors="pt"
         )
         mask = tokens.attention_mask.to(self.device)
-        output = self.text_encoder(
-            tokens.input_ids.to(self.device), attention_mask=mask, output_hidden_states=True
-        )
+        ids = known_tokens(tokens.input_ids, self.text_encoder, self.name).to(self.device)
+        output = self.text_encoder(ids, attention_mask=mask, output_hidden_states=True)
         last, first = (_normed(states) for states in (output.last_hidden_state, output.hidden_states[0]))
         states = (last + first).to(self.dtype)
         lengths = tokens.attention_mask.sum(dim=1).tolist()

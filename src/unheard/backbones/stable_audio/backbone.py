@@ -31,7 +31,7 @@ from unheard.backbones.stable_audio.library import (
     get_1d_rotary_pos_embed,
 )
 from unheard.backbones.stable_audio.oobleck import FrozenDecoder
-from unheard.backbones.texts import check_texts, unknown_words, warn_of_truncation, whole_words
+from unheard.backbones.texts import check_texts, known_tokens, unknown_words, warn_of_truncation, whole_words
 from unheard.diffusion.parameterisation import Parameterisation, VPrediction
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError, ModelError
@@ -264,7 +264,8 @@ class StableAudioBackbone(PipelineBackbone):
             return_tensors="pt",
         )
         mask = tokens.attention_mask.to(self.device)
-        states = self.text_encoder(tokens.input_ids.to(self.device), attention_mask=mask).last_hidden_state
+        ids = known_tokens(tokens.input_ids, self.text_encoder, self.name).to(self.device)
+        states = self.text_encoder(ids, attention_mask=mask).last_hidden_state
         text = self.projection_model(text_hidden_states=states.to(self.dtype)).text_hidden_states
         masked: Tensor = text * mask.unsqueeze(-1)
         return masked

@@ -28,7 +28,7 @@ from unheard.backbones.stable_audio_3.library import (
 )
 from unheard.backbones.stable_audio_3.same import PiecewiseSAME
 from unheard.backbones.stable_audio_3.schedule import logsnr_shares
-from unheard.backbones.texts import check_texts, warn_of_truncation
+from unheard.backbones.texts import check_texts, known_tokens, warn_of_truncation
 from unheard.diffusion.parameterisation import Parameterisation, Velocity
 from unheard.diffusion.schedules import flow_sigmas, share_between, sigmas_between
 from unheard.diffusion.settings import Sampling
@@ -254,7 +254,8 @@ class StableAudio3Backbone(PipelineBackbone):
             return_tensors="pt",
         )
         mask = tokens.attention_mask.to(self.device)
-        states = self.text_encoder(tokens.input_ids.to(self.device), attention_mask=mask).last_hidden_state
+        ids = known_tokens(tokens.input_ids, self.text_encoder, self.name).to(self.device)
+        states = self.text_encoder(ids, attention_mask=mask).last_hidden_state
         return states.to(self.dtype), mask
 
     def _encode_seconds(self, seconds_start: Sequence[float], seconds_total: Sequence[float]) -> Tensor:

@@ -11,6 +11,7 @@ from unheard.cli.options import overwrite_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, inputs
 from unheard.cli.terminal import say, say_json
+from unheard.common.texts import plural
 
 
 @click.command("import")
@@ -37,7 +38,7 @@ def import_(file: str, uri: str, name: str | None, ann: bool, as_json: bool) -> 
         say_json({"index": uri, **asdict(imported)})
     else:
         there = f", {imported.present:,} there already" if imported.present else ""
-        say(f"{uri}: {imported.added:,} items imported{there}")
+        say(f"{uri}: {plural(imported.added, 'item')} imported{there}")
 
 
 @click.command()
@@ -73,7 +74,7 @@ def export(uri: str, path: str, overwrite: bool, as_json: bool) -> None:
         )
         if count
     )
-    say(f"{path}: {exported.items:,} items{remarks}")
+    say(f"{path}: {plural(exported.items, 'item')}{remarks}")
 
 
 @click.command()

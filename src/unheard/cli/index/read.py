@@ -13,6 +13,7 @@ from unheard.cli.options import embedder_options, overwrite_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, inputs, shows
 from unheard.cli.terminal import say, say_json
+from unheard.common.texts import plural
 from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def verify(uri: str, as_json: bool) -> None:
     else:
         for problem in problems:
             say(problem)
-        say(f"{uri}: {f'{len(problems):,} problems' if problems else 'no problems found'}")
+        say(f"{uri}: {plural(len(problems), 'problem') if problems else 'no problems found'}")
     sys.exit(bool(problems))
 
 
@@ -159,7 +160,7 @@ def duplicates(
     for kind in ("sound", "caption"):
         clusters = [cluster for cluster in found.clusters if cluster.kind == kind]
         members = sum(cluster.size for cluster in clusters)
-        say(f"{kind}: {len(clusters):,} clusters of {members:,} items in all")
+        say(f"{kind}: {plural(len(clusters), 'cluster')} of {plural(members, 'item')} in all")
         for cluster in clusters[:5]:
             say(f"  {cluster.size:,} like {cluster.representative}{_quoted(cluster.prompt)}")
     if path is not None:
@@ -187,10 +188,10 @@ def _describe(found: Info) -> list[str]:
     if made_by["sha256"]:
         details.append(f"weights {made_by['sha256'][:12]}")
     lines = [
-        f"{found.uri}: {found.items:,} items, {found.windows:,} windows"
+        f"{found.uri}: {plural(found.items, 'item')}, {plural(found.windows, 'window')}"
         + (f", {found.seconds / 3600:,.2f} h of sound" if found.seconds else ""),
         f"  embedder: {name} ({', '.join(details)})",
-        f"  without caption: {found.uncaptioned:,} items; silent: {found.silent:,} windows",
+        f"  without caption: {plural(found.uncaptioned, 'item')}; silent: {plural(found.silent, 'window')}",
         f"  checksum: {found.checksum}" + (f" at version {found.version}" if found.version else ""),
     ]
     if found.approximate is not None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from unheard.common.left_out import LeftOut
 from unheard.common.progress import Report
+from unheard.common.texts import plural
 from unheard.embedders import Embedder
 from unheard.errors import IndexFileError, InputError, UnheardError
 from unheard.index.building.decoding import Unchanged
@@ -101,7 +102,8 @@ class Built:
         ):
             if number:
                 parts.append(f"{number:,} {word}")
-        lines = [f"{self.uri}: {', '.join(parts)} ({self.windows:,} windows, {self.seconds:,.0f} s of sound)"]
+        embedded = f"{plural(self.windows, 'window')}, {self.seconds:,.0f} s of sound"
+        lines = [f"{self.uri}: {', '.join(parts)} ({embedded})"]
         if self.silent:
             lines.append(f"  {self.silent:,} are silent: marked, and found by no search")
         if self.uncaptioned:

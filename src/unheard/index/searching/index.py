@@ -9,6 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from unheard.common.texts import plural
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index.searching.captions import Captions
@@ -75,7 +76,7 @@ class Index:
     def __repr__(self) -> str:
         items, made_by = len(set(self.ids)), self.embedder.name or "an embedder that is not recorded"
         return (
-            f"<Index {self.path or 'in memory'}: {items:,} items in {len(self):,} windows, "
+            f"<Index {self.path or 'in memory'}: {plural(items, 'item')} in {plural(len(self), 'window')}, "
             f"{self.dimension} numbers each by {made_by}, on {self.device}>"
         )
 

@@ -394,7 +394,7 @@ function byPrompt(found) {
     `(95 % interval ${range({ low: found.prompts_low, high: found.prompts_high })} of such prompts), ` +
     `as ${found.replayed} of ${plural(found.judged, "judged sound")} are (${range(found)}; they say ` +
     `${found.effective < 1 ? "less than 1 independent sound" : `as much as ${plural(Math.round(found.effective), "independent sound")}`})${notTold}. Press a prompt to see its sounds.`;
-  const heads = [["Prompt"], ["Replayed", true], ["95 % interval, other seeds", true], ["Risk", true]];
+  const heads = [["Prompt"], ["Replayed", true], ["95 % interval, other seeds", true], ["Pull of the prompt", true]];
   section.querySelector("thead tr").append(...heads.map(([title, number]) =>
     element("th", { scope: "col", class: number ? "number" : null }, title)));
   const prompts = found.prompts.toSorted((a, b) => b.rate - a.rate || b.risk - a.risk);
