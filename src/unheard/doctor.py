@@ -27,6 +27,7 @@ TESTED = {
     "soundfile": "0.14.0",
     "soxr": "1.1.0",
     "numpy": "2.4.6",
+    "orjson": "3.13.0",
     "click": "8.5.1",
     "rich": "15.0.0",
     "lancedb": "0.40.0",

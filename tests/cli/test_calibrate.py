@@ -74,7 +74,7 @@ def test_a_file_elsewhere_and_none_that_is_not_ours(calibrate: Callable[..., Res
     ("options", "message"),
     [
         (("--false-alarms", 0), "false_alarms is 0.0"),
-        (("--count", 5), "has 19 captions that occur once"),
+        (("--count", 5), "count is 5: 20 ordinary captions at least"),
         (("--captions", "nowhere.txt"), "nowhere.txt"),
         (("--duration", 99), "duration is 99 s"),
         (("--index", "nowhere"), "nowhere"),

@@ -18,6 +18,7 @@ import torch
 from pages import ROOT
 
 import unheard
+from unheard.generation import provenance
 
 TEXT = (ROOT / "docs" / "services.md").read_text(encoding="utf-8")
 
@@ -53,6 +54,23 @@ def test_a_request_leaves_nothing_behind(page: Page) -> None:
     assert names["answer"]("A music box melody", 7) == first
     assert soundfile.info(io.BytesIO(first)).format == "FLAC"
     assert [sound.seed for sound in names["sounds"]] == [7, 8]
+
+
+def test_what_is_read_once_is_kept_and_the_record_is_that_beside_the_sound(
+    page: Page, tmp_path: Path
+) -> None:
+    model = page.names["model"]
+    first, second = (model.training_set("auto").index for _ in range(2))
+    assert first is second
+    (sound,) = model.generate("A music box melody")
+    beside = provenance.read(sound.save(tmp_path / "sound.wav").with_suffix(".json"))
+    written = {"result", "trace"}  # what of the sound itself is known then
+    assert {name: beside[name] for name in beside if name not in written} == {
+        name: value for name, value in sound.provenance.items() if name not in written
+    }
+    response = io.BytesIO()
+    assert sound.save(response, format="flac") is None
+    assert response.getvalue() == sound.to_bytes("flac")
 
 
 def test_a_wrong_value_is_told_before_any_work(page: Page) -> None:

@@ -95,8 +95,8 @@ def test_a_plain_call_leaves_the_guidance_to_the_model(run: Callable[..., Result
     text = (
         "generate_diffusion_cond(model, 50, conditioning=[{'prompt': 'A', 'seconds_start': 2, "
         "'seconds_total': 5}, {'prompt': 'B'}], negative_conditioning=[{'prompt': 'noise'}], seed=3, "
-        "sampler_type='dpmpp-2m-sde', batch_size=2, return_latents=True, rho=7.0, c_gram=1, "
-        "init_audio=(rate, sound), init_noise_level=2.0)"
+        "conditioning_tensors=None, sampler_type='dpmpp-2m-sde', batch_size=2, return_latents=True, rho=7.0, "
+        "c_gram=1, init_audio=(rate, sound), init_noise_level=2.0)"
     )
     result, preset = imported(run, text)
     assert preset == {
@@ -110,6 +110,7 @@ def test_a_plain_call_leaves_the_guidance_to_the_model(run: Callable[..., Result
     )
     assert "the sound will differ" in result.stdout
     assert "unheard knows no such argument" in result.stdout
+    assert "conditioning_tensors" not in result.stdout
 
 
 def test_names_that_are_set_without_a_call(run: Callable[..., Result]) -> None:

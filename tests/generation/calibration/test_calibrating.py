@@ -113,7 +113,7 @@ def test_what_cannot_be_used_is_one_line(toy: Model) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         ({"false_alarms": 0.0}, "false_alarms is 0.0"),
         ({"false_alarms": float("nan")}, "false_alarms is nan"),
-        ({"count": 19}, "19 captions that occur once"),
+        ({"count": 19}, "count is 19: 20 ordinary captions at least"),
         ({"count": -1}, "count is -1"),
         ({"durations": [99.0]}, "duration is 99 s"),
         ({"captions": [""]}, "prompt is empty"),

@@ -137,7 +137,7 @@ def _argument(done: Translation, name: str, reading: Reading, several: bool) -> 
         _setting(done, name, reading)
     elif isinstance(reading, Unread) and name.startswith(UNPACKED):
         done.unread.append((name, reading))
-    else:
+    elif isinstance(reading, Unread) or reading.value is not None:
         done.meaningless.append(_row(name, reading, "unheard knows no such argument"))
 
 

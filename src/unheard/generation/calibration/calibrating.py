@@ -14,7 +14,7 @@ from unheard.common.progress import Report
 from unheard.errors import InputError
 from unheard.generation import request as checks
 from unheard.generation.calibration.advice import CAPTIONS
-from unheard.generation.calibration.captions import check_enough, ordinary_captions, repeated_captions
+from unheard.generation.calibration.captions import LEAST, check_enough, ordinary_captions, repeated_captions
 from unheard.generation.calibration.measuring import Caption, Measuring, Reading
 from unheard.generation.calibration.record import (
     ALIGNMENT,
@@ -172,6 +172,8 @@ def _draw(
     brought = training_set.brought
     memorised = set() if brought is None else set(locate_recordings(None, index, brought))
     ordinary = ordinary_captions(index, count, seed=seed, without=suspected, memorised=memorised)
+    if len(ordinary) == count and count + len(further) < LEAST:
+        raise InputError(f"count is {count}: {LEAST} ordinary captions at least are needed, give more")
     check_enough(len(ordinary) + len(further), index.path or "the index")
 
     def seeded(texts: list[str]) -> list[Caption]:
