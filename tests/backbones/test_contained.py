@@ -17,7 +17,7 @@ import unheard
 from unheard.auditing.catalogue import Catalogue
 from unheard.backbones.contained import check_contained, inside
 from unheard.backbones.hub import fetch
-from unheard.backbones.texts import known_tokens
+from unheard.backbones.texts import known_tokens, tokenized
 from unheard.embedders import load_embedder
 from unheard.errors import ModelError
 from unheard.generation.defaults import read_defaults
@@ -125,6 +125,18 @@ def test_a_token_that_the_text_encoder_does_not_know_is_told(tiny_model: Model) 
     assert not len(known_tokens(torch.empty(0, dtype=torch.long), encoder, "m"))
     with pytest.raises(ModelError, match=f"the tokenizer of m gives token {known:,}, and its text encoder"):
         known_tokens(torch.tensor([[0, known]]), encoder, "m")
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [(0, "it reads 0 tokens"), (10**30, "it reads 1000"), (-1, "it reads -1 tokens")]
+)
+def test_a_tokenizer_that_cannot_read_is_told(tiny_model: Model, limit: int, said: str) -> None:
+    tokenizer = tiny_model.backbone.tokenizer  # type: ignore[attr-defined]
+    assert tokenized(tokenizer, ["a bell"], "m").input_ids
+    with pytest.raises(ModelError, match=f"the tokenizer of m cannot read texts: {said}"):
+        tokenized(tokenizer, ["a bell"], "m", max_length=limit, truncation=True)
+    with pytest.raises(ModelError, match="the tokenizer of m cannot read texts"):
+        tokenized(tokenizer, [3], "m")  # type: ignore[list-item]
 
 
 def test_kernels_from_the_hub_are_refused_and_traces_of_another_machine_are_not(model: Path) -> None:

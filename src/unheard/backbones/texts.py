@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+MOST_TOKENS = 1 << 20
+"""More than any text encoder reads: transformers has 10^30 for a tokenizer that does not say."""
+GIVE_ITS_OWN = "give the tokenizer that the model was published with"
+
+
 def check_texts(
     prompts: Sequence[str], seconds_start: Sequence[float], seconds_total: Sequence[float]
 ) -> None:
@@ -75,7 +80,8 @@ def unknown_words(words: Collection[str], text: str) -> tuple[str, ...]:
 
 def warn_of_truncation(tokenizer: Any, texts: Sequence[str], limit: int, model: str) -> None:
     """Warn of each text that has more than `limit` tokens; its end mark, if it gets one, stays."""
-    for text, ids in zip(texts, tokenizer(list(texts), verbose=False).input_ids, strict=True):
+    read = tokenized(tokenizer, texts, model, verbose=False)
+    for text, ids in zip(texts, read.input_ids, strict=True):
         if len(ids) > limit:
             mark = int(ids[-1] == tokenizer.eos_token_id)
             lost = tokenizer.decode(ids[limit - mark : len(ids) - mark])
@@ -84,6 +90,30 @@ def warn_of_truncation(tokenizer: Any, texts: Sequence[str], limit: int, model: 
                 f"{limit - mark}: the last {len(ids) - limit} are lost, from {_shorten(lost)!r} on",
                 stacklevel=4,
             )
+
+
+def tokenized(tokenizer: Any, texts: Sequence[str], model: str, **options: Any) -> Any:
+    """What a tokenizer of transformers makes of texts.
+
+    Args:
+        tokenizer: of the model's folder.
+        texts: as they are.
+        model: whose it is, for the message.
+        options: as the tokenizer takes them.
+
+    Raises:
+        ModelError: it cannot read them: it is damaged, or belongs to another model.
+    """
+    limit = options.get("max_length", 1)
+    try:
+        if not isinstance(limit, int) or not 0 < limit <= MOST_TOKENS:
+            raise ValueError(f"it reads {limit} tokens at most")
+        return tokenizer(list(texts), **options)
+    except Exception as error:  # a damaged tokenizer fails wherever it is first used
+        said = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0]
+        raise ModelError(
+            f"the tokenizer of {model} cannot read texts: {said[:200]}; {GIVE_ITS_OWN}"
+        ) from error
 
 
 def known_tokens(tokens: Tensor, encoder: Any, model: str) -> Tensor:
@@ -98,8 +128,8 @@ def known_tokens(tokens: Tensor, encoder: Any, model: str) -> Tensor:
     highest = int(tokens.max()) if tokens.numel() else 0
     if highest >= known:
         raise ModelError(
-            f"the tokenizer of {model} gives token {highest:,}, and its text encoder knows {known:,}: give "
-            "the tokenizer that the model was published with"
+            f"the tokenizer of {model} gives token {highest:,}, and its text encoder knows {known:,}; "
+            f"{GIVE_ITS_OWN}"
         )
     return tokens
 

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from unheard.audio import peak_normalise, resample, to_mono
 from unheard.backbones.contained import AS_DATA, check_contained, reason
 from unheard.backbones.hub import ASSETS
-from unheard.backbones.texts import known_tokens
+from unheard.backbones.texts import known_tokens, tokenized
 from unheard.common.files import sha256
 from unheard.common.imports import importing
 from unheard.common.model_libraries import defer_unused_parts, import_progress_bars
@@ -49,7 +49,6 @@ SAFETENSORS_REVISIONS = {"laion/clap-htsat-unfused": "refs/pr/3", "laion/clap-ht
 
 WINDOWS_AT_ONCE = 16
 TEXTS_AT_ONCE = 64
-SAVE_ANEW = "save it anew with save_pretrained() of model, feature extractor and tokenizer"
 
 NEGLIGIBLE_EXCESS = 0.01
 """A sound longer than the window by less than this share of it is cut to the window instead of heard twice.
@@ -214,14 +213,13 @@ class ClapEmbedder:
         return torch.cat(embeddings)
 
     def _tokens(self, texts: list[str]) -> Any:
-        try:
-            tokens = self.tokenizer(
-                texts, padding=True, truncation=True, max_length=self._max_tokens, return_tensors="pt"
-            )
-        except Exception as error:  # a damaged tokenizer fails wherever it is first used
-            raise ModelError(
-                f"the tokenizer of {self.name} cannot read texts: {reason(error)}; {SAVE_ANEW}"
-            ) from error
+        options = {
+            "padding": True,
+            "truncation": True,
+            "max_length": self._max_tokens,
+            "return_tensors": "pt",
+        }
+        tokens = tokenized(self.tokenizer, texts, self.name, **options)
         known_tokens(tokens.input_ids, self.model.text_model, self.name)
         return tokens
 
@@ -427,7 +425,10 @@ def _loading(name_or_folder: str | Path) -> Iterator[None]:
     except (torch.OutOfMemoryError, ModelError):
         raise
     except Exception as error:  # a damaged configuration fails wherever it is first used
-        raise ModelError(f"cannot load the CLAP in {name_or_folder}: {reason(error)}; {SAVE_ANEW}") from error
+        raise ModelError(
+            f"cannot load the CLAP in {name_or_folder}: {reason(error)}; save it anew with "
+            "save_pretrained() of model, feature extractor and tokenizer"
+        ) from error
 
 
 @contextmanager

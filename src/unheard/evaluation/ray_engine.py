@@ -15,7 +15,7 @@ from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.local_engine import LocalEngine
 
 RETRIES = 3
-"""How often a batch is given to another actor when one is lost."""
+"""How often a batch is given to another actor when one is lost, and one that cannot start is replaced."""
 
 
 @contextmanager
@@ -38,6 +38,7 @@ class _RayEngine:
     def __init__(self, experiment: Experiment, address: str | None, until_the_end: ExitStack) -> None:
         self._experiment, self._address, self._until_the_end = experiment, address, until_the_end
         self._actors: list[Any] = []
+        self._starting: dict[Any, Any] = {}
         self._ray: Any = None
 
     def generate(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, Generated]]:
@@ -61,11 +62,25 @@ class _RayEngine:
 
         idle, waiting = list(self._actors), deque((batch, 0) for batch in batches)
         asked: dict[Any, tuple[Any, Batch, int]] = {}
+        failures = 0
         while waiting or asked:
             while idle and waiting:
                 actor, (batch, lost) = idle.pop(), waiting.popleft()
                 asked[ask(actor, batch)] = actor, batch, lost
-            (answer,), _ = self._ray.wait(list(asked), num_returns=1)
+            (answer,), _ = self._ray.wait([*asked, *self._starting], num_returns=1)
+            if answer in self._starting:
+                actor = self._starting.pop(answer)
+                try:
+                    self._ray.get(answer)
+                except (RayActorError, ObjectLostError):
+                    failures += 1
+                    if failures > RETRIES and not self._actors:
+                        raise
+                    self._start_one_at_least()
+                else:
+                    self._actors.append(actor)
+                    idle.append(actor)
+                continue
             actor, batch, lost = asked.pop(answer)
             try:
                 found = self._ray.get(answer)
@@ -74,23 +89,30 @@ class _RayEngine:
                     raise
                 self._drop(actor)
                 waiting.appendleft((batch, lost + 1))
-                if not self._actors:
-                    self._start_actors(1)
-                    idle += self._actors
+                self._start_one_at_least()
                 continue
             idle.append(actor)
             yield found
 
+    def _start_one_at_least(self) -> None:
+        if not self._actors and not self._starting:
+            self._start_actors(1)
+
     def _start_actors(self, batches: int) -> None:
-        """As many actors as batches and the cluster can use, besides those that are there."""
+        """As many actors as batches and the cluster can use, besides those that are there.
+
+        Ray counts a lost node's processors for some seconds more. So there may be no room for an actor, ever,
+        and it is asked for nothing before it has started.
+        """
         if self._ray is None:
             self._ray = self._until_the_end.enter_context(cluster(self._address, "the evaluation"))
         resources = self._ray.cluster_resources()
         gpus = int(resources.get("GPU", 0))
         wanted = min(gpus or max(1, int(resources.get("CPU", 1))), batches)
         worker = self._ray.remote(num_cpus=0 if gpus else 1, num_gpus=1 if gpus else 0)(_Worker)
-        while len(self._actors) < wanted:
-            self._actors.append(worker.remote(self._experiment, os.getcwd()))
+        while len(self._actors) + len(self._starting) < wanted:
+            actor = worker.remote(self._experiment, os.getcwd())
+            self._starting[actor.started.remote()] = actor
 
     def _drop(self, actor: Any) -> None:
         """What is lost, or cannot be reached, is given up, and its room with it."""
@@ -104,6 +126,9 @@ class _Worker:
     def __init__(self, experiment: Experiment, folder: str) -> None:
         work_in(folder)
         self._local = LocalEngine(experiment)
+
+    def started(self) -> None:
+        """Answers once the worker is there."""
 
     def generate(self, batch: Batch) -> tuple[Batch, Generated]:
         return next(self._local.generate([batch]))

@@ -35,13 +35,18 @@ def _of(kind: type[Value], record: Any, what: str) -> Value:
     """A dataclass from those keys of a record that are its fields."""
     if not isinstance(record, Mapping):
         raise _damaged(what, f"it is of type {type(record).__name__}")
-    known = {name: each for name, each in get_type_hints(kind).items() if name in record}
-    for name, expected in known.items():
-        whole = type(record[name]) is int and isinstance(0.0, expected)
-        if not whole and not isinstance(record[name], expected):
-            raise _damaged(what, f"{name} is of type {type(record[name]).__name__}")
+    values = {name: record[name] for name in get_type_hints(kind) if name in record}
+    for name, expected in get_type_hints(kind).items():
+        value = values.get(name)
+        if type(value) is int and isinstance(0.0, expected):
+            try:
+                values[name] = float(value)
+            except OverflowError as error:
+                raise _damaged(what, f"{name} is beyond any number that is written there") from error
+        elif name in values and not isinstance(value, expected):
+            raise _damaged(what, f"{name} is of type {type(value).__name__}")
     try:
-        return kind(**{name: record[name] for name in known})
+        return kind(**values)
     except TypeError as error:  # one that it needs is missing
         raise _damaged(what, str(error)) from error
 

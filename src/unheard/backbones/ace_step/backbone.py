@@ -34,7 +34,7 @@ from unheard.backbones.parts import Parts
 from unheard.backbones.pieces import encode_in_pieces
 from unheard.backbones.sequences import SequenceConditioning
 from unheard.backbones.stable_audio.oobleck import FrozenDecoder
-from unheard.backbones.texts import check_texts, known_tokens, warn_of_truncation
+from unheard.backbones.texts import check_texts, known_tokens, tokenized, warn_of_truncation
 from unheard.diffusion.parameterisation import Parameterisation, Velocity
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, AdaptiveProjection, PromptGuidance
 from unheard.diffusion.schedules import flow_sigmas_between
@@ -336,7 +336,8 @@ class AceStepBackbone(PipelineBackbone):
         return SequenceConditioning.of(states, mask, self.nothing)
 
     def _tokens(self, text: str, limit: int) -> Tensor:
-        tokens = self.tokenizer([text], truncation=True, max_length=limit, return_tensors="pt")
+        options = {"truncation": True, "max_length": limit, "return_tensors": "pt"}
+        tokens = tokenized(self.tokenizer, [text], self.name, **options)
         return known_tokens(tokens.input_ids, self.text_encoder, self.name).to(self.device)
 
     def _context(self, frames: int) -> Tensor:

@@ -20,7 +20,7 @@ from unheard.backbones.audioldm2.library import (
     PreTrainedTokenizerBase,
     T5EncoderModel,
 )
-from unheard.backbones.texts import known_tokens
+from unheard.backbones.texts import known_tokens, tokenized
 
 NAME = "AudioLDM 2"
 """What messages call the model."""
@@ -64,8 +64,10 @@ class PromptEncoder:
 
     def _clap(self, text: str) -> Tensor:
         """A unit vector as a sequence of one state, `[1, 1, dimension]`."""
-        read = self.tokenizer(
+        read = tokenized(
+            self.tokenizer,
             [text],
+            NAME,
             padding="max_length",
             max_length=self.tokenizer.model_max_length,
             truncation=True,
@@ -78,8 +80,10 @@ class PromptEncoder:
 
     def _t5(self, text: str, tokens: int | None) -> tuple[Tensor, Tensor]:
         """States `[1, tokens, dimension]` and which of them are of the text, `[1, tokens]`."""
-        read = self.tokenizer_2(
+        read = tokenized(
+            self.tokenizer_2,
             [text],
+            NAME,
             padding=False if tokens is None else "max_length",
             max_length=self.tokenizer_2.model_max_length if tokens is None else tokens,
             truncation=True,

@@ -28,7 +28,7 @@ from unheard.backbones.of_pipeline import PipelineBackbone
 from unheard.backbones.parts import Parts
 from unheard.backbones.pieces import encode_in_pieces
 from unheard.backbones.sequences import SequenceConditioning
-from unheard.backbones.texts import check_texts, known_tokens, warn_of_truncation
+from unheard.backbones.texts import check_texts, known_tokens, tokenized, warn_of_truncation
 from unheard.diffusion.parameterisation import Parameterisation, ReversedVelocity
 from unheard.diffusion.schedules import flow_sigmas_between
 from unheard.diffusion.settings import Sampling
@@ -265,9 +265,8 @@ class LongCatBackbone(PipelineBackbone):
         """The last layer's states and the first one's, each normalised, added up; each text for itself."""
         limit = self._token_limit
         warn_of_truncation(self.tokenizer, texts, limit, self.name)
-        tokens = self.tokenizer(
-            list(texts), padding="longest", truncation=True, max_length=limit, return_tensors="pt"
-        )
+        options = {"padding": "longest", "truncation": True, "max_length": limit, "return_tensors": "pt"}
+        tokens = tokenized(self.tokenizer, texts, self.name, **options)
         mask = tokens.attention_mask.to(self.device)
         ids = known_tokens(tokens.input_ids, self.text_encoder, self.name).to(self.device)
         output = self.text_encoder(ids, attention_mask=mask, output_hidden_states=True)

@@ -31,7 +31,14 @@ from unheard.backbones.stable_audio.library import (
     get_1d_rotary_pos_embed,
 )
 from unheard.backbones.stable_audio.oobleck import FrozenDecoder
-from unheard.backbones.texts import check_texts, known_tokens, unknown_words, warn_of_truncation, whole_words
+from unheard.backbones.texts import (
+    check_texts,
+    known_tokens,
+    tokenized,
+    unknown_words,
+    warn_of_truncation,
+    whole_words,
+)
 from unheard.diffusion.parameterisation import Parameterisation, VPrediction
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError, ModelError
@@ -256,8 +263,10 @@ class StableAudioBackbone(PipelineBackbone):
     def _encode_text(self, prompts: Sequence[str]) -> Tensor:
         """`[batch, tokens, dimension]`, zero beyond each text's end."""
         warn_of_truncation(self.tokenizer, prompts, self.tokenizer.model_max_length, self.name)
-        tokens = self.tokenizer(
-            list(prompts),
+        tokens = tokenized(
+            self.tokenizer,
+            prompts,
+            self.name,
             padding="max_length",
             max_length=self.tokenizer.model_max_length,
             truncation=True,

@@ -28,7 +28,7 @@ from unheard.backbones.stable_audio_3.library import (
 )
 from unheard.backbones.stable_audio_3.same import PiecewiseSAME
 from unheard.backbones.stable_audio_3.schedule import logsnr_shares
-from unheard.backbones.texts import check_texts, known_tokens, warn_of_truncation
+from unheard.backbones.texts import check_texts, known_tokens, tokenized, warn_of_truncation
 from unheard.diffusion.parameterisation import Parameterisation, Velocity
 from unheard.diffusion.schedules import flow_sigmas, share_between, sigmas_between
 from unheard.diffusion.settings import Sampling
@@ -246,8 +246,10 @@ class StableAudio3Backbone(PipelineBackbone):
     def _encode_texts(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """The states of the texts' tokens `[batch, tokens, dimension]`, and 1 where there is one."""
         warn_of_truncation(self.tokenizer, prompts, self.max_tokens, self.name)
-        tokens = self.tokenizer(
-            list(prompts),
+        tokens = tokenized(
+            self.tokenizer,
+            prompts,
+            self.name,
             padding="max_length",
             max_length=self.max_tokens,
             truncation=True,
