@@ -73,11 +73,12 @@ def opened(path: str | Path) -> BinaryIO:
     return open_regular(path)
 
 
-def check_size(size: int) -> None:
-    """Raise InputError if a member has more bytes than are held in memory."""
-    if size > LARGEST_MEMBER:
+def check_size(size: int, held: int = 0) -> None:
+    """Raise InputError if a member has more bytes than are held in memory, or with what is `held` already."""
+    if size + held > LARGEST_MEMBER:
+        before = f", and {held:,} more the members of its sample before it" if held else ""
         raise InputError(
-            f"it has {size:,} bytes, and a shard's member may have {LARGEST_MEMBER:,}; "
+            f"it has {size:,} bytes{before}, and {LARGEST_MEMBER:,} are held of a shard at once; "
             "lay it beside the shards as a file"
         )
 

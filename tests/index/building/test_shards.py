@@ -163,6 +163,20 @@ def test_a_member_larger_than_memory_is_left_out(tmp_path: Path, monkeypatch: py
         opened(f"{path}::a.wav")
 
 
+def test_members_of_one_sample_that_together_are_larger_than_memory_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = sound_bytes(0)
+    path = write_members(
+        tmp_path / "s.tar", {"a.1.wav": sound, "a.2.wav": sound, "a.json": b"{}", "b.wav": sound}
+    )
+    monkeypatch.setattr("unheard.common.shards.LARGEST_MEMBER", 2 * len(sound))
+    taken, (one_too_many,) = split(path)
+    assert [one.id for one in taken] == ["s/a.1.wav", "s/a.2.wav", "s/b"]
+    assert one_too_many.source.endswith("a.json")
+    assert f"it has 2 bytes, and {2 * len(sound):,} more the members of its sample" in one_too_many.reason
+
+
 def test_a_header_of_gigabytes_is_not_read(tmp_path: Path) -> None:
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.XHDTYPE, 1 << 33

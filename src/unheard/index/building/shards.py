@@ -83,6 +83,7 @@ class _Sample:
         described: captions and other descriptions, by name with the ending in lower case.
         others: names of members that are neither.
         left_out: names of members that cannot be taken, with the reason.
+        held: bytes of the contents.
     """
 
     key: str
@@ -90,6 +91,7 @@ class _Sample:
     described: dict[str, bytes] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
+    held: int = 0
 
     def take(self, name: str, member: tarfile.TarInfo, shard: tarfile.TarFile) -> None:
         """Read a member, as far as it is a sound or a description."""
@@ -99,16 +101,28 @@ class _Sample:
         elif not member.isfile():
             self.left_out.append((name, "it is a link or a device, and no file of the shard"))
         elif is_sound(name):
-            try:
-                check_size(member.size)
-            except InputError as error:
-                self.left_out.append((name, str(error)))
-            else:
-                self.sounds[name] = cast(IO[bytes], shard.extractfile(member)).read()
+            self._hold(self.sounds, name, member, shard, member.size)
         elif ending_of(name) in DESCRIPTIONS:
-            self.described[lowered] = cast(IO[bytes], shard.extractfile(member)).read(LARGEST_SIDECAR + 1)
+            self._hold(self.described, lowered, member, shard, min(member.size, LARGEST_SIDECAR + 1))
         else:
             self.others.append(name)
+
+    def _hold(
+        self,
+        contents: dict[str, bytes],
+        name: str,
+        member: tarfile.TarInfo,
+        shard: tarfile.TarFile,
+        size: int,
+    ) -> None:
+        """Read the first bytes of a member, unless the sample then has more than memory should hold."""
+        try:
+            check_size(size, self.held)
+        except InputError as error:
+            self.left_out.append((name, str(error)))
+        else:
+            contents[name] = cast(IO[bytes], shard.extractfile(member)).read(size)
+            self.held += size
 
     def name_of(self, sound: str) -> str:
         """What a sound is called in its shard: as its sample where that is plain, else by its whole name."""
