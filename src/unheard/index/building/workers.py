@@ -72,7 +72,9 @@ def decode_all(jobs: Iterable[Job | Reject], workers: int) -> Iterator[Outcome]:
                         reason = "decoding it killed the process, by a crash or for its memory"
                         yield Reject(job.recording.source, reason, job.recording.id)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        # Waited for: where a process of `multiprocessing` ends now, the queue that tells workers to end may
+        # be closed before it has, and all of them wait for ever.
+        pool.shutdown(cancel_futures=True)
 
 
 def _submit(pool: ProcessPoolExecutor, job: Job) -> Future[Outcome]:
