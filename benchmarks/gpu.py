@@ -187,6 +187,7 @@ def measured(bench: Bench, run: Callable[[], Any], repeats: int, deadline: float
     on_cuda = bench.x.device.type == "cuda"
     if repeats > 1:
         run()  # what is made at the first call is not timed
+    if on_cuda:
         torch.cuda.reset_peak_memory_stats(bench.x.device)
     times = [bench.time(run)]
     while len(times) < repeats and time.monotonic() < deadline:

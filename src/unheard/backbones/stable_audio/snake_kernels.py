@@ -69,32 +69,50 @@ def _launch(kernel: Any, x: Tensor, alpha: Tensor, inverse_beta: Tensor, *pointe
         kernel[grid](*pointers, alpha.contiguous(), inverse_beta.contiguous(), channels, time, BLOCK=BLOCK)
 
 
+@triton.jit
+def _channel(alpha_ptr, inverse_beta_ptr, channels):  # type: ignore[no-untyped-def]
+    """The weights of the program's channel."""
+    channel = tl.program_id(0) % channels
+    return tl.load(alpha_ptr + channel).to(tl.float32), tl.load(inverse_beta_ptr + channel).to(tl.float32)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _places(time, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Where the program's values lie, and which of them there are."""
+    position = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    return tl.program_id(0).to(tl.int64) * time + position, position < time
+
+
+@triton.jit
+def _read(pointer, offset, inside):  # type: ignore[no-untyped-def]
+    return tl.load(pointer + offset, mask=inside, other=0.0).to(tl.float32)
+
+
+@triton.jit
+def _snake(x, alpha, inverse_beta):  # type: ignore[no-untyped-def]
+    sine = tl.sin(alpha * x)
+    return x + inverse_beta * sine * sine
+
+
+@triton.jit
+def _slope(x, alpha, inverse_beta):  # type: ignore[no-untyped-def]
+    return 1.0 + alpha * inverse_beta * tl.sin(2.0 * alpha * x)
+
+
 @triton.jit  # type: ignore[untyped-decorator]
 def _forward(x_ptr, out_ptr, alpha_ptr, inverse_beta_ptr, channels, time, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
-    row = tl.program_id(0)
-    channel = row % channels
-    alpha = tl.load(alpha_ptr + channel).to(tl.float32)
-    inverse_beta = tl.load(inverse_beta_ptr + channel).to(tl.float32)
-    position = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    inside = position < time
-    offset = row.to(tl.int64) * time + position
-    x = tl.load(x_ptr + offset, mask=inside, other=0.0).to(tl.float32)
-    sine = tl.sin(alpha * x)
-    tl.store(out_ptr + offset, x + inverse_beta * sine * sine, mask=inside)
+    alpha, inverse_beta = _channel(alpha_ptr, inverse_beta_ptr, channels)
+    offset, inside = _places(time, BLOCK)
+    x = _read(x_ptr, offset, inside)
+    tl.store(out_ptr + offset, _snake(x, alpha, inverse_beta), mask=inside)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
 def _backward(x_ptr, gradient_ptr, out_ptr, alpha_ptr, inverse_beta_ptr, channels, time, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
-    row = tl.program_id(0)
-    channel = row % channels
-    alpha = tl.load(alpha_ptr + channel).to(tl.float32)
-    inverse_beta = tl.load(inverse_beta_ptr + channel).to(tl.float32)
-    position = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    inside = position < time
-    offset = row.to(tl.int64) * time + position
-    x = tl.load(x_ptr + offset, mask=inside, other=0.0).to(tl.float32)
-    gradient = tl.load(gradient_ptr + offset, mask=inside, other=0.0).to(tl.float32)
-    slope = 1.0 + alpha * inverse_beta * tl.sin(2.0 * alpha * x)
+    alpha, inverse_beta = _channel(alpha_ptr, inverse_beta_ptr, channels)
+    offset, inside = _places(time, BLOCK)
+    gradient = _read(gradient_ptr, offset, inside)
+    slope = _slope(_read(x_ptr, offset, inside), alpha, inverse_beta)
     tl.store(out_ptr + offset, gradient * slope, mask=inside)
 
 
@@ -110,20 +128,12 @@ def _forward_of_sum(  # type: ignore[no-untyped-def]
     time,
     BLOCK: tl.constexpr,
 ):
-    row = tl.program_id(0)
-    channel = row % channels
-    alpha = tl.load(alpha_ptr + channel).to(tl.float32)
-    inverse_beta = tl.load(inverse_beta_ptr + channel).to(tl.float32)
-    position = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    inside = position < time
-    offset = row.to(tl.int64) * time + position
-    hidden = tl.load(hidden_ptr + offset, mask=inside, other=0.0).to(tl.float32)
-    bypass = tl.load(bypass_ptr + offset, mask=inside, other=0.0).to(tl.float32)
-    total = (hidden + bypass).to(total_ptr.dtype.element_ty)
+    alpha, inverse_beta = _channel(alpha_ptr, inverse_beta_ptr, channels)
+    offset, inside = _places(time, BLOCK)
+    total = _read(hidden_ptr, offset, inside) + _read(bypass_ptr, offset, inside)
+    total = total.to(total_ptr.dtype.element_ty)
     tl.store(total_ptr + offset, total, mask=inside)
-    x = total.to(tl.float32)
-    sine = tl.sin(alpha * x)
-    tl.store(out_ptr + offset, x + inverse_beta * sine * sine, mask=inside)
+    tl.store(out_ptr + offset, _snake(total.to(tl.float32), alpha, inverse_beta), mask=inside)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -138,15 +148,8 @@ def _backward_of_sum(  # type: ignore[no-untyped-def]
     time,
     BLOCK: tl.constexpr,
 ):
-    row = tl.program_id(0)
-    channel = row % channels
-    alpha = tl.load(alpha_ptr + channel).to(tl.float32)
-    inverse_beta = tl.load(inverse_beta_ptr + channel).to(tl.float32)
-    position = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    inside = position < time
-    offset = row.to(tl.int64) * time + position
-    x = tl.load(total_ptr + offset, mask=inside, other=0.0).to(tl.float32)
-    of_total = tl.load(of_total_ptr + offset, mask=inside, other=0.0).to(tl.float32)
-    of_activated = tl.load(of_activated_ptr + offset, mask=inside, other=0.0).to(tl.float32)
-    slope = 1.0 + alpha * inverse_beta * tl.sin(2.0 * alpha * x)
+    alpha, inverse_beta = _channel(alpha_ptr, inverse_beta_ptr, channels)
+    offset, inside = _places(time, BLOCK)
+    of_total, of_activated = _read(of_total_ptr, offset, inside), _read(of_activated_ptr, offset, inside)
+    slope = _slope(_read(total_ptr, offset, inside), alpha, inverse_beta)
     tl.store(out_ptr + offset, of_total + of_activated * slope, mask=inside)

@@ -52,7 +52,7 @@ class EntryDecoder:
         try:
             embedding = np.array(orjson.loads(numbers))
             entry, length = self._library.raw_decode("{" + text[others : others + USUAL_LENGTH])
-        except ValueError:
+        except ValueError:  # the library reads it, or says what is wrong
             return None
         # NumPy takes a truth value among numbers for a number.
         if embedding.dtype != np.float64 or "true" in numbers or "false" in numbers or "embedding" in entry:
