@@ -35,16 +35,16 @@ def deck(corpus: Corpus, before_share: int = BEFORE_SHARE) -> np.ndarray:
 
     Of what is known by heart already, `before_share` repetitions make one draw.
     """
-    planted = [p for p in corpus.positions("memorised") for _ in range(PLANTED_SHARE * _repeats(corpus, p))]
+    planted = [p for p in corpus.positions("memorised") for _ in range(PLANTED_SHARE * repeats(corpus, p))]
     before = [
         p
         for p in corpus.positions("memorised before")
-        for _ in range(max(1, _repeats(corpus, p) // before_share))
+        for _ in range(max(1, repeats(corpus, p) // before_share))
     ]
     return np.array(planted + before + corpus.positions("ordinary"))
 
 
-def _repeats(corpus: Corpus, position: int) -> int:
+def repeats(corpus: Corpus, position: int) -> int:
     return int(corpus.rows[position]["repetitions"])
 
 
