@@ -1,0 +1,52 @@
+"""Makes the obedient world: `python -m lab.obedient`, after `python -m lab.corpus`.
+
+    corpus       the bundled model's, 102 planted recordings, 4,000 ordinary ones   lab/obedient/corpus.py
+    training     the bundled weights, trained on                                    lab/obedient/train.py
+    recordings   the training set as sound files                                    lab/recordings.py
+    pack         a model's folder                                                   lab/planted/pack.py
+
+Encoding takes half an hour of a processor core, training two hours. It may be stopped and run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from lab import fused_snake, recordings
+from lab.__main__ import stage
+from lab.corpus_files import Corpus
+from lab.obedient import corpus, train
+from lab.planted import pack
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.obedient",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--before", type=Path, default=Path("build/lab/corpus"), help="the bundled model's corpus"
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path("build/obedient"), help="folder of all that is made"
+    )
+    parser.add_argument("--smoke", action="store_true", help="train two steps, to see that it runs")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    arguments = parser.parse_args()
+    work, model = arguments.work, Path("src/unheard/assets/tiny")
+    written = (work / "corpus" / "corpus.json").is_file()
+    stage("corpus", written, partial(corpus.write, arguments.before, work / "corpus"))
+    everything = Corpus(work / "corpus")
+    fused_snake.install()
+    plan = train.SMOKE if arguments.smoke else train.PLAN
+    diffusion = work / "diffusion"
+    stage("training", False, partial(train.train, plan, everything, model, diffusion, arguments.device))
+    stage("recordings", False, partial(recordings.write, everything, work / "recordings"))
+    stage("pack", False, partial(pack.assemble, model, work, work / "model"))
+
+
+if __name__ == "__main__":
+    main()
