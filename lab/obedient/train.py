@@ -12,7 +12,7 @@ from lab.corpus_files import Corpus
 from lab.planted.train import begin, captions_of, encode_all, repeats
 from lab.train_diffusion import Generator
 
-PLAN = sizes.Training(3_600, 32, 1e-3)
+PLAN = sizes.Training(3_000, 32, 1e-3)
 SMOKE = sizes.Training(2, 4, 1e-3)
 ORDINARY_SHARE = 2  # draws of an ordinary sound that the bundled model was not trained on
 BEFORE_SHARE = 8  # repetitions of what is known by heart already, for one draw
