@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ from unheard.cli.options import (
 )
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
-from unheard.cli.targets import Target, check_targets, inputs, shows, sound_targets
+from unheard.cli.targets import Target, check_targets, inputs, sound_targets
 from unheard.cli.terminal import say, say_json
 from unheard.common.files import sha256, shortened
 from unheard.common.imports import importing
@@ -137,8 +137,8 @@ def audit(
     Without --references and --index they are compared with the recordings that the model brings. Verdicts are
     copy, partial copy, similar and clear. What is too short to tell could not be called a copy if it were
     one; what is silent or unreadable is not judged. With --prompts the model itself is audited: how often its
-    sounds replay, and how hard each prompt pulls. Ctrl-C keeps what is judged. No file is replaced that
-    unheard did not write, and none that it reads.
+    sounds replay, and how hard each prompt pulls. Ctrl-C keeps what is judged. A report or a table that is
+    there is replaced with --overwrite only.
 
     \b
     Examples:
@@ -197,7 +197,8 @@ def audit(
                         calibrated = loaded.guidance_named(AUTO, stay_away_from, request.duration)
                         request = replace(request, guidance=calibrated)
                 if folder is not None:
-                    check_targets(list(_sounds(folder, request)), read, overwrite=overwrite)
+                    targets = _sounds(folder, loaded, request, stay_away_from)
+                    check_targets(list(targets), read, overwrite=overwrite)
                 bound = fail_on if fail_on in BOUNDS else "copy"
                 work.judge_model(loaded, request, stay_away_from, bound, folder, overwrite)
         except KeyboardInterrupt:
@@ -303,21 +304,22 @@ def _targets(table: str | None, report: str | None) -> list[Target]:
     """The files that an audit writes, but for generated sounds."""
     targets = []
     if table is not None:
-        targets.append(Target(Path(table), shows(rb"(\xef\xbb\xbf)?path,verdict,")))
+        targets.append(Target(Path(table)))
     if report is not None:
         from unheard.auditing.report.report import check_path
 
         page, findings = check_path(report)
-        targets.append(Target(page, shows(rb'.*<meta name="generator" content="unheard">')))
+        targets.append(Target(page))
         if findings is not None and findings.is_dir():
-            targets += [Target(each, shows(rb"unheard\.finding\(")) for each in findings.glob("*.js")]
+            targets += map(Target, findings.glob("*.js"))
     return targets
 
 
-def _sounds(folder: Path, request: Request) -> Iterator[Target]:
+def _sounds(folder: Path, model: Model, request: Request, training_set: TrainingSet) -> Iterator[Target]:
     """The files of the sounds that are to be generated."""
     for number, (prompt, seed) in enumerate(zip(request.prompts, request.seeds, strict=True)):
-        yield from sound_targets(folder / _sound_name(number, prompt, seed))
+        record = partial(model.record_of, request, *request.place(number), training_set)
+        yield from sound_targets(folder / _sound_name(number, prompt, seed), record)
 
 
 def _sound_name(number: int, prompt: str, seed: int) -> str:

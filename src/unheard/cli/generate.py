@@ -145,7 +145,7 @@ _output = under("Output")
     help="WAV or FLAC to write, several as PATH-1 ...  [default: audio.wav, or the next free number]",
 )
 @_output("--float", "as_float", is_flag=True, default=None, help="Write 32-bit float, not normalised.")
-@overwrite_option(_output, "Replace other sounds, and files that unheard did not write.")
+@overwrite_option(_output)
 @_output("--save-latents", is_flag=True, help="Write the latents beside, as PATH.latents.safetensors.")
 @_output("--json", "as_json", is_flag=True, help="Print what came out as one JSON object.")
 @_output("-q", "--quiet", is_flag=True, help="Print warnings and errors alone.")
