@@ -4,7 +4,8 @@ A source is a package, or the packages or the part of one that one author made. 
 what the package's own copyright file says of its sounds; that file is kept beside them. The side was fixed
 before anything was measured: a source that the audit met before stays where it was, and of any other the
 last bit of the SHA-256 of its name decides. What stands under `CONFIRMATION` was added on 2026-11-27, when
-the benchmark's side had been opened: no choice before that day was made on it.
+the benchmark's side had been opened: no choice before that day was made on it. What stands under `REPORT` was
+added later that day, when the confirmation's side had been opened as well.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-Side = Literal["calibration", "benchmark", "confirmation"]
+Side = Literal["calibration", "benchmark", "confirmation", "report"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ def confirmation(name: str, licence: str, within: str = "") -> Source:
     return Source(name, licence, (name,), within=within, placed="confirmation")
 
 
+def report(name: str, licence: str, within: str = "") -> Source:
+    """A package of Debian 12's main section that was added when the confirmation's side was known."""
+    return Source(name, licence, (name,), within=within, placed="report")
+
+
 def drum_kit(artist: str, licence: str, within: str) -> Source:
     """The kits of one author in Debian's hydrogen-drumkits."""
     return Source(f"drum kits of {artist}", licence, ("hydrogen-drumkits",), "debian", within, "", artist)
@@ -84,6 +90,35 @@ CONFIRMATION = (
     confirmation("warmux-data", "GPL-2+"),
     confirmation("wesnoth-1.16-music", "GPL-2+"),
     confirmation("xmoto-data", "GPL-2+ and others in its copyright file"),
+)
+
+REPORT = (
+    report("abe-data", "GPL-2+"),
+    report("ardentryst", "GPL-3+ and CC-BY-SA-3.0"),
+    report("atanks-data", "GPL-2+"),
+    report("blockout2", "GPL-2+ and GPL-3"),
+    report("crrcsim-data", "GPL-2"),
+    report("etw-data", "GPL-2+"),
+    report("flare-game", "CC-BY-SA-3.0+ and GPL-3+"),
+    report("foobillardplus-data", "GPL-2"),
+    report("freeorion-data", "CC-BY-SA-3.0 and GPL-2"),
+    report("gajim", "GPL-3"),
+    report("gigalomania-data", "GPL-2+, CC-BY-3.0, CC0-1.0 and others in its copyright file"),
+    report("gltron", "GPL-2+"),
+    report("hannah-data", "GPL-2"),
+    report("linphone-common", "GPL-3+"),
+    report("lordsawar-data", "GPL-3+"),
+    report("mazeofgalious-data", "GPL"),
+    report("micropolis-data", "GPL-3+"),
+    report("pax-britannica-data", "Expat"),
+    report("phlipple-data", "GPL-3+"),
+    report("pink-pony-data", "CC-BY-SA-3.0 and CC0-1.0"),
+    report("renpy-demo", "Expat"),
+    report("searchandrescue-data", "GPL"),
+    report("trackballs-data", "GPL-2+", within=r"/(?!c64revival)[^/]+$"),
+    report("unknown-horizons", "CC-BY-SA-3.0 and GPL-2+"),
+    report("wizznic-data", "GPL-3"),
+    report("yaru-theme-sound", "CC-BY-SA-4.0"),
 )
 
 SOURCES = (
@@ -167,4 +202,5 @@ SOURCES = (
     drum_kit("Marcos Guglielmetti", "GPL-2+ with an exception for compositions", "/ColomboAcousticDrumkit/"),
     drum_kit("Vladimir Sadovnikov", "GPL-2", "/ForzeeStereo/"),
     *CONFIRMATION,
+    *REPORT,
 )

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import fftconvolve
 
 from lab import likeness
@@ -25,6 +26,8 @@ BANDS, FRAMES = 4, 4
 PERIOD = FRAMES * likeness.HOP / likeness.SAMPLE_RATE
 LONGEST = 60.0
 SLACK = round(2 * PERIOD * RATE)
+QUIET = 1e-4
+"""Power of a passage, over that of the loudest one of its sound, below which it is passed over: 40 dB."""
 
 
 def shared_passages(sounds: list[np.ndarray], rate: int) -> set[tuple[int, int]]:
@@ -56,6 +59,35 @@ def correlation(passage: np.ndarray, around: np.ndarray) -> float:
     energy = fftconvolve(around**2, np.ones(len(passage), np.float32), mode="valid")
     norm = np.sqrt(np.maximum(energy, 1e-6 * len(passage)) * np.sum(passage**2))
     return float(np.abs(cross / np.maximum(norm, 1e-9)).max())
+
+
+def highest_correlation(one: np.ndarray, other: np.ndarray, seconds: float) -> float:
+    """That of any passage of so many seconds of one sound with one of the other, of either sign, 0 to 1.
+
+    Nothing proposes where: passages begin every half of their length in the first sound, and everywhere in
+    the second. Quiet ones are left out (`QUIET`).
+
+    Args:
+        one, other: waveforms [time] at `RATE`.
+        seconds: of the passages; where either sound is shorter, nothing is shared.
+    """
+    length = round(seconds * RATE)
+    if min(len(one), len(other)) < length:
+        return 0.0
+    starts = np.arange(0, len(one) - length + 1, length // 2)
+    passages = np.stack([one[start : start + length] for start in starts]).astype(np.float32)
+    powers = np.square(passages).sum(axis=1)
+    heard = powers > max(QUIET * float(powers.max()), 1e-9)
+    passages, powers = passages[heard], powers[heard]
+    if not len(passages):
+        return 0.0
+    sums = np.concatenate([[0.0], np.square(other.astype(np.float64)).cumsum()])
+    energy = sums[length:] - sums[:-length]
+    norm = np.sqrt(np.maximum(energy, max(QUIET * float(energy.max()), 1e-9))).astype(np.float32)
+    size = next_fast_len(len(other), real=True)  # what wraps around lies beyond the last place
+    spectra = rfft(passages, size).conj() * rfft(other.astype(np.float32), size)
+    cross = irfft(spectra, size)[:, : len(norm)]
+    return float((np.abs(cross) / norm / np.sqrt(powers)[:, None]).max())
 
 
 def _log_mel(sound: np.ndarray) -> torch.Tensor:

@@ -37,7 +37,10 @@ def test_prompts_on_the_command_line(loaded: Model, tmp_path: Path, monkeypatch:
     assert names[4] == "0005 A soft pad with strings, 90 bpm, seed 0.wav"
     findings = {path.name for path in Path("r/findings").glob("[0-9]*.js")}
     assert findings == {f"{n}-0.js" for n in (0, 1, 4, 5)} | {f"{n}.js" for n in (2, 3, 6, 7)}
-    result = CliRunner().invoke(main, arguments)
+    again = [each.replace("--report", "--output") for each in arguments]
+    again[again.index("r")] = "r/sounds"  # these sounds, of the same request
+    assert "it is there already" in CliRunner().invoke(main, [*again, "--batch", "1"]).stderr
+    result = CliRunner().invoke(main, again)
     assert re.search(r"2/4 +A bell +7% to 93%", result.stdout), result.stdout
     assert "without guidance replays 2 of 2 prompts (95 % confidence: 16% to 100% of" in result.stdout
     assert "and 4 of 8 judged sounds: 50.0% (15.7% to 84.3%; they say as much as 8 ind" in result.stdout

@@ -59,14 +59,14 @@ def test_generate_takes_what_calibrate_found_and_says_so(
     assert "calibrated" not in quiet.stderr
 
 
-def test_a_file_elsewhere_and_none_that_is_not_ours(calibrate: Callable[..., Result], tmp_path: Path) -> None:
+def test_a_file_elsewhere_and_none_that_is_there(calibrate: Callable[..., Result], tmp_path: Path) -> None:
     found = calibrate("--output", "calibration.json", "--count", 6)
     assert found.exit_code == 0, found.stderr
     assert Calibration.read(tmp_path / "calibration.json").ordinary[6] == "A bell 0"
     assert not (tmp_path / "data").exists()
-    assert calibrate("--output", "calibration.json", "--count", 6).exit_code == 0
+    refused(calibrate("--output", "calibration.json"), "it is there already")
     (tmp_path / "mine.json").write_text(json.dumps({"mine": 1}))
-    refused(calibrate("--output", "mine.json"), "unheard did not write it")
+    refused(calibrate("--output", "mine.json"), "it is there already")
     refused(calibrate("--output", "usual.txt"), "is read")
 
 

@@ -106,3 +106,4 @@ def test_the_documented_line_prints_the_shell_s_script(shell: str, monkeypatch: 
         main, prog_name="unheard", env={"_UNHEARD_COMPLETE": f"{shell}_source"}, standalone_mode=False
     )
     assert f"_UNHEARD_COMPLETE={shell}_complete" in result.stdout
+    assert shell != "fish" or 'string split --max 1 ","' in result.stdout

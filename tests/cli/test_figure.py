@@ -58,7 +58,8 @@ def test_the_papers_pictures() -> None:
         assert result.exit_code == 0, result.stderr
         assert result.stdout == f"{name}\n"
         assert Image.open(name).size[0] > 400
-        assert run(*arguments).exit_code == 0  # its own picture is replaced
+        assert run(*arguments).stdout == f"{Path(name).stem}-1.png\n"
+        refused(run(*arguments, "--output", name), "it is there already")
 
 
 @pytest.mark.parametrize(("ending", "begins"), [("pdf", b"%PDF"), ("svg", b"<?xml")])
@@ -126,7 +127,7 @@ def test_a_matrix_has_its_numbers() -> None:
 
 def test_what_cannot_be_drawn_is_told_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("mine.png").write_bytes(b"a photograph")
-    refused(run("spectrograms", RECORDING, "-o", "mine.png"), "unheard did not write it")
+    refused(run("spectrograms", RECORDING, "-o", "mine.png"), "it is there already")
     refused(run("spectrograms", RECORDING, "-o", "a.jpg"), "a.jpg: give a name that ends in .png, .pdf")
     refused(run("spectrograms", *[RECORDING] * 13), "13 sounds are too many")
     refused(run("trajectory", RECORDING), "cannot read .*00001.json")

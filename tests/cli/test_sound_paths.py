@@ -69,8 +69,8 @@ def test_a_name_that_is_given_is_replaced_by_the_same_request_alone(
 ) -> None:
     assert generate("a bell", "--no-guidance", "-o", "s.wav").exit_code == 0
     before = Path("s.wav").read_bytes()
-    refused(generate("a pad", "--no-guidance", "-o", "s.wav"), "the sound of another request.*--overwrite")
-    refused(generate("a bell", "-o", "s.wav"), "the sound of another request")
+    refused(generate("a pad", "--no-guidance", "-o", "s.wav"), "it is there already.*--overwrite")
+    refused(generate("a bell", "-o", "s.wav"), "it is there already")
     assert generate("a bell", "--no-guidance", "-o", "s.wav").exit_code == 0
     assert Path("s.wav").read_bytes() == before
     assert generate("a pad", "--no-guidance", "-o", "s.wav", "--overwrite").exit_code == 0

@@ -1,4 +1,4 @@
-"""What a command reads is never written over, nor what unheard did not write."""
+"""What a command reads is never written over, nor what is there, whoever wrote it."""
 
 from __future__ import annotations
 
@@ -120,13 +120,13 @@ OTHERS = {
 
 @pytest.mark.parametrize("command", OTHERS, ids=" ".join)
 @pytest.mark.usefixtures("no_model")
-def test_what_unheard_did_not_write_is_not_replaced(
+def test_what_is_there_is_not_replaced(
     run: Callable[..., Result], folder: Path, command: tuple[str, ...]
 ) -> None:
     for name in ("page.html", "index.html"):
         (folder / name).write_text("<p>mine</p>")
     before = contents(folder)
-    refused(run(*command), f"{OTHERS[command]}: it is there, and unheard did not write it.*--overwrite")
+    refused(run(*command), f"{OTHERS[command]}: it is there already.*--overwrite")
     assert contents(folder) == before
 
 
@@ -139,13 +139,17 @@ def test_a_sound_is_replaced_with_overwrite(generate: Callable[..., Result], fol
     refused(generate("--from", "s.json", "--output", "s.wav"), "it is the record that is read")
 
 
-def test_results_are_replaced_by_results(run: Callable[..., Result], folder: Path) -> None:
-    audit = ("audit", "in.wav", "--references", "refs", "--csv", "n.csv", "--report")
-    for report in ("page.html", "page", "page.html", "page"):
-        result = run(*audit, report)
-        assert result.exit_code == 0, result.stderr
-    for _ in range(2):
-        assert run("index", "duplicates", "mine.json", "--out", "clusters.json").exit_code == 0
+def test_what_unheard_itself_wrote_is_replaced_with_overwrite_alone(
+    run: Callable[..., Result], folder: Path
+) -> None:
+    audit = ("audit", "in.wav", "--references", "refs")
+    for written in (("--csv", "n.csv", "--report", "page.html"), ("--report", "page")):
+        assert run(*audit, *written).exit_code == 0
+        refused(run(*audit, *written), "it is there already; choose another name, or replace it")
+        assert run(*audit, *written, "--overwrite").exit_code == 0
+    duplicates = ("index", "duplicates", "mine.json", "--out", "clusters.json")
+    assert run(*duplicates).exit_code == 0
+    refused(run(*duplicates), "clusters.json: it is there already")
     printed = json.loads(run("index", "duplicates", "mine.json", "--json").stdout)
     assert printed == json.loads(Path("clusters.json").read_text())
     Path("empty.csv").touch()

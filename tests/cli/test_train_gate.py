@@ -81,12 +81,11 @@ def test_a_model_brings_its_head(
     assert model.gate_head(0.2).path == folder / "head.safetensors"
 
 
-def test_it_replaces_its_own_files_alone(train: Callable[..., Result], tmp_path: Path) -> None:
-    assert train("--output", "head.safetensors").exit_code == 0
-    assert train("--output", "head.safetensors").exit_code == 0
+def test_what_is_there_stays(train: Callable[..., Result], tmp_path: Path) -> None:
     Path("notes.txt").write_text("mine")
-    assert train("--output", "notes.txt").exit_code == 2
+    refused(train("--output", "notes.txt"), "it is there already")
     assert Path("notes.txt").read_text() == "mine"
+    assert train("--output", "notes.txt", "--overwrite").exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,19 @@ def test_an_interrupted_run_goes_on(file: Path, finished: Any, monkeypatch: pyte
     assert measured(out) == measured(finished.out)
 
 
+def test_a_folder_of_results_is_that_of_its_experiment(file: Path, out: Path) -> None:
+    text, summary = file.read_text(), (out / "summary.md").read_bytes()
+    file.write_text(text.replace("[settings.c1]", "[settings.renamed]").replace("count = 2", "count = 3"))
+    assert run.goes_on(Experiment.read(file), out)
+    for old, new in (("A bright bell", "A dark bell"), ("c2 = 0", "c2 = 1"), ("first = 5", "first = 6")):
+        file.write_text(text.replace(old, new))
+        refused = CliRunner().invoke(main, ["evaluate", str(file), "--out", str(out)])
+        assert "it is there already; choose another name" in refused.stderr
+    assert (out / "summary.md").read_bytes() == summary
+    (out / "manifest.json").write_text('{"experiment": {"settings": 3}}')
+    assert "move it away" in CliRunner().invoke(main, ["evaluate", str(file), "--out", str(out)]).stderr
+
+
 def test_a_killed_evaluation_resumes_to_the_same_rows(file: Path, finished: Any) -> None:
     out = file.parent / "out"
     died = subprocess.run(

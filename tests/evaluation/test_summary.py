@@ -301,6 +301,8 @@ def test_every_measure_of_the_traces_has_a_panel(tmp_path: Path, drawn: Callable
           for name, trace in traces.items())
     )  # fmt: skip
     plots.draw(rows, summary.summarise(rows, dict.fromkeys(traces, "near")), tmp_path)
+    points = drawn()[0].axes[0].get_lines()
+    assert [point.get_markersize() for point in points] == [18, 14, 10, 6]  # at one place, and none is hidden
     panels = drawn()[2].axes
     assert [panel.get_ylabel() for panel in panels] == ["cosine", "magnitude"]
     shown = [{line.get_label(): [*line.get_ydata()] for line in panel.get_lines()} for panel in panels]

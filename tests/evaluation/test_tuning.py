@@ -58,6 +58,10 @@ def test_tuning_resumes_and_its_presets_are_taken(file: Path, tiny_model_folder:
     refused = CliRunner().invoke(main, ["tune", str(file), "--trials", "1", "--out", str(file.parent / "no")])
     assert refused.exit_code == 2
     assert "nothing to search" in refused.output
+    (out / "trials.db").write_bytes(b"no database" * 100)
+    damaged = CliRunner().invoke(main, ["tune", str(searched), "--out", str(out)])
+    assert damaged.exit_code == 2
+    assert "trials.db (file is not a database): make room, or choose another folder" in damaged.stderr
 
 
 def test_an_index_that_was_built_is_searched_by_tune(indexless: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("pedalboard", reason="pip install -e '.[lab]'")
 
 from lab.alterations import SAMPLE_RATE, recode
-from lab.same_recording import shared_passages
+from lab.same_recording import RATE, SAME, highest_correlation, shared_passages
 
 RNG = np.random.default_rng
 
@@ -46,3 +46,11 @@ def test_the_same_notes_at_the_same_times_played_anew_are_another_recording() ->
             tone = np.sin(2 * np.pi * pitch * detuned * time) * np.exp(-4 * time)
             sound[second * SAMPLE_RATE : (second + 1) * SAMPLE_RATE] += tone
     assert shared_passages([one.astype(np.float32), other.astype(np.float32)], SAMPLE_RATE) == set()
+
+
+def test_a_passage_of_a_second_is_shared_wherever_it_lies() -> None:
+    one, other = (strokes(seed, 3.0)[:: SAMPLE_RATE // RATE] for seed in (7, 8))
+    together = other.copy()
+    together[3_456 : 3_456 + 3 * RATE // 2] = -0.2 * one[6_000 : 6_000 + 3 * RATE // 2]
+    assert highest_correlation(one, other, 1.0) < SAME <= highest_correlation(one, together, 1.0)
+    assert highest_correlation(one[: RATE // 2], one, 1.0) == 0.0 < highest_correlation(one[:RATE], one, 1.0)

@@ -89,6 +89,26 @@ def test_a_wrong_value_is_told_at_its_field(
 
 
 @pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("thresh", "did you mean 'threshold'? Known are "),
+        ("guidance-scale", "did you mean 'guidance_scale'? Known are "),
+        ("cfg_scale", "it is called 'guidance_scale' here. Known are "),
+        ("steps", "it is called 'num_inference_steps' here. Known are "),
+        ("model", "it is given when the studio begins, with --model"),
+        ("zzz", "Known are "),
+    ],
+)
+def test_an_option_that_is_none_is_answered_with_what_is_meant(
+    workshop: Workshop, name: str, meant: str
+) -> None:
+    with pytest.raises(FieldError) as raised:
+        workshop.form.read("a bell", {name: 1})
+    assert str(raised.value).startswith(f"there is no option {name!r}: {meant}")
+    assert not meant.endswith("Known are ") or str(raised.value).endswith(", ".join(workshop.form.fields))
+
+
+@pytest.mark.parametrize(
     ("prompt", "given"),
     [
         ("a bell", {}),

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ from unheard.cli.options import (
 )
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
-from unheard.cli.targets import Target, check_targets, inputs, shows, sound_targets
+from unheard.cli.targets import Target, check_targets, inputs, sound_targets
 from unheard.cli.terminal import say, say_json
 from unheard.common.files import sha256, shortened
 from unheard.common.imports import importing
@@ -137,8 +137,8 @@ def audit(
     Without --references and --index they are compared with the recordings that the model brings. Verdicts are
     copy, partial copy, similar and clear. What is too short to tell could not be called a copy if it were
     one; what is silent or unreadable is not judged. With --prompts the model itself is audited: how often its
-    sounds replay, and how hard each prompt pulls. Ctrl-C keeps what is judged. No file is replaced that
-    unheard did not write, and none that it reads.
+    sounds replay, and how hard each prompt pulls. Ctrl-C keeps what is judged. A report or a table that is
+    there is replaced with --overwrite only.
 
     \b
     Examples:
@@ -149,16 +149,8 @@ def audit(
       unheard audit --prompts prompts.txt --seeds 8 --no-guidance --report model.html
       unheard audit compare march.json april.json
     """
-    if bool(sounds) == (prompts_file is not None):
-        raise click.UsageError("nothing to audit: name sounds or folders, or give --prompts FILE (not both)")
-    if sounds:
-        for name in OF_GENERATION:
-            if generation[name] is not None:
-                option = name.replace("_", "-")
-                raise click.UsageError(f"--{option} is for generating: give --prompts FILE with it")
     about = {"title": title, "case": case, "notes": notes}
-    if report is None and (without := [name for name, text in about.items() if text is not None]):
-        raise click.UsageError(f"--{without[0]} is for a report: give --report PATH with it")
+    _check_options(sounds, prompts_file, generation, report, about)
     named, recordings = matching(sounds), matching(references)
     prompts = () if prompts_file is None else check_prompts(read_prompts(prompts_file))
     display = Display(quiet=json_asked)
@@ -190,14 +182,11 @@ def audit(
                     from unheard.generation.model import load
 
                     loaded = load(model, device=device, dtype=generation["dtype"], embedder=embedder)
-                    request = _request(loaded, prompts, generation)
-                    loaded.warn_of_unknown_words(request)
                     stay_away_from = loaded.training_set("auto" if index is None else training_set.index)
-                    if not generation["no_guidance"]:
-                        calibrated = loaded.guidance_named(AUTO, stay_away_from, request.duration)
-                        request = replace(request, guidance=calibrated)
+                    request = _request(loaded, prompts, generation, stay_away_from)
                 if folder is not None:
-                    check_targets(list(_sounds(folder, request)), read, overwrite=overwrite)
+                    targets = _sounds(folder, loaded, request, stay_away_from)
+                    check_targets(list(targets), read, overwrite=overwrite)
                 bound = fail_on if fail_on in BOUNDS else "copy"
                 work.judge_model(loaded, request, stay_away_from, bound, folder, overwrite)
         except KeyboardInterrupt:
@@ -215,6 +204,25 @@ def audit(
     if interrupted:
         raise KeyboardInterrupt
     return 0 if fail_on is None else _gate(result.files, fail_on, accept_untold)
+
+
+def _check_options(
+    sounds: Sequence[str],
+    prompts_file: str | None,
+    generation: Mapping[str, Any],
+    report: str | None,
+    about: Mapping[str, str | None],
+) -> None:
+    """Raise UsageError for options that have nothing to do beside the others."""
+    if bool(sounds) == (prompts_file is not None):
+        raise click.UsageError("nothing to audit: name sounds or folders, or give --prompts FILE (not both)")
+    for name in OF_GENERATION if sounds else ():
+        if generation[name] is not None:
+            option = name.replace("_", "-")
+            raise click.UsageError(f"--{option} is for generating: give --prompts FILE with it")
+    for name in about if report is None else ():
+        if about[name] is not None:
+            raise click.UsageError(f"--{name} is for a report: give --report PATH with it")
 
 
 def _gate(files: Sequence[FileAudit], bound: str, accept_untold: bool) -> int:
@@ -303,21 +311,22 @@ def _targets(table: str | None, report: str | None) -> list[Target]:
     """The files that an audit writes, but for generated sounds."""
     targets = []
     if table is not None:
-        targets.append(Target(Path(table), shows(rb"(\xef\xbb\xbf)?path,verdict,")))
+        targets.append(Target(Path(table)))
     if report is not None:
         from unheard.auditing.report.report import check_path
 
         page, findings = check_path(report)
-        targets.append(Target(page, shows(rb'.*<meta name="generator" content="unheard">')))
+        targets.append(Target(page))
         if findings is not None and findings.is_dir():
-            targets += [Target(each, shows(rb"unheard\.finding\(")) for each in findings.glob("*.js")]
+            targets += map(Target, findings.glob("*.js"))
     return targets
 
 
-def _sounds(folder: Path, request: Request) -> Iterator[Target]:
+def _sounds(folder: Path, model: Model, request: Request, training_set: TrainingSet) -> Iterator[Target]:
     """The files of the sounds that are to be generated."""
     for number, (prompt, seed) in enumerate(zip(request.prompts, request.seeds, strict=True)):
-        yield from sound_targets(folder / _sound_name(number, prompt, seed))
+        record = partial(model.record_of, request, *request.place(number), training_set)
+        yield from sound_targets(folder / _sound_name(number, prompt, seed), record)
 
 
 def _sound_name(number: int, prompt: str, seed: int) -> str:
@@ -369,18 +378,24 @@ def _assemble(
     return auditor, training_set
 
 
-def _request(model: Model, prompts: Sequence[str], generation: Mapping[str, Any]) -> Request:
-    """Every prompt once for each of its seeds."""
+def _request(
+    model: Model, prompts: Sequence[str], generation: Mapping[str, Any], stay_away_from: TrainingSet
+) -> Request:
+    """Every prompt once for each of its seeds, under the guidance that is calibrated for a training set."""
     seeds = SEEDS if generation["seeds"] is None else generation["seeds"]
     if seeds < 1:
         raise InputError(f"seeds is {seeds}: give at least 1")
-    return model.request(
+    request = model.request(
         [prompt for prompt in dict.fromkeys(prompts) for _ in range(seeds)],
         duration=generation["duration"],
         seed=generation["seed"] or 0,
         batch=generation["batch"],
         guidance=None if generation["no_guidance"] else AUTO,
     )
+    model.warn_of_unknown_words(request)
+    if generation["no_guidance"]:
+        return request
+    return replace(request, guidance=model.guidance_named(AUTO, stay_away_from, request.duration))
 
 
 def _sounds_folder(output: str | None, report: str | None, until_the_end: ExitStack) -> Path | None:

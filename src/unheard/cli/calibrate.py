@@ -18,11 +18,11 @@ from unheard.cli.options import (
 )
 from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
-from unheard.cli.targets import Target, check_targets, inputs, inputs_of_model, shows
+from unheard.cli.targets import Target, check_targets, inputs, inputs_of_model
 from unheard.cli.terminal import say
 from unheard.common.files import make_data_folder
 from unheard.common.imports import importing
-from unheard.generation.calibration.record import ALIGNMENT, EXCESS, FIRST_KEY, KEPT_IN, OF_GATES, PULL
+from unheard.generation.calibration.record import ALIGNMENT, EXCESS, KEPT_IN, OF_GATES, PULL
 from unheard.guidance.detour.settings import Detour
 
 if TYPE_CHECKING:
@@ -110,13 +110,12 @@ def calibrate(
     suspected = None if captions is None else read_prompts(captions)
     further = [] if prompts is None else read_prompts(prompts)
     if output is not None:
-        ours = shows(rb'\s*\{\s*"' + FIRST_KEY.encode() + rb'"')
         read = [
             *inputs([captions, prompts], "a list of captions"),
             *inputs([references], "a recording"),
             *inputs_of_model(model, index, lora, text_encoder, embedder),
         ]
-        check_targets([Target(Path(output), ours)], read, overwrite=overwrite)
+        check_targets([Target(Path(output))], read, overwrite=overwrite)
     else:
         make_data_folder(KEPT_IN, "a calibration")
     display = Display()

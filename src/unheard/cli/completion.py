@@ -6,7 +6,17 @@ import re
 from collections.abc import Callable
 
 import click
+from click import shell_completion
 from click.shell_completion import CompletionItem
+
+
+@shell_completion.add_completion_class
+class FishComplete(shell_completion.FishComplete):
+    """fish, with names and their help whole: click's own script cuts both at the first comma."""
+
+    source_template = shell_completion.FishComplete.source_template.replace(
+        'string split ","', 'string split --max 1 ","'
+    )
 
 
 def models(begun: str) -> list[CompletionItem]:

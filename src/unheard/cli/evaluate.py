@@ -65,8 +65,9 @@ def evaluate(
     asked = Experiment.read(experiment)
     from unheard.evaluation import run, summary, summary_files
 
-    written = results_targets(Path(out), WRITTEN) if Path(out).is_dir() else []
-    check_targets(written, experiment_inputs(experiment, asked), overwrite=overwrite)
+    if Path(out).is_dir():
+        written = results_targets(Path(out), WRITTEN, goes_on=run.goes_on(asked, Path(out)))
+        check_targets(written, experiment_inputs(experiment, asked), overwrite=overwrite)
     with ExitStack() as until_the_end:
         on_ray = None
         if engine == "ray":

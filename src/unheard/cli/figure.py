@@ -12,7 +12,7 @@ import click
 from unheard.cli.files import matching
 from unheard.cli.options import Commands, Decorator, embedder_options, overwrite_option, quiet_option
 from unheard.cli.progress import Display
-from unheard.cli.targets import Target, check_targets, inputs
+from unheard.cli.targets import Target, check_targets, first_free, inputs
 from unheard.cli.terminal import say
 from unheard.errors import InputError
 
@@ -38,14 +38,14 @@ def figure() -> None:
 
 
 def _output(default: str) -> Decorator:
-    """`--output` and `--overwrite`."""
+    """`--output`, by default the next free number of a name, and `--overwrite`."""
 
     def decorate(command: Any) -> Any:
         named = click.option(
             "-o",
             "--output",
-            default=default,
-            show_default=True,
+            default=lambda: str(first_free(Path(default))),
+            show_default=f"{default}, or the next free number",
             metavar="FILE",
             help="Ends in .png, .pdf or .svg.",
         )
@@ -143,7 +143,7 @@ def _check(read: Sequence[str], output: str, overwrite: bool) -> None:
 
     check_matplotlib()
     check_name(Path(output))
-    check_targets([Target(Path(output), _is_figure)], inputs(read, "a sound"), overwrite=overwrite)
+    check_targets([Target(Path(output))], inputs(read, "a sound"), overwrite=overwrite)
 
 
 def _files(
@@ -184,11 +184,6 @@ def _traces(path: Path) -> dict[str, Sequence[TraceStep]]:
     from unheard.generation.recorded import trace_of
 
     return {path.name: trace_of(provenance.read(path.with_suffix(".json")))}
-
-
-def _is_figure(path: Path) -> bool:
-    """Whether matplotlib made a file."""
-    return b"atplotlib" in path.read_bytes()
 
 
 def _save(drawn: Figure, output: str) -> None:

@@ -36,7 +36,7 @@ from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.generation import provenance
 from unheard.generation.preset import Preset, read_preset
-from unheard.generation.request import DEFAULT_RETRIES, check_prompts
+from unheard.generation.request import DEFAULT_RETRIES
 from unheard.guidance import GUIDANCES, NONE
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ _output = under("Output")
     help="WAV or FLAC to write, several as PATH-1 ...  [default: audio.wav, or the next free number]",
 )
 @_output("--float", "as_float", is_flag=True, default=None, help="Write 32-bit float, not normalised.")
-@overwrite_option(_output, "Replace other sounds, and files that unheard did not write.")
+@overwrite_option(_output)
 @_output("--save-latents", is_flag=True, help="Write the latents beside, as PATH.latents.safetensors.")
 @_output("--json", "as_json", is_flag=True, help="Print what came out as one JSON object.")
 @_output("-q", "--quiet", is_flag=True, help="Print warnings and errors alone.")
@@ -189,44 +189,26 @@ def generate(
       unheard generate "An acoustic drum loop, 110 bpm" --reject copy --retries 4
       unheard generate --from audio.json --output again.wav
     """
-    texts = [*prompts, *([] if prompts_file is None else read_prompts(prompts_file))]
     recorded = None if source is None else provenance.read(source)
     if recorded is not None:  # which comes before the environment's defaults
         given |= {name: None for name in given if _is_of_environment(context, name)}
-    overridden = bool(texts) or count is not None or any(value is not None for value in given.values())
-    # Where nothing is overridden it is the very same sound, and its whole batch is made again: a batch of
-    # another size may round otherwise.
-    again = None if overridden else recorded
-    if recorded is not None:
-        given = record.filled_in(given, recorded)
-        texts = texts or [recorded["prompt"]]
-        as_float = recorded["result"].get("encoding") == "float" if as_float is None else as_float
-    if again is not None:
-        texts, given["seed"] = again["batch"]["prompts"], again["batch"]["seeds"]
-        given["batch"] = len(texts)
-    if not texts:
-        raise click.UsageError("no prompt: give one, or --prompts-file FILE, or --from JSON")
-    if count is not None and count < 1:
-        raise InputError(f"count is {count}: give at least 1")
-    asked = [text for text in check_prompts(texts) for _ in range(count or 1)]
-    numbers = range(len(asked)) if again is None else [again["batch"]["position"]]
+    texts = [*prompts, *([] if prompts_file is None else read_prompts(prompts_file))]
+    asked = record.Asked.of(texts, count, as_float, given, recorded)
     destination = Destination(
         None if output is None else Path(output),
-        ".wav" if recorded is None else Path(recorded["result"].get("file", "")).suffix or ".wav",
-        numbers,
-        [*_read(given, prompts_file, source)],
+        asked.ending,
+        asked.numbers,
+        [*_read(asked.given, prompts_file, source)],
         latents=save_latents,
-        as_float=bool(as_float),
+        as_float=asked.as_float,
         overwrite=overwrite,
     )
     destination.paths()  # whatever is wrong with them is found out before a model is loaded
 
     context.meta[QUIET] = quiet
     display = Display(quiet=as_json)
-    with display.loading(given["model"] or "tiny"):
-        model, request, training_set = _prepare(
-            asked, given, None if recorded is None else recorded["guidance"]
-        )
+    with display.loading(asked.given["model"] or "tiny"):
+        model, request, training_set = _prepare(asked)
     if not quiet and (calibration := model.calibrated_by(request, training_set)) is not None:
         say(calibration.words(request.duration, len(training_set.recordings)), err=True)
     from unheard.generation.init_audio import InitAudio
@@ -240,8 +222,7 @@ def generate(
         say(moved, err=True)
     with display.loading("the recordings"):
         auditor = _auditor(model, request, training_set, audit, quiet)
-    done: dict[int, dict[str, Any]] = {}
-    details: dict[int, list[str]] = {}
+    written = _Written()
     try:
         with display.generating() as progress:
             sounds = model.stream(request, training_set, progress, init_audio=begin)
@@ -250,25 +231,39 @@ def generate(
                 if sound.number in paths:
                     path = paths[sound.number]
                     sound = sound if auditor is None else audited(sound, auditor)
-                    done[sound.number] = _save(sound, path, bool(as_float), overwrite)
-                    details[sound.number] = explain(sound)
+                    written.take(sound, _save(sound, path, asked.as_float, overwrite))
                     if save_latents:
                         sound.save_latents(latents_beside(path))
     finally:
-        results = [done[number] for number in sorted(done)]
-        if as_json and results:
-            say_json({"results": results})
+        written.tell(as_json=as_json, quiet=quiet, verbose=verbose)
+    if recorded is not None and asked.again:
+        record.compare(recorded, provenance.read(paths[asked.numbers[0]].with_suffix(".json")))
+
+
+class _Written:
+    """The sounds that are written, and what is said of each in the end, however that comes."""
+
+    def __init__(self) -> None:
+        self._results: dict[int, dict[str, Any]] = {}
+        self._details: dict[int, list[str]] = {}
+
+    def take(self, sound: Sound, result: dict[str, Any]) -> None:
+        self._results[sound.number] = result
+        self._details[sound.number] = explain(sound)
+
+    def tell(self, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+        """Print them in the order in which they were asked for."""
+        numbers = sorted(self._results)
+        if as_json and numbers:
+            say_json({"results": [self._results[number] for number in numbers]})
         elif not quiet:
-            for number, result in zip(sorted(done), results, strict=True):
-                say(*describe(result), *(details[number] if verbose else []))
-    if again is not None:
-        record.compare(again, provenance.read(paths[numbers[0]].with_suffix(".json")))
+            for number in numbers:
+                say(*describe(self._results[number]), *(self._details[number] if verbose else []))
 
 
-def _prepare(
-    prompts: Sequence[str], given: Mapping[str, Any], recorded: Mapping[str, Any] | None
-) -> tuple[Model, Request, TrainingSet]:
+def _prepare(asked: record.Asked) -> tuple[Model, Request, TrainingSet]:
     """Load the model and check the request against it; what takes no model is found out before."""
+    given, recorded = asked.given, asked.guidance
     preset = read_given_preset(given)
     from unheard.backbones.hub import fetch
     from unheard.generation.defaults import read_defaults
@@ -284,7 +279,7 @@ def _prepare(
     model = load(
         name, device=given["device"] or "auto", dtype=given["dtype"], embedder=given["embedder"], **changed
     )
-    request = request_for(model, prompts, given, preset, guidance)
+    request = request_for(model, asked.prompts, given, preset, guidance)
     training_set = model.training_set(index, request.named_references)
     return model, calibrated(request, model, training_set, given, preset, recorded), training_set
 

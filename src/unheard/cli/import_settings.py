@@ -16,7 +16,7 @@ from unheard.cli.terminal import say, say_json
 from unheard.common.files import write_whole
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
-from unheard.generation.preset import is_preset, preset_of
+from unheard.generation.preset import preset_of
 
 OF_SAMPLING = tuple(part.name for part in fields(Sampling))
 
@@ -44,7 +44,7 @@ def import_settings(script: str, output: str | None, number: int, overwrite: boo
       unheard generate "An acoustic drum loop, 110 bpm" --preset preset.json
     """
     if output is not None:
-        check_targets([Target(Path(output), is_preset)], inputs([script], "the script"), overwrite=overwrite)
+        check_targets([Target(Path(output))], inputs([script], "the script"), overwrite=overwrite)
     read = read_script(script, number)
     translation = translate(read)
     try:

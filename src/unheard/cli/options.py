@@ -186,11 +186,9 @@ def quiet_option(option: Option = click.option) -> Decorator:
     )
 
 
-def overwrite_option(
-    option: Option = click.option, text: str = "Replace files that unheard did not write."
-) -> Decorator:
+def overwrite_option(option: Option = click.option) -> Decorator:
     """`--overwrite`."""
-    return option("--overwrite", is_flag=True, help=text)
+    return option("--overwrite", is_flag=True, help="Replace files that are there; inputs never.")
 
 
 def embedder_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,12 +3,88 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import click
 
 from unheard.cli.guidance import given_settings
 from unheard.cli.terminal import say
+from unheard.errors import InputError
 from unheard.generation import provenance
+from unheard.generation.request import check_prompts
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `generate` is asked for: by its options, and by a recorded sound where these say nothing.
+
+    Attributes:
+        prompts: one a sound.
+        given: the other options, None for what nobody says.
+        as_float: whether samples are written as floats.
+        recorded: the record; None without `--from`.
+        again: whether the very same sound is asked for, with all that was made together with it: a batch of
+            another size may round otherwise.
+    """
+
+    prompts: Sequence[str]
+    given: Mapping[str, Any]
+    as_float: bool
+    recorded: Mapping[str, Any] | None
+    again: bool
+
+    @classmethod
+    def of(
+        cls,
+        texts: Sequence[str],
+        count: int | None,
+        as_float: bool | None,
+        given: Mapping[str, Any],
+        recorded: Mapping[str, Any] | None,
+    ) -> Self:
+        """Fill in what was not given.
+
+        Raises:
+            UsageError: there is no prompt.
+            InputError: a prompt or a count that is none.
+        """
+        overridden = bool(texts) or count is not None or any(value is not None for value in given.values())
+        again = recorded is not None and not overridden
+        if recorded is not None:
+            given = filled_in(given, recorded)
+            texts = texts or [recorded["prompt"]]
+            as_float = recorded["result"].get("encoding") == "float" if as_float is None else as_float
+            if again:
+                batch = recorded["batch"]
+                texts = batch["prompts"]
+                given |= {"seed": batch["seeds"], "batch": len(texts)}
+        if not texts:
+            raise click.UsageError("no prompt: give one, or --prompts-file FILE, or --from JSON")
+        if count is not None and count < 1:
+            raise InputError(f"count is {count}: give at least 1")
+        prompts = [text for text in check_prompts(texts) for _ in range(count or 1)]
+        return cls(prompts, given, bool(as_float), recorded, again)
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The sounds that are to be written: of a batch that is made again, the recorded one."""
+        if self.recorded is not None and self.again:
+            return [self.recorded["batch"]["position"]]
+        return range(len(self.prompts))
+
+    @property
+    def ending(self) -> str:
+        """That of a sound's file where none is named."""
+        named = "" if self.recorded is None else self.recorded["result"].get("file", "")
+        return Path(named).suffix or ".wav"
+
+    @property
+    def guidance(self) -> Mapping[str, Any] | None:
+        """That of the recorded sound; None without one."""
+        return None if self.recorded is None else self.recorded["guidance"]
 
 
 def filled_in(given: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:

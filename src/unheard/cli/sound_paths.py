@@ -1,21 +1,21 @@
 """Where `generate` writes its sounds: as asked, or under the default name with the next free number.
 
-What another request has made stays: under the default name it is passed over, and a name that was given is
-refused.
+What is there and is to stay (`targets`) is passed over under the default name, and refused under one that was
+given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from unheard.cli.targets import Input, check_targets, sound_targets
+from unheard.cli.targets import Input, Target, check_targets, sound_targets
 from unheard.common.sound_endings import WRITTEN
 from unheard.errors import InputError
-from unheard.generation import provenance
 
 DEFAULT = "audio"
 
@@ -64,23 +64,10 @@ class Destination:
             found = self._numbered(self.output, 1) if several else [self.output]
         else:
             found = self._first_free(expected)
-        targets = [target for path in found for target in sound_targets(path, latents=self.latents)]
-        check_targets(targets, self.read, overwrite=self.overwrite)
         paths = dict(zip(self.numbers, found, strict=True))
-        if self.output is not None and expected is not None and not self.overwrite:
-            self._check_same_request(paths, expected)
+        targets = [target for number in paths for target in self._targets(number, paths[number], expected)]
+        check_targets(targets, self.read, overwrite=self.overwrite)
         return paths
-
-    def _check_same_request(
-        self, paths: Mapping[int, Path], expected: Callable[[int], Mapping[str, Any]]
-    ) -> None:
-        for number, path in paths.items():
-            beside = path.with_suffix(".json")
-            if provenance.is_record(beside) and not self._would_be(path, beside, expected(number)):
-                raise InputError(
-                    f"cannot write {path}: it is the sound of another request; choose another name, or "
-                    "replace it with --overwrite"
-                )
 
     def moved(self, paths: Mapping[int, Path]) -> str | None:
         """What to say where the default name is that of other sounds, None where it is not."""
@@ -111,22 +98,13 @@ class Destination:
 
     def _is_taken(self, number: int, path: Path, expected: Callable[[int], Mapping[str, Any]] | None) -> bool:
         """Whether a file that must stay is at a path: what is read, or, as far as it is known, another's."""
-        targets = sound_targets(path, latents=self.latents)
+        targets = self._targets(number, path, expected)
         if any(one.reads(target.path) for target in targets for one in self.read):
             return True
-        if self.overwrite:
-            return False
-        beside = path.with_suffix(".json")
-        if expected is None or not provenance.is_record(beside):
-            return any(target.is_foreign for target in targets)
-        return not self._would_be(path, beside, expected(number))
+        return not self.overwrite and any(target.is_taken for target in targets)
 
-    def _would_be(self, path: Path, beside: Path, expected: Mapping[str, Any]) -> bool:
-        """Whether the sound that is at a path would come out again."""
-        try:
-            there = provenance.read(beside)
-        except InputError:  # of a version to come
-            return False
-        result = there["result"]
-        is_alike = (result.get("file"), result["encoding"] == "float") == (path.name, self.as_float)
-        return is_alike and provenance.is_same_request(there, expected)
+    def _targets(
+        self, number: int, path: Path, expected: Callable[[int], Mapping[str, Any]] | None
+    ) -> list[Target]:
+        record = None if expected is None else partial(expected, number)
+        return sound_targets(path, record, latents=self.latents, as_float=self.as_float)

@@ -28,8 +28,10 @@ from unheard.cli.options import (
     under,
 )
 from unheard.cli.progress import Display
+from unheard.cli.published.names import BY_NAME
 from unheard.cli.record import filled_in
 from unheard.cli.terminal import say
+from unheard.common.checks import instead
 from unheard.common.imports import importing
 from unheard.common.sound_endings import WRITTEN
 from unheard.errors import InputError
@@ -187,6 +189,7 @@ def form_of(model: Model, training_set: TrainingSet, given: Mapping[str, Any]) -
         None if own is None else own.kind,
         partial(_request, model, training_set, without | started),
         partial(_recorded, found),
+        partial(_meant, found),
     )
 
 
@@ -238,6 +241,18 @@ def _recorded(found: Mapping[str, Field], record: Mapping[str, Any]) -> dict[str
         "as_float": result["encoding"] == "float",
     }
     return {name: _as_given(field, values.get(name)) for name, field in found.items()}
+
+
+def _meant(found: Mapping[str, Field], name: str) -> str:
+    """What to say of an option that is no field: where it is given, what it is called here, what there is."""
+    spelt = name.replace("-", "_")
+    if spelt in OF_THE_STUDIO:
+        return f"it is given when the studio begins, with --{spelt.replace('_', '-')}"
+    published = BY_NAME.get(spelt)
+    field = (published.option or "").lstrip("-").replace("-", "_") if published else ""
+    if field not in found:
+        return instead(spelt, [*found])
+    return f"it is called {field!r} here. Known are {', '.join(found)}"
 
 
 def _as_given(field: Field, value: Any) -> Any:

@@ -1,17 +1,20 @@
-"""What a command writes, compared with what it reads before any work: no input is written over.
+"""What a command writes, compared before any work with what is there and with what it reads.
 
-A file that is there is replaced if it is what unheard itself writes there. Anything else is replaced with
-`--overwrite` only, and an input of the command never. Links are resolved on both sides.
+A file that is there stays, whoever wrote it. With `--overwrite` it is replaced, but never an input of the
+command. Without, only what the same request would write again is: its sounds, and the tables and pictures of
+its own folder of results. An empty file counts as none. Links are resolved on both sides.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
 from unheard.backbones.native.layout import is_checkpoint
 from unheard.cli.files import check_writable
@@ -27,17 +30,17 @@ class Target:
 
     Attributes:
         path: where to.
-        is_ours: whether a file that is there is of the kind that unheard writes there.
+        is_again: whether what is there is what the same request writes again.
     """
 
     path: Path
-    is_ours: Callable[[Path], bool]
+    is_again: Callable[[Path], bool] = lambda _: False
 
     @property
-    def is_foreign(self) -> bool:
-        """Whether there is something that unheard did not write."""
+    def is_taken(self) -> bool:
+        """Whether there is something that is to stay."""
         there = os.path.exists(self.path) and (os.path.isdir(self.path) or os.path.getsize(self.path) > 0)
-        return there and not self.is_ours(self.path)
+        return there and not self.is_again(self.path)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def check_targets(targets: Sequence[Target], read: Iterable[Input], *, overwrite
 
     Raises:
         InputError: a file cannot be written, is an input of the command, is to be written twice, or is there
-            and is none of ours (without `overwrite`).
+            and is to stay (without `overwrite`).
     """
     check_writable(target.path for target in targets)
     known = list(read)
@@ -113,18 +116,48 @@ def check_targets(targets: Sequence[Target], read: Iterable[Input], *, overwrite
             )
         if (other := seen.setdefault(os.path.realpath(path), path)) is not path:
             raise InputError(f"cannot write {path}: {other} is written there, too; choose another name")
-        if not overwrite and target.is_foreign:
+        if not overwrite and target.is_taken:
             otherwise = "move it away" if overwrite is None else "replace it with --overwrite"
-            raise InputError(
-                f"cannot write {path}: it is there, and unheard did not write it; choose another name, or "
-                f"{otherwise}"
-            )
+            raise InputError(f"cannot write {path}: it is there already; choose another name, or {otherwise}")
 
 
-def sound_targets(path: Path, *, latents: bool = False) -> list[Target]:
-    """A sound and its provenance beside it, and its latents if they are asked for."""
-    beside = [Target(latents_beside(path), lambda _: is_generated(path))] if latents else []
-    return [Target(path, is_generated), Target(path.with_suffix(".json"), provenance.is_record), *beside]
+def first_free(path: Path) -> Path:
+    """The path, or with the next free number: NAME-1, NAME-2 ..."""
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(1))
+    return next(each for each in chain([path], numbered) if not os.path.lexists(each))
+
+
+def sound_targets(
+    path: Path,
+    expected: Callable[[], Mapping[str, Any]] | None = None,
+    *,
+    latents: bool = False,
+    as_float: bool = False,
+) -> list[Target]:
+    """A sound and its provenance beside it, and its latents if they are asked for.
+
+    Args:
+        path: of the sound.
+        expected: what its record will say; as long as it is None, every sound with a record is taken for that
+            of the same request.
+        latents: whether they are written.
+        as_float: whether the sound's samples are written as floats.
+    """
+    record = path.with_suffix(".json")
+
+    def is_again(_: Path) -> bool:
+        if expected is None or not provenance.is_record(record):
+            return provenance.is_record(record)
+        try:
+            there = provenance.read(record)
+        except InputError:  # of a version to come
+            return False
+        result = there["result"]
+        is_alike = (result.get("file"), result["encoding"] == "float") == (path.name, as_float)
+        return is_alike and provenance.is_same_request(there, expected())
+
+    written = [path, record, *([latents_beside(path)] if latents else [])]
+    return [Target(each, is_again) for each in written]
 
 
 def latents_beside(path: Path) -> Path:
@@ -132,14 +165,15 @@ def latents_beside(path: Path) -> Path:
     return path.with_suffix(".latents.safetensors")
 
 
-def results_targets(out: Path, names: Iterable[str]) -> list[Target]:
-    """Files in a folder of results, which are ours if what was generated lies beside them."""
-    return [Target(out / name, lambda path: (out / "parts").is_dir()) for name in names]
+def results_targets(out: Path, names: Iterable[str], *, goes_on: bool = True) -> list[Target]:
+    """Files in a folder of results, made again if what was generated lies beside them.
 
-
-def is_generated(path: Path) -> bool:
-    """Whether a sound has its provenance beside it."""
-    return provenance.is_record(path.with_suffix(".json"))
+    Args:
+        out: the folder.
+        names: of the files.
+        goes_on: whether what was generated there is what the command asks for, or part of it.
+    """
+    return [Target(out / name, lambda _: goes_on and (out / "parts").is_dir()) for name in names]
 
 
 def shows(pattern: bytes) -> Callable[[Path], bool]:

@@ -17,7 +17,7 @@ from unheard.cli.options import (
     quiet_option,
 )
 from unheard.cli.progress import Display
-from unheard.cli.targets import Target, check_targets, inputs_of_model, shows
+from unheard.cli.targets import Target, check_targets, inputs_of_model
 from unheard.cli.terminal import say
 from unheard.common.files import make_data_folder
 from unheard.common.imports import importing
@@ -68,9 +68,8 @@ def train_gate(
       unheard train-gate --model ./my-model --duration 47 --output my-model/gate_head.safetensors
     """
     if output is not None:
-        ours = shows(rb'.{8}\{"__metadata__":.*unheard_gate_head')
         read = inputs_of_model(model, index, lora, text_encoder, embedder)
-        check_targets([Target(Path(output), ours)], read, overwrite=overwrite)
+        check_targets([Target(Path(output))], read, overwrite=overwrite)
     display = Display()
     with display.loading(model):
         with importing():

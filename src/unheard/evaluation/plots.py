@@ -104,18 +104,25 @@ def _style(number: int) -> dict[str, Any]:
 
 
 def _trade_off(axis: Axes, summary: list[dict[str, Any]], styles: dict[str, dict[str, Any]]) -> None:
-    """The share of sounds that are copies or collapsed, the mean CLAP score; intervals over prompts."""
+    """The share of sounds that are copies or collapsed, the mean CLAP score; intervals over prompts.
+
+    A point is larger for each later one at the same place, which it would else lie hidden under: settings
+    that never acted have the same sounds.
+    """
     whole = {(entry["setting"], entry["metric"]): entry for entry in summary if entry["group"] == "all"}
+    points: dict[str, tuple[float, float]] = {}
     for name, style in styles.items():
         bad, adherence = (whole.get((name, metric)) for metric in ("copied_or_collapsed", "clap_score"))
         if not bad or not adherence or bad["value"] is None or adherence["value"] is None:
             continue
-        x, y = bad["value"], adherence["value"]
+        x, y = points[name] = bad["value"], adherence["value"]
         thin = {"color": style["color"], "lw": 1, "alpha": 0.6}
         axis.hlines(y, bad["low"], bad["high"], **thin)
         if adherence["low"] is not None:
             axis.vlines(x, adherence["low"], adherence["high"], **thin)
-        axis.plot(x, y, linestyle="none", label=name, **style)
+    for number, (name, point) in enumerate(points.items(), start=1):
+        above = [*points.values()][number:].count(point)
+        axis.plot(*point, linestyle="none", label=name, markersize=6 + 4 * above, **styles[name])
     label_trade_off(axis)
 
 

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from unheard.common.files import write_whole
 from unheard.common.progress import Report
+from unheard.common.structured_files import read_json
 from unheard.common.texts import json_bytes
-from unheard.errors import InputError
+from unheard.errors import InputError, said
 from unheard.evaluation import code_version, columns
 from unheard.evaluation.batch import Batch, Row
 from unheard.evaluation.engine import Engine
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.local_engine import LocalEngine
 from unheard.evaluation.results_folder import GENERATIONS, ResultsFolder, write_table
+
+MANIFEST = "manifest.json"
+"""What was asked for, versions and hashes."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,32 @@ def evaluate(
     }
     table = run_settings(local, list(experiment.settings), folder, progress, engine)
     write_table(out / GENERATIONS, table, {columns.EXPERIMENT: manifest["experiment"]})
-    write_whole(out / "manifest.json", json_bytes(json.dumps(manifest, indent=1, ensure_ascii=False)))
+    write_whole(out / MANIFEST, json_bytes(json.dumps(manifest, indent=1, ensure_ascii=False)))
     return Results(table, held_out, references)
+
+
+def goes_on(experiment: Experiment, out: Path) -> bool:
+    """Whether an experiment asks for all sounds of the one that was finished in a folder, if one was.
+
+    Settings may have other names, and what judges the sounds may be another.
+
+    Raises:
+        InputError: the folder's manifest is damaged.
+    """
+    try:
+        there = _asked(read_json(out / MANIFEST)["experiment"])
+        here = _asked(json.loads(json.dumps(asdict(experiment))))
+        return all(one in now for now, before in zip(here, there, strict=True) for one in before)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise InputError(f"cannot read {out / MANIFEST} ({said(error)}): move it away") from error
+
+
+def _asked(experiment: Mapping[str, Any]) -> Iterator[Collection[Any]]:
+    """What the sounds of an experiment are of, as JSON has it."""
+    yield experiment["settings"].values()
+    yield from (experiment[name] for name in ("prompts", "seeds"))
 
 
 def run_settings(

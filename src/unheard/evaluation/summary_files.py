@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,41 +54,12 @@ def _page(
     references: Mapping[str, Mapping[str, int]],
 ) -> str:
     metrics = list(dict.fromkeys(entry["metric"] for entry in entries))
+    lines = ["# Summary", "", *_how_to_read(metrics, baselines)]
+    lines += [_audited_with(model, count) for model, count in references.items()]
     columns = [*counts([], open_verdicts(rows))]
-    lines = ["# Summary", "", "Means over prompts (95 % bootstrap interval over prompts)."]
-    if rates := [metric for metric in metrics if metric in RATES]:
-        lines += [
-            f"Of {', '.join(f'`{name}`' for name in rates)}: prompts with at least one such sound (exact "
-            "95 % interval); such sounds (95 % interval of prompts that are drawn), and how many independent "
-            "sounds say as much.",
-            "Sounds that failed, or that the audit left open, are in none of these shares; those that "
-            "collapsed are in `copied_or_collapsed` alone. The first columns count them.",
-        ]
-    to = ", ".join(f"`{name}`" for name in dict.fromkeys(baselines.values()))
-    lines += [f"Differences in summary.csv are paired by prompt and seed, to {to}."]
-    for model, count in references.items():
-        if not count["used"]:
-            lines += [
-                f"Sounds of `{Path(model).name}` are not audited, for there are no recordings: whether "
-                "one is a copy is left open. Similarities are those to the index's embeddings."
-            ]
-            continue
-        left_out = f", {count['left_out']:,} more left out" if count["left_out"] else ""
-        lines += [
-            f"Sounds of `{Path(model).name}` are audited against {count['used']:,} references{left_out}."
-        ]
     for group in dict.fromkeys(entry["group"] for entry in entries):
-        lines += [
-            "",
-            f"## {group}",
-            "",
-            f"| setting | {' | '.join([each.replace('_', ' ') for each in columns] + metrics)} |",
-            "|---|" + "--:|" * (len(columns) + len(metrics)),
-        ]
-        for setting in dict.fromkeys(entry["setting"] for entry in entries):
-            own = [entry for entry in entries if (entry["group"], entry["setting"]) == (group, setting)]
-            cells = [str(own[0][count]) for count in columns] + [_cell(entry) for entry in own]
-            lines.append(f"| {setting} | {' | '.join(cells)} |")
+        of_group = [entry for entry in entries if entry["group"] == group]
+        lines += ["", f"## {group}", "", *_table(of_group, columns, metrics)]
     failed = [row for row in rows if row["error"] is not None]
     for title, reasons in (
         ("Collapsed, or left open by the audit", _left_out(rows)),
@@ -98,6 +69,45 @@ def _page(
         if reasons:
             lines += ["", f"## {title}", "", *(f"- {reason}" for reason in reasons)]
     return "\n".join(lines) + "\n"
+
+
+def _how_to_read(metrics: list[str], baselines: Mapping[str, str]) -> Iterator[str]:
+    """What the numbers are."""
+    yield "Means over prompts (95 % bootstrap interval over prompts)."
+    if rates := [metric for metric in metrics if metric in RATES]:
+        yield (
+            f"Of {', '.join(f'`{name}`' for name in rates)}: prompts with at least one such sound (exact "
+            "95 % interval); such sounds (95 % interval of prompts that are drawn), and how many independent "
+            "sounds say as much."
+        )
+        yield (
+            "Sounds that failed, or that the audit left open, are in none of these shares; those that "
+            "collapsed are in `copied_or_collapsed` alone. The first columns count them."
+        )
+    to = ", ".join(f"`{name}`" for name in dict.fromkeys(baselines.values()))
+    yield f"Differences in summary.csv are paired by prompt and seed, to {to}."
+
+
+def _audited_with(model: str, count: Mapping[str, int]) -> str:
+    """What the sounds of a model were compared with."""
+    sounds = f"Sounds of `{Path(model).name}` are"
+    if not count["used"]:
+        return (
+            f"{sounds} not audited, for there are no recordings: whether one is a copy is left open. "
+            "Similarities are those to the index's embeddings."
+        )
+    left_out = f", {count['left_out']:,} more left out" if count["left_out"] else ""
+    return f"{sounds} audited against {count['used']:,} references{left_out}."
+
+
+def _table(entries: list[dict[str, Any]], columns: list[str], metrics: list[str]) -> Iterator[str]:
+    """A row a setting: sounds by what became of them, and the metrics."""
+    yield f"| setting | {' | '.join([each.replace('_', ' ') for each in columns] + metrics)} |"
+    yield "|---|" + "--:|" * (len(columns) + len(metrics))
+    for setting in dict.fromkeys(entry["setting"] for entry in entries):
+        own = [entry for entry in entries if entry["setting"] == setting]
+        cells = [str(own[0][count]) for count in columns] + [_cell(entry) for entry in own]
+        yield f"| {setting} | {' | '.join(cells)} |"
 
 
 def _independent(effective: float) -> str:

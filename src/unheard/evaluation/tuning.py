@@ -7,7 +7,8 @@ A trial is a setting, run on all prompts and seeds of the experiment like any ot
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -77,11 +78,22 @@ def tune(
 
     Raises:
         InputError: no search in the experiment, several models, no judge, a folder of another search, no
-            optuna, or `PATIENCE` settings in a row under which more than `MISSING_AT_MOST` of the sounds
-            failed or were left open.
+            optuna, trials that cannot be read or written, or `PATIENCE` settings in a row under which more
+            than `MISSING_AT_MOST` of the sounds failed or were left open.
     """
     if len(experiment.models) > 1:
         raise InputError(f"tuning is for one model, not {', '.join(experiment.models)}: give a file for each")
+    with _explained(out / DATABASE):
+        return _search(experiment, trials, out, finished, progress)
+
+
+def _search(
+    experiment: Experiment,
+    trials: int,
+    out: Path,
+    finished: Callable[[list[Trial], Trial], None] | None,
+    progress: Report | None,
+) -> list[Trial]:
     study = _study(experiment, out)
     import optuna
 
@@ -158,6 +170,23 @@ def _study(experiment: Experiment, out: Path) -> optuna.Study:
         raise InputError(f"{out} holds the trials of another experiment: choose another folder")
     study.set_user_attr("experiment", asked)
     return study
+
+
+@contextmanager
+def _explained(database: Path) -> Iterator[None]:
+    """Turn what the trials' database says, such as that the disk is full, into one line."""
+    try:
+        from optuna.exceptions import StorageInternalError
+        from sqlalchemy.exc import SQLAlchemyError
+    except ImportError:  # which is told where it is needed
+        yield
+        return
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        said = error if isinstance(error, SQLAlchemyError) else error.__cause__
+        reason = str(getattr(said, "orig", None) or said or error).partition("\n")[0]
+        raise InputError(f"cannot use {database} ({reason}): make room, or choose another folder") from error
 
 
 def _take_up_interrupted(study: optuna.Study) -> None:

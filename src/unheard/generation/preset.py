@@ -59,15 +59,6 @@ def preset_of(table: Any, path: str | Path) -> Preset:
     return Preset(guidance is not None, None if guidance is None else read_guidance(guidance), options)
 
 
-def is_preset(path: Path) -> bool:
-    """Whether a file can be read as a preset."""
-    try:
-        read_preset(path)
-    except InputError:
-        return False
-    return True
-
-
 def _of_guidance() -> set[str]:
     """The keys of a table of guidance alone."""
     return {"kind", *(part.name for kind in GUIDANCES.values() for part in fields(kind))}

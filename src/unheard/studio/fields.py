@@ -63,12 +63,15 @@ class Form:
             InputError in one line.
         recorded: a record of a sound, as `unheard.generation.provenance` reads it, to what is to be given for
             the same sound, by the fields' names, "" for what is not; raises InputError.
+        meant: what to say of an option that is none, after its name: what it is called here, and what there
+            is.
     """
 
     fields: Mapping[str, Field]
     own: str | None
     request: Callable[[Sequence[str], Mapping[str, Any]], Request]
     recorded: Callable[[Mapping[str, Any]], dict[str, Any]]
+    meant: Callable[[str], str]
 
     def read(self, prompt: str, given: Mapping[str, Any]) -> tuple[Request, dict[str, Any]]:
         """What is asked for, of values as a browser or a client sends them; an empty one was not given.
@@ -85,7 +88,7 @@ class Form:
         values: dict[str, Any] = dict.fromkeys(self.fields)
         for name, value in given.items():
             if name not in self.fields:
-                raise FieldError(f"there is no option {name!r}: see /options", PROMPT)
+                raise FieldError(f"there is no option {name!r}: {self.meant(name)}", PROMPT)
             try:
                 values[name] = None if is_empty(value) else self.fields[name].convert(value)
             except InputError as error:

@@ -148,9 +148,9 @@ def test_the_script_and_other_files_are_spared(run: Callable[..., Result]) -> No
     Path("s.py").write_text("my_generate_diffusion_cond(m)")
     refused(run("import-settings", "s.py", "-o", "s.py"), "it is the script that is read")
     Path("mine.json").write_text('{"a": 1}')
-    refused(run("import-settings", "s.py", "-o", "mine.json"), "unheard did not write it")
-    for _ in range(2):
-        assert run("import-settings", "s.py", "-o", "new.json").exit_code == 0
+    refused(run("import-settings", "s.py", "-o", "mine.json"), "it is there already")
+    for further in ((), ("--overwrite",)):
+        assert run("import-settings", "s.py", "-o", "new.json", *further).exit_code == 0
 
 
 def test_the_preset_generates(run: Callable[..., Result], generate: Callable[..., Result]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from stored_rows import content
 import unheard.index as verbs
 from unheard.index.building import decoding
 from unheard.index.building.decoding import Job, decode, resampled
-from unheard.index.building.recording import Recording
+from unheard.index.building.recording import Recording, Reject
+from unheard.index.building.workers import decode_all
 
 
 @settings(max_examples=15, deadline=None)
@@ -52,3 +54,24 @@ def test_a_long_recording_goes_through_a_file_and_leaves_none(
     verbs.build(tmp_path / "long.flac", tmp_path / "spooled", embedder=embedder, workers=0)
     assert content(tmp_path / "spooled") == content(tmp_path / "held")
     assert not list((tmp_path / "scratch").iterdir())
+
+
+def test_a_large_member_of_a_shard_goes_through_a_file_and_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soundfile.write(tmp_path / "a.flac", noise(1, 1), RATE)
+    (tmp_path / "scratch").mkdir()
+    jobs = [
+        Job(Recording(name, f"s.tar::{name}", sound), RATE, None, str(tmp_path / "scratch"))
+        for name, sound in (("a.flac", (tmp_path / "a.flac").read_bytes()), ("b.flac", b"no sound"))
+    ]
+    held = list(decode_all(jobs, workers=0))
+    monkeypatch.setattr(decoding, "HELD_BYTES", 4)
+    light = jobs[0].laid_down()
+    assert isinstance(light, Job)
+    assert light.recording.content is None
+    for before, after in zip(held, [decode(light), *decode_all(jobs[1:], workers=0)], strict=True):
+        assert repr(before) == repr(after)  # NumPy's arrays are not equal to each other
+    assert not list((tmp_path / "scratch").iterdir())
+    (refused,) = decode_all([replace(jobs[0], scratch=str(tmp_path / "none"))], workers=0)
+    assert refused == Reject("s.tar::a.flac", "No such file or directory", "a.flac")

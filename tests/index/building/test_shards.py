@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,18 @@ def test_a_member_larger_than_memory_is_left_out(tmp_path: Path, monkeypatch: py
     assert "2,000 bytes" in large.reason
     with pytest.raises(InputError, match="2,000 bytes"):
         opened(f"{path}::a.wav")
+
+
+def test_a_member_is_held_once(tmp_path: Path) -> None:
+    size = 8 << 20
+    path = write_members(tmp_path / "s.tar", {"a.wav": bytes(size)})
+    tracemalloc.start()
+    try:
+        (taken,), _ = split(path)
+        assert tracemalloc.get_traced_memory()[1] < 2 * size
+    finally:
+        tracemalloc.stop()
+    assert taken.content == bytes(size)
 
 
 def test_members_of_one_sample_that_together_are_larger_than_memory_are_left_out(

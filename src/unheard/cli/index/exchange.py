@@ -56,9 +56,7 @@ def export(uri: str, path: str, overwrite: bool, as_json: bool) -> None:
     Example:
       unheard index export my-index --out embeddings_new.json
     """
-    # An index in one file is what somebody's training set may be: none is taken for ours to replace.
-    target = Target(Path(path), lambda _: False)
-    check_targets([target], inputs([uri], "the index", whole=True), overwrite=overwrite)
+    check_targets([Target(Path(path))], inputs([uri], "the index", whole=True), overwrite=overwrite)
     from unheard import index
 
     with Display(quiet=as_json).counting("rows", "writing") as progress:

@@ -11,7 +11,7 @@ import click
 
 from unheard.cli.options import embedder_options, overwrite_option, quiet_option
 from unheard.cli.progress import Display
-from unheard.cli.targets import Target, check_targets, inputs, shows
+from unheard.cli.targets import Target, check_targets, inputs
 from unheard.cli.terminal import say, say_json
 from unheard.common.texts import plural
 from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD
@@ -140,8 +140,7 @@ def duplicates(
       unheard index duplicates my-index --json
     """
     if path is not None:
-        target = Target(Path(path), shows(rb'\s*\{\s*"index"\s*:\s*"'))
-        check_targets([target], inputs([uri], "the index", whole=True), overwrite=overwrite)
+        check_targets([Target(Path(path))], inputs([uri], "the index", whole=True), overwrite=overwrite)
     from unheard import index
 
     with Display(quiet=as_json).counting("windows", "comparing") as progress:

@@ -26,6 +26,9 @@ from unheard.index.building.recording import Recording, Reject
 HELD_SAMPLES = 1 << 22
 """Samples up to which a decoded recording is handed over in memory; a longer one lies in a temporary file."""
 
+HELD_BYTES = 1 << 24
+"""Bytes up to which a shard's member is handed over in memory; a larger one lies in a temporary file."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -37,6 +40,7 @@ class Job:
         known_sha256: hash of the bytes that need no decoding, since they are in the index.
         scratch: folder for long recordings.
         limits: of what is read of it.
+        file: in `scratch`, with the content of a large member; `decode` removes it.
     """
 
     recording: Recording
@@ -44,6 +48,20 @@ class Job:
     known_sha256: str | None
     scratch: str
     limits: SoundLimits = DEFAULT_LIMITS
+    file: str | None = None
+
+    def laid_down(self) -> Job | Reject:
+        """The same, with a large content in a file: on its way to a worker it would be held four times."""
+        content = self.recording.content
+        if content is None or len(content) <= HELD_BYTES:
+            return self
+        try:
+            handle, path = tempfile.mkstemp(".member", dir=self.scratch)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+        except OSError as error:
+            return Reject(self.recording.source, error.strerror or str(error), self.recording.id)
+        return replace(self, recording=replace(self.recording, content=None), file=path)
 
 
 @dataclass
@@ -91,7 +109,7 @@ def decode(job: Job) -> Decoded | Unchanged | Reject:
     """Read, check, average the channels and resample; what cannot be used is rejected with the reason."""
     recording = job.recording
     try:
-        with _opened(recording) as file:
+        with _opened(job) as file:
             size = file.seek(0, os.SEEK_END)
             if size > job.limits.bytes:
                 raise InputError(f"it has {size:,} bytes: at most {job.limits.bytes:,} are read of a sound")
@@ -105,10 +123,14 @@ def decode(job: Job) -> Decoded | Unchanged | Reject:
         return Reject(recording.source, error.strerror or str(error), recording.id)
     except InputError as error:
         return Reject(recording.source, str(error), recording.id)
+    finally:
+        if job.file is not None:
+            os.unlink(job.file)
 
 
-def _opened(recording: Recording) -> BinaryIO:
-    return open_regular(recording.source) if recording.content is None else io.BytesIO(recording.content)
+def _opened(job: Job) -> BinaryIO:
+    content = job.recording.content
+    return open_regular(job.file or job.recording.source) if content is None else io.BytesIO(content)
 
 
 def _decoded(recording: Recording, digest: str, sound: EncodedSound, job: Job) -> Decoded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from unheard.index.building.sidecars import LARGEST_SIDECAR, described_by
 
 SHARDS = (".tar", ".tar.gz", ".tgz")
 DESCRIPTIONS = ("json", "txt")
+BLOCK = 1 << 20
 
 
 class Shard:
@@ -121,7 +123,7 @@ class _Sample:
         except InputError as error:
             self.left_out.append((name, str(error)))
         else:
-            contents[name] = cast(IO[bytes], shard.extractfile(member)).read(size)
+            contents[name] = _read(cast(IO[bytes], shard.extractfile(member)), size)
             self.held += size
 
     def name_of(self, sound: str) -> str:
@@ -134,6 +136,14 @@ class _Sample:
         """What is said of a sound under its own name, or under that of the sample."""
         own = self.described.get(f"{_stem(sound)}.{ending}")
         return self.described.get(f"{self.key}.{ending}") if own is None else own
+
+
+def _read(file: IO[bytes], size: int) -> bytes:
+    """The first bytes of a file, block by block: of one large read `tarfile` holds three copies."""
+    content = io.BytesIO()
+    while block := file.read(min(BLOCK, size - content.tell())):
+        content.write(block)
+    return content.getvalue()
 
 
 def _stem(name: str) -> str:

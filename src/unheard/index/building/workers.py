@@ -37,6 +37,7 @@ def decode_all(jobs: Iterable[Job | Reject], workers: int) -> Iterator[Outcome]:
         jobs: asked for as workers become free.
         workers: processes; 0 decodes in this one.
     """
+    jobs = (job if isinstance(job, Reject) else job.laid_down() for job in jobs)
     if workers == 0:
         for job in jobs:
             yield job if isinstance(job, Reject) else decode(job)
