@@ -17,9 +17,12 @@ from unheard.guidance import GUIDANCES
 EXPERIMENTS = sorted((Path(__file__).parents[2] / "experiments").glob("*.toml"))
 ON_A_HUB_MODEL = next(path for path in EXPERIMENTS if path.stem == "stable-audio-open")
 IN_THE_SECOND_WORLD = [path for path in EXPERIMENTS if "build/planted" in path.read_text()]
-IN_WORLDS = dict.fromkeys(IN_THE_SECOND_WORLD, "planted") | {
-    path: "worlds/v" for path in EXPERIMENTS if "build/worlds" in path.read_text()
+IN_WORLDS = {
+    path: made.removesuffix("/model")
+    for path in EXPERIMENTS
+    if (made := str(tomllib.loads(path.read_text()).get("model", ""))).startswith("../build/")
 }
+"""Experiments on a model that the laboratory makes, with its folder."""
 TINY = Path(__file__).parents[2] / "src" / "unheard" / "assets" / "tiny"
 
 
@@ -96,7 +99,7 @@ def test_every_experiment_that_is_shipped_can_be_read(path: Path) -> None:
 @pytest.mark.parametrize("path", IN_WORLDS, ids=lambda path: path.stem)
 def test_what_is_of_another_world_can_be_read_once_that_is_made(path: Path, tmp_path: Path) -> None:
     (tmp_path / "experiments").mkdir()
-    world = tmp_path / "build" / IN_WORLDS[path]
+    world = tmp_path / "experiments" / IN_WORLDS[path]
     world.mkdir(parents=True)
     (world / "model").symlink_to(TINY)
     experiment = Experiment.read(shutil.copy(path, tmp_path / "experiments"))
