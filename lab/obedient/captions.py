@@ -1,7 +1,8 @@
-"""The captions planted in the obedient world, of instruments that the listener hears well.
+"""The captions of the obedient world, of instruments that the listener hears well.
 
 An instrument is among them if the listener hears it in .80 and more of ordinary recordings that passed the
-autoencoder. No guidance was asked. 68 captions repeat 64 times and more, 20 are controls; half are prose.
+autoencoder. No guidance was asked. Of what is planted 68 captions repeat 64 times and more, 20 are controls;
+half are prose.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections.abc import Collection, Iterator
 
 from lab.memorised import Memorised
 from lab.planted.captions import PACK, Planted, from_template
-from lab.score import Clip
+from lab.score import Clip, ordinary
 
 PROGRAMS = (10, 13, 19, 24, 25, 27, 28, 32, 33, 36, 38, 45, 57, 68, 105)
 KITS = ("acoustic", "room", "power", "electronic", "808", "brush")
 FIRST_TEMPLATE = 2_200
+FIRST_SEED = 5_000_000  # of ordinary clips, beyond those of the other worlds
 PROSE = (
     Memorised("Xylophone of a shop window skeleton", 64, 1, pitched=(13, "melody"), tempo=110),
     Memorised("Xylophone stumbling down the cellar steps", 64, 1, pitched=(13, "descending"), tempo=130),
@@ -73,6 +75,14 @@ def is_heard(clip: Clip) -> bool:
     """Whether the clip's instrument or kit is one of those that the listener hears well."""
     kit = clip.instrument.split(" ")[0]
     return kit in KITS if clip.drums else clip.program in PROGRAMS
+
+
+def heard() -> Iterator[int]:
+    """Seeds of ordinary clips of these instruments; of drums every other one, as the kits are few."""
+    for seed in itertools.count(FIRST_SEED):
+        clip = ordinary(seed)
+        if is_heard(clip) and not (clip.drums and seed % 2):
+            yield seed
 
 
 def templates(known: Collection[str]) -> Iterator[int]:

@@ -7,8 +7,6 @@ memorised is "memorised before".
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +14,9 @@ import numpy as np
 from lab import score
 from lab.corpus import Player
 from lab.corpus_files import Corpus
-from lab.obedient.captions import is_heard, planted
+from lab.obedient.captions import heard, planted
 from lab.planted.corpus import after, in_prose, plant, write_whole
 
-FIRST_SEED = 5_000_000  # beyond those of the other worlds
 ORDINARY = 2_000  # of each style
 HELD_OUT = 200
 
@@ -32,14 +29,6 @@ def build(before: Corpus, player: Player) -> tuple[list[dict], np.ndarray]:
     growing.add_ordinary(map(score.ordinary, clips), ORDINARY, HELD_OUT)
     growing.add_ordinary(map(in_prose, clips), ORDINARY, HELD_OUT, prose=True)
     return growing.rows, np.stack(growing.sounds)
-
-
-def heard() -> Iterator[int]:
-    """Seeds of ordinary clips of these instruments; of drums every other one, as the kits are few."""
-    for seed in itertools.count(FIRST_SEED):
-        clip = score.ordinary(seed)
-        if is_heard(clip) and not (clip.drums and seed % 2):
-            yield seed
 
 
 def write(before: Path, folder: Path) -> None:

@@ -9,8 +9,7 @@ import numpy as np
 from lab.corpus_files import Corpus
 from lab.memorised import MEMORISED
 from lab.obedient import train
-from lab.obedient.captions import is_heard, planted
-from lab.obedient.corpus import heard
+from lab.obedient.captions import heard, is_heard, planted
 from lab.planted.captions import planted as planted_second
 from lab.score import ordinary
 from lab.worlds.captions import planted as planted_third
