@@ -86,7 +86,7 @@ def goes_on(experiment: Experiment, out: Path) -> bool:
         there = _asked(read_json(out / MANIFEST)["experiment"])
         here = _asked(json.loads(json.dumps(asdict(experiment))))
         return all(one in now for now, before in zip(here, there, strict=True) for one in before)
-    except FileNotFoundError:
+    except FileNotFoundError:  # nothing was finished there
         return True
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"cannot read {out / MANIFEST} ({said(error)}): move it away") from error

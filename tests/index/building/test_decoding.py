@@ -67,11 +67,12 @@ def test_a_large_member_of_a_shard_goes_through_a_file_and_leaves_none(
     ]
     held = list(decode_all(jobs, workers=0))
     monkeypatch.setattr(decoding, "HELD_BYTES", 4)
-    light = jobs[0].laid_down()
-    assert isinstance(light, Job)
-    assert light.recording.content is None
-    for before, after in zip(held, [decode(light), *decode_all(jobs[1:], workers=0)], strict=True):
+    for before, job in zip(held, jobs, strict=True):
+        light = job.laid_down()
+        assert isinstance(light, Job)
+        assert light.recording.content is None
+        after = decode(light)
         assert repr(before) == repr(after)  # NumPy's arrays are not equal to each other
     assert not list((tmp_path / "scratch").iterdir())
-    (refused,) = decode_all([replace(jobs[0], scratch=str(tmp_path / "none"))], workers=0)
+    (refused,) = decode_all([replace(jobs[0], scratch=str(tmp_path / "none"))], workers=1)
     assert refused == Reject("s.tar::a.flac", "No such file or directory", "a.flac")

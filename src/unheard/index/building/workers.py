@@ -37,14 +37,13 @@ def decode_all(jobs: Iterable[Job | Reject], workers: int) -> Iterator[Outcome]:
         jobs: asked for as workers become free.
         workers: processes; 0 decodes in this one.
     """
-    jobs = (job if isinstance(job, Reject) else job.laid_down() for job in jobs)
     if workers == 0:
         for job in jobs:
             yield job if isinstance(job, Reject) else decode(job)
         return
     pool = _pool(workers)
     under_way: deque[tuple[Job | Reject, Future[Outcome] | None]] = deque()
-    upcoming = iter(jobs)
+    upcoming = (job if isinstance(job, Reject) else job.laid_down() for job in jobs)
     try:
         while True:
             for job in islice(upcoming, workers * JOBS_A_WORKER - len(under_way)):
