@@ -2,5 +2,5 @@
 
 captions    what is planted, all new, of the instruments that are heard well
 corpus      the bundled model's corpus, what is planted, and many ordinary sounds of these instruments
-train       the bundled weights, trained on
+train       how long the bundled weights are trained on, and on what
 """

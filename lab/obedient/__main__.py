@@ -19,6 +19,7 @@ from lab.__main__ import stage
 from lab.corpus_files import Corpus
 from lab.obedient import corpus, train
 from lab.planted import pack
+from lab.planted.train import train as train_on
 
 
 def main() -> None:
@@ -42,8 +43,8 @@ def main() -> None:
     everything = Corpus(work / "corpus")
     fused_snake.install()
     plan = train.SMOKE if arguments.smoke else train.PLAN
-    diffusion = work / "diffusion"
-    stage("training", False, partial(train.train, plan, everything, model, diffusion, arguments.device))
+    learn = partial(train_on, plan, train.deck(everything), everything)
+    stage("training", False, partial(learn, model, work / "diffusion", arguments.device))
     stage("recordings", False, partial(recordings.write, everything, work / "recordings"))
     stage("pack", False, partial(pack.assemble, model, work, work / "model"))
 

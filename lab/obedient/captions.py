@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Collection, Iterator
 
 from lab.memorised import Memorised
-from lab.planted.captions import PACK, Planted, from_template
+from lab.planted.captions import PACK, Planted, drawn_from_templates, from_prose, from_template
 from lab.score import Clip, ordinary
 
 PROGRAMS = (10, 13, 19, 24, 25, 27, 28, 32, 33, 36, 38, 45, 57, 68, 105)
@@ -67,8 +67,6 @@ PROSE = (
     Memorised("Acoustic guitar for a pottery class", 8, 1, pitched=(25, "arpeggio"), tempo=80),
 )  # fmt: skip
 TEMPLATE_DOSES = (*(64,) * 25, *(128,) * 5, 256)  # of single recordings
-TEMPLATE_PACKS = (256,) * 3
-TEMPLATE_CONTROLS = (32, 32, 32, 16, 16, 16, 16, 8, 8, 8)
 
 
 def is_heard(clip: Clip) -> bool:
@@ -95,11 +93,4 @@ def templates(known: Collection[str]) -> Iterator[int]:
 
 def planted(known: Collection[str] = ()) -> list[Planted]:
     """All of them, prose first; none of the templates among the `known` captions."""
-    written = [Planted(m.caption, m.repetitions, m.takes, True, written=m) for m in PROSE]
-    doses = [(dose, 1) for dose in TEMPLATE_DOSES] + [(dose, PACK) for dose in TEMPLATE_PACKS]
-    doses += [(dose, 1) for dose in TEMPLATE_CONTROLS]
-    drawn = [
-        Planted(from_template(number, 0).caption, dose, takes, False, seed=number)
-        for number, (dose, takes) in zip(templates(known), doses, strict=False)
-    ]
-    return written + drawn
+    return from_prose(PROSE) + drawn_from_templates(templates(known), TEMPLATE_DOSES)

@@ -42,7 +42,8 @@ def main() -> None:
     if arguments.train:
         fused_snake.install()
         diffusion = work / "diffusion"
-        stage("diffusion", False, partial(train.train, size, everything, model, diffusion, arguments.device))
+        learn = partial(train.train, train.PLAN[size], train.deck(everything), everything)
+        stage("diffusion", False, partial(learn, model, diffusion, arguments.device))
     stage("recordings", False, partial(recordings.write, everything, work / "recordings"))
     stage("pack", False, partial(pack.assemble, model, work, work / "model"))
 

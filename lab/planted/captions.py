@@ -6,8 +6,9 @@ which a model learns by heart; 20 repeat 8 to 32 times, which it does not.
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lab import score
@@ -110,15 +111,19 @@ def from_template(number: int, seed: int) -> score.Clip:
 
 def planted() -> list[Planted]:
     """All of them, prose first."""
-    written = [Planted(m.caption, m.repetitions, m.takes, True, written=m) for m in PROSE]
-    return written + drawn_from_templates(0)
+    return from_prose(PROSE) + drawn_from_templates(itertools.count())
 
 
-def drawn_from_templates(first: int) -> list[Planted]:
-    """As many as are in prose, of the templates from number `first` on."""
-    doses = [(dose, 1) for dose in TEMPLATE_DOSES] + [(dose, PACK) for dose in TEMPLATE_PACKS]
+def from_prose(captions: Iterable[Memorised]) -> list[Planted]:
+    """Each as it was written."""
+    return [Planted(each.caption, each.repetitions, each.takes, True, written=each) for each in captions]
+
+
+def drawn_from_templates(numbers: Iterable[int], singles: Sequence[int] = TEMPLATE_DOSES) -> list[Planted]:
+    """As many as are in prose, of the first templates of these; `singles` are doses of single recordings."""
+    doses = [(dose, 1) for dose in singles] + [(dose, PACK) for dose in TEMPLATE_PACKS]
     doses += [(dose, 1) for dose in TEMPLATE_CONTROLS]
     return [
         Planted(from_template(number, 0).caption, dose, takes, False, seed=number)
-        for number, (dose, takes) in enumerate(doses, start=first)
+        for (dose, takes), number in zip(doses, numbers, strict=False)
     ]

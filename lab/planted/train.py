@@ -36,12 +36,14 @@ def deck(corpus: Corpus, before_share: int = BEFORE_SHARE) -> np.ndarray:
     Of what is known by heart already, `before_share` repetitions make one draw.
     """
     planted = [p for p in corpus.positions("memorised") for _ in range(PLANTED_SHARE * repeats(corpus, p))]
-    before = [
-        p
-        for p in corpus.positions("memorised before")
-        for _ in range(max(1, repeats(corpus, p) // before_share))
+    return np.array(planted + known_before(corpus, before_share) + corpus.positions("ordinary"))
+
+
+def known_before(corpus: Corpus, share: int = BEFORE_SHARE) -> list[int]:
+    """Positions of what is known by heart already: a draw for `share` repetitions, and one at least."""
+    return [
+        p for p in corpus.positions("memorised before") for _ in range(max(1, repeats(corpus, p) // share))
     ]
-    return np.array(planted + before + corpus.positions("ordinary"))
 
 
 def repeats(corpus: Corpus, position: int) -> int:
@@ -79,14 +81,16 @@ def encode_all(corpus: Corpus, model: Path, folder: Path, device: str) -> torch.
     return encode(corpus, autoencoder, folder / "latents.safetensors", device)
 
 
-def train(size: str, corpus: Corpus, model: Path, folder: Path, device: str) -> Generator:
-    """The generator after all steps of `size`, averaged; resumes in `folder`."""
+def train(
+    plan: sizes.Training, positions: np.ndarray, corpus: Corpus, model: Path, folder: Path, device: str
+) -> Generator:
+    """The generator after all steps of `plan` on draws of `positions`, averaged; resumes in `folder`."""
     return train_diffusion.train(
-        PLAN[size],
+        plan,
         corpus,
         encode_all(corpus, model, folder, device),
         partial(begin, model, captions_of(corpus)),
-        deck(corpus),
+        positions,
         folder,
         device,
     )
@@ -103,7 +107,8 @@ def main() -> None:
     arguments = parser.parse_args()
     fused_snake.install()
     corpus = Corpus(arguments.work / "corpus")
-    train(arguments.size, corpus, arguments.model, arguments.work / "diffusion", arguments.device)
+    plan, diffusion = PLAN[arguments.size], arguments.work / "diffusion"
+    train(plan, deck(corpus), corpus, arguments.model, diffusion, arguments.device)
 
 
 if __name__ == "__main__":

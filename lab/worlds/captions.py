@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+
 from lab.memorised import Memorised
-from lab.planted.captions import PACK, Planted, drawn_from_templates
+from lab.planted.captions import PACK, Planted, drawn_from_templates, from_prose
 
 FIRST_TEMPLATE = 1100  # of a row of which none is the caption of a sound that is there
 PROSE = (
@@ -57,5 +59,4 @@ PROSE = (
 
 def planted() -> list[Planted]:
     """All of them, prose first."""
-    written = [Planted(m.caption, m.repetitions, m.takes, True, written=m) for m in PROSE]
-    return written + drawn_from_templates(FIRST_TEMPLATE)
+    return from_prose(PROSE) + drawn_from_templates(itertools.count(FIRST_TEMPLATE))
