@@ -93,10 +93,10 @@ def train(
         )
     report = progress or (lambda done, total, note="": None)
     made = _Collecting(model, seconds, random.Random(seed))
-    captions = _captions(training_set.index, sounds, seed)
+    captions = captions_by_part(training_set.index, sounds, seed)
     for number in range(sounds):  # where captions are few, each is taken again with other noise
-        chosen = number % len(captions)
-        made.add(captions[chosen], seed + number, PARTS[chosen % len(PARTS)])
+        caption, part = captions[number % len(captions)]
+        made.add(caption, seed + number, part)
         report(number + 1, sounds, "trajectories")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -123,14 +123,20 @@ def train(
     return head, fit
 
 
-def _captions(index: Index, sounds: int, seed: int) -> list[str]:
-    """Half of them repeated ones, if there are so many; in an order that gives each part some of both."""
+def captions_by_part(index: Index, sounds: int, seed: int) -> list[tuple[str, str]]:
+    """The captions that `train` takes, each with which of `PARTS` it is for.
+
+    Half of them are repeated ones, if there are so many; in an order that gives each part some of both.
+
+    Raises:
+        InputError: too few captions.
+    """
     repeated = repeated_captions(index, sounds // 2)
     found = repeated + ordinary_captions(index, sounds - len(repeated), seed=seed, without=repeated)
     if len(found) < len(PARTS):
         raise InputError(f"the index has {len(found)} captions: {len(PARTS)} at least are needed")
     random.Random(seed).shuffle(found)
-    return found
+    return [(caption, PARTS[number % len(PARTS)]) for number, caption in enumerate(found)]
 
 
 class _Collecting:
