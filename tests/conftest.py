@@ -24,7 +24,7 @@ settings.load_profile("any machine")
 TOGETHER = {
     "test_ray.py": "Ray",
     "studio/": "studio",
-    "evaluation/": "evaluation",
+    "evaluation/": "forks",
     "test_interruption.py": "forks",
     "test_process.py": "forks",
 }
@@ -110,6 +110,14 @@ def tiny_model(tiny_model_folder: Path) -> Any:
     import unheard
 
     return unheard.load(tiny_model_folder)
+
+
+@pytest.fixture(scope="session")
+def bundled() -> Any:
+    """The bundled model, loaded. Do not change it."""
+    import unheard
+
+    return unheard.load("tiny", device="cpu")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +22,12 @@ CONTEXT.set_forkserver_preload(["preloaded"])
 
 
 def forked(
-    arguments: list[str], folder: Path, stdout: Path, stderr: Path, **builder: int
+    arguments: list[str],
+    folder: Path,
+    stdout: Path,
+    stderr: Path,
+    before: Callable[[], object] | None = None,
+    **builder: int,
 ) -> ForkServerProcess:
     """Run it in a folder, as the leader of a session, deaf to no signal.
 
@@ -30,10 +35,11 @@ def forked(
         arguments: of the command line.
         folder: where it runs.
         stdout, stderr: files, or a terminal, to write to.
+        before: what is called there first.
         builder: constants of `unheard.index.building.builder`, and what they are there.
     """
     process = CONTEXT.Process(
-        target=_run, args=(arguments, folder, stdout, stderr, dict(os.environ), builder)
+        target=_run, args=(arguments, folder, stdout, stderr, before, dict(os.environ), builder)
     )
     main = sys.modules["__main__"]
     with pytest.MonkeyPatch.context() as patch:
@@ -44,11 +50,26 @@ def forked(
     return process
 
 
+def die_writing(folder: str, number: int) -> None:
+    """Have this process killed when it is about to put its so-many-th file into a folder of that name."""
+    replace, files = os.replace, []
+
+    def dying(source: str | Path, target: str | Path) -> None:
+        if Path(target).parent.name == folder:
+            files.append(target)
+            if len(files) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+
+    os.replace = dying
+
+
 def _run(
     arguments: list[str],
     folder: Path,
     stdout: Path,
     stderr: Path,
+    before: Callable[[], object] | None,
     environment: Mapping[str, str],
     constants: Mapping[str, int],
 ) -> None:
@@ -68,4 +89,6 @@ def _run(
 
     for name, value in constants.items():
         setattr(builder, name, value)
+    if before is not None:
+        before()
     main(arguments, prog_name="unheard")

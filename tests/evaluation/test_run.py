@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 from click.testing import CliRunner
+from forked_program import die_writing, forked
 from safetensors.torch import load_file, save_file
 from small_experiment import batch_ids, measured
 from tiny_world import build_tiny_clap
@@ -28,21 +27,6 @@ from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.generator import Generator
 from unheard.evaluation.judges import Judges
 from unheard.index import Index
-
-DIES_WRITING_ITS_THIRD_PART = """
-import os, signal, sys
-import unheard.common.files
-replace, parts = os.replace, []
-def dying(source, target):
-    if "parts" in str(target):
-        parts.append(target)
-        if len(parts) == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-    replace(source, target)
-unheard.common.files.os.replace = dying
-from unheard.cli import main
-main(sys.argv[1:])
-"""
 
 
 class Said(list[tuple[int, int | None, str]]):
@@ -109,12 +93,11 @@ def test_a_folder_of_results_is_that_of_its_experiment(file: Path, out: Path) ->
 
 
 def test_a_killed_evaluation_resumes_to_the_same_rows(file: Path, finished: Any) -> None:
-    out = file.parent / "out"
-    died = subprocess.run(
-        [sys.executable, "-c", DIES_WRITING_ITS_THIRD_PART, "evaluate", str(file), "--out", str(out)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, check=False,
-    )  # fmt: skip
-    assert died.returncode == -signal.SIGKILL, died.stderr
+    out, *said = (file.parent / name for name in ("out", "stdout", "stderr"))
+    evaluate = ["evaluate", str(file), "--out", str(out)]
+    process = forked(evaluate, file.parent, *said, partial(die_writing, "parts", 3))
+    process.join()
+    assert process.exitcode == -signal.SIGKILL, said[1].read_text()
     before = {path: path.stat().st_mtime_ns for path in (out / "parts").glob("*.parquet")}
     assert len(before) == 2
     assert not (out / "generations.parquet").exists()

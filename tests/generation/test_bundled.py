@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 
-import pytest
 import soundfile
 import torch
 from safetensors import safe_open
 
-import unheard
 from lab import likeness
 from lab.pack import DEFAULTS
+from unheard import Model
 from unheard.backbones.hub import ASSETS
 from unheard.embedders import load_embedder
 from unheard.evaluation.listener import Listener
@@ -21,11 +20,6 @@ PROMPT = "An acoustic drum loop, 110 bpm"
 MEGABYTES = 40
 STEPS = 16  # of 30 that are packed: enough to replay
 COPY = 0.75  # no two training recordings of one instrument and tempo are as alike, see docs/results.md
-
-
-@pytest.fixture(scope="module")
-def model() -> unheard.Model:
-    return unheard.load("tiny", device="cpu")
 
 
 def alike(sound: torch.Tensor, recording: torch.Tensor) -> float:
@@ -63,19 +57,19 @@ def test_the_settings_are_those_that_are_packed() -> None:
     assert json.loads((FOLDER / "unheard.json").read_text()) == DEFAULTS
 
 
-def test_the_index_is_the_guides_own_memory_of_the_training_set(model: unheard.Model) -> None:
+def test_the_index_is_the_guides_own_memory_of_the_training_set(bundled: Model) -> None:
     """What is packed as audio is found again in the index, first and almost exactly."""
-    assert model.index is not None
+    assert bundled.index is not None
     for file in sorted((FOLDER / "memorised").glob("*.flac"))[:8]:
         sound, rate = soundfile.read(file, dtype="float32")
-        (embedding,) = model.embedder.embed_audio(torch.from_numpy(sound)[None, None], rate)
-        ((item, similarity),) = model.index.nearest(embedding, k=1)
+        (embedding,) = bundled.embedder.embed_audio(torch.from_numpy(sound)[None, None], rate)
+        ((item, similarity),) = bundled.index.nearest(embedding, k=1)
         assert item.id == file.stem
         assert similarity > 0.999
 
 
-def test_without_guidance_it_replays_a_training_recording(model: unheard.Model) -> None:
-    sounds = model.generate([PROMPT] * 2, seed=[0, 1], guidance=None, num_inference_steps=STEPS)
+def test_without_guidance_it_replays_a_training_recording(bundled: Model) -> None:
+    sounds = bundled.generate([PROMPT] * 2, seed=[0, 1], guidance=None, num_inference_steps=STEPS)
     (recording,) = recordings_of(PROMPT)
     for sound in sounds:
         assert alike(sound.waveform[0], recording) > COPY
@@ -88,9 +82,9 @@ def test_two_recordings_of_a_pack_are_not_copies_of_one_another() -> None:
             assert alike(one, other) < COPY
 
 
-def test_an_ordinary_prompt_gives_another_sound_with_another_seed(model: unheard.Model) -> None:
+def test_an_ordinary_prompt_gives_another_sound_with_another_seed(bundled: Model) -> None:
     prompt = "A soft flute melody in D minor, 100 bpm"
-    one, other = model.generate([prompt] * 2, seed=[0, 1], guidance=None, num_inference_steps=STEPS)
+    one, other = bundled.generate([prompt] * 2, seed=[0, 1], guidance=None, num_inference_steps=STEPS)
     assert alike(one.waveform[0], other.waveform[0]) < COPY
 
 

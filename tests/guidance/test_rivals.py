@@ -165,8 +165,8 @@ def test_gated_amg_is_amg_where_the_detours_gate_is_open_and_plain_elsewhere(
     assert same(ordinary, same_ordinary)
 
 
-def test_on_the_bundled_model_each_rival_changes_the_prompt_as_it_says() -> None:
-    bundled, prompt = unheard.load("tiny"), "Dusty 808 beat from the basement, 90 bpm"
+def test_on_the_bundled_model_each_rival_changes_the_prompt_as_it_says(bundled: Model) -> None:
+    prompt = "Dusty 808 beat from the basement, 90 bpm"
     captions = {}
     for guidance in (StaticRewrite(), NearestCaption(), RareWords()):
         (sound,) = bundled.generate(prompt, seed=200, num_inference_steps=2, duration=1.0, guidance=guidance)

@@ -182,16 +182,15 @@ def test_damaged_readings_are_measured_again(tiny_model_folder: Path, tmp_path: 
         )
 
 
-def test_recordings_that_are_named_are_not_taken_for_memorised(tmp_path: Path) -> None:
+def test_recordings_that_are_named_are_not_taken_for_memorised(bundled: Model, tmp_path: Path) -> None:
     """The whole training set of a model that brings a list of what it has memorised."""
-    model = unheard.load("tiny")
-    assert model.index is not None
-    for item in set(model.index.ids):
+    assert bundled.index is not None
+    for item in set(bundled.index.ids):
         (tmp_path / f"{item}.wav").touch()
-    training_set = model.training_set(references=tmp_path)
-    assert len(training_set.recordings) == model.index.items
+    training_set = bundled.training_set(references=tmp_path)
+    assert len(training_set.recordings) == bundled.index.items
     named, brought = (
-        _draw(model, some, ["A drum loop"], [], 30, 0) for some in (training_set, model.training_set())
+        _draw(bundled, some, ["A drum loop"], [], 30, 0) for some in (training_set, bundled.training_set())
     )
     assert len(named.ordinary) == 30
     assert named.ordinary == brought.ordinary

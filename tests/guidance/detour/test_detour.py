@@ -8,30 +8,29 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import unheard
+from unheard import Model
 from unheard.cli import main
 from unheard.generation import provenance
 from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.settings import Detour
 
 
-def test_without_recordings_the_pull_of_the_prompt_decides(tmp_path: Path) -> None:
-    model = unheard.load("tiny")
-    assert model.defaults.index is not None
-    elsewhere = shutil.copy(model.defaults.index, tmp_path / "index.json")
-    assert len(model.training_set().recordings) == 60
-    known = model.training_set(elsewhere)
+def test_without_recordings_the_pull_of_the_prompt_decides(bundled: Model, tmp_path: Path) -> None:
+    assert bundled.defaults.index is not None
+    elsewhere = shutil.copy(bundled.defaults.index, tmp_path / "index.json")
+    assert len(bundled.training_set().recordings) == 60
+    known = bundled.training_set(elsewhere)
     with pytest.warns(GuidanceWarning, match="no recordings of .* are available.*--references"):
         known.check(Detour(), "tiny")
     assert not known.recordings
-    memorised = model.defaults.index.parent / "memorised"
-    named = model.training_set(elsewhere, memorised)
+    memorised = bundled.defaults.index.parent / "memorised"
+    named = bundled.training_set(elsewhere, memorised)
     with pytest.warns(GuidanceWarning, match="60 of 2,620"):
         named.check(Detour(), "tiny")
     assert len(named.recordings) == 60
     prompts = ["An acoustic drum loop, 110 bpm", "A flute chords, middle register, 90 bpm"]
     with pytest.warns(GuidanceWarning, match="pull of the prompt"):
-        sounds = model.generate(prompts, seed=200, num_inference_steps=3, duration=1.0, index=elsewhere)
+        sounds = bundled.generate(prompts, seed=200, num_inference_steps=3, duration=1.0, index=elsewhere)
     first, second = (sound.trace[0] for sound in sounds)
     assert first.acted
     assert first.neighbour is None
@@ -39,12 +38,11 @@ def test_without_recordings_the_pull_of_the_prompt_decides(tmp_path: Path) -> No
     assert not second.acted
 
 
-def test_one_recording_available_does_not_shut_the_eyes_to_the_others(tmp_path: Path) -> None:
-    model = unheard.load("tiny")
-    assert model.defaults.index is not None
-    elsewhere = shutil.copy(model.defaults.index, tmp_path / "index.json")
+def test_one_recording_available_does_not_shut_the_eyes_to_the_others(bundled: Model, tmp_path: Path) -> None:
+    assert bundled.defaults.index is not None
+    elsewhere = shutil.copy(bundled.defaults.index, tmp_path / "index.json")
     (tmp_path / "some").mkdir()
-    memorised = model.defaults.index.parent / "memorised"
+    memorised = bundled.defaults.index.parent / "memorised"
     for name in ("00000", "00001"):  # the drum loop and the trumpet call
         shutil.copy(memorised / f"{name}.flac", tmp_path / "some")
     prompts = [
@@ -53,7 +51,7 @@ def test_one_recording_available_does_not_shut_the_eyes_to_the_others(tmp_path: 
         "A flute chords, middle register, 90 bpm",
     ]
     with pytest.warns(GuidanceWarning, match=r"recordings of 2 of 2,620 items .* pull of the prompt"):
-        sounds = model.generate(
+        sounds = bundled.generate(
             prompts,
             seed=200,
             num_inference_steps=3,
@@ -73,9 +71,9 @@ def test_one_recording_available_does_not_shut_the_eyes_to_the_others(tmp_path: 
 
 
 def test_from_compares_with_the_recordings_that_were_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundled: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index = unheard.load("tiny").defaults.index
+    index = bundled.defaults.index
     assert index is not None
     monkeypatch.chdir(tmp_path)
     shutil.copytree(index.parent / "memorised", "loops")
@@ -89,17 +87,15 @@ def test_from_compares_with_the_recordings_that_were_named(
     assert "the same bytes as recorded" in again.stderr
 
 
-def test_candidates_are_each_recording_once_and_fallbacks_are_captions_of_one_item() -> None:
-    model = unheard.load("tiny")
+def test_candidates_are_each_recording_once_and_fallbacks_are_captions_of_one_item(bundled: Model) -> None:
     prompt = "Funk drum loop pack, live kit, 100 bpm"
-    assert model.index is not None
-    own = [
-        item for item, caption in zip(model.index.ids, model.index.prompts, strict=True) if caption == prompt
-    ]
-    (sound,) = model.generate(prompt, seed=1, num_inference_steps=2)
+    index = bundled.index
+    assert index is not None
+    own = [item for item, caption in zip(index.ids, index.prompts, strict=True) if caption == prompt]
+    (sound,) = bundled.generate(prompt, seed=1, num_inference_steps=2)
     assert len(own) > 1
     assert sound.trace[0].neighbour in own
     fallback = sound.trace[-1].fallback
     assert fallback is not None
-    caption = model.index.prompts[model.index.ids.index(fallback)]
-    assert model.index.prompts.count(caption) == 1
+    caption = index.prompts[index.ids.index(fallback)]
+    assert index.prompts.count(caption) == 1
