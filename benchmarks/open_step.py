@@ -6,7 +6,7 @@
 
 Weights are random at the full size, as in `step.py`; on a CPU times are of its processor. The long sound is
 compared by a window of 10 s. The published way, with our decoder, needs three graphs at once, which at this
-size take more than 24 GiB in single precision, and half of it in bfloat16.
+size take more than 24 GiB in single precision.
 """
 
 from __future__ import annotations
