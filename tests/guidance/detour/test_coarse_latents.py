@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def test_recordings_are_ranked_by_the_cosine_of_their_means(lengths: list[int], 
     found = coarse(latents).nearest(prediction, FRAMES, len(lengths))
     assert sorted(found) == sorted(latents)
     values = [likeness(prediction, latents[name]) for name in found]
-    assert all(one >= other - 1e-4 for one, other in zip(values, values[1:], strict=False))
+    assert all(one >= other - 1e-4 for one, other in itertools.pairwise(values))
 
 
 def test_a_recording_is_found_by_its_beginning_whatever_its_level() -> None:
