@@ -71,7 +71,8 @@ class CoarseLatents:
 
 def means_of(latents: Tensor, frames: int) -> Tensor:
     """Latents [features, time] to means of each so many frames, of the last of as many as there are."""
-    return torch.stack([part.mean(dim=-1) for part in latents.float().split(frames, dim=-1)], dim=-1)
+    begins = range(0, latents.shape[-1], frames)
+    return torch.stack([latents[:, at : at + frames].float().mean(dim=-1) for at in begins], dim=-1)
 
 
 def _directions(means: Tensor, parts: Tensor) -> Tensor:
@@ -79,7 +80,8 @@ def _directions(means: Tensor, parts: Tensor) -> Tensor:
     within = torch.arange(means.shape[-1], device=means.device) < parts[:, None]
     mean = (means * within[:, None]).sum(dim=-1) / parts[:, None].clamp(min=1)
     centred = ((means - mean[..., None]) * within[:, None]).flatten(1)
-    return centred / centred.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    norms: Tensor = centred.norm(dim=1, keepdim=True)
+    return centred / norms.clamp(min=1e-6)
 
 
 class CoarseLatentsCache:
