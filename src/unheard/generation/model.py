@@ -510,9 +510,11 @@ class Model:
         references: References | None = None,
         progress: Report | None = None,
     ) -> Encoded:
-        """Encode the recordings of a training set once, so that no sound under a detour waits for it.
+        """Encode the recordings of a training set, so that a detour looks at all of them, and waits for none.
 
-        What is made is cached at once: it can be stopped and called again.
+        What is made is cached at once: it can be stopped and called again. Once all are done, a sound that
+        leaves its prompt is compared with those that it is nearest to, of all
+        (`unheard.guidance.detour.coarse_latents`).
 
         Args:
             index: the training set.
