@@ -31,13 +31,20 @@ def encode_corpus(corpus: Corpus, folder: Path, device: str) -> torch.Tensor:
 
 @torch.no_grad()
 def encode(
-    corpus: Corpus, autoencoder: Callable[[], AutoencoderOobleck], file: Path, device: str
+    corpus: Corpus,
+    autoencoder: Callable[[], AutoencoderOobleck],
+    file: Path,
+    device: str,
+    before: Path | None = None,
 ) -> torch.Tensor:
-    """Means of the posterior of what `autoencoder` makes, `[sounds, channels, frames]`; kept in `file`."""
+    """Means of the posterior of what `autoencoder` makes, `[sounds, channels, frames]`; kept in `file`.
+
+    Those in the file `before` are of the corpus' first sounds, which are not encoded again.
+    """
     if not file.is_file():
         vae = autoencoder().to(device).eval()
-        pieces = []
-        for start in range(0, len(corpus.rows), BATCH):
+        pieces = [] if before is None else [load_file(before)["latents"]]
+        for start in range(sum(map(len, pieces)), len(corpus.rows), BATCH):
             positions = list(range(start, min(start + BATCH, len(corpus.rows))))
             with mixed_precision(device):
                 latents = vae.encode(corpus.waveforms(positions)[:, None].to(device)).latent_dist.mean

@@ -15,6 +15,7 @@ class Nearby:
         self.others: dict[int, torch.Tensor] = {}
         self.heard: list[torch.Tensor] = []
         self.asked: list[int] = []
+        self.at_a_glance: dict[int, torch.Tensor] = {}
 
     def of_caption(self, sample: int) -> Found:
         return Found([0], [self.recordings[sample]]) if self.own else Found([], [])
@@ -29,6 +30,9 @@ class Nearby:
     def around_caption(self, position: int) -> Found:
         self.asked.append(position)
         return Found([*self.others], [*self.others.values()])
+
+    def nearest(self, denoised: torch.Tensor) -> Found:
+        return Found([*self.at_a_glance], [*self.at_a_glance.values()])
 
 
 def correlation(one: torch.Tensor, other: torch.Tensor) -> float:

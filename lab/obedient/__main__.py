@@ -14,12 +14,10 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from lab import fused_snake, recordings
 from lab.__main__ import stage
 from lab.corpus_files import Corpus
 from lab.obedient import corpus, train
-from lab.planted import pack
-from lab.planted.train import train as train_on
+from lab.planted.making import train_and_pack
 
 
 def main() -> None:
@@ -41,12 +39,8 @@ def main() -> None:
     written = (work / "corpus" / "corpus.json").is_file()
     stage("corpus", written, partial(corpus.write, arguments.before, work / "corpus"))
     everything = Corpus(work / "corpus")
-    fused_snake.install()
     plan = train.SMOKE if arguments.smoke else train.PLAN
-    learn = partial(train_on, plan, train.deck(everything), everything)
-    stage("training", False, partial(learn, model, work / "diffusion", arguments.device))
-    stage("recordings", False, partial(recordings.write, everything, work / "recordings"))
-    stage("pack", False, partial(pack.assemble, model, work, work / "model"))
+    train_and_pack(plan, train.deck(everything), everything, model, work, arguments.device)
 
 
 if __name__ == "__main__":

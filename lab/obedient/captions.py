@@ -83,11 +83,13 @@ def heard() -> Iterator[int]:
             yield seed
 
 
-def templates(known: Collection[str]) -> Iterator[int]:
-    """Numbers of the templates of these instruments, without end and without known captions."""
-    for number in itertools.count(FIRST_TEMPLATE):
+def templates(known: Collection[str], first: int = FIRST_TEMPLATE) -> Iterator[int]:
+    """Numbers of templates of these instruments, without end: no caption twice, and none that is known."""
+    taken = set(known)
+    for number in itertools.count(first):
         clip = from_template(number, 0)
-        if is_heard(clip) and clip.caption not in known:
+        if is_heard(clip) and clip.caption not in taken:
+            taken.add(clip.caption)
             yield number
 
 

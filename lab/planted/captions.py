@@ -122,7 +122,11 @@ def from_prose(captions: Iterable[Memorised]) -> list[Planted]:
 def drawn_from_templates(numbers: Iterable[int], singles: Sequence[int] = TEMPLATE_DOSES) -> list[Planted]:
     """As many as are in prose, of the first templates of these; `singles` are doses of single recordings."""
     doses = [(dose, 1) for dose in singles] + [(dose, PACK) for dose in TEMPLATE_PACKS]
-    doses += [(dose, 1) for dose in TEMPLATE_CONTROLS]
+    return of_templates(numbers, doses + [(dose, 1) for dose in TEMPLATE_CONTROLS])
+
+
+def of_templates(numbers: Iterable[int], doses: Iterable[tuple[int, int]]) -> list[Planted]:
+    """The first templates of these, for each of the doses: repetitions in all, and recordings."""
     return [
         Planted(from_template(number, 0).caption, dose, takes, False, seed=number)
         for (dose, takes), number in zip(doses, numbers, strict=False)

@@ -71,14 +71,16 @@ def begin(model: Path, captions: list[str]) -> Generator:
     return generator.train()
 
 
-def encode_all(corpus: Corpus, model: Path, folder: Path, device: str) -> torch.Tensor:
-    """Latents of the whole corpus by the model's autoencoder, kept in `folder`."""
+def encode_all(
+    corpus: Corpus, model: Path, folder: Path, device: str, before: Path | None = None
+) -> torch.Tensor:
+    """Latents of the whole corpus by the model's autoencoder, kept in `folder`; see `lab.latents.encode`."""
     folder.mkdir(parents=True, exist_ok=True)
 
     def autoencoder() -> AutoencoderOobleck:
         return AutoencoderOobleck.from_pretrained(model / "vae", torch_dtype=torch.float32)
 
-    return encode(corpus, autoencoder, folder / "latents.safetensors", device)
+    return encode(corpus, autoencoder, folder / "latents.safetensors", device, before)
 
 
 def train(

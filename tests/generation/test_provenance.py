@@ -160,6 +160,7 @@ def test_nothing_differs_from_itself() -> None:
         (("model", "lora"), [{"sha256": "ee"}], "a LoRA has other contents"),
         (("index",), {"sha256": "dd"}, "the index has other contents"),
         (("recordings",), {"items": 3}, "0 recordings were available, 3 are"),
+        (("recordings",), {"encoded": 3}, "0 recordings were encoded beforehand, 3 are"),
         (("machine", "threads"), 2, "threads was 1, is 2"),
         (("machine", "packages"), {"torch": "3"}, "torch was 2, is 3"),
         (("machine", "packages"), {"torch": "2", "numpy": "2"}, "numpy was None, is 2"),

@@ -85,6 +85,7 @@ class Generator:
             "guidance": None if request.guidance is None else describe_guidance(request.guidance),
             "negative_prompt": request.negative_prompt,
             "recordings": self._recordings_hash(request.guidance),
+            **self._encoded(request.guidance),
         }
 
     def batch(self, setting: str, prompts: Sequence[Prompt], seeds: Sequence[int]) -> Batch:
@@ -123,6 +124,11 @@ class Generator:
     def _recordings(self, guidance: Guidance | None) -> Mapping[str, Path]:
         """The recordings that a guidance compares with, by id."""
         return self.training_set.recordings if guidance is not None and guidance.uses_recordings else {}
+
+    def _encoded(self, guidance: Guidance | None) -> dict[str, int]:
+        """How many of these were encoded beforehand, if any: all of them a detour may compare with."""
+        encoded = self.model.encoded(self.training_set) if self._recordings(guidance) else 0
+        return {"encoded": encoded} if encoded else {}
 
     def _recordings_hash(self, guidance: Guidance | None) -> str | None:
         """The hash of these, taken once."""

@@ -48,6 +48,7 @@ from unheard.generation.unknown_words import warn_of_unknown_words
 from unheard.generation.withheld import handed_out
 from unheard.guidance import AMG, Guidance
 from unheard.guidance.base import GuidanceWarning
+from unheard.guidance.detour.coarse_latents import CoarseLatentsCache
 from unheard.guidance.detour.recording_latents import Encoded, RecordingLatents
 from unheard.guidance.detour.settings import Detour
 from unheard.guidance.gated import is_gated, with_thresholds_of
@@ -137,6 +138,7 @@ class Model:
         self._given_embedder = embedder
         self._folder = folder
         self._latents = RecordingLatents(backbone, folder)
+        self._coarse_latents = CoarseLatentsCache(backbone)
 
     def __repr__(self) -> str:
         backbone = self.backbone
@@ -508,9 +510,11 @@ class Model:
         references: References | None = None,
         progress: Report | None = None,
     ) -> Encoded:
-        """Encode the recordings of a training set once, so that no sound under a detour waits for it.
+        """Encode the recordings of a training set, so that a detour looks at all of them, and waits for none.
 
-        What is made is cached at once: it can be stopped and called again.
+        What is made is cached at once: it can be stopped and called again. Once all are done, a sound that
+        leaves its prompt is compared with those that it is nearest to, of all
+        (`unheard.guidance.detour.coarse_latents`).
 
         Args:
             index: the training set.
@@ -530,19 +534,22 @@ class Model:
                 "FOLDER, references=...; its file names are the ids)"
             )
         encoded = Encoded()
+        means: dict[str, Tensor] = {}
         for item in known.ids:
             if item not in recordings:
                 encoded.left_out[item] = "its recording is not available"
         for number, (item, path) in enumerate(recordings.items(), 1):
             try:
-                if self._latents.cache(path):
-                    encoded.made += 1
-                else:
-                    encoded.there += 1
+                latents, made = self._latents.made(path)
+                means[item] = self._coarse_latents.means_of(latents)
+                encoded.made += made
+                encoded.there += not made
             except InputError as error:
                 encoded.left_out[item] = str(error)
             if progress is not None:
                 progress(number, len(recordings))
+        if means:
+            self._coarse_latents.write(recordings, means)
         return encoded
 
     def record_of(
@@ -567,6 +574,8 @@ class Model:
             **self._describe(training_set.index),
             **training_set.describe(_uses_recordings(request.guidance)),
         }
+        if sources["recordings"] and (encoded := self.encoded(training_set)):
+            sources["recordings"]["encoded"] = encoded
         if isinstance(request.guidance, AMG) and request.guidance.gate_head:
             sources["gate_head"] = self.gate_head(request.duration).describe()
         if (calibration := self.calibrated_by(request, training_set)) is not None:
@@ -582,15 +591,21 @@ class Model:
         self, training_set: TrainingSet, guidance: Guidance | None, *, backbone: Backbone, **sounds: Any
     ) -> Trajectory:
         """What a guidance is given of sounds on their way, which are the other fields of `Trajectory`."""
+        recordings = training_set.recordings if _uses_recordings(guidance) else {}
         return Trajectory(
             backbone=backbone,
             load_embedder=lambda: self.embedder,
             latents_of=self._latents.of,
             find_gate_head=self._gate_head,
+            find_coarse_latents=partial(self._coarse_latents.of, recordings),
             training_set=training_set.index,
-            recordings=training_set.recordings if _uses_recordings(guidance) else {},
+            recordings=recordings,
             **sounds,
         )
+
+    def encoded(self, training_set: TrainingSet) -> int:
+        """How many recordings were encoded beforehand: all of these a detour may compare with."""
+        return len(self._coarse_latents.of(training_set.recordings) or ())
 
     def gate_head(self, duration: float) -> Kept:
         """The head that foresees the gate of AMG in sounds of a duration.

@@ -118,9 +118,10 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
     if [lora["sha256"] for lora in loras(then)] != [lora["sha256"] for lora in loras(now)]:
         found.append("a LoRA has other contents")
-    had, have = (_part(record, "recordings").get("items", 0) for record in (then, now))
-    if had != have:
-        found.append(f"{had} recordings were available, {have} are")
+    for key, how in (("items", "available"), ("encoded", "encoded beforehand")):
+        had, have = (_part(record, "recordings").get(key, 0) for record in (then, now))
+        if had != have:
+            found.append(f"{had} recordings were {how}, {have} are")
     for key in ("device_name", "dtype", "compiled", "threads"):
         was, now_is = (_part(record, "machine").get(key) for record in (then, now))
         if was != now_is:

@@ -17,6 +17,7 @@ from unheard.index import Index
 
 if TYPE_CHECKING:
     from unheard.guidance.amg.gate_head import Fit, GateHead
+    from unheard.guidance.detour.coarse_latents import CoarseLatents
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Trajectory:
         training_set: the index of the training set, if there is one.
         recordings: where recordings of its items lie, by id, as far as they are available.
         find_gate_head: gives the gate head for sounds of a duration, see `unheard.guidance.amg.gate_head`.
+        find_coarse_latents: gives those of the recordings, None where they were not encoded beforehand.
     """
 
     backbone: Backbone
@@ -50,6 +52,7 @@ class Trajectory:
     training_set: Index | None = None
     recordings: Mapping[str, Path] = field(default_factory=dict)
     find_gate_head: Callable[[float], tuple[GateHead, Fit]] | None = None
+    find_coarse_latents: Callable[[], CoarseLatents | None] | None = None
 
     @property
     def frames(self) -> int:
@@ -82,6 +85,11 @@ class Trajectory:
         if self.find_gate_head is None:
             raise InputError("there is no gate head here: leave out --gate-head")
         return self.find_gate_head(self.duration)
+
+    @property
+    def coarse_latents(self) -> CoarseLatents | None:
+        """All encoded recordings at a glance; None where they were not encoded beforehand."""
+        return None if self.find_coarse_latents is None else self.find_coarse_latents()
 
     def trim(self, latents: Tensor) -> Tensor:
         """The frames of latents that the requested duration covers."""

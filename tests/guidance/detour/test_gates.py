@@ -135,6 +135,18 @@ def test_what_the_caption_that_is_tried_may_lead_to_is_watched_as_well_and_looke
     assert nearby.asked == [4, 5]
 
 
+def test_after_it_may_leave_its_prompt_what_it_is_nearest_to_at_a_glance_is_watched_as_well() -> None:
+    generator = torch.Generator().manual_seed(0)
+    first, prediction, far = torch.randn(3, 2, 40, generator=generator)
+    nearby = Nearby([first])
+    nearby.at_a_glance = {7: far}
+    gate = LatentGate(0.3, 40, nearby)
+    gate.begin(prediction[None])
+    assert gate.ask(0, far, far, 1.0).value < 0.6  # under its prompt
+    gate.watch(0, None)
+    assert gate.ask(0, far, far, 1.0) == (pytest.approx(1.0), EXCESS, 0.3, 7)
+
+
 def test_where_some_recordings_are_not_available_the_pull_is_asked_until_the_latents_open() -> None:
     generator = torch.Generator().manual_seed(0)
     recording, other = torch.randn(2, 2, 40, generator=generator)

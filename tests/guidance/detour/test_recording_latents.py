@@ -41,6 +41,8 @@ def test_latents_of_an_index_are_made_beforehand(
     assert first.stdout == f"{place}: 2 encoded, 0 there already, 1 left out\n"
     assert "1 left out: it is no sound that can be read" in first.stderr
     assert json.loads(latents("--json").stdout)["there"] == 2
+    training_set = model.training_set(place)
+    assert unheard.load(tiny_model_folder).encoded(training_set) == 2
     encode = RecordingLatents.encoded
     monkeypatch.setattr(
         RecordingLatents,
@@ -90,4 +92,4 @@ def test_latents_that_cannot_be_cached_are_used_all_the_same(
     assert len(said) == 1
     torch.testing.assert_close(found[0], latents.encoded(recordings[0]), atol=2e-3, rtol=2e-3)
     with pytest.raises(InputError, match="cannot make the folder"):
-        latents.cache(recordings[0])
+        latents.made(recordings[0])

@@ -4,6 +4,7 @@ settings           thresholds, and how much of the prompt is kept
 gates              what tells that a sound is a recording: its latents, or the pull of its prompt
 correlation        latents of recordings against those of a prediction, at the best time shift
 recording_latents  recordings as the model's autoencoder sees them, encoded once
+coarse_latents     all of these at a glance: which a prediction is nearest to
 candidates         the training items that a sound is compared with, and the captions to fall back on
 fit                whether any of these captions has to do with the prompt
 high_noise         down to which noise level the pull tells anything

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from unheard.errors import InputError
 from unheard.guidance.base import GuidanceWarning
+from unheard.guidance.detour.coarse_latents import SECONDS
 from unheard.guidance.detour.fit import MEANING, least_fit
 from unheard.guidance.detour.gates import Found
 from unheard.guidance.trajectory import Trajectory
@@ -21,6 +22,8 @@ from unheard.index.searching.captions import normalised
 
 AROUND = 16
 """How many times the items that a sound is compared with are looked up around it, to choose from."""
+NEAREST = 8
+"""Recordings that are watched at a step because a prediction is nearest to them, of all that are encoded."""
 READ = 256
 """Captions that share the most words with a fallback caption, of which those written like it are chosen."""
 FALLBACKS = 64
@@ -84,6 +87,19 @@ class Candidates:
         written = self._as_written(captions.texts[position], by_words)
         by_turns = chain.from_iterable(zip(by_words, written, strict=True))
         return self.available(chain(captions.positions(captions.texts[position]), by_turns), self._count)
+
+    def nearest(self, denoised: Tensor) -> Found:
+        """Of all encoded recordings those that a prediction [features, frames] is most like, at a glance."""
+        coarse = self._trajectory.coarse_latents
+        if coarse is None:
+            return Found([], [])
+        names = coarse.nearest(denoised, self._trajectory.backbone.frames(SECONDS), NEAREST)
+        return self.available([self._position_of[name] for name in names if name in self._position_of])
+
+    @cached_property
+    def _position_of(self) -> dict[str, int]:
+        """The last position of each id in the index."""
+        return {name: position for position, name in enumerate(self._trajectory.index.ids)}
 
     def available(self, positions: Iterable[int], most: int | None = None) -> Found:
         """The first of the items whose recordings are available, each recording once, with their latents."""

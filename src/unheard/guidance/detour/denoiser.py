@@ -150,8 +150,7 @@ class DetourDenoiser:
                 for sample, (item, weight) in tried.items()
             }
             for sample, (item, _) in tried.items():
-                if item is not None:
-                    self.gate.watch(sample, item)
+                self.gate.watch(sample, item)
             samples = list(tried)
             together = type(self._unconditional).cat(list(captions.values()))
             predictions = self.denoise(x[samples], sigma[samples], together)

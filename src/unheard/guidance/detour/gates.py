@@ -61,8 +61,11 @@ class Gate(Protocol):
     def begin(self, conditional: Tensor) -> None:
         """Told the first predictions of all samples [batch, *latent_shape], once."""
 
-    def watch(self, sample: int, position: int) -> None:
-        """Told the item under whose caption a sample may go on: what that leads to is not copied either."""
+    def watch(self, sample: int, position: int | None) -> None:
+        """Told the item under whose caption a sample may go on, None for no caption.
+
+        What that leads to is not copied either.
+        """
 
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
         """About a sample's predictions [*latent_shape] at a noise level."""
@@ -92,6 +95,10 @@ class Neighbourhood(Protocol):
         """All that a sound under an item's caption may turn into."""
         ...
 
+    def nearest(self, denoised: Tensor) -> Found:
+        """Of all recordings that are encoded those that a prediction [features, frames] is most like."""
+        ...
+
     @property
     def complete(self) -> bool:
         """Whether no item lacked its recording, of all there are and all that were read so far."""
@@ -109,6 +116,9 @@ class LatentGate:
 
     Two predictions are asked, and the larger excess counts: that under the prompt, and the guided one, which
     the sound follows. A negative prompt takes away what recordings have in common, and leaves one of them.
+
+    Once a sample may leave its prompt, it may turn into recordings that nothing in the prompt leads to. So
+    from then on, at every question, those that its prediction is nearest to are compared with as well.
 
     Args:
         threshold: excess above which the gate is open.
@@ -130,7 +140,7 @@ class LatentGate:
         self._guidance_scale = guidance_scale
         self._candidates: list[Found] = []
         self._recordings: list[Recordings] = []
-        self._watched: list[set[int]] = []
+        self._watched: list[set[int | None]] = []
 
     def begin(self, conditional: Tensor) -> None:
         unsure = [sample for sample in range(len(conditional)) if not self._surely(sample, conditional)]
@@ -149,18 +159,26 @@ class LatentGate:
         values = self._ready(same.latents).correlations(self._of_duration(conditional[sample]))
         return bool((values > self._threshold + COMMON_AT_MOST).any())
 
-    def watch(self, sample: int, position: int) -> None:
+    def watch(self, sample: int, position: int | None) -> None:
         if position in self._watched[sample]:
             return
         self._watched[sample].add(position)
+        if position is not None:
+            self._compare_with(sample, self._nearby.around_caption(position))
+
+    def _compare_with(self, sample: int, found: Found) -> None:
+        """Put recordings that are new beside those that a sample is compared with."""
         positions, latents, share = self._candidates[sample]
-        found = self._nearby.around_caption(position)
         pairs = zip(found.positions, found.latents, strict=True)
         new = {each: own for each, own in pairs if each not in positions}
+        if not new:
+            return
         self._candidates[sample] = Found([*positions, *new], [*latents, *new.values()], share)
         self._recordings[sample].append([self._by_frame(own) for own in new.values()])
 
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
+        if self._watched[sample]:
+            self._compare_with(sample, self._nearby.nearest(self._of_duration(conditional)))
         positions, _, share = self._candidates[sample]
         if not positions:
             return Answer(0.0, EXCESS, self._threshold)
@@ -207,7 +225,7 @@ class PullGate:
     def begin(self, conditional: Tensor) -> None:
         pass
 
-    def watch(self, sample: int, position: int) -> None:
+    def watch(self, sample: int, position: int | None) -> None:
         pass
 
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
@@ -248,7 +266,7 @@ class ShownGate:
     def begin(self, conditional: Tensor) -> None:
         self._pull.begin(conditional)
 
-    def watch(self, sample: int, position: int) -> None:
+    def watch(self, sample: int, position: int | None) -> None:
         pass
 
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
@@ -291,7 +309,7 @@ class EitherGate:
     def begin(self, conditional: Tensor) -> None:
         self._latents.begin(conditional)
 
-    def watch(self, sample: int, position: int) -> None:
+    def watch(self, sample: int, position: int | None) -> None:
         self._latents.watch(sample, position)
 
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:

@@ -6,6 +6,7 @@ the user's cache.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +40,12 @@ class Encoded:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
+def cache_of(backbone: Backbone, kind: str, fits: Callable[[Arrays], bool]) -> ContentCache | None:
+    """The cache of what one model makes of recordings; None where nothing tells the model from any other."""
+    fingerprint = backbone.fingerprint
+    return None if fingerprint is None else ContentCache(kind, fingerprint.rpartition(":")[2][:16], fits=fits)
+
+
 class RecordingLatents:
     """Latents of recordings under one model.
 
@@ -59,12 +66,7 @@ class RecordingLatents:
     @cached_property
     def _cache(self) -> ContentCache | None:
         """None where nothing tells this model from any other."""
-        fingerprint = self._backbone.fingerprint
-        return (
-            None
-            if fingerprint is None
-            else ContentCache("latents", fingerprint.rpartition(":")[2][:16], fits=self._fits)
-        )
+        return cache_of(self._backbone, "latents", self._fits)
 
     def of(self, path: Path) -> Tensor:
         """Latents [channels, frames], float32, on the model's device.
@@ -76,8 +78,8 @@ class RecordingLatents:
             self._held[path] = self._found(path).to(self._backbone.device, torch.float32)
         return self._held[path]
 
-    def cache(self, path: Path) -> bool:
-        """Make and cache what `of` will give, unless it is there; whether it had to be made.
+    def made(self, path: Path) -> tuple[Tensor, bool]:
+        """What `of` will give, but on the CPU, made and cached unless it is there; whether it had to be made.
 
         Raises:
             InputError: the recording cannot be read, the latents cannot be written, or the model was not
@@ -85,13 +87,14 @@ class RecordingLatents:
         """
         content = sha256(path)
         if content in self._own:
-            return False
+            return self._own[content], False
         if self._cache is None:
             raise InputError(f"{self._backbone.name} was loaded from no folder: its latents are not cached")
-        if content in self._cache:
-            return False
-        self._cache.write(content, self._entry(path))
-        return True
+        if (known := self._cache.read(content)) is not None:
+            return torch.from_numpy(known["latents"]), False
+        entry = self._entry(path)
+        self._cache.write(content, entry)
+        return torch.from_numpy(entry["latents"]), True
 
     def _found(self, path: Path) -> Tensor:
         content = sha256(path)
