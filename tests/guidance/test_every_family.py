@@ -94,15 +94,10 @@ def test_the_documents_have_the_table_of_what_runs() -> None:
     assert table() in page.read_text(encoding="utf-8"), f"put this into {page}:\n{table()}"
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    """Latents of a family's recordings are made once."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Latents of the recordings are cached."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
