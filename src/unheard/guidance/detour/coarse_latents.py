@@ -96,7 +96,7 @@ class CoarseLatentsCache:
     def __init__(self, backbone: Backbone) -> None:
         self._backbone = backbone
         self._cache = cache_of(backbone, "coarse-latents", _fits)
-        self._known: dict[str, CoarseLatents | None] = {}
+        self._last: tuple[Mapping[str, Path], CoarseLatents | None] | None = None
 
     def means_of(self, latents: Tensor) -> Tensor:
         """Latents of one recording [*latent_shape] to the means of its parts [features, parts]."""
@@ -106,11 +106,11 @@ class CoarseLatentsCache:
         """Those of recordings, by id; None where none were written."""
         if self._cache is None or not recordings:
             return None
-        key = _key(recordings)
-        if key not in self._known:
-            entry = self._cache.read(key)
-            self._known = {key: None if entry is None else _of_entry(entry)}
-        return self._known[key]
+        # Asked at every step: to tell by their names that these are the same would take longer than the rest.
+        if self._last is None or self._last[0] is not recordings:
+            entry = self._cache.read(_key(recordings))
+            self._last = recordings, None if entry is None else _of_entry(entry)
+        return self._last[1]
 
     def write(self, recordings: Mapping[str, Path], means: Mapping[str, Tensor]) -> None:
         """Keep the `means_of` recordings, by id, of those that could be encoded.
@@ -120,7 +120,7 @@ class CoarseLatentsCache:
         """
         if self._cache is not None:
             self._cache.write(_key(recordings), _entry(means))
-            self._known = {}
+            self._last = None
 
 
 def _key(recordings: Mapping[str, Path]) -> str:
