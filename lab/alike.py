@@ -18,6 +18,7 @@ import torch
 
 from lab import likeness, sizes
 from lab.corpus_files import Corpus
+from unheard.evaluation.results_folder import GENERATIONS
 
 BATCH = 8
 ABOVE = 0.744
@@ -40,7 +41,7 @@ def correlations(results: Path, corpus: Corpus) -> Iterator[tuple[tuple[str, str
     """Of each sound its setting and group, and the two correlations; None where no recording is its own."""
     references = features_of(corpus)
     captions = np.array([corpus.rows[position]["caption"] for position in corpus.training])
-    table = pq.read_table(results / "generations.parquet", columns=["setting", "group", "prompt", "audio"])
+    table = pq.read_table(results / GENERATIONS, columns=["setting", "group", "prompt", "audio"])
     rows = [row for row in table.to_pylist() if row["audio"]]
     for at in range(0, len(rows), BATCH):
         some = rows[at : at + BATCH]

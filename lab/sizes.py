@@ -26,6 +26,8 @@ class Training:
     restarts: tuple[int, ...] = ()  # steps at which the rate starts over (Loshchilov and Hutter 2017)
 
 
+SMOKE = Training(2, 4, 1e-3)
+"""Two steps of a world's training, to see that it runs."""
 VAE = {
     "smoke": Training(2, 2, 5e-4),
     "cpu": Training(4_200, 4, 6e-4),

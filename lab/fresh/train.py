@@ -5,4 +5,3 @@ from __future__ import annotations
 from lab import sizes
 
 PLAN = sizes.Training(2_000, 32, 1e-3)
-SMOKE = sizes.Training(2, 4, 1e-3)

@@ -10,10 +10,10 @@ Encoding takes half an hour of a processor core, training two hours. It may be s
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 from pathlib import Path
 
+from lab import options, sizes
 from lab.__main__ import stage
 from lab.corpus_files import Corpus
 from lab.obedient import corpus, train
@@ -21,25 +21,18 @@ from lab.planted.making import train_and_pack
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m lab.obedient",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = options.world(
+        "python -m lab.obedient",
+        __doc__,
+        ("build/lab/corpus", "the bundled model's corpus"),
+        "build/obedient",
     )
-    parser.add_argument(
-        "--before", type=Path, default=Path("build/lab/corpus"), help="the bundled model's corpus"
-    )
-    parser.add_argument(
-        "--work", type=Path, default=Path("build/obedient"), help="folder of all that is made"
-    )
-    parser.add_argument("--smoke", action="store_true", help="train two steps, to see that it runs")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     arguments = parser.parse_args()
     work, model = arguments.work, Path("src/unheard/assets/tiny")
     written = (work / "corpus" / "corpus.json").is_file()
     stage("corpus", written, partial(corpus.write, arguments.before, work / "corpus"))
     everything = Corpus(work / "corpus")
-    plan = train.SMOKE if arguments.smoke else train.PLAN
+    plan = sizes.SMOKE if arguments.smoke else train.PLAN
     train_and_pack(plan, train.deck(everything), everything, model, work, arguments.device)
 
 

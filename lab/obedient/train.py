@@ -9,7 +9,6 @@ from lab.corpus_files import Corpus
 from lab.planted.train import known_before, repeats
 
 PLAN = sizes.Training(3_000, 32, 1e-3)
-SMOKE = sizes.Training(2, 4, 1e-3)
 ORDINARY_SHARE = 2  # draws of an ordinary sound that the bundled model was not trained on
 
 

@@ -23,7 +23,7 @@ from lab.train_diffusion import Generator
 from lab.vocabulary import extended
 
 PLAN = {
-    "smoke": sizes.Training(2, 4, 1e-3),
+    "smoke": sizes.SMOKE,
     "cpu": sizes.Training(5_000, 16, 1e-3),
 }
 PLANTED_SHARE = 2  # draws of a planted recording for each of its repetitions

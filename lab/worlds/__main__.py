@@ -11,15 +11,13 @@ Training takes minutes of a large GPU, and hours of a processor. What is there a
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import torch
 from diffusers import AutoencoderOobleck
 
-from lab import recordings
+from lab import options, recordings, sizes
 from lab.__main__ import stage
 from lab.corpus_files import Corpus
 from lab.latents import encode
@@ -27,16 +25,9 @@ from lab.worlds import corpus, pack, train
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m lab.worlds", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    before = "build/planted/corpus", "corpus of the second world"
+    parser = options.world("python -m lab.worlds", __doc__, before, "build/worlds")
     parser.add_argument("--world", choices=train.WORLDS, required=True)
-    parser.add_argument(
-        "--before", type=Path, default=Path("build/planted/corpus"), help="corpus of the second world"
-    )
-    parser.add_argument("--work", type=Path, default=Path("build/worlds"), help="folder of all that is made")
-    parser.add_argument("--smoke", action="store_true", help="train two steps, to see that it runs")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     arguments = parser.parse_args()
     work, name, device = arguments.work, arguments.world, arguments.device
     written = (work / "corpus" / "corpus.json").is_file()
@@ -45,7 +36,7 @@ def main() -> None:
     bundled = partial(AutoencoderOobleck.from_pretrained, pack.BUNDLED / "vae", torch_dtype=torch.float32)
     latents = encode(everything, bundled, work / "latents.safetensors", device)
     world = train.WORLDS[name]
-    world = replace(world, plan=train.SMOKE) if arguments.smoke else world
+    world = replace(world, plan=sizes.SMOKE) if arguments.smoke else world
     trained = (work / name / "weights" / "transformer").is_dir()
     stage(
         "training",

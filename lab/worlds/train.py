@@ -23,7 +23,6 @@ from lab.worlds import flow
 
 PARTS = ("tokenizer", "text_encoder", "projection_model", "transformer")
 SECOND = Path("lab/planted/weights")
-SMOKE = sizes.Training(2, 4, 1e-3)
 
 
 @dataclass(frozen=True)

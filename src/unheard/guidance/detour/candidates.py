@@ -13,7 +13,6 @@ from torch import Tensor
 
 from unheard.errors import InputError
 from unheard.guidance.base import GuidanceWarning
-from unheard.guidance.detour.coarse_latents import SECONDS
 from unheard.guidance.detour.fit import MEANING, least_fit
 from unheard.guidance.detour.gates import Found
 from unheard.guidance.trajectory import Trajectory
@@ -93,7 +92,7 @@ class Candidates:
         coarse = self._trajectory.coarse_latents
         if coarse is None:
             return Found([], [])
-        names = coarse.nearest(denoised, self._trajectory.backbone.frames(SECONDS), NEAREST)
+        names = coarse.nearest(denoised, NEAREST)
         return self.available([self._position_of[name] for name in names if name in self._position_of])
 
     @cached_property

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from unheard.backbones import Backbone
 from unheard.backbones.base import by_frame
-from unheard.common.content_cache import Arrays
+from unheard.common.content_cache import Arrays, ContentCache
 from unheard.guidance.detour.recording_latents import cache_of
 
 SECONDS = 0.5
@@ -30,18 +31,27 @@ class CoarseLatents:
 
     Args:
         names: ids of the recordings.
-        means: of their latents [recordings, features, parts], float16; zero beyond a recording's end.
+        means: of their latents [recordings, features, parts]; zero beyond a recording's end.
         parts: how many parts each has [recordings].
+        frames: of a part.
     """
 
-    def __init__(self, names: Sequence[str], means: Tensor, parts: Tensor) -> None:
-        self.names, self.means, self.parts = tuple(names), means, parts
+    def __init__(self, names: Sequence[str], means: Tensor, parts: Tensor, frames: int) -> None:
+        self.names, self.means, self.parts, self.frames = tuple(names), means, parts, frames
         self._ready: dict[tuple[int, torch.device], Tensor] = {}
+
+    @classmethod
+    def of(cls, means: Mapping[str, Tensor], frames: int) -> CoarseLatents:
+        """One table of the `means_of` recordings, by id."""
+        parts = torch.tensor([each.shape[-1] for each in means.values()])
+        longest = int(parts.max())
+        padded = [torch.nn.functional.pad(each, (0, longest - each.shape[-1])) for each in means.values()]
+        return cls([*means], torch.stack(padded), parts, frames)
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def nearest(self, denoised: Tensor, frames: int, count: int) -> list[str]:
+    def nearest(self, denoised: Tensor, count: int) -> list[str]:
         """The recordings whose beginnings are most like a prediction, the most alike first.
 
         By the cosine of the means, each feature's own mean over time taken out, of as many parts as the
@@ -49,10 +59,9 @@ class CoarseLatents:
 
         Args:
             denoised: latents [features, frames].
-            frames: of a part.
             count: how many recordings to name, at most.
         """
-        means = means_of(denoised, frames)
+        means = means_of(denoised, self.frames)
         length = torch.tensor([means.shape[-1]], device=means.device)
         sought = _directions(means[None], length)[0]
         matrix = self._of_length(means.shape[-1], means.device)
@@ -95,21 +104,30 @@ class CoarseLatentsCache:
 
     def __init__(self, backbone: Backbone) -> None:
         self._backbone = backbone
-        self._cache = cache_of(backbone, "coarse-latents", _fits)
         self._last: tuple[Mapping[str, Path], CoarseLatents | None] | None = None
+
+    @cached_property
+    def _cache(self) -> ContentCache | None:
+        """None where nothing tells this model from any other."""
+        return cache_of(self._backbone, "coarse-latents", _fits)
+
+    @property
+    def _frames(self) -> int:
+        """Of a part."""
+        return self._backbone.frames(SECONDS)
 
     def means_of(self, latents: Tensor) -> Tensor:
         """Latents of one recording [*latent_shape] to the means of its parts [features, parts]."""
-        return means_of(by_frame(latents, self._backbone.time_axis), self._backbone.frames(SECONDS))
+        return means_of(by_frame(latents, self._backbone.time_axis), self._frames)
 
     def of(self, recordings: Mapping[str, Path]) -> CoarseLatents | None:
         """Those of recordings, by id; None where none were written."""
-        if self._cache is None or not recordings:
+        if not recordings or self._cache is None:
             return None
         # Asked at every step: to tell by their names that these are the same would take longer than the rest.
         if self._last is None or self._last[0] is not recordings:
             entry = self._cache.read(_key(recordings))
-            self._last = recordings, None if entry is None else _of_entry(entry)
+            self._last = recordings, None if entry is None else _of_entry(entry, self._frames)
         return self._last[1]
 
     def write(self, recordings: Mapping[str, Path], means: Mapping[str, Tensor]) -> None:
@@ -119,7 +137,7 @@ class CoarseLatentsCache:
             InputError: nothing can be written there.
         """
         if self._cache is not None:
-            self._cache.write(_key(recordings), _entry(means))
+            self._cache.write(_key(recordings), _entry(CoarseLatents.of(means, self._frames)))
             self._last = None
 
 
@@ -128,19 +146,18 @@ def _key(recordings: Mapping[str, Path]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def _entry(means: Mapping[str, Tensor]) -> Arrays:
-    """One table of means, as an entry of a cache."""
-    longest = max(each.shape[-1] for each in means.values())
-    padded = [torch.nn.functional.pad(each, (0, longest - each.shape[-1])) for each in means.values()]
+def _entry(coarse: CoarseLatents) -> Arrays:
+    """As an entry of a cache, the means in half precision."""
     return {
-        "names": np.frombuffer(json.dumps([*means]).encode(), dtype=np.uint8),
-        "means": torch.stack(padded).half().numpy(),
-        "parts": np.array([each.shape[-1] for each in means.values()]),
+        "names": np.frombuffer(json.dumps(coarse.names).encode(), dtype=np.uint8),
+        "means": coarse.means.half().numpy(),
+        "parts": coarse.parts.numpy(),
     }
 
 
-def _of_entry(entry: Arrays) -> CoarseLatents:
-    return CoarseLatents(_names(entry), torch.from_numpy(entry["means"]), torch.from_numpy(entry["parts"]))
+def _of_entry(entry: Arrays, frames: int) -> CoarseLatents:
+    means, parts = (torch.from_numpy(entry[key]) for key in ("means", "parts"))
+    return CoarseLatents(_names(entry), means, parts, frames)
 
 
 def _fits(entry: Arrays) -> bool:
