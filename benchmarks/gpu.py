@@ -6,16 +6,17 @@
 Each row is a trajectory with its noise, without decoding at the end, or as many steps or decodings of one
 batch. What a guidance does once counts as it does in a sound where a trajectory is long; so the cheap ones
 are, and the dear ones are short. Times are medians over the repeats, divided by the steps; on a CPU they are
-of its processor. With more than one repeat, two steps have run before. "Waits" counts how often a further
-step has the host wait for the device, by the profiler: calls of `cudaStreamSynchronize` and its like.
-diffusers' pipeline does its own waiting and draws its own noise.
+of its processor. With more than one repeat, two steps have run before, and "first" is what they took
+beyond others. "Once" is what a trajectory takes besides its steps, by a short one. "Busy" is the device's
+work of a further step and "waits" how often that has the host wait for the device, by the profiler: calls of
+`cudaStreamSynchronize` and its like. diffusers' pipeline does its own waiting and draws its own noise.
 
 The gates are told to stay shut or to open by their thresholds. The detour compares with random latents.
 "Passes" is what a decoder costs whose activations are not fused. What fails, does not fit into memory, or is
 not reached in time, is named in the table; the rows that matter most come first.
 
-With `--compiled` such rows come last, since the network stays compiled; the first trajectory compiles it.
-"First" is what the first run of a row took beyond its steps.
+With `--compiled` such rows come last, since the network stays compiled. The first trajectory compiles it,
+so that "first" is what that takes.
 """
 
 from __future__ import annotations
@@ -244,24 +245,40 @@ def decoding(bench: Bench, gradient: bool) -> Callable[[], None]:
     return run
 
 
-def waits(run: Callable[[int], Any]) -> float:
-    """How often a further step has the host wait for the device: in ten steps, beyond those of two."""
+def profiled(run: Callable[[int], Any]) -> tuple[float, float]:
+    """How often a further step has the host wait for the device, and for how many seconds the device works.
+
+    In ten steps, beyond those of two.
+    """
     few, many = 2, 2 + SELDOM
-    return (waits_of(run, many) - waits_of(run, few)) / (many - few)
+    (fewer_waits, less), (waits, work) = profile_of(run, few), profile_of(run, many)
+    return (waits - fewer_waits) / (many - few), (work - less) / (many - few)
 
 
-def waits_of(run: Callable[[int], Any], steps: int) -> int:
+def profile_of(run: Callable[[int], Any], steps: int) -> tuple[int, float]:
+    from torch.autograd import DeviceType
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as told:
         run(steps)
-    return sum(event.count for event in told.key_averages() if event.key in WAITS)
+        torch.cuda.synchronize()
+    events = told.key_averages()
+    work = [each.self_device_time_total for each in events if each.device_type == DeviceType.CUDA]
+    return sum(each.count for each in events if each.key in WAITS), sum(work) / 1e6
 
 
 class Measured(NamedTuple):
-    """Seconds a step, those that the first trajectory took beyond the others, and GiB at the peak."""
+    """What was measured of a row.
+
+    Attributes:
+        seconds: a step's, with its share of what a trajectory does once.
+        once: seconds that a trajectory takes besides its steps.
+        first: seconds that the first run took beyond the others.
+        peak: GiB of memory.
+    """
 
     seconds: float
+    once: float | None
     first: float | None
     peak: float | None
 
@@ -285,7 +302,16 @@ class Table:
     _bench: Bench | None = None
 
     def head(self) -> None:
-        columns = ("ms a step", "a step and sound", "to plain", "peak GiB", "waits", "first, s")
+        columns = (
+            "ms a step",
+            "a step and sound",
+            "to plain",
+            "once, ms",
+            "first, s",
+            "peak GiB",
+            "busy, ms",
+            "waits",
+        )
         print(f"| sound | batch | row | steps | {' | '.join(columns)} |")
         print("|---|--:|---|--:|" + "--:|" * len(columns))
 
@@ -306,7 +332,7 @@ class Table:
             shown = f"{name}, compiled" if compiled else name
             head = f"| {duration:g} s | {batch} | {shown} |"
             if time.monotonic() > deadline:
-                print(f"{head} not reached in time | | | | | | |", flush=True)
+                print(f"{head} not reached in time {' |' * 10}", flush=True)
                 continue
             try:
                 print(
@@ -314,7 +340,7 @@ class Table:
                 )
             except Exception as error:  # whatever one row dies of, the next is measured
                 out = isinstance(error, torch.cuda.OutOfMemoryError)
-                print(f"{head} {'out of memory' if out else told_of(error)} | | | | | | |", flush=True)
+                print(f"{head} {'out of memory' if out else told_of(error)} {' |' * 10}", flush=True)
             if self.first.x.device.type == "cuda":
                 torch.cuda.empty_cache()
 
@@ -325,19 +351,28 @@ class Table:
         kind = kinds(bench)[name]
         steps = self.steps[min(kind.length, len(self.steps) - 1)]
         measured = self._measure(bench, kind.run, steps, deadline, whole=shown != name)
-        counted = count_waits and kind.length != ALIKE and bench.x.device.type == "cuda"
         self.seconds[duration, batch, shown] = measured.seconds
         plain = self.seconds.get((duration, batch, PLAIN))
+        to_profile = count_waits and kind.length != ALIKE and bench.x.device.type == "cuda"
         cells = [
             str(steps),
             f"{1e3 * measured.seconds:.1f}",
             f"{1e3 * measured.seconds / batch:.1f}",
             f"{measured.seconds / plain:.2f}" if plain else "",
-            "" if measured.peak is None else f"{measured.peak:.1f}",
-            f"{waits(kind.run):.1f}" if counted else "",
+            "" if measured.once is None else f"{1e3 * measured.once:.0f}",
             "" if measured.first is None else f"{measured.first:.1f}",
+            "" if measured.peak is None else f"{measured.peak:.1f}",
+            *(self._profiled(kind.run) if to_profile else ("", "")),
         ]
         return " | ".join(cells)
+
+    def _profiled(self, run: Callable[[int], Any]) -> tuple[str, str]:
+        """Cells; of a profiler that does not run, why."""
+        try:
+            waits, work = profiled(run)
+        except Exception as error:
+            return told_of(error), ""
+        return f"{1e3 * work:.1f}", f"{waits:.1f}"
 
     def _of(self, duration: float, batch: int) -> Bench:
         if self._bench is None or (self._bench.duration, self._bench.batch) != (duration, batch):
@@ -355,11 +390,14 @@ class Table:
         if on_cuda:
             torch.cuda.reset_peak_memory_stats(bench.x.device)
         times = [bench.time(lambda: run(steps))]
+        few = self.steps[min(DEAR, len(self.steps) - 1)]
+        short = bench.time(lambda: run(few)) if few < steps else None
         while len(times) < self.repeats and time.monotonic() < deadline:
             times.append(bench.time(lambda: run(steps)))
         peak = torch.cuda.max_memory_allocated(bench.x.device) / 2**30 if on_cuda else None
         a_step = statistics.median(times) / steps
-        return Measured(a_step, None if warm is None else warm - warm_up * a_step, peak)
+        once = None if short is None else (short * steps - times[0] * few) / (steps - few)
+        return Measured(a_step, once, None if warm is None else warm - warm_up * a_step, peak)
 
     def aims(self, aims: Iterable[Aim]) -> None:
         """What was measured of them, beside what was aimed at."""
@@ -498,7 +536,7 @@ def main() -> None:
         first.backbone.compile()
         table.head()
         for duration in durations:
-            table.rows(duration, one, COMPILED, end, compiled=True)
+            table.rows(duration, one, COMPILED, end, count_waits=duration == short, compiled=True)
         table.aims(aims_of(durations, batches, ", compiled"))
     print(f"{time.monotonic() - began:.0f} s in all")
 
