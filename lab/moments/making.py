@@ -100,7 +100,8 @@ def _below(decibels: np.ndarray) -> np.ndarray:
     around = F.max_pool1d(loudest, 2 * AROUND + 1, 1, AROUND)[0].numpy()
     floor = np.maximum(around, around.max() - RANGE) - RANGE - UNDER
     kept = np.maximum(decibels, floor[:, None])
-    return np.clip(np.round(kept.max() - kept), 0, 255).astype(np.uint8)
+    coded: np.ndarray = np.clip(np.round(kept.max() - kept), 0, 255).astype(np.uint8)
+    return coded
 
 
 def _packed(sounds: list[Specimen], rows: list[np.ndarray]) -> Material:
