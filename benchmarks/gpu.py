@@ -1,17 +1,22 @@
-"""Trajectories on an accelerator: plain, detour, AMG and diffusers' own pipeline, as one table of ratios.
+"""Trajectories on an accelerator: plain, detour, AMG and diffusers' own pipeline, as tables of ratios.
 
     sh benchmarks/gpu.sh
-    python benchmarks/gpu.py --model tiny --device cpu --durations 1 --batches 1 --steps 2   (that it runs)
+    python benchmarks/gpu.py --model tiny --device cpu --durations 1 --batches 1 2 --steps 2   (that it runs)
 
-Each row is a trajectory of a few steps with its noise, without decoding at the end, or as many decodings of
-one batch. Times are medians over the repeats, divided by the steps; on a CPU they are of its processor.
-With more than one repeat each has run once before. "Waits" counts how often a step has the host wait for the
-device, by the profiler: calls of `cudaStreamSynchronize` and its like. diffusers' pipeline does its own
-waiting and draws its own noise.
+Each row is a trajectory with its noise, without decoding at the end, or as many steps or decodings of one
+batch. What a guidance does once counts as it does in a sound where a trajectory is long; so the cheap ones
+are, and the dear ones are short. Times are medians over the repeats, divided by the steps; on a CPU they are
+of its processor. With more than one repeat, two steps have run before, and "first" is what they took
+beyond others. "Once" is what a trajectory takes besides its steps, by a short one. "Busy" is the device's
+work of a further step and "waits" how often that has the host wait for the device, by the profiler: calls of
+`cudaStreamSynchronize` and its like. diffusers' pipeline does its own waiting and draws its own noise.
 
 The gates are told to stay shut or to open by their thresholds. The detour compares with random latents.
 "Passes" is what a decoder costs whose activations are not fused. What fails, does not fit into memory, or is
 not reached in time, is named in the table; the rows that matter most come first.
+
+With `--compiled` such rows come last, since the network stays compiled. The first trajectory compiles it,
+so that "first" is what that takes.
 """
 
 from __future__ import annotations
@@ -22,10 +27,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
-from step import PROMPT, Bench, load, published_step
+from step import PROMPT, SELDOM, Bench, load, published_step
 from torch import Tensor
 
 from unheard.backbones.stable_audio import snake
@@ -42,6 +48,10 @@ WAITS = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize
 SHUT = AMG(lambda_min=2.0, lambda_max=2.0)
 WINDOW = 10.0
 """Seconds that are compared of a longer sound: those of CLAP, and of many recordings."""
+WARM_UP = 2
+"""Steps that are not timed: what is made at the first step, and at the first after it."""
+COMPILATION = 90.0
+"""Seconds at the end that are kept for the compiled rows."""
 
 
 @dataclass
@@ -60,68 +70,134 @@ class RandomRecordings:
     def around(self, sample: int, sounding: list[int]) -> Found:
         return Found([*range(len(self.latents))], self.latents)
 
-    def available(self, positions: Iterable[int]) -> Found:
+    def around_caption(self, position: int) -> Found:
+        return Found([], [])
+
+    def nearest(self, denoised: Tensor) -> Found:
         return Found([], [])
 
 
-def detour(bench: Bench) -> DetourDenoiser:
+def detour(bench: Bench, recordings: RandomRecordings) -> DetourDenoiser:
     """With a gate that stays shut."""
-    channels = bench.x.shape[1]
-    latents = [torch.randn(channels, bench.frames, device=bench.x.device) for _ in range(CANDIDATES)]
     return DetourDenoiser(
         bench.denoise,
         bench.conditional,
         bench.unconditional,
         guidance_scale=bench.guidance_scale,
         prompt_weight=0.5,
-        gate=LatentGate(2.0, bench.frames, RandomRecordings(latents)),
+        gate=LatentGate(2.0, bench.frames, recordings, guidance_scale=bench.guidance_scale),
         fallbacks=lambda _: [],
         encode_captions=bench.encode_neighbours,
     )
 
 
-@dataclass
-class Trajectories:
-    """Trajectories of a few steps from pure noise, by kind of guidance."""
+class Kind(NamedTuple):
+    """What a row measures.
 
-    bench: Bench
-    steps: int
-    denoisers: dict[str, Callable[[], Any]] = field(init=False)
+    Attributes:
+        run: makes so many steps.
+        length: which of the numbers of steps it has: that of cheap trajectories, of dear ones, or of steps
+            that are all alike.
+    """
 
-    def __post_init__(self) -> None:
-        bench = self.bench
-        self.denoisers = {
-            "plain": bench.plain,
-            "detour": lambda: detour(bench),
-            "AMG, shut": lambda: bench.guided(SHUT),
-            "AMG, shut, asked every 8th step": lambda: bench.guided(replace(SHUT, ask_every=8)),
-            "AMG, seen shut by a gate head": lambda: bench.foreseen(SHUT),
-            "AMG, open": lambda: bench.guided(bench.settings),
-            "AMG, open, gradient in pieces": lambda: bench.guided(replace(bench.settings, checkpoint=True)),
+    run: Callable[[int], Any]
+    length: int
+
+
+CHEAP, DEAR, ALIKE = 0, 1, 2
+
+PLAIN, DETOUR, SHUT_ROW, SELDOM_ROW = (
+    "plain",
+    "detour",
+    "AMG, shut",
+    f"AMG, shut, asked every {SELDOM}th step",
+)
+SEEN_SHUT, OPEN = "AMG, seen shut by a gate head", "AMG, open"
+OPENS, OPENS_FROM_NEAR = "AMG, opens unexpectedly", "AMG, opens after it was near"
+PUBLISHED, PUBLISHED_DECODER = "published way", "published way, our decoder"
+NEAR_SHUT, NEAR_SELDOM = f"{SHUT_ROW}, window of 10 s", f"{SELDOM_ROW}, window of 10 s"
+NEAR_OPEN = f"{OPEN}, window of 10 s"
+FIRST = (
+    *(PLAIN, DETOUR, SHUT_ROW, SELDOM_ROW, SEEN_SHUT),
+    *(OPEN, PUBLISHED_DECODER, OPENS, OPENS_FROM_NEAR, PUBLISHED),
+)
+FIRST_OF_LONG = (
+    *(PLAIN, DETOUR, NEAR_SHUT, NEAR_SELDOM, SHUT_ROW, SELDOM_ROW, SEEN_SHUT),
+    *(NEAR_OPEN, OPEN, PUBLISHED_DECODER),
+)
+COMPILED = (PLAIN, DETOUR, SEEN_SHUT)
+
+
+def kinds(bench: Bench) -> dict[str, Kind]:
+    """All that can be measured of one sound, by name."""
+    channels, device = bench.x.shape[1], bench.x.device
+    recordings = RandomRecordings(
+        [torch.randn(channels, bench.frames, device=device) for _ in range(CANDIDATES)]
+    )
+    seldom, open_ = replace(SHUT, ask_every=SELDOM), bench.settings
+    near = partial(replace, window=WINDOW)
+    of_guidance = {
+        PLAIN: (CHEAP, bench.plain),
+        DETOUR: (CHEAP, lambda: detour(bench, recordings)),
+        SHUT_ROW: (DEAR, lambda: bench.guided(SHUT)),
+        SELDOM_ROW: (CHEAP, lambda: bench.guided(seldom)),
+        SEEN_SHUT: (CHEAP, lambda: bench.foreseen(SHUT)),
+        OPEN: (DEAR, lambda: bench.guided(open_)),
+        "AMG, open, gradient in pieces": (DEAR, lambda: bench.guided(replace(open_, checkpoint=True))),
+    }
+    if bench.duration > WINDOW:
+        of_guidance |= {
+            NEAR_SHUT: (DEAR, lambda: bench.guided(near(SHUT))),
+            NEAR_SELDOM: (CHEAP, lambda: bench.guided(near(seldom))),
+            NEAR_OPEN: (DEAR, lambda: bench.guided(near(open_))),
         }
-        if bench.duration > WINDOW:
-            near = replace(SHUT, window=WINDOW)
-            self.denoisers |= {
-                "AMG, shut, window of 10 s": lambda: bench.guided(near),
-                "AMG, shut, window of 10 s, every 8th step": lambda: bench.guided(replace(near, ask_every=8)),
-                "AMG, open, window of 10 s": lambda: bench.guided(replace(bench.settings, window=WINDOW)),
-            }
-
-    def run(self, name: str) -> None:
-        """One trajectory; a step of the published way at one noise level stands for all of them."""
-        if name.startswith("published"):
-            for _ in range(self.steps):
-                published_step(self.bench, self.bench.decode)
-            return
-        bench, sampling = self.bench, Sampling()
-        sigmas = polyexponential_sigmas(self.steps, sampling.sigma_min, sampling.sigma_max)
-        shape, seeds, device = bench.x.shape[1:], range(bench.batch), bench.x.device
-        start = float(sigmas[0]) * initial_noise(shape, seeds, device)
-        noise = noise_of(sampling, sigmas, shape, seeds, device)
-        SAMPLERS[sampling.sampler](self.denoisers[name](), start, sigmas, noise)
+    found = {
+        name: Kind(partial(trajectory, bench, make), length) for name, (length, make) in of_guidance.items()
+    }
+    open_in_passes = with_passes(found[OPEN].run)
+    return found | {
+        OPENS: Kind(alike(lambda: opening(bench)), ALIKE),
+        OPENS_FROM_NEAR: Kind(alike(lambda: opening(bench, similarity=1.0)), ALIKE),
+        PUBLISHED: Kind(alike(lambda: published_step(bench, bench.library_decode)), ALIKE),
+        PUBLISHED_DECODER: Kind(alike(lambda: published_step(bench, bench.decode)), ALIKE),
+        "diffusers' pipeline": Kind(partial(diffusers_run, bench), CHEAP),
+        "decode": Kind(alike(decoding(bench, gradient=False)), DEAR),
+        "decode, passes": Kind(with_passes(alike(decoding(bench, gradient=False))), DEAR),
+        "decode with gradient": Kind(alike(decoding(bench, gradient=True)), DEAR),
+        "decode with gradient, passes": Kind(with_passes(alike(decoding(bench, gradient=True))), DEAR),
+        "AMG, open, passes": Kind(open_in_passes, DEAR),
+    }
 
 
-def diffusers_run(bench: Bench, steps: int) -> Callable[[], Any]:
+def trajectory(bench: Bench, denoiser: Callable[[], Any], steps: int) -> None:
+    """From pure noise."""
+    sampling = Sampling()
+    sigmas = polyexponential_sigmas(steps, sampling.sigma_min, sampling.sigma_max)
+    shape, seeds, device = bench.x.shape[1:], range(bench.batch), bench.x.device
+    start = float(sigmas[0]) * initial_noise(shape, seeds, device)
+    noise = noise_of(sampling, sigmas, shape, seeds, device)
+    SAMPLERS[sampling.sampler](denoiser(), start, sigmas, noise)
+
+
+def alike(step: Callable[[], Any]) -> Callable[[int], None]:
+    """So many times the same step, at one noise level."""
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            step()
+
+    return run
+
+
+def opening(bench: Bench, similarity: float | None = None) -> Tensor:
+    """The step in which a gate opens, after a similarity that was near its threshold, or as the first."""
+    guided = bench.guided(bench.settings)
+    if similarity is not None:
+        guided._similarities = dict.fromkeys(range(bench.batch), similarity)
+    return guided(bench.x, bench.sigma)
+
+
+def diffusers_run(bench: Bench, steps: int) -> None:
     """Its pipeline on the same networks, without decoding."""
     from diffusers import CosineDPMSolverMultistepScheduler, StableAudioPipeline
 
@@ -135,22 +211,13 @@ def diffusers_run(bench: Bench, steps: int) -> Callable[[], Any]:
         scheduler=CosineDPMSolverMultistepScheduler(solver_order=2, sigma_min=0.3, sigma_max=500),
     )
     pipeline.set_progress_bar_config(disable=True)
-    return lambda: pipeline(
+    pipeline(
         [PROMPT] * bench.batch,
         num_inference_steps=steps,
         guidance_scale=bench.guidance_scale,
         audio_end_in_s=bench.duration,
         output_type="latent",
     )
-
-
-def waits(run: Callable[[], Any], steps: int) -> float:
-    """How often a step has the host wait for the device."""
-    from torch.profiler import ProfilerActivity, profile
-
-    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as told:
-        run()
-    return sum(event.count for event in told.key_averages() if event.key in WAITS) / steps
 
 
 @contextmanager
@@ -163,81 +230,253 @@ def passes() -> Iterator[None]:
         snake.kernels = kernels
 
 
-def with_passes(run: Callable[[], Any]) -> Callable[[], Any]:
+def with_passes(run: Callable[[int], Any]) -> Callable[[int], Any]:
     return passes()(run)
 
 
-def decoding(bench: Bench, steps: int, gradient: bool) -> Callable[[], Any]:
-    """Decodings of one batch, each with its gradient in the latents if asked for."""
+def decoding(bench: Bench, gradient: bool) -> Callable[[], None]:
+    """A decoding of one batch, with its gradient in the latents if asked for."""
     latents = torch.randn_like(bench.x)
 
     def run() -> None:
-        for _ in range(steps):
-            with torch.set_grad_enabled(gradient):
-                x = latents.clone().requires_grad_(gradient)
-                sound = bench.decode(x)
-                if gradient:
-                    torch.autograd.grad(sound, x, torch.ones_like(sound))
+        with torch.set_grad_enabled(gradient):
+            x = latents.clone().requires_grad_(gradient)
+            sound = bench.decode(x)
+            if gradient:
+                torch.autograd.grad(sound, x, torch.ones_like(sound))
 
     return run
 
 
-def measured(bench: Bench, run: Callable[[], Any], repeats: int, deadline: float) -> tuple[float, str]:
-    """Seconds of a run, and GiB at its peak, if on CUDA; once at least, and no repeat after the deadline."""
-    on_cuda = bench.x.device.type == "cuda"
-    if repeats > 1:
-        run()  # what is made at the first call is not timed
-    if on_cuda:
-        torch.cuda.reset_peak_memory_stats(bench.x.device)
-    times = [bench.time(run)]
-    while len(times) < repeats and time.monotonic() < deadline:
-        times.append(bench.time(run))
-    peak = f"{torch.cuda.max_memory_allocated(bench.x.device) / 2**30:.1f}" if on_cuda else ""
-    return statistics.median(times), peak
+def profiled(run: Callable[[int], Any]) -> tuple[float, float]:
+    """How often a further step has the host wait for the device, and for how many seconds the device works.
+
+    In ten steps, beyond those of two.
+    """
+    few, many = 2, 2 + SELDOM
+    (fewer_waits, less), (waits, work) = profile_of(run, few), profile_of(run, many)
+    return (waits - fewer_waits) / (many - few), (work - less) / (many - few)
 
 
-def runs_of(bench: Bench, steps: int) -> dict[str, Callable[[], Any]]:
-    """What is timed, by name, that which matters most first."""
-    trajectories = Trajectories(bench, steps)
-    runs: dict[str, Callable[[], Any]] = {
-        name: (lambda name=name: trajectories.run(name)) for name in trajectories.denoisers
-    }
-    open_ = runs["AMG, open"]
-    return runs | {
-        "AMG, open, passes": with_passes(open_),
-        "published way, our decoder": lambda: trajectories.run("published"),
-        "diffusers' pipeline": lambda: diffusers_run(bench, steps)(),
-        "decode": decoding(bench, steps, gradient=False),
-        "decode, passes": with_passes(decoding(bench, steps, gradient=False)),
-        "decode with gradient": decoding(bench, steps, gradient=True),
-        "decode with gradient, passes": with_passes(decoding(bench, steps, gradient=True)),
-    }
+def profile_of(run: Callable[[int], Any], steps: int) -> tuple[int, float]:
+    from torch.autograd import DeviceType
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as told:
+        run(steps)
+        torch.cuda.synchronize()
+    events = told.key_averages()
+    work = [each.self_device_time_total for each in events if each.device_type == DeviceType.CUDA]
+    return sum(each.count for each in events if each.key in WAITS), sum(work) / 1e6
 
 
-def rows(
-    bench: Bench, steps: int, repeats: int, deadline: float, count_waits: bool, only: Sequence[str]
-) -> Iterable[str]:
-    """A row of the table for each kind, or for those whose names are given."""
-    on_cuda = bench.x.device.type == "cuda"
-    plain: float | None = None
-    for name, run in runs_of(bench, steps).items():
-        if only and name not in only:
-            continue
-        head = f"| {bench.duration:g} s | {bench.batch} | {name} |"
-        if time.monotonic() > deadline:
-            yield f"{head} not reached in time | | | |"
-            continue
+class Measured(NamedTuple):
+    """What was measured of a row.
+
+    Attributes:
+        seconds: a step's, with its share of what a trajectory does once.
+        once: seconds that a trajectory takes besides its steps.
+        first: seconds that the first run took beyond the others.
+        peak: GiB of memory.
+    """
+
+    seconds: float
+    once: float | None
+    first: float | None
+    peak: float | None
+
+
+@dataclass
+class Table:
+    """The rows as they come; each is printed at once.
+
+    Attributes:
+        first: the parts that all sounds share.
+        steps: of cheap trajectories, of dear ones, and of steps that are alike.
+        only: the names of the rows that are wanted; all if empty.
+        seconds: a step's of each row so far, by sound, batch and name.
+    """
+
+    first: Bench
+    steps: Sequence[int]
+    repeats: int
+    only: Sequence[str]
+    seconds: dict[tuple[float, int, str], float] = field(default_factory=dict)
+    _bench: Bench | None = None
+
+    def head(self) -> None:
+        columns = (
+            "ms a step",
+            "a step and sound",
+            "to plain",
+            "once, ms",
+            "first, s",
+            "peak GiB",
+            "busy, ms",
+            "waits",
+        )
+        print(f"| sound | batch | row | steps | {' | '.join(columns)} |")
+        print("|---|--:|---|--:|" + "--:|" * len(columns))
+
+    def rows(
+        self,
+        duration: float,
+        batch: int,
+        names: Iterable[str],
+        deadline: float,
+        *,
+        count_waits: bool = False,
+        compiled: bool = False,
+    ) -> None:
+        """Measure these of one sound, so far as they are wanted and there is time."""
+        for name in names:
+            if self.only and name not in self.only:
+                continue
+            shown = f"{name}, compiled" if compiled else name
+            head = f"| {duration:g} s | {batch} | {shown} |"
+            if time.monotonic() > deadline:
+                print(f"{head} not reached in time {' |' * 10}", flush=True)
+                continue
+            try:
+                print(
+                    f"{head} {self._row(duration, batch, name, shown, deadline, count_waits)} |", flush=True
+                )
+            except Exception as error:  # whatever one row dies of, the next is measured
+                out = isinstance(error, torch.cuda.OutOfMemoryError)
+                print(f"{head} {'out of memory' if out else told_of(error)} {' |' * 10}", flush=True)
+            if self.first.x.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _row(
+        self, duration: float, batch: int, name: str, shown: str, deadline: float, count_waits: bool
+    ) -> str:
+        bench = self._of(duration, batch)
+        kind = kinds(bench)[name]
+        steps = self.steps[min(kind.length, len(self.steps) - 1)]
+        measured = self._measure(bench, kind.run, steps, deadline, whole=shown != name)
+        self.seconds[duration, batch, shown] = measured.seconds
+        plain = self.seconds.get((duration, batch, PLAIN))
+        to_profile = count_waits and kind.length != ALIKE and bench.x.device.type == "cuda"
+        cells = [
+            str(steps),
+            f"{1e3 * measured.seconds:.1f}",
+            f"{1e3 * measured.seconds / batch:.1f}",
+            f"{measured.seconds / plain:.2f}" if plain else "",
+            "" if measured.once is None else f"{1e3 * measured.once:.0f}",
+            "" if measured.first is None else f"{measured.first:.1f}",
+            "" if measured.peak is None else f"{measured.peak:.1f}",
+            *(self._profiled(kind.run) if to_profile else ("", "")),
+        ]
+        return " | ".join(cells)
+
+    def _profiled(self, run: Callable[[int], Any]) -> tuple[str, str]:
+        """Cells; of a profiler that does not run, why."""
         try:
-            seconds, peak = measured(bench, run, repeats, deadline)
-            waited = f"{waits(run, steps):.1f}" if on_cuda and count_waits else ""
-        except Exception as error:  # whatever one row dies of, the next is measured
-            reason = "out of memory" if isinstance(error, torch.cuda.OutOfMemoryError) else told_of(error)
-            yield f"{head} {reason} | | | |"
-        else:
-            plain = plain or seconds
-            yield f"{head} {1e3 * seconds / steps:.1f} | {seconds / plain:.2f} | {peak} | {waited} |"
+            waits, work = profiled(run)
+        except Exception as error:
+            return told_of(error), ""
+        return f"{1e3 * work:.1f}", f"{waits:.1f}"
+
+    def _of(self, duration: float, batch: int) -> Bench:
+        if self._bench is None or (self._bench.duration, self._bench.batch) != (duration, batch):
+            self._bench = None  # before the next is made, that its memory is free
+            self._bench = replace(self.first, duration=duration, batch=batch)
+        return self._bench
+
+    def _measure(
+        self, bench: Bench, run: Callable[[int], Any], steps: int, deadline: float, whole: bool
+    ) -> Measured:
+        """Once at least, and no repeat after the deadline; `whole` has the first run be a whole one."""
+        on_cuda = bench.x.device.type == "cuda"
+        warm_up = steps if whole else min(steps, WARM_UP)
+        warm = bench.time(lambda: run(warm_up)) if self.repeats > 1 else None
         if on_cuda:
-            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(bench.x.device)
+        times = [bench.time(lambda: run(steps))]
+        few = self.steps[min(DEAR, len(self.steps) - 1)]
+        short = bench.time(lambda: run(few)) if few < steps else None
+        while len(times) < self.repeats and time.monotonic() < deadline:
+            times.append(bench.time(lambda: run(steps)))
+        peak = torch.cuda.max_memory_allocated(bench.x.device) / 2**30 if on_cuda else None
+        a_step = statistics.median(times) / steps
+        once = None if short is None else (short * steps - times[0] * few) / (steps - few)
+        return Measured(a_step, once, None if warm is None else warm - warm_up * a_step, peak)
+
+    def aims(self, aims: Iterable[Aim]) -> None:
+        """What was measured of them, beside what was aimed at."""
+        measured = [
+            (aim, self.seconds[aim.row] / self.seconds[aim.to] / aim.sounds)
+            for aim in aims
+            if aim.row in self.seconds and aim.to in self.seconds
+        ]
+        if not measured:
+            return
+        print("\n| aim | at most | measured | |\n|---|--:|--:|---|")
+        for aim, ratio in measured:
+            verdict = "met" if ratio <= aim.at_most else "missed"
+            print(f"| {aim.told} | {aim.at_most:g} | {ratio:.2f} | {verdict} |")
+        print(flush=True)
+
+
+Row = tuple[float, int, str]
+
+
+class Aim(NamedTuple):
+    """A ratio of two rows; of so many more `sounds`, a sound."""
+
+    told: str
+    at_most: float
+    row: Row
+    to: Row
+    sounds: int = 1
+
+
+def aims_of(durations: Sequence[float], batches: Sequence[int], suffix: str = "") -> list[Aim]:
+    """What was aimed at, of all sounds; `suffix` of the names of compiled rows."""
+    one, short = batches[0], durations[0]
+    aims = []
+    for duration in durations:
+        plain = (duration, one, PLAIN + suffix)
+        at = f"{duration:g} s"
+        aims.append(
+            Aim(f"{at}: detour{suffix}, to plain{suffix}", 1.05, (duration, one, DETOUR + suffix), plain)
+        )
+        aims += [
+            Aim(f"{at}: {name}{suffix}, to plain{suffix}", 1.15, (duration, one, name + suffix), plain)
+            for name in (SHUT_ROW, NEAR_SHUT, SELDOM_ROW, NEAR_SELDOM, SEEN_SHUT)
+        ]
+        aims += [
+            Aim(f"{at}: {name}, to plain", 3.0, (duration, one, name + suffix), plain)
+            for name in (OPEN, NEAR_OPEN)
+        ]
+        aims += [
+            Aim(
+                f"{at}: {name}, to the {published}",
+                at_most,
+                (duration, one, name),
+                (duration, one, published),
+            )
+            for name, published, at_most in (
+                (OPEN, PUBLISHED_DECODER, 0.67),
+                (OPENS, PUBLISHED, 1.0),
+                (OPENS, PUBLISHED_DECODER, 1.0),
+                (OPENS_FROM_NEAR, PUBLISHED, 1.0),
+                (OPENS_FROM_NEAR, PUBLISHED_DECODER, 1.0),
+            )
+            if not suffix
+        ]
+    aims += [
+        Aim(
+            f"{short:g} s: {name}{suffix}, {batch} at once to one, a sound",
+            0.75,
+            (short, batch, name + suffix),
+            (short, one, name + suffix),
+            sounds=batch // one,
+        )
+        for batch in batches[1:]
+        for name in (PLAIN, DETOUR)
+    ]
+    return aims
 
 
 def told_of(error: BaseException) -> str:
@@ -252,36 +491,57 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default=None)
     parser.add_argument("--durations", type=float, nargs="+", default=[10.0, 47.0], help="seconds of sound")
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4])
-    parser.add_argument("--steps", type=int, default=8, help="of each trajectory")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 4])
+    parser.add_argument(
+        "--steps",
+        type=int,
+        nargs="+",
+        default=[50, 8, 4],
+        help="of cheap trajectories, dear ones, and steps that are all alike; the last holds for the rest",
+    )
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument(
         "--rows", nargs="+", default=[], help="kinds by name, in the table's words; all if left out"
     )
-    parser.add_argument("--minutes", type=float, default=7.0, help="after which nothing new is begun")
+    parser.add_argument(
+        "--compiled", action="store_true", help="measure compiled rows as well, for which time is kept"
+    )
+    parser.add_argument("--minutes", type=float, default=5.0, help="after which nothing new is begun")
     arguments = parser.parse_args()
 
     began = time.monotonic()
-    deadline = began + 60 * arguments.minutes
-    arguments.duration, arguments.batch = arguments.durations[0], arguments.batches[0]
+    end = began + 60 * arguments.minutes
+    deadline = end - COMPILATION * arguments.compiled
+    durations, batches = arguments.durations, arguments.batches
+    arguments.duration, arguments.batch = durations[0], batches[0]
     first = load(arguments)
     device = first.backbone.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device} (no accelerator)"
     print(f"{arguments.model}, {name}, {first.backbone.dtype}, torch {torch.__version__}")
     print(f"activations: {'passes' if snake.kernels(device) is None else 'fused'}")
     print(f"made in {time.monotonic() - began:.0f} s\n", flush=True)
-    print("| sound | batch | step | ms | to plain | peak GiB | waits |\n|---|--:|---|--:|--:|--:|--:|")
-    count_waits = True  # in the first sounds alone: they are as many in all, and to profile takes time
-    for batch in arguments.batches:
-        for duration in arguments.durations:
-            try:
-                bench = replace(first, duration=duration, batch=batch)
-                told = rows(bench, arguments.steps, arguments.repeats, deadline, count_waits, arguments.rows)
-                for row in told:
-                    print(row, flush=True)
-            except Exception as error:
-                print(f"| {duration:g} s | {batch} | {told_of(error)} | | | | |", flush=True)
-            count_waits = False
+
+    table = Table(first, arguments.steps, arguments.repeats, arguments.rows)
+    table.head()
+    (short, *longer), (one, *together) = durations, batches
+    table.rows(short, one, FIRST, deadline, count_waits=True)
+    for duration in longer:
+        table.rows(duration, one, FIRST_OF_LONG if duration > WINDOW else FIRST, deadline)
+    for batch in together[:1]:
+        table.rows(short, batch, (PLAIN, DETOUR), deadline)
+    rest = [each for each in kinds(table._of(short, one)) if each not in FIRST]
+    table.rows(short, one, rest, deadline)
+    for batch in together[1:]:
+        table.rows(short, batch, (PLAIN, DETOUR, SHUT_ROW, OPEN), deadline)
+    table.aims(aims_of(durations, batches))
+
+    if arguments.compiled:
+        first.backbone.compile()
+        table.head()
+        for duration in durations:
+            table.rows(duration, one, COMPILED, end, count_waits=duration == short, compiled=True)
+        table.aims(aims_of(durations, batches, ", compiled"))
+    print(f"{time.monotonic() - began:.0f} s in all")
 
 
 if __name__ == "__main__":

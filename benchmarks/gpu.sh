@@ -1,5 +1,5 @@
 #!/bin/sh
-# One table of what the kinds of guidance cost on a CUDA machine, in at most 8 minutes:
+# Tables of what the kinds of guidance cost on a CUDA machine, in at most 6 minutes:
 #
 #     sh benchmarks/gpu.sh > gpu.md
 #
@@ -8,4 +8,5 @@
 set -e
 cd "$(dirname "$0")/.."
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || true
-exec timeout 480 python benchmarks/gpu.py --model full --device cuda --dtype float16 --minutes 7 "$@"
+exec timeout 360 python benchmarks/gpu.py \
+    --model full --device cuda --dtype float16 --compiled --minutes 5 "$@"

@@ -140,8 +140,9 @@ class Backbone(Protocol):
     def compile(self, backend: str = "inductor") -> None:
         """Have `torch.compile` make machine code of the denoiser, which changes the last bits of a sound.
 
-        That happens at the first step, and again for another number of sounds or where a gradient is asked
-        for, and takes half a minute or more each time.
+        That happens at the first step, and again for another number of sounds, another length of latents, or
+        where a gradient is asked for, and takes half a minute or more each time. On CUDA a step without
+        gradient is then launched at once, as a CUDA graph, which keeps the memory that it needs.
 
         Raises:
             InputError: the model cannot be compiled.

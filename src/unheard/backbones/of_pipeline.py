@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from unheard.backbones.base import Backbone
+from unheard.backbones.compiled import CompiledForward
 from unheard.backbones.fingerprint import fingerprint, fingerprint_of_files
 
 
@@ -36,8 +37,8 @@ class PipelineBackbone(Backbone):
             module.eval().requires_grad_(False)
 
     def compile(self, backend: str = "inductor") -> None:
-        """See `Backbone`; its shapes are taken as they come, so that each has code of its own."""
-        self.network.compile(backend=backend, dynamic=False)
+        """See `Backbone`."""
+        self.network.forward = CompiledForward(self.network.forward, backend, self.device)
         self.compiled = True
 
     @property

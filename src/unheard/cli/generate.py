@@ -135,7 +135,7 @@ _output = under("Output")
 @_machine(
     "--compile/--no-compile",
     default=None,
-    help="Compile the denoiser: half a minute or more at the first step; meant for GPUs.  [default: no]",
+    help="Compile the denoiser, on CUDA to a graph: half a minute or more at the first step.  [default: no]",
 )
 @_machine("--batch", type=int, metavar="N", help="Sounds generated at once.  [default: all, up to 4]")
 @_output(

@@ -16,6 +16,7 @@ import torch
 
 from unheard.guidance.detour.candidates import Candidates
 from unheard.guidance.detour.fit import FEWEST, least_fit
+from unheard.guidance.detour.numbers import nearness
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import JSONIndex
 
@@ -108,3 +109,34 @@ def test_a_caption_like_those_of_the_index_fits_and_words_that_it_does_not_have_
     assert fits("Flute in C, take 4")
     assert fits("A dog barks") == (count < FEWEST)  # so few captions cannot tell
     assert least_fit(index, meaning) == (-math.inf if count < FEWEST else pytest.approx(1.0, abs=0.6))
+
+
+def test_fallbacks_sound_like_the_prompt_by_their_words_and_then_have_its_numbers() -> None:
+    """The guide's text embedding alone says otherwise: it knows no more than the first word."""
+    index = JSONIndex()
+    captions = [f"{who} take {n}, {70 + 20 * n} bpm" for who in ("Loud harp", "Soft drum") for n in range(6)]
+    rows = np.repeat(np.eye(2, 8, dtype=np.float32), 6, axis=0)
+    rows += 0.01 * np.random.default_rng(0).normal(size=rows.shape).astype(np.float32)
+    count = len(captions)
+    index.add([f"item{n}" for n in range(count)], rows, captions, [0.0] * count, [1.0] * count)
+    found = candidates(index, set(), 4, "Soft harp, 112 bpm", cast(Any, Meaning()))
+    order = [captions[position] for position in found.fallbacks(0)]
+    assert order[0] == "Loud harp take 2, 110 bpm"
+    assert all("harp" in caption for caption in order[:6])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "caption", "near"),
+    [
+        ("118 bpm", "at 118 bpm", 1.0),
+        ("118 bpm", "at 236 bpm", 0.0),
+        ("100 bpm", "bars of 4, 100.0 bpm", 1.0),
+        ("808 beat, 100 bpm", "An 808, 50 bpm", 0.5),
+        ("a harp", "100 bpm", 0.0),
+        ("100 bpm", "a harp", 0.0),
+        ("0 bpm", "0 bpm", 0.0),
+    ],
+)
+def test_numbers_are_as_near_as_what_is_left_of_an_octave(prompt: str, caption: str, near: float) -> None:
+    assert nearness(prompt, caption) == pytest.approx(near)
+    assert nearness("120 bpm", "118 bpm") > nearness("120 bpm", "80 bpm") > 0

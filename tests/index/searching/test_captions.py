@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from unheard.index.searching.captions import Captions, normalised
-from unheard.index.searching.word_consistency import WordConsistency
+from unheard.index.searching.captions import Captions, WordSound, normalised
+from unheard.index.searching.word_sounds import UNALIKE, WordSounds
 
 
 def test_positions_are_the_first_of_each_item() -> None:
@@ -60,15 +61,29 @@ def test_words_count_by_what_they_say_of_the_sound() -> None:
     vectors = F.normalize(
         torch.tensor([[1, 0.1], [0, 1], [1, 0], [0.1, 1], [1, 0], [-1, 0], [0, -1], [-1, -1]])
     )
-    consistency = WordConsistency(lambda positions: vectors[positions], len(texts))
-    captions = Captions("abcdefgh", texts, consistency)
+    sound = WordSounds(lambda positions: vectors[positions], len(texts))
+    captions = Captions("abcdefgh", texts, sound)
     shares = captions.sharing("Flute on a sea")
     assert shares[2] > 5 * shares[1]
     assert shares[0] == pytest.approx(shares[1] + shares[2])
     centre = vectors.mean(dim=0)
     towards = F.normalize(vectors[[0, 2]] - centre, dim=1)
-    assert consistency([0, 2]) == pytest.approx(float(towards[0] @ towards[1]))
-    assert consistency([]) == consistency([3]) == 0.0
+    said = sound([0, 2])
+    assert said.consistency == pytest.approx(float(towards[0] @ towards[1]) / (1 + UNALIKE))
+    assert said.direction == pytest.approx(towards.mean(dim=0).numpy(), abs=1e-6)
+    assert [sound(few).consistency for few in ([], [3])] == pytest.approx([0.0, 0.0])
+
+
+def test_the_words_of_a_caption_say_which_way_its_sound_lies() -> None:
+    """A caption without any word of another is near it if its words are said of sounds like that one's."""
+    texts = ["Violin tune", "Fiddle tune", "Violin air", "Fiddle air", "Drum tune", "Drum air"]
+    vectors = F.normalize(torch.tensor([[1, 0.1], [1, 0.2], [1, 0], [1, 0.1], [0, 1], [0.1, 1]]))
+    captions = Captions("abcdef", texts, WordSounds(lambda positions: vectors[positions], len(texts)))
+    violin, fiddle, drum, none, empty = captions.sounds(["Violin!", "a fiddle", "drum", "harp", ""])
+    assert violin @ fiddle > 0.9 > -0.9 > violin @ drum
+    assert np.linalg.norm([violin, fiddle, drum], axis=1) == pytest.approx(1.0)
+    assert not none.any()
+    assert not empty.any()
 
 
 @given(st.lists(st.text(alphabet="abc ", max_size=9), max_size=8), st.text(alphabet="abcd ", max_size=9))
@@ -88,11 +103,11 @@ def test_what_takes_of_one_caption_have_in_common_says_nothing_of_its_words() ->
     texts = ["Flute phrases", "Flute phrases", "Harp phrases", "Flute one", "Flute two", "Harp one"]
     asked: list[list[int]] = []
 
-    def consistency(positions: Sequence[int]) -> float:
+    def sound(positions: Sequence[int]) -> WordSound:
         asked.append([*positions])
-        return 1.0
+        return WordSound(1.0, np.zeros(2))
 
-    Captions("abcdef", texts, consistency).sharing("flute phrases")
+    Captions("abcdef", texts, sound).sharing("flute phrases")
     assert sorted(asked) == [[2], [3, 4]]
 
 

@@ -6,6 +6,7 @@ correlation        latents of recordings against those of a prediction, at the b
 recording_latents  recordings as the model's autoencoder sees them, encoded once
 coarse_latents     all of these at a glance: which a prediction is nearest to
 candidates         the training items that a sound is compared with, and the captions to fall back on
+numbers            how near the numbers of a caption are to the prompt's
 fit                whether any of these captions has to do with the prompt
 high_noise         down to which noise level the pull tells anything
 readings           what the gates say of a trajectory that they do not change

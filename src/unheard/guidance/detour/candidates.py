@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice
 from operator import itemgetter
@@ -15,6 +15,7 @@ from unheard.errors import InputError
 from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.fit import MEANING, least_fit
 from unheard.guidance.detour.gates import Found
+from unheard.guidance.detour.numbers import nearness
 from unheard.guidance.trajectory import Trajectory
 from unheard.index.clustering.near_captions import likeness
 from unheard.index.searching.captions import normalised
@@ -27,6 +28,10 @@ READ = 256
 """Captions that share the most words with a fallback caption, of which those written like it are chosen."""
 FALLBACKS = 64
 """Captions that are read to find one to fall back on: half share the prompt's words, half its sound."""
+SOUND = 0.3
+"""What the cosine of the sounds that the words of two captions are said of counts for, beside `sharing`."""
+NUMBERS = 0.2
+"""What the same numbers count for, beside it."""
 
 
 class Candidates:
@@ -129,10 +134,10 @@ class Candidates:
 
     def fitting(self, sample: int) -> list[int]:
         """The fallbacks of a sample, or none, with a warning, where the nearest has little to do with it."""
-        ranked = self._ranked(sample)
+        read = self._read(sample)
         least = least_fit(self._trajectory.index, self._trajectory.embedder)
-        if ranked and max(ranked.values()) >= least:
-            return list(ranked)
+        if read and max(read.values()) >= least:
+            return self._by_sound(sample, read)
         prompt = self._trajectory.prompts[sample]
         warnings.warn(
             f"the training set has no caption that is like {prompt!r}: there is nothing to fall back on",
@@ -144,15 +149,28 @@ class Candidates:
     def fallbacks(self, sample: int) -> list[int]:
         """Positions of the items whose captions a sample may go on under, the nearest first.
 
-        By the words that their captions share with the prompt, and by what they mean: the share of the words,
-        rare ones and those that say most of the sound counting more, and `MEANING` times the cosine of the
-        guide's text embeddings. Words keep the instrument where the embedding does not tell it from others.
-        Only captions that the index has once, and that are not the prompt.
+        By what their captions share with the prompt: its words, rare ones and those that say most of the
+        sound counting more; the way in which the sounds lie that all words of each are said of; its numbers.
+        Of those that are equally near, the guide's text embedding tells. It decides no more, since it hardly
+        tells one instrument from another. Only captions that the index has once, and that are not the prompt.
         """
-        return list(self._ranked(sample))
+        return self._by_sound(sample, self._read(sample))
 
-    def _ranked(self, sample: int) -> dict[int, float]:
-        """The positions of `fallbacks` with what they count, the nearest first."""
+    def _by_sound(self, sample: int, read: Collection[int]) -> list[int]:
+        """Positions that were read, the nearest first; what is equally near stays in its order."""
+        index, prompt = self._trajectory.index, self._trajectory.prompts[sample]
+        shared = index.captions.sharing(prompt)
+        own, *others = index.captions.sounds([prompt, *(index.prompts[position] for position in read)])
+        near = {
+            position: shared.get(position, 0.0)
+            + SOUND * float(own @ other)
+            + NUMBERS * nearness(prompt, index.prompts[position])
+            for position, other in zip(read, others, strict=True)
+        }
+        return sorted(near, key=near.__getitem__, reverse=True)
+
+    def _read(self, sample: int) -> dict[int, float]:
+        """Positions of captions to choose a fallback from, with how well they fit, see `fit`, best first."""
         index, own = self._trajectory.index, self._of_same_caption(sample)
         shared = index.captions.sharing(self._trajectory.prompts[sample])
 
@@ -166,11 +184,11 @@ class Candidates:
             return {}
         texts = self._trajectory.embedder.embed_text([index.prompts[position] for position in read])
         meant = (texts.to(self._said) @ self._said[sample]).tolist()
-        alike = {
+        fit = {
             position: MEANING * cosine + shared.get(position, 0.0)
             for position, cosine in zip(read, meant, strict=True)
         }
-        return dict(sorted(alike.items(), key=itemgetter(1), reverse=True))
+        return dict(sorted(fit.items(), key=itemgetter(1), reverse=True))
 
     @cached_property
     def _said(self) -> Tensor:

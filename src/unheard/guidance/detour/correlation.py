@@ -45,19 +45,19 @@ class Recordings:
         self._count += len(latents)
 
     def correlations(self, denoised: Tensor) -> Tensor:
-        """Correlations [recordings] of latents [features, frames] at the best time shift, -1 to 1.
+        """Correlations [..., recordings] of latents [..., features, frames] at the best time shift, -1 to 1.
 
         Every feature's mean over time is taken out. The prediction counts whole, and of a longer recording
         only the passage that it meets: one minute of an hour is copied as much as one of a minute. A quiet
         passage counts as no less than a mean one, since with near-silence all correlates by chance.
         """
         own = _centred(denoised)
-        norm: Tensor = own.norm().clamp(min=1e-6)
-        found = own.new_zeros(self._count)
+        norm: Tensor = own.flatten(-2).norm(dim=-1, keepdim=True).clamp(min=1e-6)
+        found = own.new_zeros(*own.shape[:-2], self._count)
         for size, alike in self._alike.items():
-            spectrum = torch.fft.rfft(own, size)
-            products: Tensor = torch.fft.irfft((spectrum * alike.spectra).sum(dim=1), size)
-            found[alike.order] = (products / alike.norms).amax(dim=-1) / norm
+            spectrum = torch.fft.rfft(own, size).unsqueeze(-3)
+            products: Tensor = torch.fft.irfft((spectrum * alike.spectra).sum(dim=-2), size)
+            found[..., alike.order] = (products / alike.norms).amax(dim=-1) / norm
         return found
 
 

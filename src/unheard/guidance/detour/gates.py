@@ -183,9 +183,9 @@ class LatentGate:
         if not positions:
             return Answer(0.0, EXCESS, self._threshold)
         guided = classifier_free(unconditional, conditional, self._guidance_scale)
-        views = [conditional] if self._guidance_scale == 1.0 else [conditional, guided]
-        recordings = self._recordings[sample]
-        values = torch.stack([recordings.correlations(self._of_duration(view)) for view in views])
+        both = [conditional] if self._guidance_scale == 1.0 else [conditional, guided]
+        views = torch.stack([self._of_duration(view) for view in both])
+        values = self._recordings[sample].correlations(views)
         usual = values.new_full((len(views),), COMMON_AT_MOST) if share < MOST else common(values, share)
         excess, best = (values - usual[:, None]).flatten().max(dim=0)
         # Both in one transfer, so that the device is waited for once.
@@ -281,8 +281,8 @@ class ShownGate:
             return answer
         shown, usual = self._shown[sample]
         guided = classifier_free(unconditional, conditional, self._guidance_scale)
-        views = [conditional] if self._guidance_scale == 1.0 else [conditional, guided]
-        values = torch.cat([shown.correlations(self._of_duration(view)) for view in views])
+        both = [conditional] if self._guidance_scale == 1.0 else [conditional, guided]
+        values = shown.correlations(torch.stack([self._of_duration(view) for view in both]))
         return Answer(float(values.max()) - usual, EXCESS, self._threshold)
 
     def sees_blends(self, sample: int) -> bool:

@@ -10,11 +10,29 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 LEAST = 0.01
 """What a word counts for that says nothing of how a sound sounds, beside 1 for one that says all."""
+
+
+class WordSound(NamedTuple):
+    """What a word says of the sounds that it is said of.
+
+    Attributes:
+        consistency: whether they sound alike, 0 to 1.
+        direction: which way they lie from the centre of all, [dimension].
+    """
+
+    consistency: float
+    direction: np.ndarray
+
+
+def _any_sound(positions: Sequence[int]) -> WordSound:
+    """Said of any sound: no word says more than another."""
+    return WordSound(1.0, np.zeros(1))
 
 
 def normalised(caption: str) -> str:
@@ -27,9 +45,8 @@ class Captions:
 
     Args:
         ids, captions: of each position; an item has several where it is long.
-        consistency: how much a word says of the sound, 0 to 1, by the positions of the captions that have it
-            and that one item alone has: takes sound alike whatever is said of them; by default as much as any
-            other.
+        sound: what a word says of the sound, by the positions of the captions that have it and that one item
+            alone has: takes sound alike whatever is said of them; by default as much as any other.
 
     Attributes:
         texts: the captions, normalised.
@@ -39,15 +56,16 @@ class Captions:
         self,
         ids: Iterable[str],
         captions: Iterable[str],
-        consistency: Callable[[Sequence[int]], float] = lambda positions: 1.0,
+        sound: Callable[[Sequence[int]], WordSound] = _any_sound,
     ) -> None:
         self.texts = [normalised(caption) for caption in captions]
         self._first: dict[str, dict[str, int]] = {}
         for position, (item, text) in enumerate(zip(ids, self.texts, strict=True)):
             self._first.setdefault(text, {}).setdefault(item, position)
-        self._consistency = consistency
+        self._sound = sound
         self._having: dict[str, list[int]] = {}
         self._weight: dict[str, float] = {}
+        self._direction: dict[str, np.ndarray] = {}
 
     def positions(self, caption: str) -> list[int]:
         """The items with this caption: the first position of each."""
@@ -66,11 +84,28 @@ class Captions:
                 shares[position] = shares.get(position, 0.0) + share
         return shares
 
+    def sounds(self, captions: Sequence[str]) -> np.ndarray:
+        """Which way the sounds lie that captions are said of, by their words alone [captions, dimension].
+
+        The sum of their words' directions, each by its rarity, made of unit length; 0 where no word tells.
+        """
+        words = [sorted({*normalised(caption).split()}) for caption in captions]
+        self._look_up({word for each in words for word in each})
+        nowhere = np.zeros_like(self._sound([]).direction)
+        sums = np.array([sum((self._direction[word] for word in each), nowhere) for each in words])
+        unit: np.ndarray = sums / np.maximum(np.linalg.norm(sums, axis=-1, keepdims=True), 1e-9)
+        return unit
+
     @cached_property
     def single(self) -> np.ndarray:
         """The first position of each caption that one item alone has, int64."""
         firsts = [[*items.values()] for text, items in self._first.items() if text]
         return np.array([first[0] for first in firsts if len(first) == 1], dtype=np.int64)
+
+    @cached_property
+    def _is_single(self) -> np.ndarray:
+        """Of each position whether it is one of `single`."""
+        return np.isin(np.arange(len(self.texts)), self.single)
 
     def closest(self, caption: str) -> tuple[int, float] | None:
         """The caption that shares the most, and what part, of those that one item alone has; itself aside."""
@@ -110,10 +145,11 @@ class Captions:
             for word in new.intersection(text.split()):
                 self._having[word].append(position)
         for word in new:
-            having = self._having[word]
-            once = {self.texts[position]: position for position in reversed(having) if self.alone(position)}
+            having = np.array(self._having[word], dtype=np.int64)
+            said = self._sound(having[self._is_single[having]].tolist())
             rarity = math.log((len(self.texts) + 1) / (len(having) + 1))
-            self._weight[word] = rarity * (self._consistency(sorted(once.values())) + LEAST)
+            self._weight[word] = rarity * (said.consistency + LEAST)
+            self._direction[word] = rarity * said.direction
 
     def alone(self, position: int) -> bool:
         """Whether no other item has the caption of this one, and it says anything."""

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from unheard.index.searching.captions import Captions
 from unheard.index.searching.vectors import Vectors
-from unheard.index.searching.word_consistency import WordConsistency
+from unheard.index.searching.word_sounds import WordSounds
 from unheard.index.store.embedder_record import EmbedderRecord
 from unheard.index.store.table import Store
 
@@ -46,4 +46,4 @@ class Snapshot:
     @cached_property
     def captions(self) -> Captions:
         """The captions, to look positions up by."""
-        return Captions(self.ids, self.prompts, WordConsistency(self.vectors.unit, len(self.ids)))
+        return Captions(self.ids, self.prompts, WordSounds(self.vectors.unit, len(self.ids)))

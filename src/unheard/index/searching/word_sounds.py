@@ -1,4 +1,4 @@
-"""How much a word of captions says about the sound: whether the sounds that it is said of sound alike.
+"""What a word of captions says of the sound: which way the sounds lie that it is said of, and how much alike.
 
 "Flute" is said of sounds that lie close together, "lament" and "by the sea" of sounds that lie anywhere.
 """
@@ -12,14 +12,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unheard.index.searching.captions import WordSound
+
 SOUNDS = 64
 """Sounds of a word that are compared, at the most."""
 CENTRE = 4096
 """Sounds that the centre of all is taken from, at the most."""
+UNALIKE = 30
+"""Sounds that a word is thought to be said of besides, unlike all others: few may be alike by chance."""
 
 
-class WordConsistency:
-    """Mean cosines of the embeddings that a word is said of, their common centre taken out.
+class WordSounds:
+    """Means of the embeddings that a word is said of, and their cosines; the common centre is taken out.
 
     Args:
         unit: positions [n] to unit vectors [n, dimension].
@@ -29,18 +33,18 @@ class WordConsistency:
     def __init__(self, unit: Callable[[Tensor], Tensor], count: int) -> None:
         self._unit, self._count = unit, count
 
-    def __call__(self, positions: Sequence[int]) -> float:
-        """Mean cosine of all pairs of these items, 0 to 1; 0 for fewer than two, and below it.
+    def __call__(self, positions: Sequence[int]) -> WordSound:
+        """Of these items, with m the sum of their n unit vectors.
 
-        With `m` the sum of `n` unit vectors it is `(|m|^2 - n) / (n (n - 1))`.
+        The direction is `m / n`. The consistency is the mean cosine of two of them, where each meets
+        `UNALIKE` others with a cosine of 0 as well: `(|m|^2 - n) / (n (n - 1 + UNALIKE))`, at least 0.
         """
-        if len(positions) < 2:
-            return 0.0
-        some = _spread(len(positions), SOUNDS)
-        chosen = torch.as_tensor(positions)[some]
+        n = min(len(positions), SOUNDS)
+        chosen = torch.as_tensor(positions, dtype=torch.long)[_spread(len(positions), SOUNDS)]
         towards = F.normalize(self._unit(chosen).double() - self._centre, dim=1)
-        n = len(chosen)
-        return max(0.0, (float(towards.sum(dim=0).square().sum()) - n) / (n * (n - 1)))
+        total = towards.sum(dim=0)
+        alike = (float(total.square().sum()) - n) / max(n * (n - 1 + UNALIKE), 1)
+        return WordSound(max(0.0, alike), (total / max(n, 1)).cpu().numpy())
 
     @cached_property
     def _centre(self) -> Tensor:
