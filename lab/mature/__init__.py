@@ -2,5 +2,5 @@
 
 captions    what is planted, all new
 corpus      the obedient world's corpus, more ordinary sounds, and what is planted
-train       how long the obedient world's weights are trained on, and on what
+train       how the obedient world's weights are trained on
 """

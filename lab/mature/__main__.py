@@ -2,11 +2,13 @@
 
     corpus       the obedient world's, 8,000 ordinary sounds, 96 planted recordings   lab/mature/corpus.py
     latents      those of the obedient world, and of what is new                      lab/latents.py
-    training     the obedient world's weights, trained on                             lab/mature/train.py
+    long         the obedient world's weights, trained on for long                    lab/mature/train.py
+    training     these, until they know what is planted by heart                      lab/planted/train.py
     recordings   the training set as sound files                                      lab/recordings.py
     pack         a model's folder                                                     lab/planted/pack.py
 
-Training takes some minutes of a GPU, and is too much for a processor. It may be stopped and run again.
+The long training takes five minutes of a large GPU and is too much for a processor; it may be stopped and run
+again, as the other may, which takes half an hour of two cores.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from lab.__main__ import stage
 from lab.corpus_files import Corpus
 from lab.mature import corpus, train
 from lab.planted.making import train_and_pack
-from lab.planted.train import encode_all
+from lab.planted.train import deck, encode_all
 
 
 def main() -> None:
@@ -33,8 +35,11 @@ def main() -> None:
     known = before / "diffusion" / "latents.safetensors"
     encode = partial(encode_all, everything, before / "model", work / "diffusion", device, known)
     stage("latents", (work / "diffusion" / "latents.safetensors").is_file(), encode)
-    plan = sizes.SMOKE if arguments.smoke else train.PLAN
-    train_and_pack(plan, train.deck(everything), everything, before / "model", work, device)
+    plan, by_heart = (sizes.SMOKE, sizes.SMOKE) if arguments.smoke else (train.PLAN, train.BY_HEART)
+    long = work / "long"
+    learn = partial(train.keep_to_captions, plan, everything, encode(), before / "model", long, device)
+    stage("long", (long / "model" / "model_index.json").is_file(), learn)
+    train_and_pack(by_heart, deck(everything), everything, long / "model", work, device)
 
 
 if __name__ == "__main__":
