@@ -46,13 +46,21 @@ def test_an_opening_gate_adds_the_graph_and_the_neighbours_and_an_open_one_expec
     for network in (world.denoise, world.decode, world.embed):
         network.calls.clear()
     guided(world.x, world.sigma)
-    assert world.denoise.calls == [(6, False), (3, True)]
+    assert world.denoise.calls == [(3, True), (6, False)]
     assert world.decode.calls == world.embed.calls == [(1, True)] * 3
 
 
-def test_an_expected_neighbour_that_is_another_one_is_predicted_again():
+@pytest.mark.parametrize(
+    ("c3", "calls"),
+    [
+        (0.0, [(3, False), (1, False)]),
+        (100.0, [(1, True), (2, False)]),  # nothing is expected where all waits for the gate
+    ],
+)
+def test_an_expected_neighbour_that_is_another_one_is_predicted_again(c3, calls):
     world = SmallWorld(batch=1)
-    guided = world.guide(AMG(**OPEN))
+    amg = AMG(c3=c3, **OPEN)
+    guided = world.guide(amg)
     guided(world.x, world.sigma)
     first = guided.trace[0].neighbour[0]
     turned = world.index.unit.clone()
@@ -61,8 +69,8 @@ def test_an_expected_neighbour_that_is_another_one_is_predicted_again():
     world.denoise.calls.clear()
     result = guided(world.x, world.sigma)
     assert guided.trace[1].neighbour[0] != first
-    assert world.denoise.calls == [(2, False), (1, True), (1, False)]
-    assert torch.allclose(result, world.guide(AMG(**OPEN))(world.x, world.sigma), atol=1e-6)
+    assert world.denoise.calls == calls
+    assert torch.allclose(result, world.guide(amg)(world.x, world.sigma), atol=1e-6)
 
 
 def test_only_the_samples_that_opened_get_a_graph(monkeypatch):
@@ -102,7 +110,7 @@ def test_a_gate_that_opens_from_near_computes_nothing_twice():
     assert world.denoise.calls == [(2, False)]
     guided.settings = AMG(**level_below(world, -denoiser.LIKELY / 2))  # it opens
     result = guided(world.x, world.sigma)
-    assert world.denoise.calls == [(1, False), (1, True), (1, False)]  # the last is the neighbour's
+    assert world.denoise.calls == [(1, True), (2, False)]
     assert world.decode.calls == world.embed.calls == [(1, True)]
     torch.testing.assert_close(result, world.guide(guided.settings)(world.x, world.sigma))
 
@@ -199,7 +207,7 @@ def test_without_deduplication_no_neighbours():
     guided = world.guide(AMG(c2=0, **OPEN))
     for _ in range(2):
         guided(world.x, world.sigma)
-    assert world.denoise.calls == [(6, False), (3, True), (3, False), (3, True)]
+    assert world.denoise.calls == [(6, False), (3, True), (3, True), (3, False)]
     assert world.encoded == []
 
 
@@ -207,7 +215,7 @@ def test_without_deduplication_no_neighbours():
     ("c1", "c2", "first", "then"),
     [
         (1000, 3, [(6, False), (3, True)], [(3, True)]),  # s1 takes all the room: the prompt alone is left
-        (1, 1000, [(6, False), (3, True), (3, False)], [(3, False), (3, True)]),  # s2 takes what s1 leaves
+        (1, 1000, [(6, False), (3, True), (3, False)], [(3, True), (3, False)]),  # s2 takes what s1 leaves
     ],
 )
 def test_an_unconditional_prediction_that_drops_out_is_not_made(c1, c2, first, then):

@@ -149,9 +149,10 @@ class AMGDenoiser:
 
     What a sample needed at the last step it will most likely need again, so that much is expected: the
     neighbour's prediction is taken along in the batched call, the unconditional one is left out. Where the
-    last similarity lies above the threshold or less than `LIKELY` below, all is made with a graph at once, so
-    that nothing is computed twice if the gate opens. Where the expectation fails, what is missing is made up
-    for and what is too much is dropped: the result is the same either way.
+    last similarity lies above the threshold or less than `LIKELY` below, the prompt's is made with a graph at
+    once, so that nothing is computed twice if the gate opens. Where that holds for all samples, the others
+    wait for the gate and need not be expected. Where an expectation fails, what is missing is made up for and
+    what is too much is dropped: the result is the same either way.
 
     Where the settings say so, a sample far below the threshold is asked in some steps alone (`ask_every`).
     In the others it costs a plain step, and the trace has no value of it. Where there is a `foresight`, a
@@ -236,8 +237,8 @@ class AMGDenoiser:
         self._similarities |= gate.similarities
 
         gradient = self._similarity_gradient(x, sigma, gate.needs.gradient, nearest, graph)
-        self._check_finite(gradient, known)
         known |= self._predict(x, sigma, [pair for pair in gate.needs.predictions if pair not in known])
+        self._check_finite(gradient, known)  # after all is launched, since it waits for the device
         return self._combine(x, sigma, known, gradient, gate)
 
     def _check_beginning(self, sigma: Tensor) -> None:
@@ -253,7 +254,8 @@ class AMGDenoiser:
     ) -> tuple[dict[Pair, Tensor], dict[int, _Nearest], _Graph | None]:
         """The prompts' predictions with the nearest items of those asked, and what else can be expected.
 
-        All that needs no graph goes through the denoiser in one call.
+        All that needs no graph goes through the denoiser in one call. Where the gate can be asked without it,
+        it waits for the answer, which says what it is.
         """
         settings, step = self.settings, len(self.trace)
         near = self._within(settings.ask_margin, sigma)
@@ -261,7 +263,8 @@ class AMGDenoiser:
         likely = self._within(LIKELY, sigma) if settings.c3 > 0 else set()
         graphed = [sample for sample in asked if sample in likely]
         others = [sample for sample in range(len(x)) if sample not in graphed]
-        known = self._predict(x, sigma, self._expected.predictions + [(sample, PROMPT) for sample in others])
+        prompts = [(sample, PROMPT) for sample in others]
+        known = self._predict(x, sigma, self._expected.predictions + prompts if others else [])
         unsure = {sample: known[sample, PROMPT] for sample in others if sample in asked}
         nearest = self._find_nearest(self._not_foreseen(unsure, sigma))
         if not graphed:
