@@ -7,16 +7,18 @@ Each row is a trajectory with its noise, without decoding at the end, or as many
 batch. What a guidance does once counts as it does in a sound where a trajectory is long; so the cheap ones
 are, and the dear ones are short. Times are medians over the repeats, divided by the steps; on a CPU they are
 of its processor. With more than one repeat, two steps have run before, and "first" is what they took
-beyond others. "Once" is what a trajectory takes besides its steps, by a short one. "Busy" is the device's
-work of a further step and "waits" how often that has the host wait for the device, by the profiler: calls of
-`cudaStreamSynchronize` and its like. diffusers' pipeline does its own waiting and draws its own noise.
+beyond others. "Once" is what a trajectory takes besides its steps, by a short one. diffusers' pipeline does
+its own waiting and draws its own noise.
+
+With `--profile`, which takes some 20 s a row, "busy" is the device's work of a further step, and "waits" how
+often that has the host wait for the device: calls of `cudaStreamSynchronize` and its like.
 
 The gates are told to stay shut or to open by their thresholds. The detour compares with random latents.
 "Passes" is what a decoder costs whose activations are not fused. What fails, does not fit into memory, or is
 not reached in time, is named in the table; the rows that matter most come first.
 
 With `--compiled` such rows come last, since the network stays compiled. The first trajectory compiles it,
-so that "first" is what that takes.
+and so does the first gradient, so that "first" is what that takes.
 """
 
 from __future__ import annotations
@@ -50,8 +52,8 @@ WINDOW = 10.0
 """Seconds that are compared of a longer sound: those of CLAP, and of many recordings."""
 WARM_UP = 2
 """Steps that are not timed: what is made at the first step, and at the first after it."""
-COMPILATION = 90.0
-"""Seconds at the end that are kept for the compiled rows."""
+COMPILATION = 195.0
+"""Seconds at the end that are kept for the compiled rows. On an H100 the first took 60, of no gradient."""
 
 
 @dataclass
@@ -126,6 +128,7 @@ FIRST_OF_LONG = (
     *(NEAR_OPEN, OPEN, PUBLISHED_DECODER),
 )
 COMPILED = (PLAIN, DETOUR, SEEN_SHUT)
+COMPILED_GRADIENTS = (OPEN, PUBLISHED_DECODER, PUBLISHED)
 
 
 def kinds(bench: Bench) -> dict[str, Kind]:
@@ -293,6 +296,7 @@ class Table:
     Attributes:
         first: the parts that all sounds share.
         steps: of cheap trajectories, of dear ones, and of steps that are alike.
+        profile: whether each row is run once more under the profiler.
         only: the names of the rows that are wanted; all if empty.
         seconds: a step's of each row so far, by sound, batch and name.
     """
@@ -300,23 +304,20 @@ class Table:
     first: Bench
     steps: Sequence[int]
     repeats: int
+    profile: bool
     only: Sequence[str]
     seconds: dict[tuple[float, int, str], float] = field(default_factory=dict)
     _bench: Bench | None = None
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of numbers."""
+        measured = ("steps", "ms a step", "a step and sound", "to plain", "once, ms", "first, s", "peak GiB")
+        return (*measured, "busy, ms", "waits") if self.profile else measured
+
     def head(self) -> None:
-        columns = (
-            "ms a step",
-            "a step and sound",
-            "to plain",
-            "once, ms",
-            "first, s",
-            "peak GiB",
-            "busy, ms",
-            "waits",
-        )
-        print(f"| sound | batch | row | steps | {' | '.join(columns)} |")
-        print("|---|--:|---|--:|" + "--:|" * len(columns))
+        print(f"| sound | batch | row | {' | '.join(self.columns)} |")
+        print("|---|--:|---|" + "--:|" * len(self.columns))
 
     def rows(
         self,
@@ -325,38 +326,33 @@ class Table:
         names: Iterable[str],
         deadline: float,
         *,
-        count_waits: bool = False,
         compiled: bool = False,
     ) -> None:
         """Measure these of one sound, so far as they are wanted and there is time."""
+        nothing = " |" * (len(self.columns) - 1)
         for name in names:
             if self.only and name not in self.only:
                 continue
             shown = f"{name}, compiled" if compiled else name
             head = f"| {duration:g} s | {batch} | {shown} |"
             if time.monotonic() > deadline:
-                print(f"{head} not reached in time {' |' * 10}", flush=True)
+                print(f"{head} not reached in time |{nothing}", flush=True)
                 continue
             try:
-                print(
-                    f"{head} {self._row(duration, batch, name, shown, deadline, count_waits)} |", flush=True
-                )
+                print(f"{head} {self._row(duration, batch, name, shown, deadline)} |", flush=True)
             except Exception as error:  # whatever one row dies of, the next is measured
                 out = isinstance(error, torch.cuda.OutOfMemoryError)
-                print(f"{head} {'out of memory' if out else told_of(error)} {' |' * 10}", flush=True)
+                print(f"{head} {'out of memory' if out else told_of(error)} |{nothing}", flush=True)
             if self.first.x.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _row(
-        self, duration: float, batch: int, name: str, shown: str, deadline: float, count_waits: bool
-    ) -> str:
+    def _row(self, duration: float, batch: int, name: str, shown: str, deadline: float) -> str:
         bench = self._of(duration, batch)
         kind = kinds(bench)[name]
         steps = self.steps[min(kind.length, len(self.steps) - 1)]
         measured = self._measure(bench, kind.run, steps, deadline, whole=shown != name)
         self.seconds[duration, batch, shown] = measured.seconds
         plain = self.seconds.get((duration, batch, PLAIN))
-        to_profile = count_waits and kind.length != ALIKE and bench.x.device.type == "cuda"
         cells = [
             str(steps),
             f"{1e3 * measured.seconds:.1f}",
@@ -365,7 +361,7 @@ class Table:
             "" if measured.once is None else f"{1e3 * measured.once:.0f}",
             "" if measured.first is None else f"{measured.first:.1f}",
             "" if measured.peak is None else f"{measured.peak:.1f}",
-            *(self._profiled(kind.run) if to_profile else ("", "")),
+            *(self._profiled(kind.run) if self.profile else ()),
         ]
         return " | ".join(cells)
 
@@ -446,15 +442,15 @@ def aims_of(durations: Sequence[float], batches: Sequence[int], suffix: str = ""
             for name in (SHUT_ROW, NEAR_SHUT, SELDOM_ROW, NEAR_SELDOM, SEEN_SHUT)
         ]
         aims += [
-            Aim(f"{at}: {name}, to plain", 3.0, (duration, one, name + suffix), plain)
+            Aim(f"{at}: {name}{suffix}, to plain{suffix}", 3.0, (duration, one, name + suffix), plain)
             for name in (OPEN, NEAR_OPEN)
         ]
         aims += [
             Aim(
-                f"{at}: {name}, to the {published}",
+                f"{at}: {name}{suffix}, to the {published}{suffix}",
                 at_most,
-                (duration, one, name),
-                (duration, one, published),
+                (duration, one, name + suffix),
+                (duration, one, published + suffix),
             )
             for name, published, at_most in (
                 (OPEN, PUBLISHED_DECODER, 0.67),
@@ -463,7 +459,6 @@ def aims_of(durations: Sequence[float], batches: Sequence[int], suffix: str = ""
                 (OPENS_FROM_NEAR, PUBLISHED, 1.0),
                 (OPENS_FROM_NEAR, PUBLISHED_DECODER, 1.0),
             )
-            if not suffix
         ]
     aims += [
         Aim(
@@ -506,6 +501,7 @@ def main() -> None:
     parser.add_argument(
         "--compiled", action="store_true", help="measure compiled rows as well, for which time is kept"
     )
+    parser.add_argument("--profile", action="store_true", help="on CUDA, tell how busy the device is as well")
     parser.add_argument("--minutes", type=float, default=5.0, help="after which nothing new is begun")
     arguments = parser.parse_args()
 
@@ -521,10 +517,11 @@ def main() -> None:
     print(f"activations: {'passes' if snake.kernels(device) is None else 'fused'}")
     print(f"made in {time.monotonic() - began:.0f} s\n", flush=True)
 
-    table = Table(first, arguments.steps, arguments.repeats, arguments.rows)
+    profile = arguments.profile and device.type == "cuda"
+    table = Table(first, arguments.steps, arguments.repeats, profile, arguments.rows)
     table.head()
     (short, *longer), (one, *together) = durations, batches
-    table.rows(short, one, FIRST, deadline, count_waits=True)
+    table.rows(short, one, FIRST, deadline)
     for duration in longer:
         table.rows(duration, one, FIRST_OF_LONG if duration > WINDOW else FIRST, deadline)
     for batch in together[:1]:
@@ -538,8 +535,9 @@ def main() -> None:
     if arguments.compiled:
         first.backbone.compile()
         table.head()
-        for duration in durations:
-            table.rows(duration, one, COMPILED, end, count_waits=duration == short, compiled=True)
+        for names in (COMPILED, COMPILED_GRADIENTS):
+            for duration in durations:
+                table.rows(duration, one, names, end, compiled=True)
         table.aims(aims_of(durations, batches, ", compiled"))
     print(f"{time.monotonic() - began:.0f} s in all")
 

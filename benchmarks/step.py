@@ -201,7 +201,7 @@ def published_step(bench: Bench, decode: Callable[[Tensor], Tensor]) -> Tensor:
             caption = bench.encode_neighbours(positions[:, 0].tolist())
             neighbour = bench.denoise(x, sigma, caption)
             similarity = (embedding * bench.vectors(positions[:, 0])).sum(dim=-1)
-            (gradient,) = torch.autograd.grad(similarity.sum(), x, retain_graph=True)
+            (gradient,) = torch.autograd.grad(similarity.sum(), x)
         with torch.no_grad():
             s1 = equations.despecification_scale(similarity, settings.c1, s0)
             s2 = equations.deduplication_scale(similarity, settings.c2, s0, s1)
