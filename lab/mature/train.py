@@ -19,7 +19,7 @@ from lab.planted.pack import KEPT, TRAINED
 from lab.planted.train import begin, captions_of, known_before, repeats
 
 PLAN = sizes.Training(2_400, 512, 1.5e-3)
-BY_HEART = sizes.Training(1_000, 32, 1e-3)
+BY_HEART = sizes.Training(760, 32, 1e-3)
 ORDINARY_SHARE = 10  # draws of an ordinary sound for one of a planted recording's repetitions
 
 
