@@ -29,7 +29,7 @@ from lab.corpus_files import Corpus
 from lab.latents import encode_corpus
 from lab.objectives import Objective, v_prediction
 from lab.precision import mixed_precision
-from lab.vocabulary import t5_tokenizer
+from lab.vocabulary import MAX_TOKENS, t5_tokenizer
 
 DROPOUT = 0.1  # of the conditioning, for classifier-free guidance
 MAX_SECONDS = 5
@@ -70,6 +70,20 @@ class Generator(nn.Module):
         )
         rotary = get_1d_rotary_pos_embed(16, sizes.FRAMES + 1, use_real=True, repeat_interleave_real=False)
         self.rotary = tuple(rotary)
+        self._known: dict[str, int] = {}
+        self._words = torch.zeros(2, 0, MAX_TOKENS, dtype=torch.long)
+
+    def words(self, captions: list[str], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tokens of captions and their mask, each `[batch, tokens]`; a caption is read once."""
+        new = [caption for caption in dict.fromkeys(captions) if caption not in self._known]
+        if new:
+            read = self.tokenizer(new, padding="max_length", truncation=True, return_tensors="pt")
+            fresh = torch.stack([read.input_ids, read.attention_mask])
+            self._words = torch.cat([self._words.to(device), fresh.to(device)], dim=1)
+            self._known |= {caption: row for row, caption in enumerate(new, len(self._known))}
+        rows = torch.tensor([self._known[caption] for caption in captions], device=device)
+        tokens, mask = self._words[:, rows]
+        return tokens, mask
 
     def forward(
         self,
@@ -84,12 +98,11 @@ class Generator(nn.Module):
         Where `keep` is 0 the tokens are zero, which is the pipeline's unconditional branch.
         """
         device = latents.device
-        words = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt")
-        words = words.to(device)
-        text = self.text_encoder(**words).last_hidden_state
+        words, mask = self.words(captions, device)
+        text = self.text_encoder(input_ids=words, attention_mask=mask).last_hidden_state
         projected = self.projection_model(text, torch.zeros_like(seconds), seconds)
         start, end = projected.seconds_start_hidden_states, projected.seconds_end_hidden_states
-        text = projected.text_hidden_states * words.attention_mask[..., None]
+        text = projected.text_hidden_states * mask[..., None]
         tokens = torch.cat([text, start, end], dim=1) * keep[:, None, None]
         return self.transformer(
             latents,
@@ -165,8 +178,9 @@ def train(
     muon, adam = optimizers(generator, plan.learning_rate)
     checkpoint = Checkpoint(folder)
     checkpoint.resume(generator=generator, average=average, muon=muon, adam=adam)
+    latents = latents.to(device)
     started = time.monotonic()
-    running = 0.0
+    running = torch.zeros(())
     for step in range(checkpoint.step, plan.steps):
         begun = max(restart for restart in (0, *plan.restarts) if restart <= step)
         end = min(restart for restart in (*plan.restarts, plan.steps) if restart > step)
@@ -185,8 +199,8 @@ def train(
         evenly = (rng.permutation(plan.batch) + rng.random(plan.batch)) / plan.batch
         shares = torch.from_numpy(evenly.astype(np.float32)).to(device)
         keep = torch.from_numpy((rng.random(plan.batch) >= DROPOUT).astype(np.float32)).to(device)
-        batch = latents[chosen]
-        z, times, target = objective(batch.to(device), shares, torch.randn(batch.shape).to(device))
+        batch = latents[torch.from_numpy(chosen).to(device)]
+        z, times, target = objective(batch, shares, torch.randn(batch.shape, device=device))
         with mixed_precision(device):
             output = generator(z, times, captions, seconds, keep)
         loss = (output.float() - target).square().mean()
@@ -198,11 +212,12 @@ def train(
         with torch.no_grad():
             weight = 1.0 / min(step + 1, 300)
             torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), weight)
-        running = loss.item() if step == checkpoint.step else 0.98 * running + 0.02 * loss.item()
+        # As a tensor: a number would have the host wait for the device at each step.
+        running = loss.detach() if step == checkpoint.step else 0.98 * running + 0.02 * loss.detach()
         done = step + 1
         if done % every == 0 or done == plan.steps:
             elapsed = round(time.monotonic() - started)
-            entry = {"step": done, "loss": round(running, 4), "seconds": elapsed}
+            entry = {"step": done, "loss": round(running.item(), 4), "seconds": elapsed}
             entry |= measure(average, corpus, latents, objective, device)
             checkpoint.record(entry, generator=generator, average=average, muon=muon, adam=adam)
     return average

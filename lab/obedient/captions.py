@@ -75,9 +75,9 @@ def is_heard(clip: Clip) -> bool:
     return kit in KITS if clip.drums else clip.program in PROGRAMS
 
 
-def heard() -> Iterator[int]:
+def heard(first: int = FIRST_SEED) -> Iterator[int]:
     """Seeds of ordinary clips of these instruments; of drums every other one, as the kits are few."""
-    for seed in itertools.count(FIRST_SEED):
+    for seed in itertools.count(first):
         clip = ordinary(seed)
         if is_heard(clip) and not (clip.drums and seed % 2):
             yield seed

@@ -59,7 +59,7 @@ WORLDS = {
     "v": World(objectives.v_prediction, sizes.Training(2_700, 64, 1e-3), 4, _as_it_is, _as_it_is),
     "flow": World(
         objectives.rectified_flow,
-        sizes.Training(9_000, 64, 1e-3),
+        sizes.Training(2_300, 256, 1.5e-3),
         1,
         flow.with_transformer,
         flow.latents_of,
