@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -267,9 +267,8 @@ def test_what_was_patched_in_before_and_after_still_counts(nodes: Any, loaded: A
     both = family.told(clip, family.prompt), family.told(clip, NEGATIVE)
     patcher.set_model_sampler_cfg_function(lambda step: 2 * step["cond"])
     patcher.set_model_sampler_post_cfg_function(lambda step: step["denoised"] + 1)
-    guided = nodes.detour.with_detour(
-        patcher, clip, vae, family.prompt, loaded, guidance=just_open(family, clip)
-    )
+    unblended = replace(just_open(family, clip), prompt_weight=0.0)
+    guided = nodes.detour.with_detour(patcher, clip, vae, family.prompt, loaded, guidance=unblended)
     guided, steps = watched(guided)
     comfy.euler(guided, family.noise(1), *both, 5.0, SIGMAS)
     oracle = Oracle(family, clip)

@@ -21,7 +21,7 @@ def test_a_record_of_format_1_has_the_present_names() -> None:
     assert record["sampling"]["noise"] == "torchsde"
     assert read_guidance(record["guidance"]) == Detour(prompt_weight=0.5, blend_threshold=1.0)
     first = record["trace"][0]
-    assert (first["neighbour"], first["fallback"], first["acted"]) == ("00000", "01389", True)
+    assert (first["neighbour"], first["fallback"], first["acted"]) == ("00006", "01252", True)
     assert 0 < first["prompt_weight"] < 1
     assert first["value"] > first["threshold"]
     assert not {"similarity", "way", "share"} & set(first)
