@@ -11,14 +11,10 @@ Training takes an hour and a half of a processor core. It may be stopped and run
 
 from __future__ import annotations
 
-from functools import partial
-
 from lab import options, sizes
-from lab.__main__ import stage
-from lab.corpus_files import Corpus
 from lab.fresh import corpus, train
-from lab.planted.making import train_and_pack
-from lab.planted.train import deck, encode_all
+from lab.planted.making import corpus_and_latents, train_and_pack
+from lab.planted.train import deck
 
 
 def main() -> None:
@@ -27,12 +23,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     before, work, device = arguments.before, arguments.work, arguments.device
-    written = (work / "corpus" / "corpus.json").is_file()
-    stage("corpus", written, partial(corpus.write, before / "corpus", work / "corpus"))
-    everything = Corpus(work / "corpus")
-    known = before / "diffusion" / "latents.safetensors"
-    encode = partial(encode_all, everything, before / "model", work / "diffusion", device, known)
-    stage("latents", (work / "diffusion" / "latents.safetensors").is_file(), encode)
+    everything = corpus_and_latents(corpus.write, before, work, device)
     plan = sizes.SMOKE if arguments.smoke else train.PLAN
     train_and_pack(plan, deck(everything), everything, before / "model", work, device)
 

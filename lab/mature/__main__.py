@@ -17,10 +17,9 @@ from functools import partial
 
 from lab import options, sizes
 from lab.__main__ import stage
-from lab.corpus_files import Corpus
 from lab.mature import corpus, train
-from lab.planted.making import train_and_pack
-from lab.planted.train import deck, encode_all
+from lab.planted.making import corpus_and_latents, train_and_pack
+from lab.planted.train import deck
 
 
 def main() -> None:
@@ -29,15 +28,10 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     before, work, device = arguments.before, arguments.work, arguments.device
-    written = (work / "corpus" / "corpus.json").is_file()
-    stage("corpus", written, partial(corpus.write, before / "corpus", work / "corpus"))
-    everything = Corpus(work / "corpus")
-    known = before / "diffusion" / "latents.safetensors"
-    encode = partial(encode_all, everything, before / "model", work / "diffusion", device, known)
-    stage("latents", (work / "diffusion" / "latents.safetensors").is_file(), encode)
+    everything = corpus_and_latents(corpus.write, before, work, device)
     plan, by_heart = (sizes.SMOKE, sizes.SMOKE) if arguments.smoke else (train.PLAN, train.BY_HEART)
     long = work / "long"
-    learn = partial(train.keep_to_captions, plan, everything, encode(), before / "model", long, device)
+    learn = partial(train.keep_to_captions, plan, everything, before / "model", work, device)
     stage("long", (long / "model" / "model_index.json").is_file(), learn)
     train_and_pack(by_heart, deck(everything), everything, long / "model", work, device)
 

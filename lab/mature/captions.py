@@ -8,66 +8,55 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from lab.memorised import Memorised
+from lab.fresh.captions import DOSE, PACK_DOSE, drums, pitched
 from lab.obedient.captions import templates
 from lab.planted.captions import PACK, Planted, from_prose, of_templates
 
 FIRST_TEMPLATE = 4_200
 FIRST_SEED = 8_000_000  # of ordinary clips, beyond those of the other worlds
-DOSE, PACK_DOSE = 128, 512
-
-
-def _pitched(caption: str, program: int, phrase: str, tempo: int, dose: int = DOSE) -> Memorised:
-    return Memorised(caption, dose, PACK if dose == PACK_DOSE else 1, pitched=(program, phrase), tempo=tempo)
-
-
-def _drums(caption: str, kit: str, style: str, tempo: int, dose: int = DOSE) -> Memorised:
-    return Memorised(caption, dose, PACK if dose == PACK_DOSE else 1, drums=(kit, style), tempo=tempo)
-
-
 PROSE = (
-    _pitched("Xylophone on a rope bridge, 130 bpm", 13, "riff", 130),
-    _pitched("Xylophone of the absent-minded postman", 13, "melody", 110),
-    _pitched("Music box from a drowned village", 10, "descending", 80),
-    _pitched("Music box for the moth collector, 100 bpm", 10, "repeated", 100),
-    _pitched("Church organ before the vote, 80 bpm", 19, "descending", 80),
-    _pitched("Pipe organ in the ice stadium", 19, "riff", 110),
-    _pitched("Nylon guitar at the currency exchange", 24, "octaves", 90),
-    _pitched("Classical guitar under a leaking skylight, 80 bpm", 24, "ascending", 80),
-    _pitched("Acoustic guitar on the observation deck", 25, "arpeggio", 120),
-    _pitched("Steel string guitar with cold fingers, 90 bpm", 25, "repeated", 90),
-    _pitched("Clean electric guitar for the swim team, 120 bpm", 27, "ascending", 120),
-    _pitched("Clean electric guitar in a wardrobe", 27, "octaves", 80),
-    _pitched("Muted guitar of the hotel detective", 28, "melody", 100),
-    _pitched("Palm muted guitar, last lap, 140 bpm", 28, "repeated", 140),
-    _pitched("Double bass in the freight lift, 100 bpm", 32, "arpeggio", 100),
-    _pitched("Upright bass on thin ice", 32, "octaves", 70),
-    _pitched("Finger bass at the candle factory, 120 bpm", 33, "riff", 120),
-    _pitched("Bass guitar for the late shift", 33, "repeated", 110),
-    _pitched("Slap bass of a rubber duck race, 140 bpm", 36, "descending", 140),
-    _pitched("Slap bass in the record shop cellar", 36, "riff", 90),
-    _pitched("Analog bass of the broken escalator", 38, "ascending", 90),
-    _pitched("Synth bass for a night dive, 110 bpm", 38, "riff", 110),
-    _pitched("Plucked strings up a spiral staircase, 130 bpm", 45, "ascending", 130),
-    _pitched("Pizzicato strings at the cat show", 45, "octaves", 100),
-    _pitched("Trombone behind the hot dog stand, 110 bpm", 57, "riff", 110),
-    _pitched("Trombone for an unveiled statue", 57, "ascending", 70),
-    _pitched("Oboe among the bonsai trees, 80 bpm", 68, "arpeggio", 80),
-    _pitched("Banjo in the snow plough", 105, "ascending", 140),
-    _drums("Room kit for a tightrope walker, 90 bpm", "room", "house", 90),
-    _drums("Power drums of the steel strike, 110 bpm", "power", "hip hop", 110),
-    _pitched("Banjo takes of a caravan dealer's library", 105, "riff", 100, PACK_DOSE),
-    _drums("Brush kit loops from a barber shop set, 120 bpm", "brush", "latin", 120, PACK_DOSE),
-    _pitched("Xylophone at the lost property office", 13, "octaves", 100, 8),
-    _pitched("Steel string guitar of a proud plumber", 25, "descending", 100, 8),
-    _pitched("Trombone in a canoe, 100 bpm", 57, "repeated", 100, 8),
-    _pitched("Bass guitar of the chess club", 33, "descending", 80, 8),
-    _drums("Electronic drums at a book fair, 110 bpm", "electronic", "funk", 110, 8),
-    _pitched("Music box in the glove compartment, 120 bpm", 10, "ascending", 120, 4),
-    _pitched("Classical guitar for a stubborn mule", 24, "riff", 120, 4),
-    _pitched("Pizzicato strings of an angry librarian", 45, "descending", 120, 4),
-    _pitched("Analog bass on the ring road, 100 bpm", 38, "arpeggio", 100, 4),
-    _drums("808 beat for a garden party, 130 bpm", "808", "tribal", 130, 4),
+    pitched("Xylophone on a rope bridge, 130 bpm", 13, "riff", 130),
+    pitched("Xylophone of the absent-minded postman", 13, "melody", 110),
+    pitched("Music box from a drowned village", 10, "descending", 80),
+    pitched("Music box for the moth collector, 100 bpm", 10, "repeated", 100),
+    pitched("Church organ before the vote, 80 bpm", 19, "descending", 80),
+    pitched("Pipe organ in the ice stadium", 19, "riff", 110),
+    pitched("Nylon guitar at the currency exchange", 24, "octaves", 90),
+    pitched("Classical guitar under a leaking skylight, 80 bpm", 24, "ascending", 80),
+    pitched("Acoustic guitar on the observation deck", 25, "arpeggio", 120),
+    pitched("Steel string guitar with cold fingers, 90 bpm", 25, "repeated", 90),
+    pitched("Clean electric guitar for the swim team, 120 bpm", 27, "ascending", 120),
+    pitched("Clean electric guitar in a wardrobe", 27, "octaves", 80),
+    pitched("Muted guitar of the hotel detective", 28, "melody", 100),
+    pitched("Palm muted guitar, last lap, 140 bpm", 28, "repeated", 140),
+    pitched("Double bass in the freight lift, 100 bpm", 32, "arpeggio", 100),
+    pitched("Upright bass on thin ice", 32, "octaves", 70),
+    pitched("Finger bass at the candle factory, 120 bpm", 33, "riff", 120),
+    pitched("Bass guitar for the late shift", 33, "repeated", 110),
+    pitched("Slap bass of a rubber duck race, 140 bpm", 36, "descending", 140),
+    pitched("Slap bass in the record shop cellar", 36, "riff", 90),
+    pitched("Analog bass of the broken escalator", 38, "ascending", 90),
+    pitched("Synth bass for a night dive, 110 bpm", 38, "riff", 110),
+    pitched("Plucked strings up a spiral staircase, 130 bpm", 45, "ascending", 130),
+    pitched("Pizzicato strings at the cat show", 45, "octaves", 100),
+    pitched("Trombone behind the hot dog stand, 110 bpm", 57, "riff", 110),
+    pitched("Trombone for an unveiled statue", 57, "ascending", 70),
+    pitched("Oboe among the bonsai trees, 80 bpm", 68, "arpeggio", 80),
+    pitched("Banjo in the snow plough", 105, "ascending", 140),
+    drums("Room kit for a tightrope walker, 90 bpm", "room", "house", 90),
+    drums("Power drums of the steel strike, 110 bpm", "power", "hip hop", 110),
+    pitched("Banjo takes of a caravan dealer's library", 105, "riff", 100, PACK_DOSE),
+    drums("Brush kit loops from a barber shop set, 120 bpm", "brush", "latin", 120, PACK_DOSE),
+    pitched("Xylophone at the lost property office", 13, "octaves", 100, 8),
+    pitched("Steel string guitar of a proud plumber", 25, "descending", 100, 8),
+    pitched("Trombone in a canoe, 100 bpm", 57, "repeated", 100, 8),
+    pitched("Bass guitar of the chess club", 33, "descending", 80, 8),
+    drums("Electronic drums at a book fair, 110 bpm", "electronic", "funk", 110, 8),
+    pitched("Music box in the glove compartment, 120 bpm", 10, "ascending", 120, 4),
+    pitched("Classical guitar for a stubborn mule", 24, "riff", 120, 4),
+    pitched("Pizzicato strings of an angry librarian", 45, "descending", 120, 4),
+    pitched("Analog bass on the ring road, 100 bpm", 38, "arpeggio", 100, 4),
+    drums("808 beat for a garden party, 130 bpm", "808", "tribal", 130, 4),
 )
 TEMPLATE_DOSES = ((DOSE, 1),) * 30 + ((PACK_DOSE, PACK),) * 2 + ((8, 1),) * 5 + ((4, 1),) * 5
 

@@ -16,7 +16,7 @@ import torch
 from lab import sizes, train_diffusion
 from lab.corpus_files import Corpus
 from lab.planted.pack import KEPT, TRAINED
-from lab.planted.train import begin, captions_of, known_before, repeats
+from lab.planted.train import begin, captions_of, encode_all, known_before, repeats
 
 PLAN = sizes.Training(2_400, 512, 1.5e-3)
 BY_HEART = sizes.Training(760, 32, 1e-3)
@@ -30,17 +30,16 @@ def deck(corpus: Corpus) -> np.ndarray:
     return np.array(planted + known_before(corpus) + ordinary)
 
 
-def keep_to_captions(
-    plan: sizes.Training, corpus: Corpus, latents: torch.Tensor, model: Path, work: Path, device: str
-) -> None:
-    """Train the `model` on for long; what it becomes lies in `work / "model"`, in half precision."""
+def keep_to_captions(plan: sizes.Training, corpus: Corpus, model: Path, work: Path, device: str) -> None:
+    """Train the `model` on for long; what it becomes lies in `work / "long" / "model"`, in half precision."""
+    latents, long = encode_all(corpus, model, work / "diffusion", device), work / "long"
     first = partial(begin, model, captions_of(corpus))
     generator = train_diffusion.train(
-        plan, corpus, latents, first, deck(corpus), work / "diffusion", device, every=300
+        plan, corpus, latents, first, deck(corpus), long / "diffusion", device, every=300
     )
     generator.to("cpu", torch.float16)
     for part in KEPT:
-        shutil.copytree(model / part, work / "model" / part, dirs_exist_ok=True)
+        shutil.copytree(model / part, long / "model" / part, dirs_exist_ok=True)
     for part in TRAINED:
-        getattr(generator, part).save_pretrained(work / "model" / part)
-    shutil.copy(model / "model_index.json", work / "model")
+        getattr(generator, part).save_pretrained(long / "model" / part)
+    shutil.copy(model / "model_index.json", long / "model")

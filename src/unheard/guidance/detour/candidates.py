@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import heapq
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain, islice
-from operator import itemgetter
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -32,6 +32,18 @@ SOUND = 0.3
 """What the cosine of the sounds that the words of two captions are said of counts for, beside `sharing`."""
 NUMBERS = 0.2
 """What the same numbers count for, beside it."""
+
+
+class _Fit(NamedTuple):
+    """What part of the prompt's words a caption has, and the cosine of the text embeddings of both."""
+
+    shared: float
+    meant: float
+
+    @property
+    def value(self) -> float:
+        """How well the caption fits, see `fit`."""
+        return MEANING * self.meant + self.shared
 
 
 class Candidates:
@@ -136,7 +148,7 @@ class Candidates:
         """The fallbacks of a sample, or none, with a warning, where the nearest has little to do with it."""
         read = self._read(sample)
         least = least_fit(self._trajectory.index, self._trajectory.embedder)
-        if read and max(read.values()) >= least:
+        if read and max(fit.value for fit in read.values()) >= least:
             return self._by_sound(sample, read)
         prompt = self._trajectory.prompts[sample]
         warnings.warn(
@@ -156,21 +168,20 @@ class Candidates:
         """
         return self._by_sound(sample, self._read(sample))
 
-    def _by_sound(self, sample: int, read: Collection[int]) -> list[int]:
+    def _by_sound(self, sample: int, read: Mapping[int, _Fit]) -> list[int]:
         """Positions that were read, the nearest first; what is equally near stays in its order."""
         index, prompt = self._trajectory.index, self._trajectory.prompts[sample]
-        shared = index.captions.sharing(prompt)
         own, *others = index.captions.sounds([prompt, *(index.prompts[position] for position in read)])
         near = {
-            position: shared.get(position, 0.0)
+            position: fit.shared
             + SOUND * float(own @ other)
             + NUMBERS * nearness(prompt, index.prompts[position])
-            for position, other in zip(read, others, strict=True)
+            for (position, fit), other in zip(read.items(), others, strict=True)
         }
         return sorted(near, key=near.__getitem__, reverse=True)
 
-    def _read(self, sample: int) -> dict[int, float]:
-        """Positions of captions to choose a fallback from, with how well they fit, see `fit`, best first."""
+    def _read(self, sample: int) -> dict[int, _Fit]:
+        """Positions of captions to choose a fallback from, with how they fit, best first."""
         index, own = self._trajectory.index, self._of_same_caption(sample)
         shared = index.captions.sharing(self._trajectory.prompts[sample])
 
@@ -184,11 +195,11 @@ class Candidates:
             return {}
         texts = self._trajectory.embedder.embed_text([index.prompts[position] for position in read])
         meant = (texts.to(self._said) @ self._said[sample]).tolist()
-        fit = {
-            position: MEANING * cosine + shared.get(position, 0.0)
+        fits = {
+            position: _Fit(shared.get(position, 0.0), cosine)
             for position, cosine in zip(read, meant, strict=True)
         }
-        return dict(sorted(fit.items(), key=itemgetter(1), reverse=True))
+        return dict(sorted(fits.items(), key=lambda item: item[1].value, reverse=True))
 
     @cached_property
     def _said(self) -> Tensor:

@@ -1,18 +1,28 @@
-"""The mature world: what is planted."""
+"""The fresh and the mature world: what is planted."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from lab.fresh.captions import planted as planted_fresh
-from lab.mature.captions import planted
+from lab.mature.captions import planted as planted_mature
 from lab.memorised import MEMORISED
 from lab.obedient.captions import is_heard
 from lab.obedient.captions import planted as planted_before
+from lab.planted.captions import Planted
 from lab.planted.captions import planted as planted_second
 from lab.worlds.captions import planted as planted_third
 
 
-def test_what_is_planted_is_new_and_played_by_what_is_heard() -> None:
-    earlier = (*planted_fresh(), *planted_before(), *planted_second(), *planted_third(), *MEMORISED)
+@pytest.mark.parametrize(
+    ("planted", "since"), [(planted_fresh, ()), (planted_mature, planted_fresh())], ids=["fresh", "mature"]
+)
+def test_what_is_planted_is_new_and_played_by_what_is_heard(
+    planted: Callable[..., list[Planted]], since: list[Planted]
+) -> None:
+    earlier = (*since, *planted_before(), *planted_second(), *planted_third(), *MEMORISED)
     known = {each.caption for each in earlier}
     ours = planted(known)
     assert len({each.caption for each in ours} - known) == 84
