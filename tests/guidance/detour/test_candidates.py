@@ -14,12 +14,15 @@ import numpy as np
 import pytest
 import torch
 
+from unheard.embedders import load_embedder
+from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.candidates import Candidates
 from unheard.guidance.detour.fit import FEWEST, least_fit
 from unheard.guidance.detour.numbers import nearness
 from unheard.guidance.trajectory import Trajectory
-from unheard.index import JSONIndex
+from unheard.index import Index, JSONIndex
 
+TINY = Path(__file__).parents[3] / "src" / "unheard" / "assets" / "tiny"
 CAPTIONS = [
     "A jazz drum pattern in latin style",
     "A jazz drum pattern in rock style",
@@ -140,3 +143,23 @@ def test_fallbacks_sound_like_the_prompt_by_their_words_and_then_have_its_number
 def test_numbers_are_as_near_as_what_is_left_of_an_octave(prompt: str, caption: str, near: float) -> None:
     assert nearness(prompt, caption) == pytest.approx(near)
     assert nearness("120 bpm", "118 bpm") > nearness("120 bpm", "80 bpm") > 0
+
+
+@pytest.mark.parametrize(
+    ("prompt", "fits"),
+    [
+        ("Lonely trumpet call over an empty square", True),
+        ("marimba answering machine", True),
+        ("808 drum loop, 140 bpm", True),
+        ("Rain on a roof", False),
+        ("A dog barks twice", False),
+        ("Sine tone at 1100 Hz", False),
+    ],
+)
+def test_the_bundled_training_set_has_captions_for_its_instruments_and_for_no_other_sound(
+    prompt: str, fits: bool
+) -> None:
+    index, embedder = Index.open(TINY / "index.json"), load_embedder(TINY / "guide")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GuidanceWarning)
+        assert bool(candidates(index, set(), 4, prompt, embedder).fitting(0)) is fits

@@ -111,11 +111,13 @@ def test_what_takes_of_one_caption_have_in_common_says_nothing_of_its_words() ->
     assert sorted(asked) == [[2], [3, 4]]
 
 
-def test_the_closest_is_another_caption_that_one_item_alone_has() -> None:
+def test_what_a_caption_shares_with_some_is_what_it_shares_with_all() -> None:
     texts = ["Flute by the sea", "Flute by night", "Flute by night", "Flute at sea", "Harp", ""]
     captions = Captions("abcdef", texts)
     assert captions.single.tolist() == [0, 3, 4]
-    found = captions.closest("flute by the sea")
-    assert found == (3, pytest.approx(captions.sharing("Flute by the sea")[3]))
-    assert captions.closest("a flute by the sea")[0] == 0  # type: ignore[index]
-    assert Captions("a", ["Harp"]).closest("harp") is None
+    asked = ["flute by the sea", "Harp!"]
+    shares = captions.shares(asked, [5, 3, 0])
+    again = [[captions.sharing(caption).get(position, 0.0) for position in (5, 3, 0)] for caption in asked]
+    assert shares == pytest.approx(np.array(again))
+    assert shares[0] == pytest.approx([0.0, shares[0, 1], 1.0])
+    assert 0 < shares[0, 1] < 1

@@ -107,26 +107,20 @@ class Captions:
         """Of each position whether it is one of `single`."""
         return np.isin(np.arange(len(self.texts)), self.single)
 
-    def closest(self, caption: str) -> tuple[int, float] | None:
-        """The caption that shares the most, and what part, of those that one item alone has; itself aside."""
-        shares = np.zeros(len(self.texts))
-        for word, share in self._share_of_each_word(caption).items():
-            shares[self._having[word]] += share
-        others = np.setdiff1d(self.single, self.positions(caption))
-        if not len(others):
-            return None
-        best = int(others[shares[others].argmax()])
-        return best, float(shares[best])
+    def shares(self, captions: Sequence[str], positions: Sequence[int]) -> np.ndarray:
+        """What part of each caption's words each of these positions has, 0 to 1 [captions, positions]."""
+        self._look_up({word for caption in captions for word in normalised(caption).split()})
+        parts = [self._share_of_each_word(caption) for caption in captions]
+        texts = [{*self.texts[position].split()} for position in positions]
+        return np.array(
+            [[sum(part[word] for word in text & part.keys()) for text in texts] for part in parts]
+        )
 
     def having(self, word: str) -> int:
         """How many different captions have a word: repetitions of one caption make no word common."""
         text = normalised(word)
         self._look_up({text})
         return len({self.texts[position] for position in self._having[text]})
-
-    def look_up(self, captions: Iterable[str]) -> None:
-        """Find which items have the words of captions, in one reading."""
-        self._look_up({word for caption in captions for word in normalised(caption).split()})
 
     def _share_of_each_word(self, caption: str) -> dict[str, float]:
         """What part of a caption each of its words is; empty where none says anything."""
