@@ -6,7 +6,8 @@ are distributed, for each kind of evidence and for all joined, and the weights b
 
 The material: rendered families (`audit_material`, its world "calibration"; the benchmark has a world of its
 own), the calibration's side of real recordings (`python -m lab.real_sound`), and what the bundled model makes
-of ordinary captions, against training recordings of the same instrument (`--corpus`, from `lab.corpus`). Each
+of ordinary captions, against training recordings of the same instrument (`--corpus`, from `lab.corpus`). Real
+recordings of the sources that the network of moments was trained on are left out: it knows them. Each
 query, half of the time altered or made anew, half of the time cut to half a second or more, meets relatives
 (other phrases of its family, other sounds of its pack) and strangers: those are no copies. And it meets its
 own recording after another alteration, under or inside other music one time in three: those are.
@@ -36,13 +37,14 @@ from scipy.optimize import minimize
 from lab.alterations import ALTERATIONS, SAMPLE_RATE, Alteration, insert, passage, under
 from lab.audit_material import Specimen, family
 from lab.corpus_files import Corpus, as_float
+from lab.moments.making import SOURCES as TRAINED_ON
 from lab.real_sound import specimens as real_specimens
 from lab.resyntheses import CALIBRATION
 from unheard import audio
-from unheard.auditing import calibration, envelopes, fingerprint, landmarks
+from unheard.auditing import calibration, envelopes, fingerprint, landmarks, moments
 from unheard.auditing.alignment import Alignment, align
 from unheard.auditing.calibration import Null, Tail, Weights
-from unheard.auditing.evidence import AlteredCopies, LayeredCopies, RegeneratedCopies
+from unheard.auditing.evidence import AlteredCopies, CopiedMoments, LayeredCopies, RegeneratedCopies
 from unheard.auditing.evidence.base import Finding, agreeing
 from unheard.auditing.evidence.base import passage as passage_of
 from unheard.auditing.features import Signal
@@ -55,9 +57,9 @@ ASSUMED_RELATIVES = 5
 NOTHING = Alignment(0.0, 0.0, 0, 0, 0, 0, 1.0, 0, 0.0)
 SHORTEST = 0.5
 """Seconds that a query is cut to, at least."""
-STRANGERS, RELATIVES = 2, 3
-"""Sounds of either sort that a query meets, at most."""
-KINDS = (AlteredCopies.name, RegeneratedCopies.name, LayeredCopies.name)
+STRANGERS, RELATIVES = 8, 3
+"""Sounds of either sort that a query meets, at most: the bounds of large catalogues hang on strangers' tail."""
+KINDS = (AlteredCopies.name, RegeneratedCopies.name, LayeredCopies.name, CopiedMoments.name)
 
 CHANGES: dict[str, tuple[Alteration, ...]] = ALTERATIONS | {
     name: (change,) for name, change in CALIBRATION.items()
@@ -71,6 +73,7 @@ class Heard:
     features: torch.Tensor
     envelopes: np.ndarray
     landmarks: landmarks.Landmarks
+    moments: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -79,19 +82,23 @@ class Pair:
 
     Attributes:
         sort: "unrelated", "relative" or "copy".
+        origin, other: names of the sound that the first was made of, and of the second.
         change: what was done to the first.
         seconds: of the first.
         alignment: of both.
-        regenerated, layered: scores.
+        regenerated, layered, moments: scores.
         agreeing: how many kinds find the same passage at the same place.
     """
 
     sort: str
+    origin: str
+    other: str
     change: str
     seconds: float
     alignment: Alignment
     regenerated: float
     layered: float
+    moments: float
     agreeing: int
 
 
@@ -101,7 +108,8 @@ def material(real: Path | None, corpus: Path | None, families: int, workers: int
     drawn += [(f"calibration short {number}", 3, 4.0) for number in range(families // 3)]
     found = list(chain(*spread(_family, drawn, workers)))
     if real is not None:
-        found += real_specimens(real, "calibration")
+        recorded = real_specimens(real, "calibration")
+        found += [some for some in recorded if some.name.split("/")[0] not in TRAINED_ON]
     if corpus is not None:
         found += generated(Corpus(corpus))
     return found
@@ -158,10 +166,12 @@ def _call(some: Any) -> Any:
 def heard(sound: np.ndarray) -> Heard:
     """What is computed of a sound [time] at `SAMPLE_RATE` once, whomever it meets."""
     signal_ = Signal(torch.from_numpy(np.ascontiguousarray(sound, np.float32))[None], SAMPLE_RATE)
+    decibels = envelopes.envelopes(signal_.mono)
     return Heard(
         signal_.features,
-        envelopes.envelopes(signal_.mono).numpy(),
+        decibels.numpy(),
         landmarks.landmarks(landmarks.peaks(signal_.mono)),
+        moments.moments(decibels).numpy(),
     )
 
 
@@ -200,14 +210,13 @@ def of_query(specimens: list[Specimen], sounds: list[Heard], number: int) -> lis
     if rng.random() < 0.5:
         name, changed = change(own.sound, rng)
     query = heard(cut(changed, rng))
-    seconds = len(query.envelopes) * calibration.PERIOD
     strangers = [other for other, some in enumerate(specimens) if some.family != own.family]
     related = [
         other for other, some in enumerate(specimens) if some.family == own.family and some.piece != own.piece
     ]
     for sort, others, most in (("unrelated", strangers, STRANGERS), ("relative", related, RELATIVES)):
         met = rng.choice(others, min(most, len(others)), replace=False) if others else ()
-        found += [compare(sort, name, seconds, query, sounds[other]) for other in met]
+        found += [compare(sort, own.name, specimens[other].name, name, query, sounds[other]) for other in met]
 
     name, copy = change(own.sound, rng)
     place = rng.random()
@@ -220,9 +229,7 @@ def of_query(specimens: list[Specimen], sounds: list[Heard], number: int) -> lis
         name, copy = f"half, {name}", insert(copy, rng, host, 0.5)
     elif place < 1 / 2:
         name, copy = f"passage, {name}", passage(copy, rng, 3.0)
-    heard_copy = heard(copy)
-    seconds = len(heard_copy.envelopes) * calibration.PERIOD
-    found.append(compare("copy", name, seconds, heard_copy, sounds[chosen]))
+    found.append(compare("copy", own.name, own.name, name, heard(copy), sounds[chosen]))
     return found
 
 
@@ -243,35 +250,43 @@ def cut(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return sound[start : start + length]
 
 
-def compare(sort: str, name: str, seconds: float, query: Heard, other: Heard) -> Pair:
-    """Both sounds by all kinds of evidence."""
-    likeness = envelopes.compare(query.envelopes, other.envelopes)
-    votes = landmarks.compare(query.landmarks, other.landmarks)
+def compare(sort: str, origin: str, name: str, change: str, query: Heard, other: Heard) -> Pair:
+    """Both sounds by all kinds of evidence, as `Joint` asks them, but for the scale of the first's score."""
+    found: dict[str, Finding] = {}
     path = align(query.features, other.features)
-    places = []
     if path is not None:
-        places.append(_place(path.start, path.end, path.other_start, path.stretch))
+        found[AlteredCopies.name] = Finding(
+            path.strength,
+            path.start,
+            path.end,
+            path.other_start,
+            path.other_end,
+            partial(passage_of, path.end, path.start, path.end),
+            path.stretch,
+        )
+    both = map(torch.from_numpy, (query.envelopes, other.envelopes))
+    likeness = RegeneratedCopies().compare(*both, found)
     if likeness is not None:
-        places.append(_place(likeness.start, likeness.end, likeness.start + likeness.lag))
+        found[RegeneratedCopies.name] = likeness
+    votes = landmarks.compare(query.landmarks, other.landmarks)
     if votes is not None:
         start, end, lag = votes.passage
-        places.append(_place(start, end, start + lag))
+        covers = partial(passage_of, end, start, end)
+        found[LayeredCopies.name] = Finding(votes.strength, start, end, start + lag, end + lag, covers)
+    both = map(torch.from_numpy, (query.moments, other.moments))
+    known_again = CopiedMoments().compare(*both, found)
     return Pair(
         sort,
+        origin,
         name,
-        seconds,
+        change,
+        len(query.envelopes) * calibration.PERIOD,
         path or NOTHING,
-        0.0 if likeness is None else likeness.strength,
+        0.0 if likeness is None else likeness.score,
         0.0 if votes is None else votes.strength,
-        agreeing(places),
+        0.0 if known_again is None else known_again.score,
+        agreeing([*found.values()]),
     )
-
-
-def _place(start: int, end: int, reference_start: int, stretch: float = 1.0) -> Finding:
-    """Where a kind finds a passage, for `agreeing`."""
-    length = round((end - start) / stretch)
-    covers = partial(passage_of, end, start, end)
-    return Finding(0.0, start, end, reference_start, reference_start + length, covers, stretch)
 
 
 def growth(relatives: list[Alignment]) -> float:
@@ -328,7 +343,7 @@ def join(
         sorts, scales: of the pairs, and of the kinds.
     """
     u = np.log1p(scores / np.asarray(scales))
-    agree = together[:, None] >= np.arange(2, scores.shape[1] + 1)
+    agree = together[:, None] >= np.arange(2, together.max() + 1)
     heard_of = (scores > np.asarray(scales)).any(axis=1) | agree.any(axis=1)
     used = (sorts != "copy") | heard_of
     inputs, copy = np.concatenate([u, u * u, agree], axis=1)[used], (sorts == "copy")[used]
@@ -366,6 +381,7 @@ def calibrate(found: list[list[Pair]], specimens: list[Specimen], command: str) 
                 pair.alignment.strength / calibration.reached(pair.alignment.room, grown),
                 pair.regenerated,
                 pair.layered,
+                pair.moments,
             )
             for pair in every
         ]

@@ -42,6 +42,7 @@ from lab.calibrate_audit import tail
 from lab.real_sound import members, read_head
 from lab.resyntheses import mel_inversion
 from unheard.auditing.evidence import EVIDENCES, Evidence
+from unheard.auditing.evidence.joint import ask
 from unheard.auditing.evidence.learned_embedding import NULL, WHITENING, LearnedEmbedding, whitening
 from unheard.auditing.features import Signal
 from unheard.embedders.sound_effects import bundled
@@ -117,10 +118,11 @@ def measure(
     scores = {kind.name: np.zeros((len(specimens), 1 + rivals)) for kind in kinds}
     for number, some in enumerate(specimens):
         altered = signal(change(some.sound, np.random.default_rng(number)))
-        for kind, theirs in zip(kinds, references, strict=True):
-            ours = kind.features(altered)
-            findings = [kind.compare(ours, theirs[other]) for other in met(specimens, number, rivals)]
-            scores[kind.name][number] = [0.0 if some is None else some.score for some in findings]
+        ours = [kind.features(altered) for kind in kinds]
+        for place, other in enumerate(met(specimens, number, rivals)):
+            findings = ask(kinds, ours, [theirs[other] for theirs in references])
+            for kind, finding in zip(kinds, findings, strict=True):
+                scores[kind.name][number, place] = 0.0 if finding is None else finding.score
     return scores
 
 

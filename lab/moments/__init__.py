@@ -1,12 +1,10 @@
-"""A network of moments: it hears what happens within .7 s, and knows it in a sound that was made anew.
+"""The training of the audit's network of moments, `unheard.auditing.moment_network`.
 
-The audit's envelopes ask how alike two whole passages are. This network gives each frame of 25 ms a vector
+The audit's envelopes ask how alike two whole passages are. The network gives each frame of 25 ms a vector
 from the envelopes around it. It is trained to find the moment in the same sound with other microstructure,
 and to tell it from moments of other sounds of the family. Along a shared lag, the frames' log likelihood
-ratios add up. The audit does not use it yet; docs/lab.md says what that takes.
+ratios add up.
 
-    network.py        envelopes to vectors of frames, and to log likelihood ratios of pairs of frames
-    read_out.py       the ratios of two sounds to one number
     treatments.py     how a sound is made anew for training
     making.py         real and rendered sounds, treated
     material.py       what training reads
@@ -14,5 +12,5 @@ ratios add up. The audit does not use it yet; docs/lab.md says what that takes.
     losses.py         what training asks
     train.py          training
 
-`python -m lab.moments --device cuda` makes `weights.safetensors`, which lies beside these files.
+`python -m lab.moments --device cuda` makes weights.
 """

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.moments import material, network, train
+from lab.moments import material, train
 
 
 def main() -> None:
@@ -28,7 +28,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=train.STEPS, help="of training (default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument(
-        "--out", type=Path, default=network.WEIGHTS, help="where the weights go (default: beside the code)"
+        "--out",
+        type=Path,
+        default=Path("build/moments/weights.safetensors"),
+        help="where the weights go; the package's belong to its calibration (default: %(default)s)",
     )
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
@@ -40,7 +43,7 @@ def main() -> None:
     trained = train.train(
         material.load(sounds), arguments.work / "checkpoints", arguments.device, arguments.steps
     )
-    network.save(trained, arguments.out)
+    train.save(trained, arguments.out)
 
 
 if __name__ == "__main__":

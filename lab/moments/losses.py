@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lab.moments.network import FAINTEST, MomentNetwork
 from lab.precision import mixed_precision
+from unheard.auditing.moment_network import FAINTEST, MomentNetwork
 
 TEMPERATURE = 0.08
 ANCHORS, EVERY, NEAR = 12, 3, 6

@@ -20,10 +20,10 @@ from lab.alterations import SAMPLE_RATE as FULL_RATE
 from lab.alterations import at_rate
 from lab.audit_material import Specimen, family
 from lab.moments.material import Material
-from lab.moments.network import AROUND, RANGE
 from lab.moments.treatments import drawn
 from unheard.auditing.envelopes import centred, cosine, envelopes, levels
 from unheard.auditing.features import SAMPLE_RATE
+from unheard.auditing.moment_network import AROUND, RANGE
 
 SOURCES = (
     "drum_kits_of_Artemiy_Pavlov",

@@ -9,14 +9,15 @@ import math
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from lab.checkpoints import Checkpoint, descend, draws
 from lab.moments.augmentation import augmented
 from lab.moments.losses import PairLoss, Sums, Versions, frames_found, passage_sums
 from lab.moments.material import Material
-from lab.moments.network import RANGE, WIDTH, MomentNetwork, levels
 from lab.precision import mixed_precision
+from unheard.auditing.moment_network import RANGE, WIDTH, MomentNetwork, levels
 
 STEPS, GROUPS, ROUNDS = 3_150, 48, 6
 FRAMES = 96
@@ -194,3 +195,9 @@ def train(
                 optimizer=optimizer,
             )
     return network.cpu().eval()
+
+
+def save(network: MomentNetwork, path: Path) -> None:
+    """The weights, in half precision, for `unheard.auditing.moment_network.load`."""
+    halves = {name: value.half().cpu().contiguous() for name, value in network.state_dict().items()}
+    save_file(halves, path)

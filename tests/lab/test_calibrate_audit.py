@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("pedalboard", reason="pip install -e '.[lab]'")
 pytest.importorskip("tinysoundfont", reason="pip install --no-deps tinysoundfont==0.3.7")
 
-from lab import alterations, score
+from lab import alterations, real_sound, score
 from lab.audit_material import Specimen, pieces, written_alike
-from lab.calibrate_audit import NOTHING, growth, tail
-from unheard.auditing.features import PERIOD
+from lab.calibrate_audit import NOTHING, compare, growth, heard, material, tail
+from lab.moments.making import SOURCES as TRAINED_ON
+from lab.real_sources import SOURCES
+from unheard.auditing import calibration
+from unheard.auditing.evidence import EVIDENCES
+from unheard.auditing.evidence.joint import Joint
+from unheard.auditing.features import PERIOD, Signal
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +106,39 @@ def test_the_growth_of_strengths_that_grow_by_a_known_power(power: float) -> Non
         for strength, lasting in zip(strengths, seconds, strict=True)
     ]
     assert growth(pairs) == pytest.approx(power, abs=0.12)
+
+
+def test_recordings_that_the_network_of_moments_knows_are_left_out(tmp_path: Path, sound: np.ndarray) -> None:
+    own = {source.name.replace(" ", "_") for source in SOURCES if source.side == "calibration"}
+    assert own > set(TRAINED_ON)
+    rows = []
+    for source in sorted(own):
+        file = f"calibration/{source}/a.flac"
+        (tmp_path / file).parent.mkdir(parents=True)
+        soundfile.write(tmp_path / file, sound, alterations.SAMPLE_RATE)
+        rows.append({"file": file, "side": "calibration", "pack": source, "piece": source, "kind": "sound"})
+    (tmp_path / real_sound.TABLE).write_text(json.dumps(rows))
+    names = [some.name for some in material(tmp_path, None, families=0, workers=1)]
+    assert names == [f"{source}/a" for source in sorted(own - set(TRAINED_ON))]
+
+
+def test_pairs_are_compared_as_the_audit_compares_them(sound: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal(len(sound)).astype(np.float32)
+    original = sound + 0.1 * noise * np.repeat(rng.random(len(sound) // 4410), 4410)
+    copy = np.concatenate([np.zeros(9_000, np.float32), original])
+    pair = compare("copy", "a", "a", "unaltered", heard(copy), heard(original))
+    joint = Joint([kind() for kind in EVIDENCES.values()])
+    piece, part = (
+        joint.features(Signal(torch.from_numpy(some)[None], alterations.SAMPLE_RATE))
+        for some in (copy, original)
+    )
+    (weighed,) = joint.weigh(piece, part)
+    strength, room = pair.alignment.strength, pair.alignment.room
+    assert {said.kind: said.score for said in weighed.parts} == {
+        "altered copies": pytest.approx(calibration.default().alignment_score(strength, room)),
+        "regenerated copies": pair.regenerated,
+        "layered copies": pair.layered,
+        "copied moments": pair.moments,
+    }
+    assert weighed.agreeing == pair.agreeing

@@ -4,10 +4,10 @@
           -> evidence of several kinds -> one likelihood ratio -> calibrated false-alarm rate -> verdict
 
 `results` holds what comes out; `sounds` and `catalogue` are what is compared. `features` and `fingerprint`
-find candidates; the kinds of `evidence` compare (by `alignment`, by coarse `envelopes`, by `landmarks`), with
-a `calibration` from their scores to one and to rates; `verdict` says what that makes of a sound; `auditor` is
-the whole, and `assembly` puts it together. `liveliness` says how much happens in a sound. (The package is
-called `auditing` because `unheard.audit` is the function.)
+find candidates; the kinds of `evidence` compare (by `alignment`, by coarse `envelopes`, by `landmarks`, by
+`moments`), with a `calibration` from their scores to one and to rates; `verdict` says what that makes of a
+sound; `auditor` is the whole, and `assembly` puts it together. `liveliness` says how much happens in a
+sound. (The package is called `auditing` because `unheard.audit` is the function.)
 """
 
 from __future__ import annotations

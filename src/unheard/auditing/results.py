@@ -63,7 +63,8 @@ class Match:
         false_alarm_rate: share of comparisons with a relative that is no copy that reach this score.
         expected_false_alarms: how many references of this catalogue would reach it by chance.
         evidence: what each kind says, the one that places the match first.
-        agreeing: how many kinds find the same passage at the same place, 1 where each finds another.
+        agreeing: how many kinds find the same passage at the same place, 1 where each finds another; one that
+            is only asked where others have found something is not counted.
         start, end: the matched part of the audited sound, in seconds.
         reference_start, reference_end: the matched part of the reference, in seconds.
         share: how much of the audited sound's audible time is copied of this reference, 0 to 1.

@@ -69,7 +69,7 @@ class OwnRecording:
         return np.array([self._likeness(piece, number) for piece in pieces])
 
     def _likeness(self, features: Tensor, number: int) -> float:
-        finding = self._evidence.compare(features, self._features_of(number, LONGEST_RECORDING))
+        finding = self._evidence.compare(features, self._features_of(number, LONGEST_RECORDING), {})
         return 0.0 if finding is None else finding.score
 
     def _features_of_reference(self, number: int, seconds: float) -> Tensor:

@@ -5,6 +5,7 @@ calibrated          one whose scores were calibrated with those of others
 altered_copies      copies that were shifted, transposed, stretched, equalised: by alignment
 regenerated_copies  copies that a model made anew: by coarse envelopes
 layered_copies      copies under other music, in a narrow band, in a room: by landmarks
+copied_moments      copies whose moments are known again where others find likeness: by a trained network
 
 A kind of one's own is registered from outside with `register`.
 """
@@ -13,12 +14,14 @@ from __future__ import annotations
 
 from unheard.auditing.evidence.altered_copies import AlteredCopies
 from unheard.auditing.evidence.base import Evidence, Finding
+from unheard.auditing.evidence.copied_moments import CopiedMoments
 from unheard.auditing.evidence.layered_copies import LayeredCopies
 from unheard.auditing.evidence.regenerated_copies import RegeneratedCopies
 
 __all__ = [
     "EVIDENCES",
     "AlteredCopies",
+    "CopiedMoments",
     "Evidence",
     "Finding",
     "LayeredCopies",
@@ -35,5 +38,5 @@ def register(kind: type[Evidence]) -> None:
     EVIDENCES[kind.name] = kind
 
 
-for _kind in (AlteredCopies, RegeneratedCopies, LayeredCopies):
+for _kind in (AlteredCopies, RegeneratedCopies, LayeredCopies, CopiedMoments):
     register(_kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar
 
@@ -22,7 +23,7 @@ class AlteredCopies(Calibrated):
         """[frames, VIEWS, BANDS]."""
         return signal.features
 
-    def compare(self, piece: Tensor, part: Tensor) -> Finding | None:
+    def compare(self, piece: Tensor, part: Tensor, found: Mapping[str, Finding]) -> Finding | None:
         """The best path; None if nothing is alike."""
         path = align(piece, part)
         if path is None:

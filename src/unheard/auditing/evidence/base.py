@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -27,6 +27,8 @@ class Finding:
             finding is convincing, since it may cost.
         stretch: how much longer the passage lasts in the piece; 1.0 is the same tempo.
         transposition: semitones by which the piece is higher.
+        follows: whether it was looked for only where earlier kinds had found something; that it is where
+            these are says nothing then.
     """
 
     score: float
@@ -37,6 +39,12 @@ class Finding:
     covers: Callable[[], np.ndarray]
     stretch: float = 1.0
     transposition: float = 0.0
+    follows: bool = False
+
+    @property
+    def lags(self) -> tuple[int, int]:
+        """Frames by which the passage lies later in the part than in the piece, where it begins and ends."""
+        return self.reference_start - self.start, self.reference_end - self.end
 
     def agrees(self, other: Finding) -> bool:
         """Whether another finding, of the same piece and part, has the same passage at the same place.
@@ -54,8 +62,12 @@ class Finding:
 
 
 def agreeing(findings: Sequence[Finding]) -> int:
-    """How many findings, of the same piece and part, have the same passage at the same place; 0 of none."""
-    return max((sum(one.agrees(other) for other in findings) for one in findings), default=0)
+    """How many findings, of the same piece and part, have the same passage at the same place; 0 of none.
+
+    Those that follow others are not counted.
+    """
+    own = [finding for finding in findings if not finding.follows]
+    return max((sum(one.agrees(other) for other in own) for one in own), default=0)
 
 
 def passage(frames: int, start: int, end: int) -> np.ndarray:
@@ -83,8 +95,11 @@ class Evidence(Protocol):
         """What it needs of a sound [frames, ...], as many frames as `Signal.features` has."""
         ...
 
-    def compare(self, piece: Tensor, part: Tensor) -> Finding | None:
-        """The strongest finding in features of a piece and of a part [frames, ...]; None if there is none."""
+    def compare(self, piece: Tensor, part: Tensor, found: Mapping[str, Finding]) -> Finding | None:
+        """The strongest finding in features of a piece and of a part [frames, ...]; None if there is none.
+
+        `found` has what the kinds asked before find in the same two, by their names.
+        """
         ...
 
     def false_alarm_rate(self, score: float) -> float:

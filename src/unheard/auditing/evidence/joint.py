@@ -53,7 +53,7 @@ class Weighed:
         score: of the group: decades of the likelihood ratio, or the score of its only kind.
         parts: what each kind says, the one that places the finding first.
         finding: of that kind.
-        agreeing: how many kinds have found the same passage at the same place, 1 where each has another.
+        agreeing: how many kinds have each found the same passage at the same place, 1 where each has another.
         convinced: findings of all kinds that would count as similar by themselves, that one among them.
     """
 
@@ -77,6 +77,16 @@ class Weighed:
         """All frames of the piece that are copied by what convinces, [frames] of truth values."""
         covered: np.ndarray = np.any([finding.covers() for finding in self.convinced], axis=0)
         return covered
+
+
+def ask(kinds: Sequence[Evidence], piece: Sequence[Tensor], part: Sequence[Tensor]) -> list[Finding | None]:
+    """What each kind finds in its features of a piece and of a part; it is told what those before found."""
+    findings: list[Finding | None] = []
+    for kind, ours, theirs in zip(kinds, piece, part, strict=True):
+        before = zip(kinds, findings, strict=False)
+        found = {earlier.name: finding for earlier, finding in before if finding is not None}
+        findings.append(kind.compare(ours, theirs, found))
+    return findings
 
 
 class Joint:
@@ -112,9 +122,7 @@ class Joint:
 
     def weigh(self, piece: Sequence[Tensor], part: Sequence[Tensor]) -> list[Weighed]:
         """What each group finds in the features of a piece and of a part; none where it finds nothing."""
-        findings = [
-            kind.compare(ours, theirs) for kind, ours, theirs in zip(self.kinds, piece, part, strict=True)
-        ]
+        findings = ask(self.kinds, piece, part)
         weighed = (self._weighed(group, findings) for group in self.groups)
         return [some for some in weighed if some is not None]
 

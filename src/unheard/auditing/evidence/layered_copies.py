@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar
 
@@ -22,17 +23,17 @@ class LayeredCopies(Calibrated):
         """Where the peaks are, truth values [frames, PER_FRAME, BINS]."""
         return landmarks.peaks(signal.mono)
 
-    def compare(self, piece: Tensor, part: Tensor) -> Finding | None:
+    def compare(self, piece: Tensor, part: Tensor, found: Mapping[str, Finding]) -> Finding | None:
         """The lag with the most landmarks in common; None if there is none."""
-        found = landmarks.compare(landmarks.landmarks(piece), landmarks.landmarks(part))
-        if found is None:
+        votes = landmarks.compare(landmarks.landmarks(piece), landmarks.landmarks(part))
+        if votes is None:
             return None
-        start, end, lag = found.passage
+        start, end, lag = votes.passage
         return Finding(
-            score=found.strength,
+            score=votes.strength,
             start=start,
             end=end,
             reference_start=max(0, start + lag),
             reference_end=min(len(part), end + lag),
-            covers=partial(landmarks.covered, found, len(piece)),
+            covers=partial(landmarks.covered, votes, len(piece)),
         )

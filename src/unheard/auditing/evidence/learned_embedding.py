@@ -13,6 +13,7 @@ distribution lie beside this file, made by `python -m lab.embedding_evidence`.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -66,7 +67,7 @@ class LearnedEmbedding:
         steps = whitened(bundled().embed_steps(signal.waveform, signal.sample_rate))
         return at_frames(steps, frames) * torch.from_numpy(signal.audible)[:, None]
 
-    def compare(self, piece: Tensor, part: Tensor) -> Finding | None:
+    def compare(self, piece: Tensor, part: Tensor, found: Mapping[str, Finding]) -> Finding | None:
         """The best shift; None if nothing of a second meets, or nothing that meets is alike."""
         ours, theirs = centred(piece[::SPACING]), centred(part[::SPACING])
         if min(len(ours), len(theirs)) < LEAST:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar
 
@@ -22,16 +23,16 @@ class RegeneratedCopies(Calibrated):
         """Decibels [frames, BANDS]."""
         return envelopes.envelopes(signal.mono)
 
-    def compare(self, piece: Tensor, part: Tensor) -> Finding | None:
+    def compare(self, piece: Tensor, part: Tensor, found: Mapping[str, Finding]) -> Finding | None:
         """The strongest likeness; None if nothing is alike."""
-        found = envelopes.compare(piece.numpy(), part.numpy())
-        if found is None:
+        likeness = envelopes.compare(piece.numpy(), part.numpy())
+        if likeness is None:
             return None
         return Finding(
-            score=found.strength,
-            start=found.start,
-            end=found.end,
-            reference_start=found.start + found.lag,
-            reference_end=found.end + found.lag,
-            covers=partial(passage, len(piece), found.start, found.end),
+            score=likeness.strength,
+            start=likeness.start,
+            end=likeness.end,
+            reference_start=likeness.start + likeness.lag,
+            reference_end=likeness.end + likeness.lag,
+            covers=partial(passage, len(piece), likeness.start, likeness.end),
         )

@@ -353,7 +353,7 @@ function numbers(file, match) {
   const lines = [
     ["Score", `${match.score.toFixed(2)}; ${match.score_needed.toFixed(2)} makes a copy here`],
     ...match.evidence.map((part) => [capital(part.kind), `${part.score.toFixed(2)}; ${small(part.false_alarm_rate)} false alarms per comparison`]),
-    match.evidence.length > 1 ? ["At the same place", match.agreeing > 1 ? `${match.agreeing} of these ${match.evidence.length}` : "none of these"] : null,
+    match.evidence.length > 1 ? ["At the same place", match.agreeing > 1 ? `${match.agreeing} kinds, each by itself` : "no two kinds"] : null,
     ["False alarms", `${small(match.false_alarm_rate)} per comparison`],
     ["Expected by chance", `${small(match.expected_false_alarms)} in this catalogue`],
     ["Copied share", percent(match.share)],

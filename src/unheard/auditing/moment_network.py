@@ -1,4 +1,9 @@
-"""The network of moments: envelopes to a unit vector for each frame, and how much that frame says."""
+"""The network of moments: envelopes to a unit vector for each frame, and how much that frame says.
+
+It hears what happens within .7 s. `python -m lab.moments` trains it to know a moment again in the same sound
+with other microstructure, and to tell it from moments of other sounds of the family. The weights lie beside
+this file.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +11,16 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unheard.auditing.envelopes import BANDS
 
-WEIGHTS = Path(__file__).with_name("weights.safetensors")
+WEIGHTS = Path(__file__).with_suffix(".safetensors")
 WIDTH, NUMBERS = 192, 64
+SEEN = 14
+"""Frames on either side of a frame that its vector and weight depend on."""
 RANGE = 40.0
 """Decibels below the loudest band within a second that are heard."""
 AROUND = 40
@@ -25,7 +32,7 @@ ONE_SILENT = -2.0
 
 
 class MomentNetwork(nn.Module):
-    """Convolutions along time that see 29 frames, .7 s."""
+    """Convolutions along time that see `SEEN` frames on either side: 29 in all, .7 s."""
 
     def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
@@ -79,14 +86,8 @@ def trained() -> MomentNetwork:
 
 
 def load(path: Path) -> MomentNetwork:
-    """A network from what `save` wrote."""
+    """A network from its weights in a file."""
     weights = {name: value.float() for name, value in load_file(path).items()}
     network = MomentNetwork(len(weights["first.bias"]))
     network.load_state_dict(weights)
     return network.eval()
-
-
-def save(network: MomentNetwork, path: Path) -> None:
-    """The weights, in half precision."""
-    halves = {name: value.half().cpu().contiguous() for name, value in network.state_dict().items()}
-    save_file(halves, path)
