@@ -75,7 +75,7 @@ class RandomRecordings:
     def around_caption(self, position: int) -> Found:
         return Found([], [])
 
-    def nearest(self, denoised: Tensor) -> Found:
+    def nearest(self, denoised: Tensor, least: float = -1.0) -> Found:
         return Found([], [])
 
 

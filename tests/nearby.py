@@ -15,6 +15,7 @@ class Nearby:
         self.others: dict[int, torch.Tensor] = {}
         self.heard: list[torch.Tensor] = []
         self.asked: list[int] = []
+        self.least: list[float] = []
         self.at_a_glance: dict[int, torch.Tensor] = {}
 
     def of_caption(self, sample: int) -> Found:
@@ -31,7 +32,8 @@ class Nearby:
         self.asked.append(position)
         return Found([*self.others], [*self.others.values()])
 
-    def nearest(self, denoised: torch.Tensor) -> Found:
+    def nearest(self, denoised: torch.Tensor, least: float = -1.0) -> Found:
+        self.least.append(least)
         return Found([*self.at_a_glance], [*self.at_a_glance.values()])
 
 

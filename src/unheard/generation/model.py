@@ -512,8 +512,8 @@ class Model:
     ) -> Encoded:
         """Encode the recordings of a training set, so that a detour looks at all of them, and waits for none.
 
-        What is made is cached at once: it can be stopped and called again. Once all are done, a sound that
-        leaves its prompt is compared with those that it is nearest to, of all
+        What is made is cached at once: it can be stopped and called again. Once all are done, a sound is
+        compared at each step with those that it is nearest to, of all
         (`unheard.guidance.detour.coarse_latents`).
 
         Args:

@@ -42,6 +42,9 @@ def test_recordings_are_ranked_by_the_cosine_of_their_means(lengths: list[int], 
     assert sorted(found) == sorted(latents)
     values = [likeness(prediction, latents[name]) for name in found]
     assert all(one >= other - 1e-4 for one, other in itertools.pairwise(values))
+    middle = (values[0] + values[-1]) / 2
+    above = coarse(latents).nearest(prediction, len(lengths), middle)
+    assert above == [name for name, value in zip(found, values, strict=True) if value > middle]
 
 
 def test_a_recording_is_found_by_its_beginning_whatever_its_level() -> None:

@@ -7,7 +7,7 @@ import torch
 from nearby import Nearby, correlation
 
 from unheard.guidance.detour.correlation import Recordings, common
-from unheard.guidance.detour.gates import EitherGate, LatentGate, PullGate, ShownGate
+from unheard.guidance.detour.gates import UNLED, EitherGate, LatentGate, PullGate, ShownGate
 from unheard.guidance.detour.settings import EXCESS, HIGH_NOISE, PULL
 
 
@@ -135,16 +135,31 @@ def test_what_the_caption_that_is_tried_may_lead_to_is_watched_as_well_and_looke
     assert nearby.asked == [4, 5]
 
 
-def test_after_it_may_leave_its_prompt_what_it_is_nearest_to_at_a_glance_is_watched_as_well() -> None:
+def test_what_a_prediction_is_nearest_to_at_a_glance_counts_less_until_it_may_leave_its_prompt() -> None:
     generator = torch.Generator().manual_seed(0)
-    first, prediction, far = torch.randn(3, 2, 40, generator=generator)
+    first, prediction, far = torch.randn(3, 8, 40, generator=generator)
     nearby = Nearby([first])
-    nearby.at_a_glance = {7: far}
     gate = LatentGate(0.3, 40, nearby)
     gate.begin(prediction[None])
-    assert gate.ask(0, far, far, 1.0).value < 0.6  # under its prompt
+    assert not gate.ask(0, far, far, 1.0).open
+    nearby.at_a_glance = {7: far}
+    half = (far + first / far.norm() * first.norm()) / 2**0.5
+    assert gate.ask(0, far, far, 1.0) == (pytest.approx(1.0 - UNLED), EXCESS, 0.3, 7)
+    assert gate.ask(0, half, half, 1.0).position == 0  # as like one that the prompt leads to
+    assert {*nearby.least} == {0.3 + UNLED}
     gate.watch(0, None)
     assert gate.ask(0, far, far, 1.0) == (pytest.approx(1.0), EXCESS, 0.3, 7)
+    assert nearby.least[-1] == -1.0
+
+
+def test_what_is_found_at_a_glance_does_not_tell_what_is_common() -> None:
+    generator = torch.Generator().manual_seed(0)
+    recording = torch.randn(2, 40, generator=generator)
+    nearby = Nearby([recording])
+    gate = LatentGate(0.3, 40, nearby)
+    gate.begin(recording[None])
+    nearby.at_a_glance = {10 + n: recording for n in range(20)}
+    assert gate.ask(0, recording, recording, 1.0) == (pytest.approx(1.0), EXCESS, 0.3, 0)
 
 
 def test_where_some_recordings_are_not_available_the_pull_is_asked_until_the_latents_open() -> None:

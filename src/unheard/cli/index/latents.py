@@ -29,9 +29,8 @@ from unheard.common.left_out import LeftOut
 def latents(uri: str, model: str, device: str, references: tuple[str, ...], as_json: bool) -> None:
     """Encode the recordings of INDEX with a model, so that a detour looks at all of them, and waits for none.
 
-    Without this, the recordings around a prompt are encoded when it is first generated, and a sound that has
-    left its prompt is compared with those alone. What is made is cached by content: it can be interrupted and
-    run again.
+    Without this, the recordings around a prompt are encoded when it is first generated, and the sound is
+    compared with those alone. What is made is cached by content: it can be interrupted and run again.
 
     \b
     Examples:

@@ -189,6 +189,7 @@ class Measuring:
             "model": fingerprint,
             "index": index,
             "recordings": sorted(self._training_set.recordings),
+            "encoded": self._model.encoded(self._training_set),
             "sampling": self._sampling.described(),
             "duration": self.duration,
             "dtype": str(self._model.backbone.dtype),

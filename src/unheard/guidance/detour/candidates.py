@@ -104,12 +104,15 @@ class Candidates:
         by_turns = chain.from_iterable(zip(by_words, written, strict=True))
         return self.available(chain(captions.positions(captions.texts[position]), by_turns), self._count)
 
-    def nearest(self, denoised: Tensor) -> Found:
-        """Of all encoded recordings those that a prediction [features, frames] is most like, at a glance."""
+    def nearest(self, denoised: Tensor, least: float = -1.0) -> Found:
+        """Of all encoded recordings those that a prediction [features, frames] is most like, at a glance.
+
+        Only those whose cosine is above `least`.
+        """
         coarse = self._trajectory.coarse_latents
         if coarse is None:
             return Found([], [])
-        names = coarse.nearest(denoised, NEAREST)
+        names = coarse.nearest(denoised, NEAREST, least)
         return self.available([self._position_of[name] for name in names if name in self._position_of])
 
     @cached_property

@@ -51,7 +51,7 @@ class CoarseLatents:
     def __len__(self) -> int:
         return len(self.names)
 
-    def nearest(self, denoised: Tensor, count: int) -> list[str]:
+    def nearest(self, denoised: Tensor, count: int, least: float = -1.0) -> list[str]:
         """The recordings whose beginnings are most like a prediction, the most alike first.
 
         By the cosine of the means, each feature's own mean over time taken out, of as many parts as the
@@ -60,13 +60,16 @@ class CoarseLatents:
         Args:
             denoised: latents [features, frames].
             count: how many recordings to name, at most.
+            least: cosine above which one is named.
         """
         means = means_of(denoised, self.frames)
         length = torch.tensor([means.shape[-1]], device=means.device)
         sought = _directions(means[None], length)[0]
         matrix = self._of_length(means.shape[-1], means.device)
-        best = (matrix @ sought).topk(min(count, len(matrix))).indices.tolist()
-        return [self.names[each] for each in best]
+        cosines, best = (matrix @ sought).topk(min(count, len(matrix)))
+        # Both in one transfer, so that the device is waited for once.
+        found = torch.stack([cosines.double(), best.double()], dim=1).tolist()
+        return [self.names[int(each)] for cosine, each in found if cosine > least]
 
     def _of_length(self, parts: int, device: torch.device) -> Tensor:
         """Unit vectors of the first so many parts [recordings, features * parts]."""

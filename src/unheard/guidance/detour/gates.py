@@ -17,6 +17,8 @@ from unheard.diffusion.prediction import classifier_free, pull
 from unheard.guidance.detour.correlation import COMMON_AT_MOST, Recordings, common
 from unheard.guidance.detour.settings import EXCESS, HIGH_NOISE, PULL
 
+UNLED = 0.3
+"""By how much more the excess has to be with a recording that nothing in the prompt leads to."""
 MOST = 0.5
 """Share of the recordings around a sound from which on those that are available tell what is common."""
 
@@ -95,8 +97,11 @@ class Neighbourhood(Protocol):
         """All that a sound under an item's caption may turn into."""
         ...
 
-    def nearest(self, denoised: Tensor) -> Found:
-        """Of all recordings that are encoded those that a prediction [features, frames] is most like."""
+    def nearest(self, denoised: Tensor, least: float = -1.0) -> Found:
+        """Of all recordings that are encoded those that a prediction [features, frames] is most like.
+
+        Only those whose likeness at a glance, a cosine, is above `least`.
+        """
         ...
 
     @property
@@ -117,8 +122,10 @@ class LatentGate:
     Two predictions are asked, and the larger excess counts: that under the prompt, and the guided one, which
     the sound follows. A negative prompt takes away what recordings have in common, and leaves one of them.
 
-    Once a sample may leave its prompt, it may turn into recordings that nothing in the prompt leads to. So
-    from then on, at every question, those that its prediction is nearest to are compared with as well.
+    A sound may turn into recordings that nothing in its prompt leads to, all the more once it has left that
+    prompt. So at every question those that its prediction is nearest to are compared with as well, of all
+    that are encoded. Among so many some are like it by chance: as long as the prompt is kept, `UNLED` is
+    taken off the excess with these, and they do not tell what is common.
 
     Args:
         threshold: excess above which the gate is open.
@@ -141,6 +148,7 @@ class LatentGate:
         self._candidates: list[Found] = []
         self._recordings: list[Recordings] = []
         self._watched: list[set[int | None]] = []
+        self._unled: list[int] = []
 
     def begin(self, conditional: Tensor) -> None:
         unsure = [sample for sample in range(len(conditional)) if not self._surely(sample, conditional)]
@@ -150,6 +158,7 @@ class LatentGate:
             self._candidates.append(self._nearby.around(sample, alike.get(sample, [])))
         self._recordings = [self._ready(found.latents) for found in self._candidates]
         self._watched = [set() for _ in self._candidates]
+        self._unled = [0] * len(self._candidates)
 
     def _surely(self, sample: int, conditional: Tensor) -> bool:
         """Whether a recording of the caption opens the gate, whatever else may be found and be common."""
@@ -163,22 +172,31 @@ class LatentGate:
         if position in self._watched[sample]:
             return
         self._watched[sample].add(position)
+        self._unled[sample] = 0
         if position is not None:
             self._compare_with(sample, self._nearby.around_caption(position))
 
-    def _compare_with(self, sample: int, found: Found) -> None:
-        """Put recordings that are new beside those that a sample is compared with."""
+    def _compare_with(self, sample: int, found: Found) -> int:
+        """Put recordings that are new behind those that a sample is compared with; how many there are."""
         positions, latents, share = self._candidates[sample]
         pairs = zip(found.positions, found.latents, strict=True)
         new = {each: own for each, own in pairs if each not in positions}
-        if not new:
-            return
-        self._candidates[sample] = Found([*positions, *new], [*latents, *new.values()], share)
-        self._recordings[sample].append([self._by_frame(own) for own in new.values()])
+        if new:
+            self._candidates[sample] = Found([*positions, *new], [*latents, *new.values()], share)
+            self._recordings[sample].append([self._by_frame(own) for own in new.values()])
+        return len(new)
+
+    def _look_around(self, sample: int, conditional: Tensor) -> None:
+        """Compare with what a prediction is nearest to; under the prompt only with what may open the gate."""
+        prediction = self._of_duration(conditional)
+        if self._watched[sample]:
+            self._compare_with(sample, self._nearby.nearest(prediction))
+        else:
+            nearest = self._nearby.nearest(prediction, least=self._threshold + UNLED)
+            self._unled[sample] += self._compare_with(sample, nearest)
 
     def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
-        if self._watched[sample]:
-            self._compare_with(sample, self._nearby.nearest(self._of_duration(conditional)))
+        self._look_around(sample, conditional)
         positions, _, share = self._candidates[sample]
         if not positions:
             return Answer(0.0, EXCESS, self._threshold)
@@ -186,7 +204,11 @@ class LatentGate:
         both = [conditional] if self._guidance_scale == 1.0 else [conditional, guided]
         views = torch.stack([self._of_duration(view) for view in both])
         values = self._recordings[sample].correlations(views)
-        usual = values.new_full((len(views),), COMMON_AT_MOST) if share < MOST else common(values, share)
+        led = len(positions) - self._unled[sample]
+        usual = (
+            values.new_full((len(views),), COMMON_AT_MOST) if share < MOST else common(values[:, :led], share)
+        )
+        values[:, led:] -= UNLED
         excess, best = (values - usual[:, None]).flatten().max(dim=0)
         # Both in one transfer, so that the device is waited for once.
         value, best_of_views = torch.stack([excess, best.to(excess)]).tolist()
