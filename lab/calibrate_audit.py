@@ -58,7 +58,7 @@ NOTHING = Alignment(0.0, 0.0, 0, 0, 0, 0, 1.0, 0, 0.0)
 SHORTEST = 0.5
 """Seconds that a query is cut to, at least."""
 STRANGERS, RELATIVES = 8, 3
-"""Sounds of either sort that a query meets, at most: the bounds of large catalogues hang on strangers' tail."""
+"""Sounds of either sort that a query meets, at most: of strangers hang the bounds of large catalogues."""
 KINDS = (AlteredCopies.name, RegeneratedCopies.name, LayeredCopies.name, CopiedMoments.name)
 
 CHANGES: dict[str, tuple[Alteration, ...]] = ALTERATIONS | {
