@@ -26,11 +26,16 @@ BATCH = 60
 TEMPO = re.compile(r"\d (bpm|beats)")
 
 
+def candidates_of(index: Any, embedder: Any, prompts: Sequence[str]) -> Candidates:
+    """Those of sounds that are asked for their captions alone."""
+    backbone = SimpleNamespace(device=torch.device("cpu"))
+    asked: Any = SimpleNamespace(index=index, embedder=embedder, prompts=prompts, backbone=backbone)
+    return Candidates(asked, 64)
+
+
 def first(index: Any, embedder: Any, prompts: Sequence[str]) -> list[str]:
     """The item whose caption each prompt falls back on."""
-    backbone = SimpleNamespace(device=torch.device("cpu"))
-    asked = SimpleNamespace(index=index, embedder=embedder, prompts=prompts, backbone=backbone)
-    candidates = Candidates(asked, 64)
+    candidates = candidates_of(index, embedder, prompts)
     return [index.ids[candidates.fallbacks(sample)[0]] for sample in range(len(prompts))]
 
 

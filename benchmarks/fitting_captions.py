@@ -10,19 +10,15 @@ import argparse
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import torch
-
 import unheard
-from benchmarks.fallback_captions import BATCH
+from benchmarks.fallback_captions import BATCH, candidates_of
 from lab.fresh.captions import planted as fresh
 from lab.mature.captions import planted as mature
 from lab.obedient.captions import planted as obedient
 from lab.planted.captions import planted
 from unheard.embedders import load_embedder
-from unheard.guidance.detour.candidates import Candidates
 from unheard.index import Index
 
 ABSENT = """rain on a roof; a dog barks twice; sine tone at 1100 Hz; applause in a large hall; someone
@@ -45,14 +41,17 @@ hip hop drums with vinyl crackle; latin percussion groove; solo violin, melancho
 a beach"""
 
 
+def listed(prompts: str) -> list[str]:
+    """Prompts between semicolons, each on one line."""
+    return [" ".join(prompt.split()) for prompt in prompts.split(";")]
+
+
 def unfit(index: Any, embedder: Any, prompts: Sequence[str]) -> list[str]:
     """The prompts that no caption of the index fits."""
     found = []
-    backbone = SimpleNamespace(device=torch.device("cpu"))
     for start in range(0, len(prompts), BATCH):
         some = prompts[start : start + BATCH]
-        asked: Any = SimpleNamespace(index=index, embedder=embedder, prompts=some, backbone=backbone)
-        candidates = Candidates(asked, 64)
+        candidates = candidates_of(index, embedder, some)
         found += [prompt for sample, prompt in enumerate(some) if not candidates.fitting(sample)]
     return found
 
@@ -67,8 +66,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     index, embedder = Index.open(arguments.model / "index.json"), load_embedder(arguments.model / "guide")
     for name, prompts in (
-        ("sounds of no training set", [" ".join(prompt.split()) for prompt in ABSENT.split(";")]),
-        ("music in a user's words", [" ".join(prompt.split()) for prompt in MUSIC.split(";")]),
+        ("sounds of no training set", listed(ABSENT)),
+        ("music in a user's words", listed(MUSIC)),
         *(
             (f"planted, {world.__module__.split('.')[1]}", [each.caption for each in world()])
             for world in (planted, obedient, fresh, mature)

@@ -271,8 +271,7 @@ def compare(sort: str, origin: str, name: str, change: str, query: Heard, other:
     votes = landmarks.compare(query.landmarks, other.landmarks)
     if votes is not None:
         start, end, lag = votes.passage
-        covers = partial(passage_of, end, start, end)
-        found[LayeredCopies.name] = Finding(votes.strength, start, end, start + lag, end + lag, covers)
+        found[LayeredCopies.name] = Finding.at_lag(votes.strength, end, start, end, lag)
     both = map(torch.from_numpy, (query.moments, other.moments))
     known_again = CopiedMoments().compare(*both, found)
     return Pair(

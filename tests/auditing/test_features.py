@@ -35,3 +35,17 @@ def test_a_long_sound_is_looked_at_in_pieces_and_gives_the_same(monkeypatch: pyt
     for whole, pieces in zip(at_once, everything(Signal(sound, RATE)), strict=True):
         assert whole.shape == pieces.shape
         torch.testing.assert_close(pieces, whole, atol=1e-4, rtol=0)
+
+
+def test_what_is_made_of_a_signal_is_made_once_for_each_function() -> None:
+    signal = Signal(torch.ones(2, 1000), 22_050)
+    asked: list[str] = []
+
+    def twice(mono: torch.Tensor) -> torch.Tensor:
+        asked.append("twice")
+        return 2 * mono
+
+    for _ in range(2):
+        torch.testing.assert_close(signal.once(twice), 2 * signal.mono)
+        torch.testing.assert_close(signal.once(torch.neg), -signal.mono)
+    assert asked == ["twice"]

@@ -14,6 +14,7 @@ autoencoder.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -75,6 +76,16 @@ class Signal:
     def audible(self) -> np.ndarray:
         """Which frames [frames] are not silent."""
         return _audible_in(self.mono).numpy()
+
+    def once(self, make: Callable[[Tensor], Tensor]) -> Tensor:
+        """What a function makes of `mono`; it is asked once, whoever wants it."""
+        if make not in self._made:
+            self._made[make] = make(self.mono)
+        return self._made[make]
+
+    @cached_property
+    def _made(self) -> dict[Callable[[Tensor], Tensor], Tensor]:
+        return {}
 
 
 def features(waveform: Tensor, sample_rate: int) -> Tensor:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from functools import partial
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from torch import Tensor
@@ -40,6 +41,12 @@ class Finding:
     stretch: float = 1.0
     transposition: float = 0.0
     follows: bool = False
+
+    @classmethod
+    def at_lag(cls, score: float, frames: int, start: int, end: int, lag: int) -> Self:
+        """One passage of a piece of so many frames, which lies `lag` frames later in the part."""
+        covers = partial(passage, frames, start, end)
+        return cls(score, start, end, start + lag, end + lag, covers)
 
     @property
     def lags(self) -> tuple[int, int]:

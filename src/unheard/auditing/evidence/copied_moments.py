@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import replace
 from typing import ClassVar
 
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from unheard.auditing import moments
 from unheard.auditing.envelopes import envelopes
 from unheard.auditing.evidence.altered_copies import AlteredCopies
-from unheard.auditing.evidence.base import Finding, passage
+from unheard.auditing.evidence.base import Finding
 from unheard.auditing.evidence.calibrated import Calibrated
 from unheard.auditing.evidence.regenerated_copies import RegeneratedCopies
 from unheard.auditing.features import Signal
@@ -27,7 +27,7 @@ class CopiedMoments(Calibrated):
 
     def features(self, signal: Signal) -> Tensor:
         """[frames, NUMBERS + 1]; the network is read when this is first asked."""
-        return moments.moments(envelopes(signal.mono))
+        return moments.moments(signal.once(envelopes))
 
     def compare(self, piece: Tensor, part: Tensor, found: Mapping[str, Finding]) -> Finding | None:
         """The passage that stands out from all other lags; None if there is none where others find some."""
@@ -39,12 +39,5 @@ class CopiedMoments(Calibrated):
         best = moments.best_passage(moments.log_ratios(piece, part), by_envelopes, known)
         if best is None:
             return None
-        return Finding(
-            score=best.excess,
-            start=best.start,
-            end=best.end,
-            reference_start=best.start + best.lag,
-            reference_end=best.end + best.lag,
-            covers=partial(passage, len(piece), best.start, best.end),
-            follows=True,
-        )
+        found_there = Finding.at_lag(best.excess, len(piece), best.start, best.end, best.lag)
+        return replace(found_there, follows=True)

@@ -82,10 +82,12 @@ class Weighed:
 def ask(kinds: Sequence[Evidence], piece: Sequence[Tensor], part: Sequence[Tensor]) -> list[Finding | None]:
     """What each kind finds in its features of a piece and of a part; it is told what those before found."""
     findings: list[Finding | None] = []
+    found: dict[str, Finding] = {}
     for kind, ours, theirs in zip(kinds, piece, part, strict=True):
-        before = zip(kinds, findings, strict=False)
-        found = {earlier.name: finding for earlier, finding in before if finding is not None}
-        findings.append(kind.compare(ours, theirs, found))
+        finding = kind.compare(ours, theirs, found)
+        findings.append(finding)
+        if finding is not None:
+            found[kind.name] = finding
     return findings
 
 

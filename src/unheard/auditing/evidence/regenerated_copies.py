@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import ClassVar
 
 from torch import Tensor
 
 from unheard.auditing import envelopes
-from unheard.auditing.evidence.base import Finding, passage
+from unheard.auditing.evidence.base import Finding
 from unheard.auditing.evidence.calibrated import Calibrated
 from unheard.auditing.features import Signal
 
@@ -21,18 +20,11 @@ class RegeneratedCopies(Calibrated):
 
     def features(self, signal: Signal) -> Tensor:
         """Decibels [frames, BANDS]."""
-        return envelopes.envelopes(signal.mono)
+        return signal.once(envelopes.envelopes)
 
     def compare(self, piece: Tensor, part: Tensor, found: Mapping[str, Finding]) -> Finding | None:
         """The strongest likeness; None if nothing is alike."""
         likeness = envelopes.compare(piece.numpy(), part.numpy())
         if likeness is None:
             return None
-        return Finding(
-            score=likeness.strength,
-            start=likeness.start,
-            end=likeness.end,
-            reference_start=likeness.start + likeness.lag,
-            reference_end=likeness.end + likeness.lag,
-            covers=partial(passage, len(piece), likeness.start, likeness.end),
-        )
+        return Finding.at_lag(likeness.strength, len(piece), likeness.start, likeness.end, likeness.lag)
