@@ -80,6 +80,10 @@ class ChosenCatalogue(Catalogue):
         """None: all that are to be compared are chosen."""
         return []
 
+    def known_again(self, sound: torch.Tensor, count: int) -> list[int]:
+        """None, as `sharing`."""
+        return []
+
 
 class Bench:
     """Sounds, the auditors that have them as catalogue, and music that is in no catalogue."""

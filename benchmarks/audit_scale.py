@@ -3,10 +3,10 @@
     python benchmarks/audit_scale.py --references 100000 --seconds 10
 
 The catalogue's fingerprints are random but for one reference, a sound of the given length; the audited sound
-is that reference, 3 dB louder. The others' landmarks are as many as music has, drawn from those of `POOL`
-sounds, each at a random time. Timed are the steps of `Auditor.judge`: features, fingerprints and landmarks of
-the sound, both searches, and all evidence of as many finalists as the audit takes at most, each of the
-sound's length, whose features are made as well. The inverted index is made once for a catalogue.
+is that reference, 3 dB louder. The others' landmarks and moments are as many as music has, drawn from those
+of `POOL` sounds, each at a random time. Timed are the steps of `Auditor.judge`: what is computed of the
+sound, the three searches, and all evidence of as many finalists as the audit takes at most, each of the
+sound's length, whose features are made as well. Both indexes are made once for a catalogue.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from unheard.auditing import fingerprint
-from unheard.auditing.auditor import DENSE, FINALISTS, SHARING
+from unheard.auditing import fingerprint, moment_index
+from unheard.auditing.auditor import DENSE, FINALISTS, KNOWN_AGAIN, SHARING
 from unheard.auditing.evidence import EVIDENCES
 from unheard.auditing.evidence.joint import Joint
 from unheard.auditing.features import SAMPLE_RATE, Signal, features
 from unheard.auditing.landmark_index import LandmarkIndex, sparse
 from unheard.auditing.landmarks import PER_FRAME, landmarks, peaks
+from unheard.auditing.moment_index import MomentIndex
+from unheard.auditing.moments import of_signal
 
 POOL = 100
-"""Sounds whose landmarks the catalogue has."""
+"""Sounds whose landmarks and moments the catalogue has."""
 A_SECOND = 30
 """Landmarks that are kept of music, see `unheard.auditing.landmark_index`."""
 VOICES = 5
@@ -56,6 +58,16 @@ def shuffled_landmarks(references: int, seconds: float, rng: np.random.Generator
     each = (references, round(A_SECOND * seconds))
     columns = rng.integers(0, frames_of(seconds) * PER_FRAME, each, dtype=np.int32)
     return list(np.stack([rng.choice(pool, each), columns], axis=1))
+
+
+def shuffled_moments(references: int, seconds: float, rng: np.random.Generator) -> list[moment_index.Marks]:
+    """Moments of each of so many references, as many as the sounds of the pool have: any of theirs."""
+    sounds = [phrase(seconds, seed) for seed in range(1000, 1000 + POOL)]
+    kept = [moment_index.sparse(of_signal(Signal(sound, SAMPLE_RATE))) for sound in sounds]
+    pool = np.concatenate([vectors for vectors, _ in kept])
+    each = round(len(pool) / POOL)
+    at = np.linspace(0, frames_of(seconds) - 1, each).astype(np.int32)
+    return [(vectors, at) for vectors in pool[rng.integers(0, len(pool), (references, each))]]
 
 
 def frames_of(seconds: float) -> int:
@@ -102,15 +114,23 @@ def main() -> None:
     started = time.process_time()
     index = LandmarkIndex(shuffled, np.full(arguments.references, frames_of(arguments.seconds) * PER_FRAME))
     made_in = time.process_time() - started
+    moments_kept = shuffled_moments(arguments.references, arguments.seconds, rng)
+    moments_kept[copied] = moment_index.sparse(of_signal(Signal(sound, SAMPLE_RATE)))
+    numbers = np.arange(arguments.references)
+    whole = np.stack([numbers, 0 * numbers, 0 * numbers + frames_of(arguments.seconds)], axis=1)
+    known = MomentIndex(moments_kept, whole)
+    ours_known = of_signal(Signal(louder, SAMPLE_RATE))
     ours_shared = landmarks(peaks(Signal(louder, SAMPLE_RATE).mono))
     joint = Joint([kind() for kind in EVIDENCES.values()])
     said = joint.features(Signal(louder, SAMPLE_RATE))
-    others = [phrase(arguments.seconds, seed) for seed in range(2, 2 + FINALISTS + SHARING)]
+    others = [phrase(arguments.seconds, seed) for seed in range(2, 2 + FINALISTS + SHARING + KNOWN_AGAIN)]
     steps = {
         "features and fingerprints": lambda: fingerprint.fingerprints(features(louder, SAMPLE_RATE), DENSE),
         "landmarks": lambda: landmarks(peaks(Signal(louder, SAMPLE_RATE).mono)),
+        "moments": lambda: of_signal(Signal(louder, SAMPLE_RATE)),
         "search of fingerprints": lambda: fingerprint.resemblance(queries, prints, begins, begins + len(own)),
         "search of landmarks": lambda: index.nearest(ours_shared, SHARING),
+        "search of moments": lambda: known.nearest(ours_known, KNOWN_AGAIN),
         f"evidence of {len(others)}": lambda: [
             joint.weigh(said, joint.features(Signal(other, SAMPLE_RATE))) for other in others
         ],
@@ -118,6 +138,8 @@ def main() -> None:
     print(f"{arguments.references:,} references of {arguments.seconds:g} s, {len(prints):,} fingerprints")
     size = (index.keys.nbytes + index.columns.nbytes) / 2**20
     print(f"{prints.nbytes / 2**20:.0f} MiB, and {size:.0f} MiB of landmarks, indexed in {made_in:.1f} s")
+    size = (known.vectors.nbytes + known.frames.nbytes + known.weights.nbytes) / 2**20
+    print(f"{size:.0f} MiB of {len(known.frames):,} moments")
     print(f"{platform.machine()}, {arguments.threads} thread(s)")
     total = np.zeros(2)
     print(f"{'':28s}{'clock':>10s}{'processor':>12s}")
@@ -127,6 +149,7 @@ def main() -> None:
         print(f"{name:28s}{seconds[0]:8.2f} s{seconds[1]:10.2f} s")
     print(f"{'together':28s}{total[0]:8.2f} s{total[1]:10.2f} s")
     print(f"the copied reference is number {int((found > found[copied]).sum()) + 1} by fingerprint")
+    print(f"{'the first' if known.nearest(ours_known, 1)[0] == copied else 'another'} by moments")
     print(f"and {'the first' if index.nearest(ours_shared, 1)[0][0] == copied else 'another'} by landmarks")
 
 

@@ -13,7 +13,13 @@ from unheard.index.store.fingerprints import Prints
 from unheard.index.store.rows import schema
 from unheard.index.store.table import Store
 
-PRINTS = Prints(np.ones((2, 3), np.float16), np.ones((2, 4), np.int32), 1.0)
+PRINTS = Prints(
+    np.ones((2, 3), np.float16),
+    np.ones((2, 4), np.int32),
+    np.ones((5, 6), np.int8),
+    np.arange(5, dtype=np.int32),
+    1.0,
+)
 """What a sound is found by, for a table that does not ask what it means."""
 DIMENSION = 6
 GUIDE = EmbedderRecord("guide", DIMENSION, sha256="a" * 64, sample_rate=16_000, window=1.0)

@@ -261,7 +261,8 @@ def stores() -> dict[str, bytes]:
         store = Store.create(uri, EmbedderRecord("guide", 3))
         for identifier in "ab":
             store.append(pa.Table.from_pylist([row(identifier)], schema=schema(3)))
-        made = Prints(np.ones((2, 3), np.float16), np.ones((2, 4), np.int32), 1.0)
+        vectors, at = np.ones((5, 6), np.int8), np.arange(5, dtype=np.int32)
+        made = Prints(np.ones((2, 3), np.float16), np.ones((2, 4), np.int32), vectors, at, 1.0)
         FingerprintTable(store.uri).add("test", {"0" * 64: made})
         store.remove(["b"])
         files = [path for path in uri.rglob("*") if path.is_file()]

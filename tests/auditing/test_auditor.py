@@ -26,7 +26,7 @@ def test_a_sound_against_itself(auditor: Auditor, folder: Path) -> None:
     assert best.share > 0.97
     assert best.end <= found.duration == 6.0
     assert best.reference_end <= 6.0
-    assert best.found_by == ("fingerprint", "landmarks", best.evidence[0].kind)
+    assert best.found_by == ("fingerprint", "landmarks", "moments", best.evidence[0].kind)
     assert best.expected_false_alarms < 0.05
     assert found.share == best.share
     assert {part.kind for part in best.evidence} == {*EVIDENCES}
@@ -175,7 +175,7 @@ def test_candidates_of_an_embedder(folder: Path) -> None:
     index = JSONIndex()
     index.add(["0.wav", "elsewhere"], torch.eye(3)[:2], ["", ""], [0, 0], [6, 6], embedder_name="listener")
     found = Auditor(Catalogue.from_files(folder), index=index, embedder=Listener()).judge((melody(0), RATE))
-    assert found.matches[0].found_by[:3] == ("fingerprint", "landmarks", "embedding")
+    assert found.matches[0].found_by[:4] == ("fingerprint", "landmarks", "moments", "embedding")
     assert found.matches[0].embedding_similarity == pytest.approx(1.0)
     with pytest.raises(InputError, match="both"):
         Auditor(Catalogue.from_files(folder), index=index)

@@ -41,11 +41,14 @@ def test_what_is_made_of_a_signal_is_made_once_for_each_function() -> None:
     signal = Signal(torch.ones(2, 1000), 22_050)
     asked: list[str] = []
 
-    def twice(mono: torch.Tensor) -> torch.Tensor:
+    def twice(some: Signal) -> torch.Tensor:
         asked.append("twice")
-        return 2 * mono
+        return 2 * some.mono
+
+    def opposite(some: Signal) -> torch.Tensor:
+        return -some.mono
 
     for _ in range(2):
         torch.testing.assert_close(signal.once(twice), 2 * signal.mono)
-        torch.testing.assert_close(signal.once(torch.neg), -signal.mono)
+        torch.testing.assert_close(signal.once(opposite), -signal.mono)
     assert asked == ["twice"]

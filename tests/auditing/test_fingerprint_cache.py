@@ -106,11 +106,12 @@ def test_fingerprints_of_another_making_are_replaced(path: Path) -> None:
     assert all(same(again[content], made[content]) for content in made)
 
 
-def test_a_table_from_before_there_were_landmarks_is_replaced(path: Path) -> None:
+@pytest.mark.parametrize("lacking", ["landmarks", "moments_at"])
+def test_a_table_from_before_there_was_what_is_kept_now_is_replaced(path: Path, lacking: str) -> None:
     locate_catalogue(None, Index.open(path), None)
     made = table(path).read(maker())
     database = lancedb.connect(str(path))
-    rows = database.open_table("fingerprints").to_arrow().drop_columns(["landmarks"])
+    rows = database.open_table("fingerprints").to_arrow().drop_columns([lacking])
     database.create_table("fingerprints", rows, mode="overwrite")
     assert table(path).read(maker()) == {}
     table(path).forget_all_but([])
@@ -194,6 +195,13 @@ def test_a_stop_loses_little(path: Path, sounds: Path, monkeypatch: pytest.Monke
         {"landmarks": np.array([[2, 1], [0, 0]], np.int32)},
         {"landmarks": np.array([[1, 2], [0, -1]], np.int32)},
         {"landmarks": np.array([[1, 2], [0, 1 << 30]], np.int32)},
+        {"moments": np.zeros((7, 64), np.int16), "moments_at": np.arange(7, dtype=np.int32)},
+        {"moments": np.zeros((7, 63), np.int8), "moments_at": np.arange(7, dtype=np.int32)},
+        {"moments": np.zeros((7, 64), np.int8), "moments_at": np.arange(6, dtype=np.int32)},
+        {"moments": np.zeros((2, 64), np.int8), "moments_at": np.array([3, 3], np.int32)},
+        {"moments": np.zeros((2, 64), np.int8), "moments_at": np.array([-1, 3], np.int32)},
+        {"moments": np.zeros((2, 64), np.int8), "moments_at": np.array([3, 1 << 30], np.int32)},
+        {"moments": np.zeros((2, 64), np.int8), "moments_at": np.array([3, 4])},
         {"else": np.zeros(3)},
     ],
 )

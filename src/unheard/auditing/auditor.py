@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from unheard import __version__, audio
+from unheard.auditing import moments
 from unheard.auditing.catalogue import Catalogue
 from unheard.auditing.evidence import EVIDENCES, Evidence
 from unheard.auditing.evidence.joint import SUSPICIOUS, Group, Joint, Weighed
@@ -31,8 +32,8 @@ from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.index import Index
 
-FINALISTS, SHARING = 10, 4
-"""Parts of references to compare with: nearest by fingerprint, and those that share landmarks."""
+FINALISTS, SHARING, KNOWN_AGAIN = 6, 4, 4
+"""Parts of references to compare with: nearest by fingerprint, and those that share landmarks or moments."""
 DENSE = 16
 """Frames from one fingerprint of a judged sound to the next: twice as dense as in the catalogue."""
 SHORTEST = 0.5
@@ -134,6 +135,7 @@ class Auditor:
                 "likenesses": [kind.name for kind in self.likenesses],
                 "finalists": FINALISTS,
                 "sharing_landmarks": SHARING,
+                "sharing_moments": KNOWN_AGAIN,
                 "k": self.k if self.index is not None else None,
                 "embedder": self.embedder.name if self.embedder is not None else None,
                 "copy_below_expected_false_alarms": CONVINCING,
@@ -178,7 +180,7 @@ class Auditor:
     def _judged(self, name: str, signal: Signal, embedded: dict[int, float]) -> FileAudit:
         """The best match with each candidate, the best first, and what they come to."""
         features = _features(self.joint, self.likenesses, signal)
-        found_peaks = peaks(signal.mono)
+        found_peaks, found_moments = peaks(signal.mono), signal.once(moments.of_signal)
         pieces = _pieces(len(signal.features))
         # what chance could have matched: every piece with every part
         comparisons = len(pieces) * len(self.catalogue.parts)
@@ -193,7 +195,7 @@ class Auditor:
                 continue
             ours = features.of(piece)
             for candidate in self._candidates(
-                signal.features[piece], landmarks(found_peaks[piece]), embedded
+                signal.features[piece], landmarks(found_peaks[piece]), found_moments[piece], embedded
             ):
                 number = candidate.number
                 try:
@@ -265,20 +267,24 @@ class Auditor:
             about = replace(about, score=matches[0].score)
         return replace(about, verdict=verdict, reason=reason, matches=tuple(matches))
 
-    def _candidates(self, piece: Tensor, shared: Landmarks, embedded: dict[int, float]) -> list[_Candidate]:
-        """Parts of references to compare a piece's features with: by fingerprint, landmarks and embedding."""
+    def _candidates(
+        self, piece: Tensor, shared: Landmarks, known: Tensor, embedded: dict[int, float]
+    ) -> list[_Candidate]:
+        """Parts to compare a piece's features with: by fingerprint, landmarks, moments and embedding."""
         queries = fingerprints(piece, DENSE)
         nearest = self.catalogue.nearest(queries, FINALISTS)
         sharing = self.catalogue.sharing(shared, SHARING)
+        known_again = self.catalogue.known_again(known, KNOWN_AGAIN)
         proposed = [part for number in embedded for part in self.catalogue.parts_like(number, queries)]
         found = []
-        for part in dict.fromkeys([*nearest, *sharing, *proposed]):
+        for part in dict.fromkeys([*nearest, *sharing, *known_again, *proposed]):
             number, frames = self.catalogue.part(part)
             sources = tuple(
                 name
                 for name, proposes in (
                     ("fingerprint", part in nearest),
                     ("landmarks", part in sharing),
+                    ("moments", part in known_again),
                     ("embedding", number in embedded),
                 )
                 if proposes

@@ -1,4 +1,4 @@
-"""The references that sounds are compared with, and what they are found by: fingerprints and landmarks."""
+"""The references that sounds are compared with, and their fingerprints, landmarks and moments."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from unheard.auditing import fingerprint
 from unheard.auditing.fingerprint_cache import FingerprintCache, columns, fingerprint_files, fingerprints_of
 from unheard.auditing.landmark_index import LandmarkIndex
 from unheard.auditing.landmarks import PER_FRAME, Landmarks
+from unheard.auditing.moment_index import MomentIndex
+from unheard.auditing.moment_network import NUMBERS
 from unheard.auditing.sounds import sound_files
 from unheard.backbones.contained import inside
 from unheard.common.progress import Report
@@ -27,6 +29,8 @@ Sources = str | Path | Mapping[str, str | Path] | Iterable[str | Path]
 
 PART, STRIDE = 30, 15
 """Fingerprints of a part of a long reference, and from one part to the next: 25.2 s and 12 s."""
+END = 1 << 34
+"""A frame beyond any sound's last."""
 
 
 class Catalogue:
@@ -56,6 +60,7 @@ class Catalogue:
         self.left_out = left_out
         self.prints = np.concatenate([some.windows for some in prints])
         self._landmarks = [some.landmarks for some in prints]
+        self._moments = [(some.moments.reshape(-1, NUMBERS), some.moments_at) for some in prints]
         self._numbers = {identifier: number for number, identifier in enumerate(ids)}
         windows = [len(some.windows) for some in prints]
         parts = []
@@ -157,12 +162,8 @@ class Catalogue:
 
     def part(self, position: int) -> tuple[int, slice]:
         """The reference of a part, by its position in `ids`, and which of the reference's frames it has."""
-        number, begin, end = (int(value) for value in self.parts[position])
-        first = begin - int(self.parts[self.parts[:, 0] == number][0, 1])
-        if first == 0 and end - begin < PART:
-            return number, slice(0, None)
-        start = first * fingerprint.HOP
-        return number, slice(start, start + PART * fingerprint.HOP + fingerprint.WINDOW)
+        number, start, stop = (int(value) for value in self._frames[position])
+        return number, slice(start, None if stop == END else stop)
 
     def nearest(self, queries: Tensor, count: int) -> list[int]:
         """So many parts that most resemble a sound by its fingerprints [windows, SIZE], the best first."""
@@ -175,6 +176,10 @@ class Catalogue:
             self._part_at(number, lag + sound.length // 2)
             for number, lag in self._landmark_index.nearest(sound, count)
         ]
+
+    def known_again(self, sound: Tensor, count: int) -> list[int]:
+        """So many parts, at most, that have moments of a sound [frames, NUMBERS + 1]; the surest first."""
+        return self._moment_index.nearest(sound, count)
 
     def parts_like(self, number: int, queries: Tensor, count: int = 2) -> list[int]:
         """The parts of one reference that most resemble a sound by its fingerprints, the best first."""
@@ -189,6 +194,19 @@ class Catalogue:
     @cached_property
     def _landmark_index(self) -> LandmarkIndex:
         return LandmarkIndex(self._landmarks, np.array([columns(some) for some in self.seconds]))
+
+    @cached_property
+    def _moment_index(self) -> MomentIndex:
+        return MomentIndex(self._moments, self._frames)
+
+    @cached_property
+    def _frames(self) -> np.ndarray:
+        """Reference, first frame and one after the last, or `END`, of each part [parts, 3]."""
+        number, begin, end = self.parts.T
+        start = (begin - begin[np.searchsorted(number, number)]) * fingerprint.HOP
+        stop = start + PART * fingerprint.HOP + fingerprint.WINDOW
+        whole = (start == 0) & (end - begin < PART)
+        return np.stack([number, start, np.where(whole, END, stop)], axis=1)
 
     def _part_at(self, number: int, column: int) -> int:
         """The part of a reference in whose midst a column is, as nearly as any."""

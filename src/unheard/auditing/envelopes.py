@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unheard.auditing.alignment import best_run, best_sums
-from unheard.auditing.features import HOP, SAMPLE_RATE
+from unheard.auditing.features import HOP, SAMPLE_RATE, Signal
 from unheard.auditing.spectrogram import spectrogram
 
 FFT = 1024
@@ -79,6 +79,11 @@ def envelopes(mono: Tensor) -> Tensor:
         return torch.zeros(0, BANDS)
     power = spectrogram(mono, FFT, HOP, lambda magnitudes: mel_bank() @ magnitudes.square())
     return (10 * torch.log10(power.clamp(min=1e-12))).T.contiguous()
+
+
+def of_signal(signal: Signal) -> Tensor:
+    """As `envelopes`; `Signal.once` asks it once for all that need them."""
+    return envelopes(signal.mono)
 
 
 @lru_cache(maxsize=1)

@@ -77,14 +77,14 @@ class Signal:
         """Which frames [frames] are not silent."""
         return _audible_in(self.mono).numpy()
 
-    def once(self, make: Callable[[Tensor], Tensor]) -> Tensor:
-        """What a function makes of `mono`; it is asked once, whoever wants it."""
+    def once(self, make: Callable[[Signal], Tensor]) -> Tensor:
+        """What a function makes of the signal; it is asked once, whoever wants it."""
         if make not in self._made:
-            self._made[make] = make(self.mono)
+            self._made[make] = make(self)
         return self._made[make]
 
     @cached_property
-    def _made(self) -> dict[Callable[[Tensor], Tensor], Tensor]:
+    def _made(self) -> dict[Callable[[Signal], Tensor], Tensor]:
         return {}
 
 

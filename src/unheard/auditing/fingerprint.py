@@ -19,10 +19,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unheard.auditing.features import BANDS, FINE
+from unheard.auditing.part_search import highest_of_parts
 
-VERSION = 3
-"""Raised whenever features, fingerprints or landmarks are computed in another way: cached ones are then made
-again."""
+VERSION = 4
+"""Raised whenever features, fingerprints, landmarks or moments are computed in another way: cached ones are
+then made again."""
 WINDOW, HOP = 80, 32
 """Frames of a fingerprint, and from one to the next: 2 s and 0.8 s."""
 SIZE = 64
@@ -34,8 +35,6 @@ COMPONENTS = Path(__file__).parent / "fingerprint.safetensors"
 
 WINDOWS = 256
 """Windows that are transformed at once: 3.4 minutes of a catalogue's recording."""
-BLOCK = 1 << 16
-"""Fingerprints of the catalogue that are compared at once."""
 FAMILIAR = 0.98
 """Share of the catalogue that a fingerprint may resemble by being ordinary; only what exceeds it counts."""
 
@@ -93,18 +92,9 @@ def resemblance(queries: Tensor, prints: np.ndarray, begins: np.ndarray, ends: n
         [parts], 0 or more: over the sound's windows, the mean square of what the part's best cosine exceeds
         half of that window's usual best by.
     """
-    best = np.empty((len(queries), len(begins)), np.float32)
-    part = 0
-    while part < len(begins):
-        # as many parts as a block holds, one at least
-        beyond = max(part + 1, int(np.searchsorted(ends, begins[part] + BLOCK, side="right")))
-        start, stop = int(begins[part]), int(ends[beyond - 1])
-        cosines = (queries @ torch.from_numpy(prints[start:stop]).float().T).numpy()
-        # reduceat takes pairs of edges; an edge at the very end needs one more column
-        cosines = np.pad(cosines, ((0, 0), (0, 1)), constant_values=-1.0)
-        edges = np.stack([begins[part:beyond], ends[part:beyond]], axis=1).ravel() - start
-        best[:, part:beyond] = np.maximum.reduceat(cosines, edges, axis=1)[:, ::2]
-        part = beyond
+    best = highest_of_parts(
+        lambda start, stop: (queries @ torch.from_numpy(prints[start:stop]).float().T).numpy(), begins, ends
+    )
     usual = np.quantile(best, FAMILIAR, axis=1, keepdims=True) if len(begins) > 100 else 0.0
     found: np.ndarray = np.square(np.maximum(best - 0.5 * usual, 0.0)).mean(axis=0)
     return found

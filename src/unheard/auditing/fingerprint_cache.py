@@ -1,5 +1,5 @@
-"""Fingerprints and landmarks that outlast the program: with the index whose recordings they are of, or in the
-user's cache.
+"""What recordings are found by, outlasting the program: with the index whose recordings they are, or in the
+user's cache. These are fingerprints, landmarks and moments, together called their fingerprints.
 
 They are found again by the SHA-256 of the recordings, and by how they were made.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from unheard import audio
-from unheard.auditing import fingerprint
+from unheard.auditing import fingerprint, moment_index, moment_network, moments
 from unheard.auditing.features import PERIOD, Signal
 from unheard.auditing.landmark_index import sparse
 from unheard.auditing.landmarks import PER_FRAME
@@ -87,7 +87,7 @@ class FingerprintCache:
         if content in self._known:
             return self._known[content]
         entry = self._files.read(content)
-        return None if entry is None else Prints(entry["prints"], entry["landmarks"], float(entry["seconds"]))
+        return None if entry is None else _prints(entry)
 
     def _write(self, content: str, prints: Prints) -> None:
         if self._of_index:
@@ -105,14 +105,13 @@ def fingerprint_files(folder: Path | None = None) -> ContentCache:
 
 def _fits(entry: Arrays) -> bool:
     """Whether an entry holds fingerprints of a sound."""
-    if entry.keys() != {"prints", "landmarks", "seconds"} or entry["seconds"].shape != ():
-        return False
-    return are_fingerprints(Prints(entry["prints"], entry["landmarks"], float(entry["seconds"])))
+    named = {"prints", "landmarks", "moments", "moments_at", "seconds"}
+    return entry.keys() == named and entry["seconds"].shape == () and are_fingerprints(_prints(entry))
 
 
 def are_fingerprints(prints: Prints) -> bool:
-    """Whether these are fingerprints [windows, SIZE] and landmarks of a sound."""
-    windows, landmarks, seconds = prints
+    """Whether these are fingerprints [windows, SIZE], landmarks and moments of a sound."""
+    windows, landmarks, vectors, at, seconds = prints
     return (
         windows.dtype == np.float16
         and windows.ndim == 2
@@ -126,6 +125,14 @@ def are_fingerprints(prints: Prints) -> bool:
         and bool((np.diff(landmarks[0]) >= 0).all())
         and bool((landmarks >= 0).all())
         and bool((landmarks[1] < columns(seconds)).all())
+        and vectors.dtype == np.int8
+        and vectors.shape in ((len(at), moment_network.NUMBERS), (0, 0))
+        and at.dtype == np.int32
+        and at.ndim == 1
+        and len(at) == len(vectors)
+        and bool((np.diff(at) > 0).all())
+        and bool((at >= 0).all())
+        and bool((at < columns(seconds) // PER_FRAME).all())
     )
 
 
@@ -152,7 +159,23 @@ def _of_table(table: FingerprintTable) -> dict[str, Prints]:
 
 
 def _entry(prints: Prints) -> Arrays:
-    return {"prints": prints.windows, "landmarks": prints.landmarks, "seconds": np.array(prints.seconds)}
+    return {
+        "prints": prints.windows,
+        "landmarks": prints.landmarks,
+        "moments": prints.moments,
+        "moments_at": prints.moments_at,
+        "seconds": np.array(prints.seconds),
+    }
+
+
+def _prints(entry: Arrays) -> Prints:
+    return Prints(
+        entry["prints"],
+        entry["landmarks"],
+        entry["moments"],
+        entry["moments_at"],
+        float(entry["seconds"]),
+    )
 
 
 def fingerprints_of(path: Path) -> Prints:
@@ -163,10 +186,12 @@ def fingerprints_of(path: Path) -> Prints:
         if not signal.features.any():
             raise InputError(f"{path} is silent or too short to compare with")
         windows = fingerprint.fingerprints(signal.features).to(torch.float16).numpy()
-        return Prints(windows, sparse(signal.mono), waveform.shape[-1] / rate)
+        marks = moment_index.sparse(signal.once(moments.of_signal))
+        return Prints(windows, sparse(signal.mono), *marks, waveform.shape[-1] / rate)
 
 
 @lru_cache(maxsize=1)
 def maker() -> str:
-    """What fingerprints depend on: how they and the features are computed, and their components."""
-    return f"{fingerprint.VERSION} {sha256(fingerprint.COMPONENTS)}"
+    """What fingerprints depend on: how they are computed, and the numbers that were learnt for it."""
+    learnt = (fingerprint.COMPONENTS, moment_network.WEIGHTS)
+    return " ".join([str(fingerprint.VERSION), *map(sha256, learnt)])

@@ -15,8 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unheard.auditing import envelopes
 from unheard.auditing.alignment import best_run, best_sums
 from unheard.auditing.envelopes import LEAST, REACH
+from unheard.auditing.features import Signal
 from unheard.auditing.moment_network import NUMBERS, SEEN, levels, trained
 
 OWN = 0.7
@@ -62,6 +64,11 @@ def moments(decibels: Tensor) -> Tensor:
         says = weights[0, inside] * sounding[0, start:beyond]
         blocks.append(torch.cat([vectors[0, inside], says[:, None]], dim=1))
     return torch.cat(blocks)
+
+
+def of_signal(signal: Signal) -> Tensor:
+    """As `moments`; `Signal.once` asks it once for all that need them."""
+    return moments(signal.once(envelopes.of_signal))
 
 
 @torch.no_grad()

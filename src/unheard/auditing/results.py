@@ -72,8 +72,8 @@ class Match:
         stretch: how much longer the passage lasts in the audited sound; 1.0 is the same tempo.
         transposition: semitones by which the audited sound is higher.
         embedding_similarity: cosine of the embedder's nearest windows, if an embedder was asked.
-        found_by: which searches proposed it ("fingerprint", "landmarks", "embedding"), and the kind of
-            evidence that places it.
+        found_by: which searches proposed it ("fingerprint", "landmarks", "moments", "embedding"), and the
+            kind of evidence that places it.
         alike: words for what is alike to the reference, such as "tune", by the kinds in
             `unheard.auditing.likeness.LIKENESSES`; never a sign of a copy by itself.
         reference_sha256: checksum of the reference's file, in hexadecimal; None if it is there no more.

@@ -9,7 +9,6 @@ from typing import ClassVar
 from torch import Tensor
 
 from unheard.auditing import moments
-from unheard.auditing.envelopes import envelopes
 from unheard.auditing.evidence.altered_copies import AlteredCopies
 from unheard.auditing.evidence.base import Finding
 from unheard.auditing.evidence.calibrated import Calibrated
@@ -27,7 +26,7 @@ class CopiedMoments(Calibrated):
 
     def features(self, signal: Signal) -> Tensor:
         """[frames, NUMBERS + 1]; the network is read when this is first asked."""
-        return moments.moments(signal.once(envelopes))
+        return signal.once(moments.of_signal)
 
     def compare(self, piece: Tensor, part: Tensor, found: Mapping[str, Finding]) -> Finding | None:
         """The passage that stands out from all other lags; None if there is none where others find some."""

@@ -20,7 +20,7 @@ class RegeneratedCopies(Calibrated):
 
     def features(self, signal: Signal) -> Tensor:
         """Decibels [frames, BANDS]."""
-        return signal.once(envelopes.envelopes)
+        return signal.once(envelopes.of_signal)
 
     def compare(self, piece: Tensor, part: Tensor, found: Mapping[str, Finding]) -> Finding | None:
         """The strongest likeness; None if nothing is alike."""

@@ -38,7 +38,7 @@ class Rhythm(Calibrated):
         """Onset strength [frames, 1], 0 or more, around 1 where much begins."""
         if not len(signal.features):
             return torch.zeros(0, 1)
-        decibels = signal.once(envelopes.envelopes).numpy()
+        decibels = signal.once(envelopes.of_signal).numpy()
         level = np.clip(decibels - decibels.max() + RANGE, 0, None) / RANGE
         before = np.pad(level, ((MOMENT, 0), (0, 0)), mode="edge")[: len(level)]
         rise = np.clip(level - before, 0, None)

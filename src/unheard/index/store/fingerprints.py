@@ -27,11 +27,15 @@ class Prints(NamedTuple):
     Attributes:
         windows: its fingerprints [windows, numbers], float16.
         landmarks: [2, landmarks], int32.
+        moments: vectors [marks, numbers], int8.
+        moments_at: their frames [marks], int32.
         seconds: how long it lasts.
     """
 
     windows: np.ndarray
     landmarks: np.ndarray
+    moments: np.ndarray
+    moments_at: np.ndarray
     seconds: float
 
 
@@ -40,8 +44,9 @@ class FingerprintTable:
 
     Columns of a row: `content_sha256`, its key, of the sound file's bytes; `maker`, how the fingerprints were
     made; `seconds` of the sound; `windows`, how many fingerprints; `prints`, their numbers as little-endian
-    float16, one window after the other; `landmarks`, as little-endian int32, one row after the other. A table
-    from before there were landmarks is replaced by the first `add`.
+    float16, one window after the other; `landmarks`, as little-endian int32, one row after the other;
+    `moments`, as int8, one vector after the other; `moments_at`, as little-endian int32. A table from before
+    there were landmarks or moments is replaced by the first `add`.
 
     Args:
         uri: of the items' store (`Store.uri`); the table is made by the first `add`.
@@ -64,9 +69,12 @@ class FingerprintTable:
             for batch in table.search().select(_schema().names).to_batches(1 << 13):
                 for row in batch.to_pylist():
                     if row["maker"] == maker:
+                        at = np.frombuffer(row["moments_at"][: len(row["moments_at"]) // 4 * 4], "<i4")
                         found[row["content_sha256"]] = Prints(
                             _rows(row["prints"], "<f2", row["windows"]),
                             _rows(row["landmarks"], "<i4", 2),
+                            _rows(row["moments"], "i1", len(at)),
+                            at,
                             row["seconds"],
                         )
         return found
@@ -85,6 +93,8 @@ class FingerprintTable:
                 "windows": [len(prints.windows) for prints in made.values()],
                 "prints": [prints.windows.astype("<f2").tobytes() for prints in made.values()],
                 "landmarks": [prints.landmarks.astype("<i4").tobytes() for prints in made.values()],
+                "moments": [prints.moments.astype("i1").tobytes() for prints in made.values()],
+                "moments_at": [prints.moments_at.astype("<i4").tobytes() for prints in made.values()],
             },
             schema=_schema(),
         )
@@ -149,5 +159,7 @@ def _schema() -> pa.Schema:
             pa.field("windows", pa.int32(), False),
             pa.field("prints", pa.binary(), False),
             pa.field("landmarks", pa.binary(), False),
+            pa.field("moments", pa.binary(), False),
+            pa.field("moments_at", pa.binary(), False),
         ]
     )

@@ -1,0 +1,123 @@
+"""Which references have moments in common with a sound, against comparing it with each of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from melodies import RATE, melody
+
+from unheard.auditing import moment_index
+from unheard.auditing.features import Signal
+from unheard.auditing.moment_index import APART, SLACK, MomentIndex, sparse, weightiest
+from unheard.auditing.moment_network import NUMBERS, trained
+from unheard.auditing.moments import of_signal
+
+WHOLE = 1 << 30
+
+
+def heard(seed: int) -> torch.Tensor:
+    return Signal(melody(seed), RATE).once(of_signal)
+
+
+def whole(references: int) -> np.ndarray:
+    """One part for each reference."""
+    numbers = np.arange(references)
+    return np.stack([numbers, np.zeros_like(numbers), np.full_like(numbers, WHOLE)], axis=1)
+
+
+def drawn(rng: np.random.Generator, frames: int) -> torch.Tensor:
+    """Moments of few kinds, so that many are alike by chance."""
+    kinds = torch.nn.functional.normalize(torch.from_numpy(rng.standard_normal((5, NUMBERS))).float())
+    vectors = kinds[torch.from_numpy(rng.integers(0, 5, frames))]
+    says = torch.from_numpy(rng.uniform(0, 2, (frames, 1)) * (rng.random((frames, 1)) < 0.8)).float()
+    return torch.cat([vectors, says], dim=1)
+
+
+def votes(sound: torch.Tensor, other: torch.Tensor) -> float:
+    """The most that any lag has, from every pair of a frame and a moment that is kept, one by one."""
+    slope, offset = trained().line.tolist()
+    found: dict[int, float] = {}
+    for frame in weightiest(other[:, NUMBERS], APART).tolist():
+        for ours, moment in enumerate(sound):
+            cosine = float(moment[:NUMBERS] @ other[frame, :NUMBERS])
+            ratio = max(0.0, slope * cosine + offset) * float(moment[NUMBERS] * other[frame, NUMBERS])
+            found[frame - ours] = found.get(frame - ours, 0.0) + ratio
+    return max(
+        sum(found.get(lag, 0.0) for lag in range(at - SLACK, at + SLACK + 1)) for at in range(-200, 200)
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000))
+def test_parts_come_in_the_order_of_all_pairs_at_one_lag(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    references = [drawn(rng, int(rng.integers(30, 120))) for _ in range(5)]
+    sound = drawn(rng, 40)
+    expected = [votes(sound, some) for some in references]
+    found = MomentIndex([sparse(some) for some in references], whole(5)).nearest(sound, 5)
+    rounding = 0.5  # vectors are kept in eight bits
+    assert {number for number, some in enumerate(expected) if some > rounding} <= set(found)
+    order = [expected[number] for number in found]
+    assert order == pytest.approx(sorted(order, reverse=True), rel=0.05, abs=rounding)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 5), max_size=80), st.integers(1, 9), st.integers(0, 9) | st.none())
+def test_what_says_most_is_taken_and_nothing_near_it(says: list[int], apart: int, most: int | None) -> None:
+    weights = np.array(says)
+    taken = weightiest(torch.tensor(says, dtype=torch.float), apart, most)
+    assert (np.diff(taken) >= apart).all()
+    assert (weights[taken] > 0).all()
+    if most is not None:
+        assert len(taken) <= most
+        return
+    for frame in np.flatnonzero(weights):  # what was not taken stands beside something as heavy
+        near = taken[np.abs(taken - frame) < apart]
+        assert weights[frame] <= weights[near].max(initial=0)
+
+
+def test_a_part_of_a_sound_finds_its_reference() -> None:
+    references = [heard(seed) for seed in range(8)]
+    index = MomentIndex([sparse(some) for some in references], whole(8))
+    assert index.nearest(heard(5)[60:160], 4)[0] == 5
+
+
+def test_of_overlapping_parts_the_one_with_the_moments_is_found() -> None:
+    long = torch.cat([heard(seed) for seed in range(30, 38)])
+    frames = len(long)
+    starts = np.arange(0, frames - 400, 200)
+    parts = np.stack([np.zeros_like(starts), starts, starts + 400], axis=1)
+    index = MomentIndex([sparse(long), sparse(heard(1))], np.concatenate([parts, [[1, 0, WHOLE]]]))
+    at = 5 * len(heard(30))
+    best = index.nearest(heard(35), 1)[0]
+    assert starts[best] <= at + 40
+    assert at + len(heard(35)) - 40 <= starts[best] + 400
+
+
+def test_among_many_references_it_is_still_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are more than a shortlist, what is usual does not count."""
+    monkeypatch.setattr(moment_index, "SHORTLIST", 3)
+    references = [heard(seed) for seed in range(12)]
+    index = MomentIndex([sparse(some) for some in references], whole(12))
+    assert [index.nearest(heard(seed), 1) for seed in (2, 7, 11)] == [[2], [7], [11]]
+
+
+def test_without_moments_nothing_is_near() -> None:
+    silent = torch.zeros(50, NUMBERS + 1)
+    some = heard(1)
+    both = MomentIndex([sparse(silent), sparse(some)], whole(2))
+    assert both.nearest(silent, 3) == []
+    assert both.nearest(some[:0], 3) == []
+    assert both.nearest(some, 3) == [1]
+    assert MomentIndex([sparse(silent)], whole(1)).nearest(some, 3) == []
+
+
+def test_little_is_kept_of_a_reference() -> None:
+    moments = heard(1)
+    vectors, at = sparse(moments)
+    assert 0 < len(at) <= len(moments) / APART + 1
+    assert vectors.dtype == np.int8
+    assert vectors.shape == (len(at), NUMBERS)
