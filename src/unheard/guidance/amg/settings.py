@@ -50,7 +50,7 @@ class AMG:
     lambda_max: float = 0.8
     dissimilarity_space: DissimilaritySpace = "denoised"
     ask_every: int = 1
-    ask_margin: float = 0.1
+    ask_margin: float = 0.2
     window: float = 0.0
     checkpoint: bool = False
     gate_head: bool = False
