@@ -3,15 +3,20 @@
     python -m benchmarks.false_alarms --calibration FILE        # a second a caption
 
 The captions are the ordinary ones of the model's `prompts.json`, at its own duration, one seed each. Each is
-followed along its own trajectory, as a calibration does it; nothing is decoded at the end.
+followed along its own trajectory, as a calibration does it. An alarm is false only where the model does not
+copy: so where recordings are given, the sounds of the captions that open the gate are made without guidance,
+on the same noise, and audited against all of them.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
 import unheard
+from unheard.auditing.auditor import Auditor
+from unheard.auditing.catalogue import Catalogue
 from unheard.common.intervals import clopper_pearson
 from unheard.evaluation.prompts import read_prompts
 from unheard.generation.calibration.measuring import Caption, Measuring
@@ -42,9 +47,21 @@ def main() -> None:
     for name, opened in (("pull", pulls), ("excess", excesses), ("either", either)):
         low, high = clopper_pearson(sum(opened), len(opened))
         print(f"{name}: {sum(opened)} of {len(opened)} captions ({low:.1%} to {high:.1%})")
-    for prompt, opened in zip(prompts, either, strict=True):
-        if opened:
-            print(f"  {prompt.text}")
+    auditor = None if given.references is None else Auditor(Catalogue.from_files(given.references))
+    said: Counter[str] = Counter()
+    for caption, reading, opened in zip(captions, readings, either, strict=True):
+        if not opened:
+            continue
+        verdict = "not audited"
+        if auditor is not None:
+            (sound,) = model.generate(caption.text, guidance=None, seed=caption.seed)
+            judged = auditor.judge((sound.waveform, sound.sample_rate))
+            verdict = f"{judged.verdict}, {judged.score:.1f}"
+            said[judged.verdict] += 1
+        excess = f"excess {reading.excess:.2f}" if reading.excesses else "no recordings"
+        print(f"  {caption.text}: {excess}; without guidance {verdict}")
+    if said:
+        print(", ".join(f"{count} {verdict}" for verdict, count in said.most_common()))
 
 
 if __name__ == "__main__":
