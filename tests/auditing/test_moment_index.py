@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -103,6 +105,43 @@ def test_among_many_references_it_is_still_found(monkeypatch: pytest.MonkeyPatch
     references = [heard(seed) for seed in range(12)]
     index = MomentIndex([sparse(some) for some in references], whole(12))
     assert [index.nearest(heard(seed), 1) for seed in (2, 7, 11)] == [[2], [7], [11]]
+
+
+def many_times(times: int, monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+    """Recordings, the last of which is there so many times, in a catalogue where the usual is taken off."""
+    monkeypatch.setattr(moment_index, "SHORTLIST", 8)
+    return [heard(seed) for seed in range(12)] + [heard(40)] * times
+
+
+def test_a_recording_that_is_there_often_is_not_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    references = many_times(4, monkeypatch)
+    found = MomentIndex([sparse(some) for some in references], whole(16)).nearest(heard(40)[60:160], 4)
+    assert found == [12, 13, 14, 15]
+
+
+def test_what_a_long_recording_repeats_is_not_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its parts are half of the catalogue's."""
+    *others, last = (sparse(some) for some in many_times(1, monkeypatch))
+    frames = len(heard(40))
+    vectors, at = last
+    starts = frames * np.arange(12)
+    looped = np.tile(vectors, (12, 1)), np.add.outer(starts, at).ravel().astype(np.int32)
+    parts = np.stack([np.full_like(starts, 12), starts, starts + frames], axis=1)
+    index = MomentIndex(
+        [*others, (looped[0], looped[1].astype(np.int32))], np.concatenate([whole(12), parts])
+    )
+    assert min(index.nearest(heard(40)[60:160], 4)) >= 12
+
+
+def test_an_index_takes_little_more_memory_than_its_moments() -> None:
+    marks = np.ones((50_000, NUMBERS), np.int8), np.arange(50_000, dtype=np.int32)
+    tracemalloc.start()
+    try:
+        index = MomentIndex([marks], np.array([[0, 0, WHOLE]]))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 5 * index.vectors.nbytes  # as float32 alone they are 4 times as large
 
 
 def test_without_moments_nothing_is_near() -> None:

@@ -1,6 +1,6 @@
 """The audit: whether a sound replays a catalogue, where, and how surely.
 
-    sound -> candidates (fingerprint against all references; embedding, if there is one)
+    sound -> candidates (fingerprints, landmarks, moments; embedding, if there is one)
           -> evidence of several kinds -> one likelihood ratio -> calibrated false-alarm rate -> verdict
 
 `results` holds what comes out; `sounds` and `catalogue` are what is compared. `features` and `fingerprint`

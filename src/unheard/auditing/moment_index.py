@@ -10,6 +10,7 @@ with the highest sums how many moments are like the sound's at one lag.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,7 +27,7 @@ LOUDEST_CODE, HEAVIEST = 127, 2.0
 SOUGHT, SOUGHT_APART = 48, 4
 """Moments of a sound that are looked up, at most, and frames between them, at least."""
 USUAL = 0.9
-"""Share of the catalogue that a moment may resemble by being ordinary; only what exceeds it counts."""
+"""Share of the recordings that a moment may resemble by being ordinary; only what exceeds it counts."""
 SHORTLIST = 64
 """Parts that are asked for one lag."""
 SLACK = 2
@@ -75,12 +76,17 @@ class MomentIndex:
         counts = [len(frames) for _, frames in references]
         self.vectors = np.concatenate([vectors for vectors, _ in references])
         self.frames = np.concatenate([frames for _, frames in references])
-        self.weights = np.linalg.norm(self.vectors.astype(np.float32), axis=1) * (HEAVIEST / LOUDEST_CODE)
+        # einsum converts some rows at a time, where a norm would need all of them as float32
+        squares = np.einsum("mn,mn->m", self.vectors, self.vectors, dtype=np.float32)
+        self.weights = np.sqrt(squares) * (HEAVIEST / LOUDEST_CODE)
         beyond = 1 + max(parts[:, 2].max(initial=0), self.frames.max(initial=0))
         axis = np.repeat(np.arange(len(references)), counts) * beyond + self.frames
         self.begins, self.ends = (
             np.searchsorted(axis, parts[:, 0] * beyond + parts[:, column]) for column in (1, 2)
         )
+        numbers: dict[bytes, int] = {}
+        known = [numbers.setdefault(_digest(marks), number) for number, marks in enumerate(references)]
+        self.recordings = np.array(known)[parts[:, 0]]
 
     def nearest(self, sound: Tensor, count: int) -> list[int]:
         """The parts whose moments are most like a sound's at one lag, at most so many, the best first.
@@ -97,12 +103,26 @@ class MomentIndex:
             lambda start, stop: self._log_ratios(sought, start, stop), self.begins[some], self.ends[some]
         )
         best = np.maximum(best, 0.0)
-        usual = np.quantile(best, USUAL, axis=1, keepdims=True) if len(some) > SHORTLIST else 0.0
-        likeness = np.maximum(best - usual, 0.0).sum(axis=0)
+        likeness = np.maximum(best - self._usual(best, some), 0.0).sum(axis=0)
         shortlist = some[np.argsort(-likeness, kind="stable")[:SHORTLIST]]
         votes = np.array([self._votes(sound, int(part)) for part in shortlist])
         order = np.argsort(-votes, kind="stable")[:count]
         return [int(shortlist[one]) for one in order if votes[one] > 0]
+
+    def _usual(self, best: np.ndarray, parts: np.ndarray) -> np.ndarray | float:
+        """What each moment has in common with most recordings [moments, 1]; 0 among few.
+
+        A recording counts once, of however many parts it is, and however often it is in the catalogue. Or
+        what is copied from one that is there often would be usual itself.
+        """
+        recordings = self.recordings[parts]
+        order = np.argsort(recordings, kind="stable")
+        begins = np.unique(recordings[order], return_index=True)[1]
+        if len(begins) <= SHORTLIST:
+            return 0.0
+        highest = np.maximum.reduceat(best[:, order], begins, axis=1)
+        usual: np.ndarray = np.quantile(highest, USUAL, axis=1, keepdims=True)
+        return usual
 
     def _log_ratios(self, sound: Tensor, start: int, stop: int) -> np.ndarray:
         """Log likelihood ratios of a sound's moments and some that are kept [moments, some].
@@ -128,6 +148,12 @@ class MomentIndex:
         lags = self.frames[start:stop][theirs] - ours
         at_lag = np.bincount(lags - lags.min(), weights=ratios[ours, theirs])
         return float(np.convolve(at_lag, np.ones(2 * SLACK + 1)).max())
+
+
+def _digest(marks: Marks) -> bytes:
+    """Tells a recording's moments from those of all others."""
+    vectors, frames = marks
+    return hashlib.sha256(vectors.tobytes() + frames.tobytes()).digest()
 
 
 def _weighted(moments: Tensor) -> Tensor:
