@@ -8,6 +8,7 @@ from typing import Any
 
 import lancedb
 import numpy as np
+import pyarrow as pa
 import pytest
 from replaying import RECORDINGS
 
@@ -202,6 +203,7 @@ def test_a_stop_loses_little(path: Path, sounds: Path, monkeypatch: pytest.Monke
         {"moments": np.zeros((2, 64), np.int8), "moments_at": np.array([-1, 3], np.int32)},
         {"moments": np.zeros((2, 64), np.int8), "moments_at": np.array([3, 1 << 30], np.int32)},
         {"moments": np.zeros((2, 64), np.int8), "moments_at": np.array([3, 4])},
+        {"moments": np.zeros((0, 64), np.int8), "moments_at": np.zeros(0, np.int32)},
         {"else": np.zeros(3)},
     ],
 )
@@ -229,6 +231,21 @@ def test_damaged_fingerprints_of_an_index_are_made_again(path: Path) -> None:
         second = locate_catalogue(None, Index.open(path), None)
     assert np.array_equal(second.prints, first.prints)
     assert all(same(table(path).read(maker())[content], known[content]) for content in known)
+
+
+@pytest.mark.parametrize("kept", [0, 3, 5])
+def test_frames_of_moments_that_are_cut_short_are_damage(path: Path, kept: int) -> None:
+    """So many bytes of them."""
+    first = locate_catalogue(None, Index.open(path), None)
+    database = lancedb.connect(str(path))
+    rows = database.open_table("fingerprints").to_arrow()
+    at = rows.schema.get_field_index("moments_at")
+    cut = pa.array([frames[:kept] for frames in rows["moments_at"].to_pylist()], pa.binary())
+    database.create_table("fingerprints", rows.set_column(at, rows.schema.field(at), cut), mode="overwrite")
+    with pytest.warns(UserWarning, match="3 fingerprints in the index .* are damaged; they are made again"):
+        second = locate_catalogue(None, Index.open(path), None)
+    assert np.array_equal(second.prints, first.prints)
+    assert all(len(some.moments_at) > 0 for some in table(path).read(maker()).values())
 
 
 def test_a_table_of_fingerprints_that_cannot_be_read_is_done_without(path: Path) -> None:

@@ -126,10 +126,10 @@ def are_fingerprints(prints: Prints) -> bool:
         and bool((landmarks >= 0).all())
         and bool((landmarks[1] < columns(seconds)).all())
         and vectors.dtype == np.int8
-        and vectors.shape in ((len(at), moment_network.NUMBERS), (0, 0))
         and at.dtype == np.int32
         and at.ndim == 1
-        and len(at) == len(vectors)
+        and len(at) > 0
+        and vectors.shape == (len(at), moment_network.NUMBERS)
         and bool((np.diff(at) > 0).all())
         and bool((at >= 0).all())
         and bool((at < columns(seconds) // PER_FRAME).all())

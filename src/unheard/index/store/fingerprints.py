@@ -69,7 +69,7 @@ class FingerprintTable:
             for batch in table.search().select(_schema().names).to_batches(1 << 13):
                 for row in batch.to_pylist():
                     if row["maker"] == maker:
-                        at = np.frombuffer(row["moments_at"][: len(row["moments_at"]) // 4 * 4], "<i4")
+                        at = _rows(row["moments_at"], "<i4", 1).ravel()
                         found[row["content_sha256"]] = Prints(
                             _rows(row["prints"], "<f2", row["windows"]),
                             _rows(row["landmarks"], "<i4", 2),
