@@ -78,7 +78,7 @@ def main() -> None:
     auditor = Auditor(catalogue)
     print(f"audited against {len(catalogue):,} recordings")
     print(
-        "| pack | repetitions | chance, 99 % of | at most | sounds' likeness | replays | of these | others |"
+        "| pack | repetitions | chance, 90 % of | at most | sounds' likeness | replays | of these | others |"
     )
     print("|---|--:|--:|--:|---|--:|---|---|")
     every: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
