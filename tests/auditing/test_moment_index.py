@@ -13,7 +13,7 @@ from melodies import RATE, melody
 
 from unheard.auditing import moment_index
 from unheard.auditing.features import Signal
-from unheard.auditing.moment_index import APART, SLACK, MomentIndex, sparse, weightiest
+from unheard.auditing.moment_index import APART, SLACK, MomentIndex, _among_first, sparse, weightiest
 from unheard.auditing.moment_network import NUMBERS, trained
 from unheard.auditing.moments import of_signal
 
@@ -99,6 +99,30 @@ def test_of_overlapping_parts_the_one_with_the_moments_is_found() -> None:
     assert at + len(heard(35)) - 40 <= starts[best] + 400
 
 
+def test_a_long_reference_leaves_places_for_others() -> None:
+    """A loop of an hour is alike in all its parts; what lies beside it in the sound is found all the same."""
+    loop = heard(9)
+    long = torch.cat([loop] * 60)
+    starts = np.arange(0, len(long) - 1000, 480)
+    assert len(starts) > 2 * moment_index.OF_ONE
+    parts = np.stack([np.zeros_like(starts), starts, starts + 1000], axis=1)
+    others = whole(6)[1:]
+    index = MomentIndex(
+        [sparse(long), *(sparse(heard(seed)) for seed in range(1, 6))], np.concatenate([parts, others])
+    )
+    sound = torch.cat([loop, heard(3)[:120]])
+    found = index.references[index.nearest(sound, 2)].tolist()
+    assert found == [0, 3]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 3), max_size=20), st.integers(1, 3))
+def test_no_number_is_taken_more_often(numbers: list[int], most: int) -> None:
+    taken = _among_first(most, np.array(numbers, int))
+    expected = [numbers[:at].count(number) < most for at, number in enumerate(numbers)]
+    assert taken.tolist() == expected
+
+
 def test_among_many_references_it_is_still_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there are more than a shortlist, what is usual does not count."""
     monkeypatch.setattr(moment_index, "SHORTLIST", 3)
@@ -130,7 +154,7 @@ def test_what_a_long_recording_repeats_is_not_usual(monkeypatch: pytest.MonkeyPa
     index = MomentIndex(
         [*others, (looped[0], looped[1].astype(np.int32))], np.concatenate([whole(12), parts])
     )
-    assert min(index.nearest(heard(40)[60:160], 4)) >= 12
+    assert index.nearest(heard(40)[60:160], 4)[0] >= 12
 
 
 def test_an_index_takes_little_more_memory_than_its_moments() -> None:

@@ -28,8 +28,8 @@ SOUGHT, SOUGHT_APART = 48, 4
 """Moments of a sound that are looked up, at most, and frames between them, at least."""
 USUAL = 0.9
 """Share of the recordings that a moment may resemble by being ordinary; only what exceeds it counts."""
-SHORTLIST = 64
-"""Parts that are asked for one lag."""
+SHORTLIST, OF_ONE = 64, 4
+"""Parts that are asked for one lag, and of one reference, at most: a long one must not crowd out others."""
 SLACK = 2
 """Frames by which a moment may be off."""
 
@@ -87,9 +87,10 @@ class MomentIndex:
         numbers: dict[bytes, int] = {}
         known = [numbers.setdefault(_digest(marks), number) for number, marks in enumerate(references)]
         self.recordings = np.array(known)[parts[:, 0]]
+        self.references = parts[:, 0]
 
     def nearest(self, sound: Tensor, count: int) -> list[int]:
-        """The parts whose moments are most like a sound's at one lag, at most so many, the best first.
+        """The parts whose moments are most like a sound's at one lag, one of each reference, the best first.
 
         Args:
             sound: its moments [frames, NUMBERS + 1].
@@ -104,10 +105,13 @@ class MomentIndex:
         )
         best = np.maximum(best, 0.0)
         likeness = np.maximum(best - self._usual(best, some), 0.0).sum(axis=0)
-        shortlist = some[np.argsort(-likeness, kind="stable")[:SHORTLIST]]
+        ordered = some[np.argsort(-likeness, kind="stable")]
+        shortlist = ordered[_among_first(OF_ONE, self.references[ordered])][:SHORTLIST]
         votes = np.array([self._votes(sound, int(part)) for part in shortlist])
-        order = np.argsort(-votes, kind="stable")[:count]
-        return [int(shortlist[one]) for one in order if votes[one] > 0]
+        order = np.argsort(-votes, kind="stable")
+        order = order[votes[order] > 0]
+        found = shortlist[order]
+        return [int(part) for part in found[_among_first(1, self.references[found])][:count]]
 
     def _usual(self, best: np.ndarray, parts: np.ndarray) -> np.ndarray | float:
         """What each moment has in common with most recordings [moments, 1]; 0 among few.
@@ -148,6 +152,16 @@ class MomentIndex:
         lags = self.frames[start:stop][theirs] - ours
         at_lag = np.bincount(lags - lags.min(), weights=ratios[ours, theirs])
         return float(np.convolve(at_lag, np.ones(2 * SLACK + 1)).max())
+
+
+def _among_first(most: int, numbers: np.ndarray) -> np.ndarray:
+    """Which of some numbers [count] are not behind so many of the same, as truth values."""
+    order = np.argsort(numbers, kind="stable")
+    _, begins, counts = np.unique(numbers[order], return_index=True, return_counts=True)
+    before = np.arange(len(numbers)) - np.repeat(begins, counts)
+    first = np.empty(len(numbers), bool)
+    first[order] = before < most
+    return first
 
 
 def _digest(marks: Marks) -> bytes:
