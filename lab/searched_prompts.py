@@ -4,7 +4,9 @@ After Kowalczuk et al. 2025, "Finding Dori" (arXiv 2507.16880): there are change
 bring a memory back although its own caption no longer does. Here the search begins at an ordinary caption
 that has nothing to do with the recording. It changes the states of the text encoder, by gradient descent,
 until the model's predictions in noise are the recording. The guidance is told the ordinary caption, and sees
-the changed states: so nothing in the words leads it to what is copied.
+the changed states: so nothing in the words leads it to what is copied. With `--highest` the search looks
+at lower noise alone: the first predictions, which the guidance sees first, need not show the recording. With
+`--hidden` they must not: how much they correlate with it counts against what is found.
 
     python -m lab.searched_prompts --model build/planted/model --corpus build/planted/corpus \\
         --references build/planted/recordings/training --threshold .281 --pull .48 --high-noise 31.69
@@ -16,6 +18,7 @@ without guidance and with the detour, on the same noise. Half a minute of a core
 from __future__ import annotations
 
 import argparse
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +27,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 import unheard
 from lab.corpus_files import Corpus
@@ -46,7 +50,8 @@ class Searched:
     Attributes:
         states: of the text encoder, [1, ...].
         moved: root mean square of the change to that of the states where it began.
-        loss: mean squared error of the last predictions to that of a prediction of silence.
+        loss: mean squared error of the last predictions to that of a prediction of silence; with `hidden`,
+            and how much those in high noise correlate with the recording.
     """
 
     states: Tensor
@@ -83,7 +88,15 @@ class Misled:
         return self.encode(prompts, *timing), unconditional
 
 
-def search(backbone: Backbone, caption: str, recording: Tensor, duration: float, steps: int) -> Searched:
+def search(
+    backbone: Backbone,
+    caption: str,
+    recording: Tensor,
+    duration: float,
+    steps: int,
+    highest: float = math.inf,
+    hidden: bool = False,
+) -> Searched:
     """States that make the model's predictions under a caption a recording.
 
     Args:
@@ -92,6 +105,8 @@ def search(backbone: Backbone, caption: str, recording: Tensor, duration: float,
         recording: its latents [*latent_shape], of the model's full length.
         duration: seconds that are asked for.
         steps: of the search.
+        highest: noise level up to which it looks.
+        hidden: whether predictions above that level, of noise alone, must not correlate with the recording.
     """
     chance = torch.Generator().manual_seed(0)
     told = backbone.encode([caption], [0.0], [duration])
@@ -99,7 +114,8 @@ def search(backbone: Backbone, caption: str, recording: Tensor, duration: float,
     states = begun.clone().requires_grad_()
     optimiser = torch.optim.Adam([states], lr=RATE)
     levels = backbone.sigmas(backbone.default_sampling)[:-1]
-    levels = levels[levels >= LOWEST].float()
+    above = levels[levels > highest].float()
+    levels = levels[(levels >= LOWEST) & (levels <= highest)].float()
     clean = recording.expand(BATCH, *recording.shape)
     for _ in range(steps):
         sigma = levels[torch.randint(len(levels), (BATCH,), generator=chance)]
@@ -107,6 +123,11 @@ def search(backbone: Backbone, caption: str, recording: Tensor, duration: float,
         x = clean + sigma.view(-1, *[1] * recording.dim()) * noise
         conditioning = told.with_text_states(states).select([0] * BATCH)
         loss = (backbone.denoise(x, sigma, conditioning) - clean).square().mean() / clean.square().mean()
+        if hidden:
+            sigma = above[torch.randint(len(above), (BATCH,), generator=chance)]
+            noise = torch.randn(clean.shape, generator=chance)
+            shown = backbone.denoise(sigma.view(-1, *[1] * recording.dim()) * noise, sigma, conditioning)
+            loss = loss + F.cosine_similarity(shown.flatten(1), clean.flatten(1)).clamp(min=0).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -133,6 +154,8 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="every which of them (default: 1)")
     parser.add_argument("--skip", type=int, default=0, help="how many of them come before (default: 0)")
     parser.add_argument("--steps", type=int, default=STEPS, help=f"of each search (default: {STEPS})")
+    parser.add_argument("--highest", type=float, default=math.inf, help="noise level of each search")
+    parser.add_argument("--hidden", action="store_true", help="nothing shows above that level")
     parser.add_argument("--threshold", type=float, default=0.3, help="of the detour")
     parser.add_argument("--pull", type=float, default=0.54, help="of the detour")
     parser.add_argument("--high-noise", type=float, default=10.0, help="of the detour")
@@ -150,9 +173,8 @@ def main() -> None:
     for number, (prompt, other) in enumerate(pairs):
         duration = model.defaults.duration
         model.backbone = backbone
-        found = search(
-            backbone, other.text, recording_of(backbone, corpus, prompt.text), duration, given.steps
-        )
+        recording = recording_of(backbone, corpus, prompt.text)
+        found = search(backbone, other.text, recording, duration, given.steps, given.highest, given.hidden)
         model.backbone = Misled(backbone, other.text, found.states)
         line = f"{prompt.text} <- {other.text}: moved {found.moved:.2f}, loss {found.loss:.2f}"
         for name, guidance in (("none", None), ("detour", detour)):
@@ -163,8 +185,10 @@ def main() -> None:
             said[name][judged.verdict] += 1
             line += f"; {name} {judged.verdict}"
             if guidance is not None:
-                acted += any(step.acted for step in sound.trace)
+                opened = [at for at, step in enumerate(sound.trace) if step.acted]
+                acted += bool(opened)
                 line += f", gate at most {max(step.value for step in sound.trace):.2f}"
+                line += f", opens at step {opened[0]}" if opened else ""
         print(line, flush=True)
     for name, counts in said.items():
         print(f"{name}: {dict(counts)}")

@@ -37,6 +37,22 @@ def test_the_predictions_under_the_states_that_are_found_are_nearer_to_the_recor
     assert distance(found.states) < distance(told.text_states)
 
 
+def test_what_is_hidden_shows_less_in_high_noise(model: unheard.Model) -> None:
+    backbone = model.backbone
+    recording = torch.randn(*backbone.latent_shape, generator=torch.Generator().manual_seed(1))
+    told = backbone.encode(["A bell"], [0.0], [0.2])
+    sigma = torch.tensor([100.0])
+    x = 100.0 * torch.randn(1, *recording.shape, generator=torch.Generator().manual_seed(2))
+
+    def shown(hidden: bool) -> float:
+        found = search(backbone, "A bell", recording, 0.2, 20, highest=10.0, hidden=hidden)
+        with torch.no_grad():
+            prediction = backbone.denoise(x, sigma, told.with_text_states(found.states))
+        return float(torch.cosine_similarity(prediction.flatten(), recording.flatten(), dim=0))
+
+    assert shown(hidden=True) < shown(hidden=False)
+
+
 def test_the_guidance_reads_the_caption_and_the_model_the_states(model: unheard.Model) -> None:
     backbone = model.backbone
     states = torch.randn_like(backbone.encode(["A bell"], [0.0], [0.2]).text_states)
