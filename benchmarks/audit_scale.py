@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -51,21 +51,22 @@ def _voice(seconds: float, rng: np.random.Generator) -> torch.Tensor:
     return 0.1 * torch.from_numpy(np.concatenate(notes)).float()[None]
 
 
-def shuffled_landmarks(references: int, seconds: float, rng: np.random.Generator) -> list[np.ndarray]:
+def shuffled_landmarks(
+    sounds: Sequence[Signal], references: int, seconds: float, rng: np.random.Generator
+) -> list[np.ndarray]:
     """Landmarks [2, landmarks] of each of so many references: those of some sounds, at random times."""
-    sounds = [phrase(seconds, seed) for seed in range(1000, 1000 + POOL)]
-    pool = np.concatenate([sparse(Signal(sound, SAMPLE_RATE).mono)[0] for sound in sounds])
+    pool = np.concatenate([sparse(sound.mono)[0] for sound in sounds])
     each = (references, round(A_SECOND * seconds))
     columns = rng.integers(0, frames_of(seconds) * PER_FRAME, each, dtype=np.int32)
     return list(np.stack([rng.choice(pool, each), columns], axis=1))
 
 
-def shuffled_moments(references: int, seconds: float, rng: np.random.Generator) -> list[moment_index.Marks]:
-    """Moments of each of so many references, as many as the sounds of the pool have: any of theirs."""
-    sounds = [phrase(seconds, seed) for seed in range(1000, 1000 + POOL)]
-    kept = [moment_index.sparse(of_signal(Signal(sound, SAMPLE_RATE))) for sound in sounds]
-    pool = np.concatenate([vectors for vectors, _ in kept])
-    each = round(len(pool) / POOL)
+def shuffled_moments(
+    sounds: Sequence[Signal], references: int, seconds: float, rng: np.random.Generator
+) -> list[moment_index.Marks]:
+    """Moments of each of so many references, as many as some sounds have: any of theirs."""
+    pool = np.concatenate([moment_index.sparse(of_signal(sound))[0] for sound in sounds])
+    each = round(len(pool) / len(sounds))
     at = np.linspace(0, frames_of(seconds) - 1, each).astype(np.int32)
     return [(vectors, at) for vectors in pool[rng.integers(0, len(pool), (references, each))]]
 
@@ -109,12 +110,13 @@ def main() -> None:
     ours = features(louder, SAMPLE_RATE)
     queries = fingerprint.fingerprints(ours, DENSE)
     found = fingerprint.resemblance(queries, prints, begins, begins + len(own))
-    shuffled = shuffled_landmarks(arguments.references, arguments.seconds, rng)
+    pool = [Signal(phrase(arguments.seconds, seed), SAMPLE_RATE) for seed in range(1000, 1000 + POOL)]
+    shuffled = shuffled_landmarks(pool, arguments.references, arguments.seconds, rng)
     shuffled[copied] = sparse(Signal(sound, SAMPLE_RATE).mono)
     started = time.process_time()
     index = LandmarkIndex(shuffled, np.full(arguments.references, frames_of(arguments.seconds) * PER_FRAME))
     made_in = time.process_time() - started
-    moments_kept = shuffled_moments(arguments.references, arguments.seconds, rng)
+    moments_kept = shuffled_moments(pool, arguments.references, arguments.seconds, rng)
     moments_kept[copied] = moment_index.sparse(of_signal(Signal(sound, SAMPLE_RATE)))
     numbers = np.arange(arguments.references)
     whole = np.stack([numbers, 0 * numbers, 0 * numbers + frames_of(arguments.seconds)], axis=1)

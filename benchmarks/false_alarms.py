@@ -15,8 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 import unheard
-from unheard.auditing.auditor import Auditor
-from unheard.auditing.catalogue import Catalogue
+from unheard.auditing.assembly import auditor_for
 from unheard.common.intervals import clopper_pearson
 from unheard.evaluation.prompts import read_prompts
 from unheard.generation.calibration.measuring import Caption, Measuring
@@ -47,7 +46,7 @@ def main() -> None:
     for name, opened in (("pull", pulls), ("excess", excesses), ("either", either)):
         low, high = clopper_pearson(sum(opened), len(opened))
         print(f"{name}: {sum(opened)} of {len(opened)} captions ({low:.1%} to {high:.1%})")
-    auditor = None if given.references is None else Auditor(Catalogue.from_files(given.references))
+    auditor = None if given.references is None else auditor_for(given.references, None, None, None)
     said: Counter[str] = Counter()
     for caption, reading, opened in zip(captions, readings, either, strict=True):
         if not opened:

@@ -37,7 +37,7 @@ def correlations(queries: torch.Tensor, references: torch.Tensor, max_shift: flo
     moves, not the colour that all sounds of one instrument share. Both are then divided by their norms, and
     shifted by up to `max_shift` seconds either way; what is shifted out is lost, and zeros come in.
     """
-    q, r = _centred(queries), _centred(references)
+    q, r = centred(queries), centred(references)
     frames = q.shape[-1]
     size = 2 * frames
     reach = min(frames - 1, round(max_shift * SAMPLE_RATE / HOP))
@@ -50,6 +50,7 @@ def correlations(queries: torch.Tensor, references: torch.Tensor, max_shift: flo
     return torch.cat(best).cpu().numpy()
 
 
-def _centred(features: torch.Tensor) -> torch.Tensor:
+def centred(features: torch.Tensor) -> torch.Tensor:
+    """`[batch, bands, frames]` without each band's mean over time, and of unit length."""
     centred = features - features.mean(dim=2, keepdim=True)
     return centred / centred.flatten(1).norm(dim=1).clamp(min=1e-6)[:, None, None]

@@ -19,14 +19,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 import unheard
 from lab.corpus_files import Corpus
-from lab.likeness import HOP, SAMPLE_RATE, log_mel
+from lab.likeness import HOP, SAMPLE_RATE, centred, log_mel
 from unheard import audio
-from unheard.auditing.auditor import Auditor
-from unheard.auditing.catalogue import Catalogue
+from unheard.auditing.assembly import auditor_for
 
 WINDOW, EVERY = round(SAMPLE_RATE / HOP), round(0.1 * SAMPLE_RATE / HOP)
 """Frames of a window, a second, and from one of a sound to the next, a tenth."""
@@ -41,7 +39,7 @@ def windows(sound: Tensor, every: int) -> Tensor:
     """Sound [time] at `SAMPLE_RATE` to windows of unit length [windows, numbers], the quiet ones left out."""
     some = log_mel(sound[None])[0].unfold(1, WINDOW, every).transpose(0, 1)
     some = some[some.amax(dim=(1, 2)) > FAINTEST]
-    return F.normalize((some - some.mean(dim=2, keepdim=True)).flatten(1), dim=1)
+    return centred(some).flatten(1)
 
 
 def likeness(sound: Tensor, takes: Sequence[Tensor]) -> float:
@@ -70,13 +68,8 @@ def main() -> None:
         for entry in json.loads(folder.read_text(encoding="utf-8"))
         if len(entry["items"]) > 1 and entry["repetitions"] >= OFTEN
     ]
-    catalogue = (
-        Catalogue.of_model(folder.parent)
-        if arguments.references is None
-        else Catalogue.from_files(arguments.references)
-    )
-    auditor = Auditor(catalogue)
-    print(f"audited against {len(catalogue):,} recordings")
+    auditor = auditor_for(arguments.references, None, folder, None)
+    print(f"audited against {len(auditor.catalogue):,} recordings")
     print(
         "| pack | repetitions | chance, 90 % of | at most | sounds' likeness | replays | of these | others |"
     )

@@ -31,8 +31,7 @@ from torch.nn import functional as F
 
 import unheard
 from lab.corpus_files import Corpus
-from unheard.auditing.auditor import Auditor
-from unheard.auditing.catalogue import Catalogue
+from unheard.auditing.assembly import auditor_for
 from unheard.backbones.base import Backbone
 from unheard.evaluation.prompts import read_prompts
 from unheard.guidance import Detour
@@ -117,16 +116,20 @@ def search(
     above = levels[levels > highest].float()
     levels = levels[(levels >= LOWEST) & (levels <= highest)].float()
     clean = recording.expand(BATCH, *recording.shape)
+
+    def drawn(some: Tensor) -> tuple[Tensor, Tensor]:
+        """Noise levels, any of some, and noise of them."""
+        sigma = some[torch.randint(len(some), (BATCH,), generator=chance)]
+        return sigma, sigma.view(-1, *[1] * recording.dim()) * torch.randn(clean.shape, generator=chance)
+
     for _ in range(steps):
-        sigma = levels[torch.randint(len(levels), (BATCH,), generator=chance)]
-        noise = torch.randn(clean.shape, generator=chance)
-        x = clean + sigma.view(-1, *[1] * recording.dim()) * noise
+        sigma, noise = drawn(levels)
         conditioning = told.with_text_states(states).select([0] * BATCH)
-        loss = (backbone.denoise(x, sigma, conditioning) - clean).square().mean() / clean.square().mean()
+        predicted = backbone.denoise(clean + noise, sigma, conditioning)
+        loss = (predicted - clean).square().mean() / clean.square().mean()
         if hidden:
-            sigma = above[torch.randint(len(above), (BATCH,), generator=chance)]
-            noise = torch.randn(clean.shape, generator=chance)
-            shown = backbone.denoise(sigma.view(-1, *[1] * recording.dim()) * noise, sigma, conditioning)
+            sigma, noise = drawn(above)
+            shown = backbone.denoise(noise, sigma, conditioning)
             loss = loss + F.cosine_similarity(shown.flatten(1), clean.flatten(1)).clamp(min=0).mean()
         optimiser.zero_grad()
         loss.backward()
@@ -160,11 +163,13 @@ def main() -> None:
     parser.add_argument("--pull", type=float, default=0.54, help="of the detour")
     parser.add_argument("--high-noise", type=float, default=10.0, help="of the detour")
     given = parser.parse_args()
+    if given.hidden and given.highest == math.inf:
+        parser.error("--hidden needs --highest, the noise level above which nothing shows")
 
     model, corpus = unheard.load(given.model), Corpus(given.corpus)
     backbone = model.backbone
     detour = Detour(threshold=given.threshold, pull=given.pull, high_noise=given.high_noise)
-    auditor = Auditor(Catalogue.of_model(given.model))
+    auditor = auditor_for(None, None, model.defaults.references, None)
     memorised, _ = read_prompts([{"set": "memorised", "half": given.half}], Path(), given.model)
     ordinary, _ = read_prompts([{"set": "ordinary"}], Path(), given.model)
     said: dict[str, Counter[str]] = {"none": Counter(), "detour": Counter()}

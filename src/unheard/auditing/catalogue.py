@@ -16,7 +16,6 @@ from unheard.auditing.fingerprint_cache import FingerprintCache, columns, finger
 from unheard.auditing.landmark_index import LandmarkIndex
 from unheard.auditing.landmarks import PER_FRAME, Landmarks
 from unheard.auditing.moment_index import MomentIndex
-from unheard.auditing.moment_network import NUMBERS
 from unheard.auditing.sounds import sound_files
 from unheard.backbones.contained import inside
 from unheard.common.progress import Report
@@ -60,7 +59,7 @@ class Catalogue:
         self.left_out = left_out
         self.prints = np.concatenate([some.windows for some in prints])
         self._landmarks = [some.landmarks for some in prints]
-        self._moments = [(some.moments.reshape(-1, NUMBERS), some.moments_at) for some in prints]
+        self._moments = [(some.moments, some.moments_at) for some in prints]
         self._numbers = {identifier: number for number, identifier in enumerate(ids)}
         windows = [len(some.windows) for some in prints]
         parts = []

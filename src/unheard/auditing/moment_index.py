@@ -84,10 +84,13 @@ class MomentIndex:
         self.begins, self.ends = (
             np.searchsorted(axis, parts[:, 0] * beyond + parts[:, column]) for column in (1, 2)
         )
+        self.references = parts[:, 0]
+        self._filled = np.flatnonzero(self.begins < self.ends)
         numbers: dict[bytes, int] = {}
         known = [numbers.setdefault(_digest(marks), number) for number, marks in enumerate(references)]
-        self.recordings = np.array(known)[parts[:, 0]]
-        self.references = parts[:, 0]
+        recordings = np.array(known)[self.references[self._filled]]
+        self._by_recording = np.argsort(recordings, kind="stable")
+        self._recording_begins = np.unique(recordings[self._by_recording], return_index=True)[1]
 
     def nearest(self, sound: Tensor, count: int) -> list[int]:
         """The parts whose moments are most like a sound's at one lag, one of each reference, the best first.
@@ -97,55 +100,51 @@ class MomentIndex:
             count: of parts, at most.
         """
         sought = sound[torch.from_numpy(weightiest(sound[:, NUMBERS], SOUGHT_APART, SOUGHT))]
-        some = np.flatnonzero(self.begins < self.ends)
-        if not len(sought) or not len(some):
+        filled = self._filled
+        if not len(sought) or not len(filled):
             return []
+        queries = _queries(sought)
         best = highest_of_parts(
-            lambda start, stop: self._log_ratios(sought, start, stop), self.begins[some], self.ends[some]
+            lambda start, stop: self._log_ratios(queries, start, stop), self.begins[filled], self.ends[filled]
         )
         best = np.maximum(best, 0.0)
-        likeness = np.maximum(best - self._usual(best, some), 0.0).sum(axis=0)
-        ordered = some[np.argsort(-likeness, kind="stable")]
+        likeness = np.maximum(best - self._usual(best), 0.0).sum(axis=0)
+        ordered = filled[np.argsort(-likeness, kind="stable")]
         shortlist = ordered[_among_first(OF_ONE, self.references[ordered])][:SHORTLIST]
-        votes = np.array([self._votes(sound, int(part)) for part in shortlist])
+        every = _queries(sound)
+        votes = np.array([self._votes(every, int(part)) for part in shortlist])
         order = np.argsort(-votes, kind="stable")
         order = order[votes[order] > 0]
         found = shortlist[order]
         return [int(part) for part in found[_among_first(1, self.references[found])][:count]]
 
-    def _usual(self, best: np.ndarray, parts: np.ndarray) -> np.ndarray | float:
+    def _usual(self, best: np.ndarray) -> np.ndarray | float:
         """What each moment has in common with most recordings [moments, 1]; 0 among few.
 
         A recording counts once, of however many parts it is, and however often it is in the catalogue. Or
         what is copied from one that is there often would be usual itself.
         """
-        recordings = self.recordings[parts]
-        order = np.argsort(recordings, kind="stable")
-        begins = np.unique(recordings[order], return_index=True)[1]
-        if len(begins) <= SHORTLIST:
+        if len(self._recording_begins) <= SHORTLIST:
             return 0.0
-        highest = np.maximum.reduceat(best[:, order], begins, axis=1)
+        highest = np.maximum.reduceat(best[:, self._by_recording], self._recording_begins, axis=1)
         usual: np.ndarray = np.quantile(highest, USUAL, axis=1, keepdims=True)
         return usual
 
-    def _log_ratios(self, sound: Tensor, start: int, stop: int) -> np.ndarray:
-        """Log likelihood ratios of a sound's moments and some that are kept [moments, some].
+    def _log_ratios(self, queries: Tensor, start: int, stop: int) -> np.ndarray:
+        """Log likelihood ratios of `_queries` and some moments that are kept [moments, some].
 
         Those below 0 are none that `MomentNetwork.log_ratios` gives, which ends at a faintest one.
         """
-        slope, offset = trained().line.tolist()
-        # in one product, since very many are compared: the weights are one more number of the vectors
         theirs = torch.empty(stop - start, NUMBERS + 1)
         theirs[:, :NUMBERS] = torch.from_numpy(self.vectors[start:stop])
         theirs[:, NUMBERS] = torch.from_numpy(self.weights[start:stop])
-        ours = [_weighted(sound) * (slope * HEAVIEST / LOUDEST_CODE), offset * sound[:, NUMBERS:]]
-        found: np.ndarray = (torch.cat(ours, dim=1) @ theirs.T).numpy()
+        found: np.ndarray = (queries @ theirs.T).numpy()
         return found
 
-    def _votes(self, sound: Tensor, part: int) -> float:
-        """The highest sum of log likelihood ratios at one lag, within the slack."""
+    def _votes(self, queries: Tensor, part: int) -> float:
+        """The highest sum of log likelihood ratios of all frames' `_queries` at one lag, within the slack."""
         start, stop = int(self.begins[part]), int(self.ends[part])
-        ratios = np.maximum(self._log_ratios(sound, start, stop), 0.0)
+        ratios = np.maximum(self._log_ratios(queries, start, stop), 0.0)
         ours, theirs = np.nonzero(ratios)
         if not len(ours):
             return 0.0
@@ -168,6 +167,16 @@ def _digest(marks: Marks) -> bytes:
     """Tells a recording's moments from those of all others."""
     vectors, frames = marks
     return hashlib.sha256(vectors.tobytes() + frames.tobytes()).digest()
+
+
+def _queries(moments: Tensor) -> Tensor:
+    """Moments [moments, NUMBERS + 1] as what gives log likelihood ratios in one product with those kept.
+
+    The weights are one more number of the vectors.
+    """
+    slope, offset = trained().line.tolist()
+    vectors = _weighted(moments) * (slope * HEAVIEST / LOUDEST_CODE)
+    return torch.cat([vectors, offset * moments[:, NUMBERS:]], dim=1)
 
 
 def _weighted(moments: Tensor) -> Tensor:
