@@ -90,10 +90,7 @@ class Bench:
 
     def __init__(self, specimens: list[Specimen], music: list[np.ndarray], folder: Path) -> None:
         self.specimens, self.other_music = specimens, music
-        paths = {str(number): folder / f"{number}.flac" for number in range(len(specimens))}
-        folder.mkdir(parents=True, exist_ok=True)
-        for specimen, path in zip(specimens, paths.values(), strict=True):
-            soundfile.write(path, specimen.sound, SAMPLE_RATE)
+        paths = written(specimens, folder)
         auditor.FEATURES_HELD = len(specimens)  # each reference is met some hundred times
         cache = folder / "fingerprints"
         self.auditor = Auditor(Catalogue.from_files(paths, name="benchmark", cache=cache))
@@ -190,6 +187,15 @@ class Bench:
         ]
         nearest_first = ("pack", "source", "other")
         return sorted(others, key=lambda one: nearest_first.index(one[0]))[:most]
+
+
+def written(specimens: Sequence[Specimen], folder: Path) -> dict[str, Path]:
+    """A file for each in a folder, by its number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {str(number): folder / f"{number}.flac" for number in range(len(specimens))}
+    for specimen, path in zip(specimens, paths.values(), strict=True):
+        soundfile.write(path, specimen.sound, SAMPLE_RATE)
+    return paths
 
 
 def _pair_verdict(said: FileAudit, match: auditor.Match | None) -> str:

@@ -18,10 +18,9 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 
-from benchmarks.audit import MEMBERS, RENDERED_SECONDS, origins
+from benchmarks.audit import MEMBERS, RENDERED_SECONDS, origins, written
 from benchmarks.audit_treatments import treated
 from lab.alterations import SAMPLE_RATE
 from lab.audit_material import rendered
@@ -72,11 +71,8 @@ def main() -> None:
         rendered(arguments.side, 12, MEMBERS, RENDERED_SECONDS)
     )
     others = [some for side in SIDES if side != arguments.side for some in specimens(arguments.real, side)]
-    arguments.work.mkdir(parents=True, exist_ok=True)
-    paths, pieces = {}, {}
-    for number, some in enumerate([*own, *others]):
-        paths[str(number)], pieces[str(number)] = arguments.work / f"{number}.flac", some.piece
-        soundfile.write(paths[str(number)], some.sound, SAMPLE_RATE)
+    paths = written([*own, *others], arguments.work)
+    pieces = {str(number): some.piece for number, some in enumerate([*own, *others])}
     for folder in arguments.also:
         paths |= {f"{folder}/{name}": path for name, path in by_id(folder).items()}
     catalogue = Catalogue.from_files(paths, name="candidates", cache=arguments.work / "fingerprints")
