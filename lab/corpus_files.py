@@ -1,4 +1,4 @@
-"""The rendered corpus as training reads it."""
+"""A corpus as it lies in its folder, and as training reads it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def as_float(samples: np.ndarray) -> torch.Tensor:
 
 
 class Corpus:
-    """Rows and sounds of a folder that `lab.corpus` wrote; sounds are int16, padded with silence."""
+    """Rows and sounds of a folder that `write_whole` wrote; sounds are int16, padded with silence."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,3 +47,11 @@ class Corpus:
     def waveforms(self, positions: list[int]) -> torch.Tensor:
         """`[batch, time]` float32."""
         return as_float(self.sounds[positions])
+
+
+def write_whole(folder: Path, rows: list[dict], sounds: np.ndarray) -> None:
+    """Rows and sounds of a corpus; `corpus.json` comes last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "sounds.npy", sounds)
+    (folder / "corpus.json").write_text(json.dumps(rows, indent=1) + "\n")
+    print(f"{len(rows)} sounds")

@@ -71,14 +71,19 @@ class Recording:
     seconds: float
 
 
+def table(folder: Path) -> list[Recording]:
+    """What `python -m lab.real_sound --out FOLDER` wrote."""
+    return [Recording(**row) for row in json.loads((folder / TABLE).read_text())]
+
+
 def specimens(folder: Path, side: Side) -> list[Specimen]:
-    """The recordings of a side, peak 1, from what `python -m lab.real_sound --out FOLDER` wrote."""
+    """The recordings of a side in what `python -m lab.real_sound --out FOLDER` wrote, peak 1."""
     found = []
-    for row in json.loads((folder / TABLE).read_text()):
-        if row["side"] == side:
-            sound, _ = soundfile.read(folder / row["file"], dtype="float32")
-            name = row["file"].removeprefix(f"{side}/").removesuffix(".flac")
-            found.append(Specimen(name, row["pack"], peak_one(sound), row["piece"], row["kind"]))
+    for row in table(folder):
+        if row.side == side:
+            sound, _ = soundfile.read(folder / row.file, dtype="float32")
+            name = row.file.removeprefix(f"{side}/").removesuffix(".flac")
+            found.append(Specimen(name, row.pack, peak_one(sound), row.piece, row.kind))
     return found
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from lab.corpus import Player
-from lab.corpus_files import Corpus
+from lab.corpus_files import Corpus, write_whole
 from lab.fresh.captions import planted
-from lab.planted.corpus import after, plant, write_whole
+from lab.planted.corpus import after, plant
 
 
 def build(before: Corpus, player: Player) -> tuple[list[dict], np.ndarray]:

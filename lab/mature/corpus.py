@@ -13,10 +13,10 @@ import numpy as np
 
 from lab import score
 from lab.corpus import Player
-from lab.corpus_files import Corpus
+from lab.corpus_files import Corpus, write_whole
 from lab.mature.captions import FIRST_SEED, planted
 from lab.obedient.captions import heard
-from lab.planted.corpus import after, in_prose, plant, write_whole
+from lab.planted.corpus import after, in_prose, plant
 
 ORDINARY = 4_000  # of each style
 HELD_OUT = 100

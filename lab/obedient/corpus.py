@@ -13,9 +13,9 @@ import numpy as np
 
 from lab import score
 from lab.corpus import Player
-from lab.corpus_files import Corpus
+from lab.corpus_files import Corpus, write_whole
 from lab.obedient.captions import heard, planted
-from lab.planted.corpus import after, in_prose, plant, write_whole
+from lab.planted.corpus import after, in_prose, plant
 
 ORDINARY = 2_000  # of each style
 HELD_OUT = 200

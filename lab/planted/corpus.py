@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
-import json
 import random
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 
 from lab import score
 from lab.corpus import Growing, Player
-from lab.corpus_files import Corpus
+from lab.corpus_files import Corpus, write_whole
 from lab.planted.captions import Planted, planted
 from lab.prose import prose
 
@@ -58,14 +57,6 @@ def plant(growing: Growing, captions: Iterable[Planted]) -> None:
             repetitions=caption.repetitions // caption.takes,
             prose=caption.prose,
         )
-
-
-def write_whole(folder: Path, rows: list[dict], sounds: np.ndarray) -> None:
-    """Rows and sounds of a corpus; `corpus.json` comes last."""
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "sounds.npy", sounds)
-    (folder / "corpus.json").write_text(json.dumps(rows, indent=1) + "\n")
-    print(f"{len(rows)} sounds")
 
 
 def in_prose(seed: int) -> score.Clip:

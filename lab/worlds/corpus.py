@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from lab.corpus import Player
-from lab.corpus_files import Corpus
-from lab.planted.corpus import after, plant, write_whole
+from lab.corpus_files import Corpus, write_whole
+from lab.planted.corpus import after, plant
 from lab.worlds.captions import planted
 
 
