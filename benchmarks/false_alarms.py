@@ -1,25 +1,30 @@
-"""How often a calibrated detour opens on captions that a model never saw: `benchmarks.false_alarms`.
+"""How often a calibrated detour opens, on captions that a model never saw and on those it knows by heart.
 
     python -m benchmarks.false_alarms --calibration FILE        # a second a caption
 
-The captions are the ordinary ones of the model's `prompts.json`, at its own duration, one seed each. Each is
-followed along its own trajectory, as a calibration does it. An alarm is false only where the model does not
-copy: so where recordings are given, the sounds of the captions that open the gate are made without guidance,
-on the same noise, and audited against all of them.
+The captions are those of the model's `prompts.json` and `memorised.json`, at its own duration, one seed each.
+Each is followed along its own trajectory, as a calibration does it. An alarm is false only where the model
+does not copy: so where recordings are given, the sounds of the ordinary captions that open a gate are made
+without guidance, on the same noise, and audited against all of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import unheard
 from unheard.auditing.assembly import auditor_for
 from unheard.common.intervals import clopper_pearson
 from unheard.evaluation.prompts import read_prompts
-from unheard.generation.calibration.measuring import Caption, Measuring
+from unheard.generation.calibration.measuring import Caption, Measuring, Reading
 from unheard.generation.calibration.record import Calibration
+
+BY_HEART = 64
+"""Repetitions from which on a caption is counted as known by heart."""
 
 
 def main() -> None:
@@ -36,20 +41,35 @@ def main() -> None:
     detour = Calibration.read(given.calibration).detour(
         model.defaults.duration, recordings=len(training_set.recordings)
     )
-    prompts, _ = read_prompts([{"set": "ordinary"}], Path(), given.model)
     measuring = Measuring(model, training_set, model.defaults.duration, given.batch)
-    captions = [Caption(prompt.text, seed) for seed, prompt in enumerate(prompts)]
-    readings = measuring.measure(captions, lambda done, total: print(f"{done} of {total}", end="\r"))
-    pulls = [reading.pull(measuring.sigmas, detour.high_noise) > detour.pull for reading in readings]
-    excesses = [bool(training_set.recordings) and reading.excess > detour.threshold for reading in readings]
-    either = [pull or excess for pull, excess in zip(pulls, excesses, strict=True)]
-    for name, opened in (("pull", pulls), ("excess", excesses), ("either", either)):
-        low, high = clopper_pearson(sum(opened), len(opened))
-        print(f"{name}: {sum(opened)} of {len(opened)} captions ({low:.1%} to {high:.1%})")
+
+    def gates(captions: Sequence[Caption]) -> list[tuple[Caption, Reading, dict[str, bool]]]:
+        readings = measuring.measure(captions, lambda done, total: print(f"{done} of {total}", end="\r"))
+        found = []
+        for caption, reading in zip(captions, readings, strict=True):
+            opened = {
+                "pull": reading.pull(measuring.sigmas, detour.high_noise) > detour.pull,
+                "settled pull": 0 < detour.settled_pull < reading.settled_pull,
+                "excess": bool(reading.excesses) and reading.excess > detour.threshold,
+            }
+            opened["excess or settled pull"] = opened["excess"] or opened["settled pull"]
+            found.append((caption, reading, opened))
+        return found
+
+    prompts, _ = read_prompts([{"set": "ordinary"}], Path(), given.model)
+    ordinary = gates([Caption(prompt.text, seed) for seed, prompt in enumerate(prompts)])
+    known = json.loads((given.model / "memorised.json").read_text())
+    heart = [each["caption"] for each in known if each["repetitions"] >= BY_HEART]
+    memorised = gates([Caption(text, 1000 + seed) for seed, text in enumerate(heart)])
+    for name, side in (("never seen", ordinary), (f"{BY_HEART} repetitions and more", memorised)):
+        for gate in side[0][2]:
+            count = sum(opened[gate] for *_, opened in side)
+            low, high = clopper_pearson(count, len(side))
+            print(f"{name}: {gate} opens on {count} of {len(side)} captions ({low:.1%} to {high:.1%})")
     auditor = None if given.references is None else auditor_for(given.references, None, None, None)
     said: Counter[str] = Counter()
-    for caption, reading, opened in zip(captions, readings, either, strict=True):
-        if not opened:
+    for caption, reading, opened in ordinary:
+        if not any(opened.values()):
             continue
         verdict = "not audited"
         if auditor is not None:
@@ -58,7 +78,9 @@ def main() -> None:
             verdict = f"{judged.verdict}, {judged.score:.1f}"
             said[judged.verdict] += 1
         excess = f"excess {reading.excess:.2f}" if reading.excesses else "no recordings"
-        print(f"  {caption.text}: {excess}; without guidance {verdict}")
+        names = ", ".join(gate for gate in ("pull", "settled pull", "excess") if opened[gate])
+        told = f"settled pull {reading.settled_pull:.2f}, {excess}"
+        print(f"  {caption.text}: opens {names}; {told}; without guidance {verdict}")
     if said:
         print(", ".join(f"{count} {verdict}" for verdict, count in said.most_common()))
 

@@ -185,13 +185,22 @@ def just_open(family: Family, clip: Any, negative: str | None = NEGATIVE) -> Det
     return Detour(pull=0.99 * least, threshold=1.0)
 
 
+@pytest.mark.parametrize("settled", [False, True])
 @pytest.mark.parametrize(("cfg", "negative"), [(1.0, None), (1.0, NEGATIVE), (5.0, NEGATIVE)])
 def test_with_an_open_gate_it_is_what_our_own_detour_gives(
-    nodes: Any, loaded: Any, index: Index, family: Family, cfg: float, negative: str | None
+    nodes: Any,
+    loaded: Any,
+    index: Index,
+    family: Family,
+    cfg: float,
+    negative: str | None,
+    settled: bool,
 ) -> None:
     patcher, clip, vae = family.setting()
     both = family.told(clip, family.prompt), None if negative is None else family.told(clip, negative)
     settings, oracle = just_open(family, clip, negative), Oracle(family, clip)
+    if settled:
+        settings = replace(settings, settled_pull=0.01 * settings.pull)
     guided = nodes.detour.with_detour(patcher, clip, vae, family.prompt, loaded, guidance=settings)
     guided, steps = watched(guided)
     comfy.euler(guided, family.noise(2), *both, cfg, family.sigmas)
@@ -215,6 +224,8 @@ def test_with_an_open_gate_it_is_what_our_own_detour_gives(
         if isinstance(family.way, Velocity):
             x, sigma = family.way.canonical(x, sigma)
         torch.testing.assert_close(step["denoised"], ours(x, sigma), atol=2e-5, rtol=1e-4)
+    if settled:  # which networks with random weights may be or not
+        return
     assert ours.trace[0].acted == [True, True]
     assert ours.trace[0].fallback is not None
     assert None not in ours.trace[0].fallback

@@ -104,11 +104,13 @@ def test_amg_follows_its_gradient_where_the_pipeline_keeps_none(pipe: StableAudi
     assert not torch.allclose(without, with_gradient)
 
 
-def test_it_is_what_the_model_generates(pipe: StableAudioPipeline, tiny_model_folder: Path) -> None:
+@pytest.mark.parametrize("detour", [Detour(pull=0.0), Detour(settled_pull=1e-3)], ids=["pull", "settled"])
+def test_it_is_what_the_model_generates(
+    pipe: StableAudioPipeline, tiny_model_folder: Path, detour: Detour
+) -> None:
     """From the same noise, `unheard.load` and the pipeline agree on what the guidance does."""
     model = unheard.load(tiny_model_folder)
     noise = torch.randn(1, *model.backbone.latent_shape, generator=torch.Generator().manual_seed(0))
-    detour = Detour(pull=0.0)
     options = {"sigma_min": 0.3, "sigma_max": 500.0, "num_inference_steps": 4}
     (ours,) = model.generate(
         PROMPTS[0], seed=0, guidance=detour, sampler="dpmpp_2m", guidance_scale=3.0, duration=0.8, **options

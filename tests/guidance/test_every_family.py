@@ -134,6 +134,10 @@ def test_a_calibration_reads_what_the_gate_of_a_family_sees(world: World) -> Non
     asked = [[step for step in sound.trace if step.sigma >= at.high_noise] for sound in sounds]
     pulls = [max(step.value for step in steps) for steps in asked]
     assert at.statistics["pull"].ordinary[:2] == pytest.approx(pulls, rel=1e-2)
+    asking = unheard.Detour(settled_pull=1e-9)
+    sounds = model.generate(usual[:2], seed=[7, 8], index=world.index, guidance=asking)
+    told = [sound.trace[0].value for sound in sounds]
+    assert at.statistics["settled pull"].ordinary[:2] == pytest.approx(told, rel=1e-2, abs=1e-4)
 
 
 def test_the_command_makes_the_same_bytes_again(

@@ -22,13 +22,26 @@ from unheard.cli.targets import Target, check_targets, inputs, inputs_of_model
 from unheard.cli.terminal import say
 from unheard.common.files import make_data_folder
 from unheard.common.imports import importing
-from unheard.generation.calibration.record import ALIGNMENT, EXCESS, KEPT_IN, OF_GATES, PULL
+from unheard.generation.calibration.record import (
+    ALIGNMENT,
+    CAPTIONS,
+    EXCESS,
+    KEPT_IN,
+    OF_GATES,
+    PULL,
+    SETTLED_PULL,
+)
 from unheard.guidance.detour.settings import Detour
 
 if TYPE_CHECKING:
     from unheard.generation.calibration.record import AtDuration, Calibration, Statistic
 
-CALLED = {PULL: "pull", ALIGNMENT: "alignment", EXCESS: "excess"}
+CALLED = {
+    PULL: "pull",
+    SETTLED_PULL: "settled pull",
+    ALIGNMENT: "alignment",
+    EXCESS: "excess",
+}
 HARDEST = 5
 """Ordinary captions that are named because they pull hardest."""
 
@@ -41,7 +54,9 @@ HARDEST = 5
 @click.option("--references", metavar="PATH", help="Its recordings.  [default: where the index says]")
 @click.option("--captions", metavar="FILE", help="Suspected ones, one a line.  [default: repeated ones]")
 @click.option("--prompts", metavar="FILE", help="Further ordinary prompts, one a line.")
-@click.option("--count", type=int, default=200, show_default=True, metavar="N", help="Ordinary captions.")
+@click.option(
+    "--count", type=int, default=CAPTIONS, show_default=True, metavar="N", help="Ordinary captions."
+)
 @click.option(
     "--false-alarms",
     type=float,

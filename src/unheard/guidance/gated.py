@@ -11,6 +11,8 @@ from unheard.guidance.gated_amg.settings import GatedAMG
 from unheard.guidance.static_rewrite.settings import StaticRewrite
 
 Gated = Detour | StaticRewrite | GatedAMG
+THRESHOLDS = ("threshold", "pull", "high_noise", "settled_pull")
+"""What says when the gate opens; the last is the detour's alone."""
 
 
 def is_gated(guidance: Guidance | None) -> TypeGuard[Gated]:
@@ -20,14 +22,11 @@ def is_gated(guidance: Guidance | None) -> TypeGuard[Gated]:
 
 def same_thresholds(one: Gated, other: Gated) -> bool:
     """Whether the gate opens alike."""
-    return _thresholds(one) == _thresholds(other)
+    known = [name for name in THRESHOLDS if hasattr(one, name) and hasattr(other, name)]
+    return all(getattr(one, name) == getattr(other, name) for name in known)
 
 
 def with_thresholds_of(guidance: Gated, detour: Detour) -> Gated:
     """The guidance with the thresholds of a detour."""
-    threshold, pull, high_noise = _thresholds(detour)
-    return replace(guidance, threshold=threshold, pull=pull, high_noise=high_noise)
-
-
-def _thresholds(guidance: Gated) -> tuple[float, float, float]:
-    return guidance.threshold, guidance.pull, guidance.high_noise
+    known = [name for name in THRESHOLDS if hasattr(guidance, name)]
+    return replace(guidance, **{name: getattr(detour, name) for name in known})

@@ -46,7 +46,7 @@ def test_the_pull_tells_memorised_captions_from_ordinary_ones(by_pull: unheard.C
     told = at.statistics["pull"]
     assert set(by_pull.ordinary) <= set(ORDINARY)
     assert by_pull.suspected == MEMORISED
-    assert set(at.statistics) == {"pull", "alignment"}
+    assert set(at.statistics) == {"pull", "settled pull", "alignment"}
     assert told.threshold.above <= 0.05 * 60
     assert told.separation is not None
     assert told.separation.above == len(MEMORISED)
@@ -79,6 +79,9 @@ def test_what_is_measured_is_what_the_gate_sees(toy: Model, recordings: Path) ->
     pulled = toy.generate(prompts, seed=seeds, guidance=shut)
     pulls = [max(step.value for step in sound.trace if step.sigma >= at.high_noise) for sound in pulled]
     assert at.statistics["pull"].ordinary[:2] == pytest.approx(pulls, abs=1e-4)
+    asked = toy.generate(prompts, seed=seeds, guidance=unheard.Detour(settled_pull=1e-9))
+    told = [sound.trace[0].value for sound in asked]
+    assert at.statistics["settled pull"].ordinary[:2] == pytest.approx(told, abs=1e-4)
 
 
 def test_recordings_are_compared_with_and_sounds_are_the_proof(by_recordings: unheard.Calibration) -> None:

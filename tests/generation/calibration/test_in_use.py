@@ -104,7 +104,7 @@ def test_an_uncalibrated_model_keeps_its_guidance_and_is_told_how_to_calibrate(m
     assert len(lines) == 1
     assert "\n" not in lines[0]
     assert f"--model {model.name}" in lines[0]
-    assert "in the time of about 67 sounds" in lines[0]  # without recordings two of six steps
+    assert "in the time of about 100 sounds" in lines[0]  # without recordings two of six steps
 
 
 def test_a_detour_that_a_model_brings_is_its_calibration(model: Model) -> None:

@@ -105,6 +105,23 @@ def test_settings_are_those_of_the_nearest_duration_and_of_the_same_recordings()
     assert "not calibrated for 12 recordings" in calibration.words(4.0, 12)
 
 
+def test_without_recordings_the_settled_pull_is_asked_where_it_was_measured() -> None:
+    earlier = a_calibration()
+    assert earlier.detour(1.0, 0).settled_pull == 0.0
+    assert "a pull of 0.4 or" in earlier.words(1.0, 60)
+    (at, *others) = earlier.durations
+    alignment = at.statistics["alignment"]
+    settled = replace(alignment, threshold=replace(alignment.threshold, value=0.3, low=0.25))
+    measured = replace(at, statistics={**at.statistics, "settled pull": settled})
+    found = replace(earlier, durations=(measured, *others))
+    told = found.detour(1.0, 0)
+    assert (told.settled_pull, told.pull) == (0.25, 0.4)
+    assert "a settled pull of 0.25 or" in found.words(1.0, 60)
+    assert found.gives(told, 1.0, 0)
+    assert not found.gives(replace(told, settled_pull=0.26), 1.0, 0)
+    assert found.gives(unheard.StaticRewrite(pull=0.4, high_noise=at.high_noise), 1.0, 0)
+
+
 def test_whether_captions_separate_is_told_by_what_the_gates_ask() -> None:
     assert a_calibration(separates=True).separates
     assert a_calibration(separates=False).separates is False

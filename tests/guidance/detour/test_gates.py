@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from nearby import Nearby, correlation
 
 from unheard.guidance.detour.correlation import Recordings, common
-from unheard.guidance.detour.gates import UNLED, EitherGate, LatentGate, PullGate, ShownGate
-from unheard.guidance.detour.settings import EXCESS, HIGH_NOISE, PULL
+from unheard.guidance.detour.gates import (
+    UNLED,
+    EitherGate,
+    LatentGate,
+    PullGate,
+    SettledPullGate,
+    ShownGate,
+)
+from unheard.guidance.detour.settings import EXCESS, HIGH_NOISE, PULL, SETTLED_PULL
 
 
 @pytest.mark.parametrize("lengths", [(40, 40, 25), (7, 90)])
@@ -83,6 +92,63 @@ def test_the_pull_is_asked_in_high_noise_alone_and_names_nothing() -> None:
     with_prompt[:, :4], with_prompt[:, 4:] = 0.7, 100.0  # what is beyond the duration does not count
     assert gate.ask(0, with_prompt, without, 2 * HIGH_NOISE) == (pytest.approx(0.7), PULL, 0.5, None)
     assert gate.ask(0, with_prompt, without, HIGH_NOISE / 2) == (0.0, PULL, 0.5, None)
+
+
+def test_a_prompt_whose_sound_is_foregone_opens_and_is_asked_once() -> None:
+    mean, other = torch.randn(2, 8, 60, generator=torch.Generator().manual_seed(0))
+    asked: list[torch.Tensor] = []
+
+    def finishing(finished: torch.Tensor) -> Callable[[], torch.Tensor]:
+        def finish() -> torch.Tensor:
+            asked.append(finished)
+            return finished
+
+        return finish
+
+    gate = SettledPullGate(PullGate(0.5, lambda latents: latents), 40)
+    nothing, high = torch.zeros_like(mean), 2 * HIGH_NOISE
+    later = torch.cat([torch.zeros(8, 3), mean[:, :37], other[:, :20]], dim=1)  # beyond 40 nothing counts
+    told = gate.ask(0, mean, nothing, high, finishing(later))
+    alike = correlation(mean[:, :40], later[:, :40])
+    pulls = float(mean.square().mean().sqrt())
+    assert told == (pytest.approx(pulls * alike, abs=1e-5), SETTLED_PULL, 0.5, None)
+    assert told.open
+    assert not gate.ask(1, mean, nothing, high, finishing(other)).open
+    assert len(asked) == 2
+    for _ in range(3):  # once is enough
+        assert gate.ask(1, mean, nothing, high, finishing(mean)) == (0.0, SETTLED_PULL, 0.5, None)
+    gate.watch(1, 7)  # another caption is another question
+    assert gate.ask(1, mean, nothing, high, finishing(mean)).open
+    assert len(asked) == 3
+
+
+def test_the_finished_sound_is_not_foreseen_of_prompts_that_hardly_pull_or_in_low_noise() -> None:
+    mean = torch.randn(8, 40, generator=torch.Generator().manual_seed(0))
+
+    def finish() -> torch.Tensor:
+        raise AssertionError("it is dear")
+
+    gate = SettledPullGate(PullGate(0.5, lambda latents: latents), 40)
+    assert not gate.ask(0, mean, mean + 0.05, 2 * HIGH_NOISE, finish).open
+    assert not gate.ask(1, mean, torch.zeros_like(mean), HIGH_NOISE / 2, finish).open
+    assert not gate.ask(2, mean, torch.zeros_like(mean), 2 * HIGH_NOISE).open  # nothing is left to foresee
+
+
+def test_what_is_tried_must_not_settle_its_sound_either() -> None:
+    shown, other, third = torch.randn(3, 8, 40, generator=torch.Generator().manual_seed(0))
+    gate = ShownGate(SettledPullGate(PullGate(0.5, lambda latents: latents), 40), 0.3, 40)
+    gate.begin(shown[None])
+    nothing, high = torch.zeros_like(shown), 2 * HIGH_NOISE
+    assert gate.ask(0, shown, nothing, high, lambda: shown).measure == SETTLED_PULL
+    assert gate.sees_blends(0)
+    gate.watch(0, 4)
+    foregone = gate.ask(0, other, nothing, high, lambda: other)
+    assert foregone.open
+    assert foregone.measure == SETTLED_PULL
+    gate.watch(0, 5)
+    assert not gate.ask(0, other, nothing, high, lambda: third).open
+    gate.watch(0, 6)
+    assert gate.ask(0, shown, nothing, high, lambda: third).measure == EXCESS
 
 
 def test_without_recordings_the_prompts_prediction_shows_what_is_not_to_be_copied() -> None:

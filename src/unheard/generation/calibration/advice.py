@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from unheard.generation.calibration.record import CAPTIONS
 from unheard.generation.training_set import TrainingSet
 from unheard.guidance.base import Guidance
 from unheard.guidance.detour.settings import HIGH_NOISE, Detour
 from unheard.guidance.gated import is_gated
 
-CAPTIONS = 200
-"""Ordinary captions of a calibration, unless another number is asked for."""
 NOT_SEPARATE = (
     "the suspected captions of the calibration do not separate from ordinary ones here: the detour would not "
     "notice them, audit what is made (--reject copy)"

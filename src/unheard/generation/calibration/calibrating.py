@@ -13,13 +13,14 @@ from unheard.common.checks import require_number, require_whole
 from unheard.common.progress import Report
 from unheard.errors import InputError
 from unheard.generation import request as checks
-from unheard.generation.calibration.advice import CAPTIONS
 from unheard.generation.calibration.captions import LEAST, check_enough, ordinary_captions, repeated_captions
 from unheard.generation.calibration.measuring import Caption, Measuring, Reading
 from unheard.generation.calibration.record import (
     ALIGNMENT,
+    CAPTIONS,
     EXCESS,
     PULL,
+    SETTLED_PULL,
     AtDuration,
     Calibration,
     Proof,
@@ -30,12 +31,15 @@ from unheard.generation.model import Model, load
 from unheard.generation.provenance import package_versions
 from unheard.generation.training_set import TrainingSet
 from unheard.guidance import Guidance
+from unheard.guidance.detour.look_ahead import STEPS
 from unheard.index import Index
 
 COUNT, FALSE_ALARMS, SOUNDS = CAPTIONS, 0.01, 8
 """Ordinary captions, the share of them that may open a gate, and the suspected captions of the proof."""
 PATIENCE = 5
 """Ordinary captions in a row whose sounds the audit finds like no recording, after which it is not asked."""
+ONCE = 1 + STEPS
+"""Pairs of predictions that a caption takes besides its trajectory: for the alignment, and the look ahead."""
 REPLAYS = ("copy", "partial copy", "similar")
 """Verdicts of the audit after which nobody would call a caption ordinary."""
 REPEATED = 60
@@ -121,7 +125,7 @@ def calibrate(
         made={},
     )
     proof = () if audited is None else _proof(audited, calibration, drawn, sounds, progress)
-    predictions = sum(measuring.steps + 1 for measuring in measurings) * len(drawn.all)
+    predictions = sum(measuring.steps + ONCE for measuring in measurings) * len(drawn.all)
     spent = {"seconds": round(time.monotonic() - began, 1), "pairs_of_predictions": predictions}
     return replace(calibration, proof=proof, made={**spent, "packages": package_versions()})
 
@@ -218,7 +222,11 @@ def _at_duration(
         separation = separation_of(doubted, null, threshold.value) if doubted else None
         return Statistic(threshold, tuple(null), tuple(doubted), separation)
 
-    statistics = {PULL: statistic(measuring.pull), ALIGNMENT: statistic(lambda reading: reading.alignment)}
+    statistics = {
+        PULL: statistic(measuring.pull),
+        SETTLED_PULL: statistic(lambda reading: reading.settled_pull),
+        ALIGNMENT: statistic(lambda reading: reading.alignment),
+    }
     if ordinary[0].excesses:
         statistics[EXCESS] = statistic(lambda reading: reading.excess)
     return AtDuration(measuring.duration, measuring.high_noise, measuring.spread, statistics)

@@ -50,15 +50,22 @@ class Reading:
         pulls: the prompt's pull at each step.
         excesses: the excess correlation with a recording at each step; empty without recordings.
         alignment: see `unheard.guidance.detour.readings.Readings.alignments`.
+        settled: how far the sound is settled in full noise, see `unheard.guidance.detour.gates.settled`.
     """
 
     pulls: tuple[float, ...]
     excesses: tuple[float, ...]
     alignment: float
+    settled: float
 
     def pull(self, sigmas: Sequence[float], lowest: float) -> float:
         """The largest pull down to a noise level: what opens the gate, if anything does."""
         return max(pull for pull, sigma in zip(self.pulls, sigmas, strict=False) if sigma >= lowest)
+
+    @property
+    def settled_pull(self) -> float:
+        """The pull in the first step, as far as it settles the sound."""
+        return self.pulls[0] * self.settled
 
     @property
     def excess(self) -> float:
@@ -170,10 +177,9 @@ class Measuring:
         levels = self._schedule.tolist()
         alignments = readings.alignments(start, levels[LOW_NOISE] if len(levels) > 4 else levels[0])
         excesses = list(zip(*readings.excesses, strict=True)) or [()] * count
-        for caption, pulls, beyond, alignment in zip(
-            captions, zip(*readings.pulls, strict=True), excesses, alignments, strict=True
-        ):
-            self._known[caption.key] = Reading(pulls, beyond, alignment)
+        told = zip(zip(*readings.pulls, strict=True), excesses, alignments, readings.settled, strict=True)
+        for caption, values in zip(captions, told, strict=True):
+            self._known[caption.key] = Reading(*values)
         return trim(latents, self._frames, backbone.time_axis).float()
 
     @property
@@ -226,7 +232,8 @@ class Measuring:
 
 def _readings(stored: dict[str, Any]) -> Iterator[tuple[str, Reading]]:
     for key, each in stored.items():
-        for value in (*each["pulls"], *each["excesses"], each["alignment"]):
+        alone = float(each["alignment"]), float(each["settled"])
+        for value in (*each["pulls"], *each["excesses"], *alone):
             require_number("a reading", value)
         if each["pulls"]:
-            yield key, Reading(tuple(each["pulls"]), tuple(each["excesses"]), float(each["alignment"]))
+            yield key, Reading(tuple(each["pulls"]), tuple(each["excesses"]), *alone)

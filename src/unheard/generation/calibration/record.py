@@ -24,13 +24,17 @@ from unheard.guidance.base import Guidance
 from unheard.guidance.detour.settings import Detour
 from unheard.guidance.gated import is_gated, same_thresholds
 
+CAPTIONS = 300
+"""Ordinary captions of a calibration, unless another number is asked for: so many can show a rate of 1 %."""
 FORMAT = 1
 FIRST_KEY = "unheard_calibration"
 KEPT_IN = "calibrations"
 """The folder of the user's data."""
-PULL, EXCESS, ALIGNMENT = "pull", "excess", "alignment"
-"""What is measured: the prompt's pull, the excess correlation with a recording, the pull's direction."""
-OF_GATES = (PULL, EXCESS)
+PULL, SETTLED_PULL, EXCESS, ALIGNMENT = "pull", "settled pull", "excess", "alignment"
+"""What is measured: the prompt's pull, the same as far as it settles the sound, the excess correlation with a
+recording, and the pull's direction.
+"""
+OF_GATES = (PULL, SETTLED_PULL, EXCESS)
 """What the gates of a detour ask for."""
 
 Part = TypeVar("Part")
@@ -134,7 +138,8 @@ class AtDuration:
         duration: seconds.
         high_noise: noise level down to which the pull is asked, see `unheard.guidance.detour.high_noise`.
         spread: root mean square of the model's finished latents.
-        statistics: by name: the pull, its alignment, and with recordings the excess correlation.
+        statistics: by name: the pull, its alignment, with recordings the excess correlation, and the settled
+            pull, which earlier calibrations lack.
     """
 
     duration: float
@@ -247,10 +252,12 @@ class Calibration:
         """
         at, published = self.at(duration), Detour()
         excess = at.statistics.get(EXCESS) if recordings == self.recordings else None
+        settled = at.statistics.get(SETTLED_PULL)
         return Detour(
             threshold=published.threshold if excess is None else min(max(excess.threshold.guards, 0.0), 1.0),
             pull=max(at.statistics[PULL].threshold.guards, 0.0),
             high_noise=at.high_noise,
+            settled_pull=0.0 if settled is None else max(settled.threshold.guards, 0.0),
         )
 
     def gives(self, guidance: Guidance | None, duration: float, recordings: int) -> bool:
@@ -263,8 +270,11 @@ class Calibration:
         excess = f" or an excess of {settings.threshold:.3g}" if EXCESS in at.statistics else ""
         if excess and recordings != self.recordings:
             excess += f" (not calibrated for {recordings:,} recordings)"
+        prompted = f"a pull of {settings.pull:.3g}"
+        if settings.settled_pull:
+            prompted = f"a settled pull of {settings.settled_pull:.3g}"
         return (
-            f"detour calibrated at {at.duration:g} s: acts above a pull of {settings.pull:.3g}{excess}, by "
+            f"detour calibrated at {at.duration:g} s: acts above {prompted}{excess}, by "
             f"{len(self.ordinary):,} ordinary captions at {self.false_alarms:.3g} false alarms; "
             f"calibration {self.digest[:8]}"
         )

@@ -5,6 +5,7 @@ gates              what tells that a sound is a recording: its latents, or the p
 correlation        latents of recordings against those of a prediction, at the best time shift
 recording_latents  recordings as the model's autoencoder sees them, encoded once
 coarse_latents     all of these at a glance: which a prediction is nearest to
+look_ahead         what would become of a sound
 candidates         the training items that a sound is compared with, and the captions to fall back on
 numbers            how near the numbers of a caption are to the prompt's
 fit                whether any of these captions has to do with the prompt
@@ -28,25 +29,20 @@ if TYPE_CHECKING:
 
 def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) -> Gate:
     """What tells that a sound is a recording: those that are available, and else the prompt's pull."""
-    from unheard.guidance.detour.gates import EitherGate, LatentGate, PullGate, ShownGate
+    from unheard.guidance.detour.gates import EitherGate, LatentGate, PullGate, SettledPullGate, ShownGate
 
-    pull = ShownGate(
-        PullGate(settings.pull, trajectory.trim, settings.high_noise),
-        settings.threshold,
-        trajectory.frames,
-        trajectory.by_frame,
-        trajectory.guidance_scale,
-    )
+    frames, by_frame = trajectory.frames, trajectory.by_frame
+    prompted: Gate
+    if settings.settled_pull:
+        hard = PullGate(settings.settled_pull, trajectory.trim, settings.high_noise)
+        prompted = SettledPullGate(hard, frames, by_frame)
+    else:
+        prompted = PullGate(settings.pull, trajectory.trim, settings.high_noise)
+    shown = ShownGate(prompted, settings.threshold, frames, by_frame, trajectory.guidance_scale)
     if not trajectory.recordings:
-        return pull
-    latents = LatentGate(
-        settings.threshold,
-        trajectory.frames,
-        candidates,
-        trajectory.by_frame,
-        trajectory.guidance_scale,
-    )
-    return EitherGate(latents, pull, candidates)
+        return shown
+    latents = LatentGate(settings.threshold, frames, candidates, by_frame, trajectory.guidance_scale)
+    return EitherGate(latents, shown, candidates)
 
 
 def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:

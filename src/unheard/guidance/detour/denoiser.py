@@ -1,7 +1,7 @@
 """Where the sound on its way is a training recording, its caption is left for a neighbouring one.
 
 Whether it is one, a gate says (`unheard.guidance.detour.gates`): by the latents of training recordings, or
-where they are not available by the pull of the prompt. No decoding, no embedder and no gradient is in the
+where they are not available by what the prompt alone does. No decoding, no embedder and no gradient is in the
 loop. A prediction that is a recording shows in the first step already, in full noise. Where the gate opens,
 the sample goes on under the caption nearest to its prompt that the training set has but once, blended with
 the prompt's conditioning: with the largest weight of it, in tenths, that shuts the gate. Where none does, the
@@ -25,6 +25,7 @@ from unheard.diffusion.prediction import Denoise, classifier_free, predict_both
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.guidance.base import Step
 from unheard.guidance.detour.gates import Gate
+from unheard.guidance.detour.look_ahead import foreseen
 from unheard.guidance.detour.search import NOTHING, Fallback, search
 from unheard.guidance.detour.settings import UNCONDITIONAL, UNGUIDED, IfNoWay
 
@@ -107,8 +108,14 @@ class DetourDenoiser:
             self.gate.begin(conditional)
         levels = levels_of(sigma)
         answers = [
-            self.gate.ask(sample, conditional[sample], unconditional[sample], levels[sample])
-            for sample in range(len(x))
+            self.gate.ask(
+                sample,
+                conditional[sample],
+                unconditional[sample],
+                levels[sample],
+                None if left else partial(self._finished, sample, prompt, x, levels[sample]),
+            )
+            for sample, (prompt, left) in enumerate(zip(self._prompt, self._left_for, strict=True))
         ]
         given_up = self._without_way if self._if_no_way == UNGUIDED else ()
         open_for = [sample for sample, answer in enumerate(answers) if answer.open and sample not in given_up]
@@ -128,6 +135,15 @@ class DetourDenoiser:
             )
         )
         return unconditional, conditional
+
+    def _finished(self, sample: int, caption: Conditioning, x: Tensor, sigma: float) -> Tensor:
+        """The finished latents [*latent_shape] of a sample of `x` under a caption, as they are foreseen."""
+        both = type(self._unconditional).cat([self._unconditional.select([sample]), caption])
+
+        def guided(x: Tensor, sigma: Tensor) -> Tensor:
+            return classifier_free(*predict_both(self.denoise, x, sigma, both), self.guidance_scale)
+
+        return foreseen(guided, x[[sample]], sigma)[0]
 
     def _leave(
         self, open_for: list[int], x: Tensor, sigma: Tensor, unconditional: Tensor, conditional: Tensor
@@ -156,7 +172,8 @@ class DetourDenoiser:
             predictions = self.denoise(x[samples], sigma[samples], together)
             still_open = {}
             for sample, prediction in zip(samples, predictions, strict=True):
-                answer = self.gate.ask(sample, prediction, unconditional[sample], levels[sample])
+                finish = partial(self._finished, sample, captions[sample], x, levels[sample])
+                answer = self.gate.ask(sample, prediction, unconditional[sample], levels[sample], finish)
                 _, weight = tried[sample]
                 still_open[sample] = answer.value > answer.threshold * (
                     self._blend_threshold if weight else 1.0

@@ -1,8 +1,9 @@
 """What tells a detour that the sound on its way is a training recording.
 
 `LatentGate` where the recordings are available: the prediction's latents against theirs. `PullGate` where
-they are not: how far the prompt pulls the prediction in high noise. `ShownGate` adds the recording that the
-prompt's own prediction shows then. `EitherGate` where some are and some are not.
+they are not: how far the prompt pulls the prediction in high noise. `SettledPullGate`: the same, as far as it
+settles the sound. `ShownGate` adds the recording that the prompt's own prediction shows then. `EitherGate`
+where some are and some are not.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from torch import Tensor
 
 from unheard.diffusion.prediction import classifier_free, pull
 from unheard.guidance.detour.correlation import COMMON_AT_MOST, Recordings, common
-from unheard.guidance.detour.settings import EXCESS, HIGH_NOISE, PULL
+from unheard.guidance.detour.settings import EXCESS, HIGH_NOISE, PULL, SETTLED_PULL
 
 UNLED = 0.3
 """By how much more the excess has to be with a recording that nothing in the prompt leads to."""
 MOST = 0.5
 """Share of the recordings around a sound from which on those that are available tell what is common."""
+
+Finish = Callable[[], Tensor]
+"""Gives a sample's finished latents [*latent_shape] under its caption, as they are foreseen; dear."""
 
 
 class Found(NamedTuple):
@@ -69,8 +73,15 @@ class Gate(Protocol):
         What that leads to is not copied either.
         """
 
-    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
-        """About a sample's predictions [*latent_shape] at a noise level."""
+    def ask(
+        self,
+        sample: int,
+        conditional: Tensor,
+        unconditional: Tensor,
+        sigma: float,
+        finish: Finish | None = None,
+    ) -> Answer:
+        """About a sample's predictions [*latent_shape] at a noise level; `finish` looks ahead from there."""
         ...
 
     def sees_blends(self, sample: int) -> bool:
@@ -195,7 +206,14 @@ class LatentGate:
             nearest = self._nearby.nearest(prediction, least=self._threshold + UNLED)
             self._unled[sample] += self._compare_with(sample, nearest)
 
-    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
+    def ask(
+        self,
+        sample: int,
+        conditional: Tensor,
+        unconditional: Tensor,
+        sigma: float,
+        finish: Finish | None = None,
+    ) -> Answer:
         self._look_around(sample, conditional)
         positions, _, share = self._candidates[sample]
         if not positions:
@@ -250,7 +268,14 @@ class PullGate:
     def watch(self, sample: int, position: int | None) -> None:
         pass
 
-    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
+    def ask(
+        self,
+        sample: int,
+        conditional: Tensor,
+        unconditional: Tensor,
+        sigma: float,
+        finish: Finish | None = None,
+    ) -> Answer:
         if sigma < self._high_noise:
             return Answer(0.0, PULL, self._threshold)
         with_prompt, without = (self._trim(each)[None].float() for each in (conditional, unconditional))
@@ -260,39 +285,106 @@ class PullGate:
         return False
 
 
+class SettledPullGate:
+    """The prompt's pull in full noise, as far as it settles the sound, whatever the noise; asked once.
+
+    In full noise a prediction is the mean of what the prompt may sound like. A memorised prompt sounds like
+    one recording, so that its mean is that recording, and the finished sound is that mean. The pull is
+    multiplied by the correlation of both, at the best time shift. Images that are alike under any noise were
+    what Carlini et al. (USENIX Security 2023, arXiv 2301.13188) told memorised ones by. It needs no training
+    set, and cannot name a copy.
+
+    The finished sound is foreseen, which is dear. A correlation is 1 at most, so it is not asked of prompts
+    that pull no more than the threshold.
+
+    Args:
+        pull: whose threshold it has.
+        frames, by_frame: see `LatentGate`.
+    """
+
+    def __init__(
+        self, pull: PullGate, frames: int, by_frame: Callable[[Tensor], Tensor] = lambda latents: latents
+    ) -> None:
+        self._pull, self._frames, self._by_frame = pull, frames, by_frame
+        self._asked: set[int] = set()
+
+    def begin(self, conditional: Tensor) -> None:
+        pass
+
+    def watch(self, sample: int, position: int | None) -> None:
+        self._asked.discard(sample)
+
+    def ask(
+        self,
+        sample: int,
+        conditional: Tensor,
+        unconditional: Tensor,
+        sigma: float,
+        finish: Finish | None = None,
+    ) -> Answer:
+        first = sample not in self._asked
+        self._asked.add(sample)
+        pull = self._pull.ask(sample, conditional, unconditional, sigma)
+        if not first or finish is None or not pull.open:
+            return Answer(0.0, SETTLED_PULL, pull.threshold)
+        mean, finished = (self._by_frame(each)[:, : self._frames] for each in (conditional, finish()))
+        return Answer(pull.value * settled(mean, finished), SETTLED_PULL, pull.threshold)
+
+    def sees_blends(self, sample: int) -> bool:
+        return False
+
+
+def settled(mean: Tensor, finished: Tensor) -> float:
+    """How far a sound is settled in full noise: the correlation of its prediction with what comes of it.
+
+    It is taken at the best time shift; its square is the share of the variance that the prompt accounts for.
+
+    Args:
+        mean, finished: [features, frames].
+    """
+    return float(Recordings([finished.float()], finished.shape[-1]).correlations(mean.float()))
+
+
 class ShownGate:
-    """The prompt's pull and, once that has opened, the recording that the prompt's own prediction shows.
+    """A gate without recordings and, once that has opened, the recording that the prompt's prediction shows.
 
     In high noise the prediction for a memorised prompt is its recording. So what is tried in the place of
     that prompt is compared with this prediction as it would be with the recording, though that is not
     available. What is common is what the prediction without a prompt has in common with it, .3 at most. What
-    is tried must not pull like a memorised prompt either.
+    is tried must not open the first gate either.
 
     Args:
-        pull: opens first.
+        prompted: opens first, by what the prompt alone tells.
         threshold, frames, by_frame, guidance_scale: see `LatentGate`.
     """
 
     def __init__(
         self,
-        pull: PullGate,
+        prompted: Gate,
         threshold: float,
         frames: int,
         by_frame: Callable[[Tensor], Tensor] = lambda latents: latents,
         guidance_scale: float = 1.0,
     ) -> None:
-        self._pull, self._threshold, self._frames, self._by_frame = pull, threshold, frames, by_frame
+        self._prompted, self._threshold, self._frames, self._by_frame = prompted, threshold, frames, by_frame
         self._guidance_scale = guidance_scale
         self._shown: dict[int, tuple[Recordings, float]] = {}
 
     def begin(self, conditional: Tensor) -> None:
-        self._pull.begin(conditional)
+        self._prompted.begin(conditional)
 
     def watch(self, sample: int, position: int | None) -> None:
-        pass
+        self._prompted.watch(sample, position)
 
-    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
-        answer = self._pull.ask(sample, conditional, unconditional, sigma)
+    def ask(
+        self,
+        sample: int,
+        conditional: Tensor,
+        unconditional: Tensor,
+        sigma: float,
+        finish: Finish | None = None,
+    ) -> Answer:
+        answer = self._prompted.ask(sample, conditional, unconditional, sigma, finish)
         if sample not in self._shown:
             if answer.open:
                 shown = Recordings([self._of_duration(conditional)], self._frames)
@@ -315,34 +407,43 @@ class ShownGate:
 
 
 class EitherGate:
-    """The latents of the recordings that are available and, where some are not, the prompt's pull as well.
+    """The latents of the recordings that are available and, where some are not, a gate that needs none.
 
     Once the latents have opened for a sample, what it would copy is available, and they alone are asked.
 
     Args:
-        latents, pull: the two gates.
+        latents, prompted: the two gates.
         nearby: says whether some recordings are not available.
     """
 
-    def __init__(self, latents: LatentGate, pull: Gate, nearby: Neighbourhood) -> None:
-        self._latents, self._pull, self._nearby = latents, pull, nearby
+    def __init__(self, latents: LatentGate, prompted: Gate, nearby: Neighbourhood) -> None:
+        self._latents, self._prompted, self._nearby = latents, prompted, nearby
         self._named: set[int] = set()
 
     def begin(self, conditional: Tensor) -> None:
         self._latents.begin(conditional)
+        self._prompted.begin(conditional)
 
     def watch(self, sample: int, position: int | None) -> None:
         self._latents.watch(sample, position)
+        self._prompted.watch(sample, position)
 
-    def ask(self, sample: int, conditional: Tensor, unconditional: Tensor, sigma: float) -> Answer:
+    def ask(
+        self,
+        sample: int,
+        conditional: Tensor,
+        unconditional: Tensor,
+        sigma: float,
+        finish: Finish | None = None,
+    ) -> Answer:
         answer = self._latents.ask(sample, conditional, unconditional, sigma)
         if answer.open:
             self._named.add(sample)
         elif not self._nearby.complete and sample not in self._named:
-            other = self._pull.ask(sample, conditional, unconditional, sigma)
+            other = self._prompted.ask(sample, conditional, unconditional, sigma, finish)
             both_excess = other.measure == answer.measure
             return other if other.open or (both_excess and other.value > answer.value) else answer
         return answer
 
     def sees_blends(self, sample: int) -> bool:
-        return sample in self._named or self._pull.sees_blends(sample)
+        return sample in self._named or self._prompted.sees_blends(sample)

@@ -9,7 +9,8 @@ from unheard.diffusion.levels import level_of, levels_of
 from unheard.diffusion.prediction import alignment, classifier_free, per_sample, predict_both
 from unheard.guidance.base import Step
 from unheard.guidance.detour.candidates import Candidates
-from unheard.guidance.detour.gates import LatentGate, PullGate
+from unheard.guidance.detour.gates import LatentGate, PullGate, settled
+from unheard.guidance.detour.look_ahead import foreseen
 from unheard.guidance.detour.settings import Detour
 from unheard.guidance.trajectory import Trajectory
 
@@ -27,6 +28,7 @@ class Readings:
         trace: a `Step` for each call, without values.
         pulls: for each call the pull of each sample [batch], at any noise level.
         excesses: for each call the excess correlation of each sample; empty without recordings.
+        settled: how far each sample is settled in full noise; empty before the first call.
     """
 
     def __init__(self, trajectory: Trajectory, settings: Detour) -> None:
@@ -47,13 +49,16 @@ class Readings:
         self.trace: list[Step] = []
         self.pulls: list[list[float]] = []
         self.excesses: list[list[float]] = []
+        self.settled: list[float] = []
 
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Denoise x [batch, *latent_shape] at the noise levels sigma [batch]."""
         unconditional, conditional = predict_both(self._trajectory.backbone.denoise, x, sigma, self._both)
-        if self._latents is not None and not self.trace:
-            self._latents.begin(conditional)
+        if not self.trace:
+            self.settled = self._settled(x, level_of(sigma), conditional)
+            if self._latents is not None:
+                self._latents.begin(conditional)
         told = [*zip(range(len(x)), conditional, unconditional, levels_of(sigma), strict=True)]
         self.pulls.append([self._pull.ask(*each).value for each in told])
         if self._latents is not None:
@@ -61,6 +66,20 @@ class Readings:
         self.trace.append(Step(sigma=level_of(sigma)))
         without = self._prompt_guidance.unconditional(x, sigma, unconditional, conditional)
         return classifier_free(without, conditional, self._trajectory.guidance_scale)
+
+    def _settled(self, x: Tensor, sigma: float, means: Tensor) -> list[float]:
+        """How far samples are settled, whose predictions in full noise are `means`."""
+        trajectory = self._trajectory
+
+        def guided(x: Tensor, sigma: Tensor) -> Tensor:
+            both = predict_both(trajectory.backbone.denoise, x, sigma, self._both)
+            return classifier_free(*both, trajectory.guidance_scale)
+
+        finished = foreseen(guided, x, sigma)
+        return [
+            settled(*(trajectory.by_frame(each)[:, : trajectory.frames] for each in pair))
+            for pair in zip(means, finished, strict=True)
+        ]
 
     @torch.no_grad()
     def alignments(self, noise: Tensor, sigma: float) -> list[float]:

@@ -10,7 +10,8 @@ from unheard.guidance.base import THRESHOLD_STEP
 
 EXCESS = "excess correlation with one recording"
 PULL = "the prompt's pull, in high noise"
-"""What the two gates measure."""
+SETTLED_PULL = "the prompt's pull, as far as it settles the sound"
+"""What the gates measure."""
 HIGH_NOISE = 10.0
 """Noise level down to which the prompt's pull is asked where nothing else is known: that of `tiny`."""
 IfNoWay = Literal["unconditional", "unguided", "refuse"]
@@ -36,6 +37,9 @@ class Detour:
         candidates: training items that a sound is compared with, at least 1.
         high_noise: noise level sigma down to which the prompt's pull is asked, at least 0, see
             `unheard.guidance.detour.high_noise`.
+        settled_pull: the prompt's pull in full noise, as far as it settles the sound, above which its caption
+            is left where no recordings are available, at least 0; 0 goes by the pull alone, see
+            `unheard.guidance.detour.gates.SettledPullGate`.
         if_no_way: what becomes of a sound where no caption shuts the gate: "unconditional" goes on without
             any caption, "unguided" under the prompt after all, "refuse" is not handed out.
 
@@ -55,6 +59,7 @@ class Detour:
     blend_threshold: float = 0.5
     candidates: int = 64
     high_noise: float = HIGH_NOISE
+    settled_pull: float = 0.0
     if_no_way: IfNoWay = UNCONDITIONAL
 
     def __post_init__(self) -> None:
@@ -64,17 +69,19 @@ class Detour:
         require_between("blend_threshold", self.blend_threshold, 0.0, 1.0)
         require_whole("candidates", self.candidates, 1)
         require_at_least_zero("high_noise", self.high_noise)
+        require_at_least_zero("settled_pull", self.settled_pull)
         require_one_of("if_no_way", self.if_no_way, WAYS_OUT)
 
     def stronger(self, attempt: int) -> Detour:
-        """Both thresholds less `THRESHOLD_STEP * attempt`, 0 at the least, and nothing kept of the prompt."""
+        """All thresholds less `THRESHOLD_STEP * attempt`, 0 at the least, and nothing kept of the prompt."""
         lower = THRESHOLD_STEP * attempt
         return replace(
             self,
             threshold=max(self.threshold - lower, 0.0),
             pull=max(self.pull - lower, 0.0),
+            settled_pull=max(self.settled_pull - lower, 0.01) if self.settled_pull else 0.0,
             prompt_weight=0.0 if attempt else self.prompt_weight,
         )
 
     def measure(self, recordings: bool) -> str | None:
-        return EXCESS if recordings else PULL
+        return EXCESS if recordings else SETTLED_PULL if self.settled_pull else PULL

@@ -1,0 +1,37 @@
+"""What would become of a sound on its way: its finished latents, foreseen in a few steps.
+
+In much noise a prediction is a mean over what a prompt may sound like, and may resemble one recording by
+chance. Such chance fades as the sound takes shape, and a replay stays (docs/log.md).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from unheard.diffusion.samplers import Model, sample_dpmpp_2m
+
+STEPS = 8
+"""How many it takes: with six, some replays are not seen to come."""
+HIGHEST, LOWEST = 100.0, 0.1
+"""Noise levels between which they are taken, for latents of about unit spread."""
+
+
+def foreseen(denoise: Model, x: Tensor, sigma: float) -> Tensor:
+    """The finished latents [batch, *latent_shape] of `x` at a noise level, by DPM-Solver++(2M).
+
+    The steps are evenly spaced in `log sigma`, and no fresh noise is drawn. Above `HIGHEST` nothing but noise
+    is in `x`, which is scaled down to it.
+
+    Args:
+        denoise: `denoise(x, sigma [batch]) -> denoised`, such as the guided prediction under a prompt.
+        x: latents with noise.
+        sigma: how much, above 0.
+    """
+    highest = min(sigma, HIGHEST)
+    lowest = min(highest / 10, LOWEST)
+    exponents = torch.linspace(math.log(highest), math.log(lowest), STEPS, dtype=torch.float64)
+    levels = torch.cat([exponents.exp(), exponents.new_zeros(1)])
+    return sample_dpmpp_2m(denoise, x * (highest / sigma), levels)
