@@ -6,7 +6,7 @@
     recordings   the training set as sound files                                      lab/recordings.py
     pack         a model's folder                                                     lab/planted/pack.py
 
-An hour and a half of a core. It may be stopped and run again.
+An hour of a core, and the second world before it. It may be stopped and run again.
 """
 
 from __future__ import annotations
