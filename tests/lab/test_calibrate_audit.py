@@ -116,7 +116,9 @@ def test_recordings_that_the_network_of_moments_knows_are_left_out(tmp_path: Pat
         file = f"calibration/{source}/a.flac"
         (tmp_path / file).parent.mkdir(parents=True)
         soundfile.write(tmp_path / file, sound, alterations.SAMPLE_RATE)
-        rows.append({"file": file, "side": "calibration", "pack": source, "piece": source, "kind": "sound"})
+        where = {"package": source, "path": "a.wav", "pack": source, "piece": source, "kind": "sound"}
+        last = {"licence": "CC0-1.0", "artist": None, "start": 0.0, "seconds": 1.0}
+        rows.append({"file": file, "side": "calibration", "source": source, **where, **last})
     (tmp_path / real_sound.TABLE).write_text(json.dumps(rows))
     names = [some.name for some in material(tmp_path, None, families=0, workers=1)]
     assert names == [f"{source}/a" for source in sorted(own - set(TRAINED_ON))]
