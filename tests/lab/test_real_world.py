@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
+pytest.importorskip("pedalboard", reason="pip install -e '.[lab]'")
+pytest.importorskip("tinysoundfont", reason="pip install --no-deps tinysoundfont==0.3.7")
+
 from lab.corpus_files import Corpus, write_whole
 from lab.real_sound import TABLE, Recording
 from lab.real_world import corpus, train
