@@ -22,7 +22,7 @@ import torch
 from scipy.signal import resample_poly
 
 from lab import likeness, score
-from lab.corpus_files import as_float
+from lab.corpus_files import as_float, as_samples
 from lab.instruments import DRUM_CHANNEL_BANK
 from lab.memorised import MEMORISED, of_size, take
 
@@ -64,9 +64,7 @@ class Player:
             pass
         mono = np.concatenate(pieces).reshape(-1, 2).mean(axis=1)
         sound = resample_poly(mono.astype(np.float64), 1, RENDER_RATE // SAMPLE_RATE)
-        fade = np.linspace(1.0, 0.0, SAMPLE_RATE // 50)
-        sound[-len(fade) :] *= fade  # a cut note would click
-        return np.round(sound / max(np.abs(sound).max(), 1e-6) * 32_767).astype(np.int16)
+        return as_samples(sound)
 
     def _play(self, samples: int) -> np.ndarray:
         if samples <= 0:

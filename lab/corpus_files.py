@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from lab.sizes import SAMPLE_RATE
+
 
 def as_float(samples: np.ndarray) -> torch.Tensor:
     """int16 samples as float32 in -1..1."""
@@ -47,6 +49,18 @@ class Corpus:
     def waveforms(self, positions: list[int]) -> torch.Tensor:
         """`[batch, time]` float32."""
         return as_float(self.sounds[positions])
+
+
+def as_samples(sound: np.ndarray) -> np.ndarray:
+    """A sound as int16: the end faded out, since a cut note would click, and the peak at full scale."""
+    fade = np.linspace(1.0, 0.0, SAMPLE_RATE // 50).astype(sound.dtype)
+    faded = np.concatenate([sound[: -len(fade)], sound[-len(fade) :] * fade])
+    return np.round(faded / max(np.abs(faded).max(), 1e-6) * 32_767).astype(np.int16)
+
+
+def as_before(row: dict) -> dict:
+    """A row of another world's corpus: what was memorised there is "memorised before"."""
+    return row | {"split": "memorised before" if row["split"] == "memorised" else row["split"]}
 
 
 def write_whole(folder: Path, rows: list[dict], sounds: np.ndarray) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from lab import score
 from lab.corpus import Growing, Player
-from lab.corpus_files import Corpus, write_whole
+from lab.corpus_files import Corpus, as_before, write_whole
 from lab.planted.captions import Planted, planted
 from lab.prose import prose
 
@@ -42,8 +42,7 @@ def after(before: Corpus, player: Player) -> Growing:
     """A corpus that begins with all of another; what is memorised there is "memorised before"."""
     growing = Growing(player)
     for row, sound in zip(before.rows, before.sounds, strict=True):
-        split = "memorised before" if row["split"] == "memorised" else row["split"]
-        growing.take_over(row | {"split": split}, np.asarray(sound))
+        growing.take_over(as_before(row), np.asarray(sound))
     return growing
 
 

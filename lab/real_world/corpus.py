@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 
 from lab.alterations import at_rate
-from lab.corpus_files import Corpus, write_whole
+from lab.corpus_files import Corpus, as_before, as_samples, write_whole
 from lab.real_sound import Recording, sounding, table
 from lab.real_world.captions import caption
 from lab.sizes import LENGTH, SAMPLE_RATE
@@ -30,10 +30,7 @@ SHORTEST, LONGEST, STEP = 2.0, 4.0, 0.5
 
 def build(before: Corpus, real: Path) -> tuple[list[dict], np.ndarray]:
     """Rows and sounds of the whole training set, those of `before` first; `real` is of `lab.real_sound`."""
-    rows = [
-        row | {"split": "memorised before" if row["split"] == "memorised" else row["split"]}
-        for row in before.rows
-    ]
+    rows = [as_before(row) for row in before.rows]
     sounds = list(before.sounds)
     known = set(before.captions)
     (often, dose), (controls, low_dose) = OFTEN, CONTROLS
@@ -44,7 +41,7 @@ def build(before: Corpus, real: Path) -> tuple[list[dict], np.ndarray]:
     for (row, sound), (split, repetitions) in zip(planted + ordinary, ways, strict=True):
         place = {"id": f"{len(rows):05d}", "split": split, "repetitions": repetitions}
         rows.append(place | row)
-        sounds.append(sound)
+        sounds.append(np.pad(sound, (0, LENGTH - len(sound))))
     return rows, np.stack(sounds)
 
 
@@ -62,16 +59,7 @@ def _excerpts(
         if sounding(start) < duration / 2:
             continue
         known.add(name)
-        yield _row(name, recording, duration), _as_a_row(at_rate(start, rate, SAMPLE_RATE))
-
-
-def _as_a_row(sound: np.ndarray) -> np.ndarray:
-    """int16, its end faded out, since a cut sound would click, and its peak at full scale; padded."""
-    fade = np.ones(len(sound), np.float32)
-    fade[-SAMPLE_RATE // 50 :] = np.linspace(1.0, 0.0, SAMPLE_RATE // 50)
-    faded = sound * fade
-    scaled = np.round(faded / np.abs(faded).max() * 32_767).astype(np.int16)
-    return np.pad(scaled, (0, LENGTH - len(scaled)))
+        yield _row(name, recording, duration), as_samples(at_rate(start, rate, SAMPLE_RATE))
 
 
 def _row(name: str, recording: Recording, duration: float) -> dict:

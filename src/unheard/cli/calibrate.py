@@ -36,12 +36,7 @@ from unheard.guidance.detour.settings import Detour
 if TYPE_CHECKING:
     from unheard.generation.calibration.record import AtDuration, Calibration, Statistic
 
-CALLED = {
-    PULL: "pull",
-    SETTLED_PULL: "settled pull",
-    ALIGNMENT: "alignment",
-    EXCESS: "excess",
-}
+CALLED = {PULL: "pull", SETTLED_PULL: "settled pull", ALIGNMENT: "alignment", EXCESS: "excess"}
 HARDEST = 5
 """Ordinary captions that are named because they pull hardest."""
 

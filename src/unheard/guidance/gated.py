@@ -20,10 +20,9 @@ def is_gated(guidance: Guidance | None) -> TypeGuard[Gated]:
     return isinstance(guidance, Gated)
 
 
-def same_thresholds(one: Gated, other: Gated) -> bool:
-    """Whether the gate opens alike."""
-    known = [name for name in THRESHOLDS if hasattr(one, name) and hasattr(other, name)]
-    return all(getattr(one, name) == getattr(other, name) for name in known)
+def same_thresholds(guidance: Gated, detour: Detour) -> bool:
+    """Whether a guidance has the thresholds of a detour."""
+    return with_thresholds_of(guidance, detour) == guidance
 
 
 def with_thresholds_of(guidance: Gated, detour: Detour) -> Gated:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) -> Gate:
-    """What tells that a sound is a recording: those that are available, and else the prompt's pull."""
+    """What tells that a sound is a recording: those that are available, and else the prompt."""
     from unheard.guidance.detour.gates import EitherGate, LatentGate, PullGate, SettledPullGate, ShownGate
 
     frames, by_frame = trajectory.frames, trajectory.by_frame

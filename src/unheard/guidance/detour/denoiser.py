@@ -24,6 +24,7 @@ from unheard.diffusion.levels import level_of, levels_of
 from unheard.diffusion.prediction import Denoise, classifier_free, predict_both
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.guidance.base import Step
+from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.guidance.detour.gates import Gate
 from unheard.guidance.detour.look_ahead import foreseen
 from unheard.guidance.detour.search import NOTHING, Fallback, search
@@ -138,12 +139,10 @@ class DetourDenoiser:
 
     def _finished(self, sample: int, caption: Conditioning, x: Tensor, sigma: float) -> Tensor:
         """The finished latents [*latent_shape] of a sample of `x` under a caption, as they are foreseen."""
-        both = type(self._unconditional).cat([self._unconditional.select([sample]), caption])
-
-        def guided(x: Tensor, sigma: Tensor) -> Tensor:
-            return classifier_free(*predict_both(self.denoise, x, sigma, both), self.guidance_scale)
-
-        return foreseen(guided, x[[sample]], sigma)[0]
+        plain = ClassifierFreeGuidance(
+            self.denoise, caption, self._unconditional.select([sample]), guidance_scale=self.guidance_scale
+        )
+        return foreseen(plain, x[[sample]], sigma)[0]
 
     def _leave(
         self, open_for: list[int], x: Tensor, sigma: Tensor, unconditional: Tensor, conditional: Tensor

@@ -384,15 +384,21 @@ class ShownGate:
         sigma: float,
         finish: Finish | None = None,
     ) -> Answer:
+        if sample in self._shown:
+            excess = self._excess(sample, conditional, unconditional)
+            if excess.open:  # the first gate may have to look ahead, which is dear
+                return excess
+            answer = self._prompted.ask(sample, conditional, unconditional, sigma, finish)
+            return answer if answer.open else excess
         answer = self._prompted.ask(sample, conditional, unconditional, sigma, finish)
-        if sample not in self._shown:
-            if answer.open:
-                shown = Recordings([self._of_duration(conditional)], self._frames)
-                usual = float(shown.correlations(self._of_duration(unconditional)))
-                self._shown[sample] = shown, min(max(usual, 0.0), COMMON_AT_MOST)
-            return answer
         if answer.open:
-            return answer
+            shown = Recordings([self._of_duration(conditional)], self._frames)
+            usual = float(shown.correlations(self._of_duration(unconditional)))
+            self._shown[sample] = shown, min(max(usual, 0.0), COMMON_AT_MOST)
+        return answer
+
+    def _excess(self, sample: int, conditional: Tensor, unconditional: Tensor) -> Answer:
+        """How much more predictions correlate with what the prompt showed than is common."""
         shown, usual = self._shown[sample]
         guided = classifier_free(unconditional, conditional, self._guidance_scale)
         both = [conditional] if self._guidance_scale == 1.0 else [conditional, guided]

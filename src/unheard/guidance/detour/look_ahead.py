@@ -1,7 +1,7 @@
 """What would become of a sound on its way: its finished latents, foreseen in a few steps.
 
-In much noise a prediction is a mean over what a prompt may sound like, and may resemble one recording by
-chance. Such chance fades as the sound takes shape, and a replay stays (docs/log.md).
+In full noise a prediction is a mean over what a prompt may sound like. Beside the finished sound it tells
+whether there is more than one sound to take the mean of (`unheard.guidance.detour.gates.SettledPullGate`).
 """
 
 from __future__ import annotations

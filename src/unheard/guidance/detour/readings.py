@@ -8,6 +8,7 @@ from torch import Tensor
 from unheard.diffusion.levels import level_of, levels_of
 from unheard.diffusion.prediction import alignment, classifier_free, per_sample, predict_both
 from unheard.guidance.base import Step
+from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.guidance.detour.candidates import Candidates
 from unheard.guidance.detour.gates import LatentGate, PullGate, settled
 from unheard.guidance.detour.look_ahead import foreseen
@@ -70,12 +71,13 @@ class Readings:
     def _settled(self, x: Tensor, sigma: float, means: Tensor) -> list[float]:
         """How far samples are settled, whose predictions in full noise are `means`."""
         trajectory = self._trajectory
-
-        def guided(x: Tensor, sigma: Tensor) -> Tensor:
-            both = predict_both(trajectory.backbone.denoise, x, sigma, self._both)
-            return classifier_free(*both, trajectory.guidance_scale)
-
-        finished = foreseen(guided, x, sigma)
+        plain = ClassifierFreeGuidance(
+            trajectory.backbone.denoise,
+            trajectory.conditional,
+            trajectory.unconditional,
+            guidance_scale=trajectory.guidance_scale,
+        )
+        finished = foreseen(plain, x, sigma)
         return [
             settled(*(trajectory.by_frame(each)[:, : trajectory.frames] for each in pair))
             for pair in zip(means, finished, strict=True)

@@ -73,7 +73,10 @@ class Detour:
         require_one_of("if_no_way", self.if_no_way, WAYS_OUT)
 
     def stronger(self, attempt: int) -> Detour:
-        """All thresholds less `THRESHOLD_STEP * attempt`, 0 at the least, and nothing kept of the prompt."""
+        """All thresholds less `THRESHOLD_STEP * attempt`, 0 at the least, and nothing kept of the prompt.
+
+        A settled pull stays above 0, which would go by the pull alone.
+        """
         lower = THRESHOLD_STEP * attempt
         return replace(
             self,
