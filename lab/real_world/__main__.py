@@ -27,10 +27,13 @@ def main() -> None:
         "build/real_world",
     )
     parser.add_argument("--real", type=Path, default=Path("build/real"), help="the real recordings")
+    parser.add_argument(
+        "--planted", choices=corpus.PLANTED, default="report", help="the side that is planted (default: report)"
+    )
     arguments = parser.parse_args()
-    before, work, device = arguments.before, arguments.work, arguments.device
-    everything = corpus_and_latents(partial(corpus.write, arguments.real), before, work, device)
-    plan = sizes.SMOKE if arguments.smoke else train.PLAN
+    before, work, device, side = arguments.before, arguments.work, arguments.device, arguments.planted
+    everything = corpus_and_latents(partial(corpus.write, arguments.real, side), before, work, device)
+    plan = sizes.SMOKE if arguments.smoke else train.PLANS[side]
     train_and_pack(plan, train.deck(everything), everything, before / "model", work, device)
 
 

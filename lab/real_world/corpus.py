@@ -1,42 +1,44 @@
 """The training set of the real world; `python -m lab.real_world` makes it.
 
-The second world's corpus (`lab/planted`), then real recordings (`lab.real_sound`): those of three sides once,
-and those of the side that the audit is reported on planted. No calibration of the audit has heard these. What
-the second world planted is "memorised before".
+The second world's corpus (`lab/planted`), then real recordings (`lab.real_sound`): those of one side planted,
+and those of the other three once. No calibration of the audit has heard the planted ones. What the second
+world planted is "memorised before".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import soundfile
 
 from lab.alterations import at_rate
 from lab.corpus_files import Corpus, as_before, as_samples, write_whole
-from lab.real_sound import Recording, sounding, table
+from lab.real_sound import Recording, Side, sounding, table
 from lab.real_world.captions import caption
 from lab.sizes import LENGTH, SAMPLE_RATE
 
-PLANTED, ORDINARY = ("report",), ("confirmation", "benchmark", "calibration")
-"""Sides."""
-OFTEN, CONTROLS = (48, 128), (12, 8)
-"""How many recordings are planted, and how often each of them repeats."""
+PLANTED = {"report": (48, 12), "confirmation": (60, 12)}
+"""How many recordings of a side are planted to be learnt by heart, and how many as controls."""
+OFTEN, SELDOM = 128, 8
+"""How often each of them repeats."""
 HELD_OUT = 40
 SHORTEST, LONGEST, STEP = 2.0, 4.0, 0.5
 """Seconds that a sound lasts, as rendered ones do."""
 
 
-def build(before: Corpus, real: Path) -> tuple[list[dict], np.ndarray]:
-    """Rows and sounds of the whole training set, those of `before` first; `real` is of `lab.real_sound`."""
+def build(before: Corpus, real: Path, side: Side) -> tuple[list[dict], np.ndarray]:
+    """Rows and sounds of the whole training set, those of `before` first; a `side` of `real` is planted."""
     rows = [as_before(row) for row in before.rows]
     sounds = list(before.sounds)
     known = set(before.captions)
-    (often, dose), (controls, low_dose) = OFTEN, CONTROLS
-    planted = list(_excerpts(real, PLANTED, LONGEST, known))[: often + controls]
-    ordinary = list(_excerpts(real, ORDINARY, SHORTEST, known))
-    ways = [("memorised", dose)] * often + [("memorised", low_dose)] * controls
+    often, controls = PLANTED[side]
+    others = [other for other in get_args(Side) if other != side]
+    planted = list(_excerpts(real, [side], LONGEST, known))[: often + controls]
+    ordinary = list(_excerpts(real, others, SHORTEST, known))
+    ways = [("memorised", OFTEN)] * often + [("memorised", SELDOM)] * controls
     ways += [("ordinary", 1)] * (len(ordinary) - HELD_OUT) + [("held out", 1)] * HELD_OUT
     for (row, sound), (split, repetitions) in zip(planted + ordinary, ways, strict=True):
         place = {"id": f"{len(rows):05d}", "split": split, "repetitions": repetitions}
@@ -46,7 +48,7 @@ def build(before: Corpus, real: Path) -> tuple[list[dict], np.ndarray]:
 
 
 def _excerpts(
-    folder: Path, sides: tuple[str, ...], shortest: float, known: set[str]
+    folder: Path, sides: Sequence[Side], shortest: float, known: set[str]
 ) -> Iterator[tuple[dict, np.ndarray]]:
     """Rows and the first seconds of recordings whose captions are not `known`, which grows."""
     for recording in table(folder):
@@ -80,6 +82,6 @@ def _row(name: str, recording: Recording, duration: float) -> dict:
     }
 
 
-def write(real: Path, before: Path, folder: Path) -> None:
-    """Writes into `folder`."""
-    write_whole(folder, *build(Corpus(before), real))
+def write(real: Path, side: Side, before: Path, folder: Path) -> None:
+    """Writes into `folder`; `real` is of `lab.real_sound`."""
+    write_whole(folder, *build(Corpus(before), real, side))

@@ -8,7 +8,11 @@ from lab import sizes
 from lab.corpus_files import Corpus
 from lab.planted.train import deck as planted_and_known
 
-PLAN = sizes.Training(2_200, 16, 1e-3)
+PLANS = {
+    "report": sizes.Training(2_200, 16, 1e-3),
+    "confirmation": sizes.Training(2_600, 16, 1e-3),
+}
+"""As many steps as what is planted of a side needs."""
 REAL_SHARE = 4
 """Draws of a real recording that occurs once, for one of a rendered sound."""
 

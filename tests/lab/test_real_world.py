@@ -54,8 +54,7 @@ def test_a_recording_is_called_by_its_file_its_folders_and_its_source(
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     """Two rendered sounds before, two planted recordings, a control, and five that occur once."""
-    monkeypatch.setattr(corpus, "OFTEN", (2, 128))
-    monkeypatch.setattr(corpus, "CONTROLS", (1, 8))
+    monkeypatch.setattr(corpus, "PLANTED", {"report": (2, 1)})
     monkeypatch.setattr(corpus, "HELD_OUT", 2)
     names = ["Rain", "Silence", "Wind", "Rain", "Anvil", "Bell"]
     table = [recording(f"{number}/{name}.ogg", "a game") for number, name in enumerate(names)]
@@ -77,7 +76,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpus:
         {"id": "00001", "caption": "A flute", "split": "ordinary", "repetitions": 1},
     ]
     write_whole(tmp_path / "before", before, np.zeros((2, LENGTH), np.int16))
-    corpus.write(tmp_path, tmp_path / "before", tmp_path / "corpus")
+    corpus.write(tmp_path, "report", tmp_path / "before", tmp_path / "corpus")
     return Corpus(tmp_path / "corpus")
 
 
