@@ -8,14 +8,19 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from melodies import RATE, melody
 
 from unheard import audio
-from unheard.auditing import Catalogue, fingerprint_cache
+from unheard.auditing import Catalogue, fingerprint, fingerprint_cache
+from unheard.auditing.catalogue import PART
 from unheard.auditing.features import PERIOD, Signal
 from unheard.auditing.fingerprint import fingerprints
-from unheard.auditing.landmarks import landmarks, peaks
+from unheard.auditing.landmarks import PER_FRAME, Landmarks, key, landmarks, peaks
+from unheard.auditing.moment_network import NUMBERS
 from unheard.errors import InputError
+from unheard.index.store.fingerprints import Prints
 
 
 def test_fingerprints_are_cached(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,3 +82,32 @@ def test_of_a_long_reference_the_part_with_the_landmarks_is_compared(tmp_path: P
         assert catalogue.ids[number] == "long.wav"
         assert frames.start <= begin + 2
         assert begin + len(passage.features) - 2 <= frames.stop
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from([1, 29, 30, 31, 45, 46, 200]), min_size=1, max_size=4), st.data())
+def test_the_part_that_is_compared_is_the_one_whose_middle_is_nearest(
+    windows: list[int], data: st.DataObject
+) -> None:
+    number = data.draw(st.integers(0, len(windows) - 1))
+    sound = Landmarks(key(np.arange(9) * 10, 5, 7), np.arange(9) * 40, 400)
+    lag = data.draw(st.integers(0, 64 * windows[number]))
+    prints = [
+        Prints(
+            np.zeros((count, fingerprint.SIZE), np.float16),
+            np.stack([sound.keys, sound.columns + lag if own == number else 0 * sound.columns]),
+            np.zeros((1, NUMBERS), np.int8),
+            np.zeros(1, np.int32),
+            (count + 10) * fingerprint.HOP * PERIOD,
+        )
+        for own, count in enumerate(windows)
+    ]
+    ids = [str(own) for own in range(len(windows))]
+    catalogue = Catalogue("made up", ids, [Path(some) for some in ids], [None] * len(ids), prints, {})
+    compared = [catalogue.part(part) for part in catalogue.sharing(sound, len(ids))]
+    (chosen,) = [frames for own, frames in compared if own == number]
+    every = [catalogue.part(part) for part in range(len(catalogue.parts))]
+    starts = [frames.start for own, frames in every if own == number]
+    middle = (lag + sound.length / 2) / PER_FRAME - PART * fingerprint.HOP / 2
+    slack = 2
+    assert abs(chosen.start - middle) <= min(abs(start - middle) for start in starts) + slack

@@ -209,10 +209,9 @@ class Catalogue:
 
     def _part_at(self, number: int, column: int) -> int:
         """The part of a reference in whose midst a column is, as nearly as any."""
-        own = np.flatnonzero(self.parts[:, 0] == number)
-        middles = (self.parts[own, 1] + self.parts[own, 2] - 2 * self.parts[own[0], 1]) / 2
-        frames = middles * fingerprint.HOP
-        return int(own[np.abs(frames - column / PER_FRAME).argmin()])
+        own = np.flatnonzero(self._frames[:, 0] == number)
+        middles = self._frames[own, 1] + PART * fingerprint.HOP / 2
+        return int(own[np.abs(middles - column / PER_FRAME).argmin()])
 
 
 def by_id(sources: Sources) -> dict[str, Path]:
