@@ -24,7 +24,7 @@ from vectors import Embeddings
 import unheard
 from unheard.diffusion.noise import initial_noise
 from unheard.guidance.detour.candidates import Candidates
-from unheard.guidance.detour.gates import COMMON_AT_MOST, Recordings
+from unheard.guidance.detour.correlation import COMMON_AT_MOST, Recordings
 from unheard.guidance.detour.recording_latents import RecordingLatents
 from unheard.guidance.detour.settings import Detour
 from unheard.guidance.trajectory import Trajectory

@@ -22,6 +22,7 @@ from unheard.common.intervals import clopper_pearson
 from unheard.evaluation.prompts import read_prompts
 from unheard.generation.calibration.measuring import Caption, Measuring, Reading
 from unheard.generation.calibration.record import Calibration
+from unheard.guidance.detour.settings import Detour
 
 BY_HEART = 64
 """Repetitions from which on a caption is counted as known by heart."""
@@ -50,7 +51,8 @@ def main() -> None:
             opened = {
                 "pull": reading.pull(measuring.sigmas, detour.high_noise) > detour.pull,
                 "settled pull": 0 < detour.settled_pull < reading.settled_pull,
-                "excess": bool(reading.excesses) and reading.excess > detour.threshold,
+                "excess, nothing doubted": bool(reading.excesses) and reading.excess > detour.threshold,
+                "excess": _opens(detour, reading, measuring.sigmas),
             }
             opened["excess or settled pull"] = opened["excess"] or opened["settled pull"]
             found.append((caption, reading, opened))
@@ -78,11 +80,22 @@ def main() -> None:
             verdict = f"{judged.verdict}, {judged.score:.1f}"
             said[judged.verdict] += 1
         excess = f"excess {reading.excess:.2f}" if reading.excesses else "no recordings"
-        names = ", ".join(gate for gate in ("pull", "settled pull", "excess") if opened[gate])
+        names = ", ".join(gate for gate in ("pull", "settled pull", "excess") if opened[gate]) or "none"
         told = f"settled pull {reading.settled_pull:.2f}, {excess}"
         print(f"  {caption.text}: opens {names}; {told}; without guidance {verdict}")
     if said:
         print(", ".join(f"{count} {verdict}" for verdict, count in said.most_common()))
+
+
+def _opens(detour: Detour, reading: Reading, sigmas: Sequence[float]) -> bool:
+    """Whether a detour's gate opens at any step, see `unheard.guidance.detour.gates.doubted`."""
+    threshold = max(detour.sure_threshold, detour.threshold)
+    for excess, pull, sigma in zip(reading.excesses, reading.pulls, sigmas, strict=False):
+        if sigma >= detour.high_noise and pull > detour.pull:
+            threshold = detour.threshold
+        if excess > threshold:
+            return True
+    return False
 
 
 if __name__ == "__main__":

@@ -43,7 +43,8 @@ from unheard.diffusion.schedules import polyexponential_sigmas
 from unheard.diffusion.settings import Sampling
 from unheard.guidance.amg.settings import AMG
 from unheard.guidance.detour.denoiser import DetourDenoiser
-from unheard.guidance.detour.gates import Found, LatentGate
+from unheard.guidance.detour.gates.base import Found
+from unheard.guidance.detour.gates.latents import LatentGate
 
 CANDIDATES = 64
 WAITS = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize", "cudaMemcpy")

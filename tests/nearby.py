@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from unheard.guidance.detour.gates import Found
+from unheard.guidance.detour.gates.base import Found
 
 
 class Nearby:

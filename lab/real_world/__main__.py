@@ -28,7 +28,10 @@ def main() -> None:
     )
     parser.add_argument("--real", type=Path, default=Path("build/real"), help="the real recordings")
     parser.add_argument(
-        "--planted", choices=corpus.PLANTED, default="report", help="the side that is planted (default: report)"
+        "--planted",
+        choices=corpus.PLANTED,
+        default="report",
+        help="the side that is planted (default: report)",
     )
     arguments = parser.parse_args()
     before, work, device, side = arguments.before, arguments.work, arguments.device, arguments.planted

@@ -11,8 +11,8 @@ from unheard.guidance.gated_amg.settings import GatedAMG
 from unheard.guidance.static_rewrite.settings import StaticRewrite
 
 Gated = Detour | StaticRewrite | GatedAMG
-THRESHOLDS = ("threshold", "pull", "high_noise", "settled_pull")
-"""What says when the gate opens; the last is the detour's alone."""
+THRESHOLDS = ("threshold", "pull", "high_noise", "settled_pull", "sure_threshold")
+"""What says when the gate opens; the last two are the detour's alone."""
 
 
 def is_gated(guidance: Guidance | None) -> TypeGuard[Gated]:

@@ -122,6 +122,21 @@ def test_without_recordings_the_settled_pull_is_asked_where_it_was_measured() ->
     assert found.gives(unheard.StaticRewrite(pull=0.4, high_noise=at.high_noise), 1.0, 0)
 
 
+def test_an_excess_is_doubted_as_far_as_its_threshold_is_uncertain() -> None:
+    certain = a_calibration()
+    (at, *others) = certain.durations
+    excess = at.statistics["excess"]
+    unsure = replace(excess, threshold=replace(excess.threshold, value=0.3, low=0.2))
+    found = replace(certain, durations=(replace(at, statistics={**at.statistics, "excess": unsure}), *others))
+    told = found.detour(1.0, 60)
+    assert (told.threshold, told.sure_threshold) == (0.2, 0.3)
+    assert "an excess of 0.2 to 0.3, by" in found.words(1.0, 60)
+    assert found.detour(1.0, 12) == replace(told, threshold=0.3, sure_threshold=0.0)
+    assert (told.stronger(1).sure_threshold, told.stronger(0)) == (0.0, told)
+    assert "an excess of 0.2, by" in certain.words(1.0, 60)
+    assert not found.gives(replace(told, sure_threshold=0.0), 1.0, 60)
+
+
 def test_whether_captions_separate_is_told_by_what_the_gates_ask() -> None:
     assert a_calibration(separates=True).separates
     assert a_calibration(separates=False).separates is False

@@ -9,7 +9,7 @@ from toy_world import ToyWorld
 
 from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.guidance.detour.denoiser import DetourDenoiser
-from unheard.guidance.detour.gates import LatentGate
+from unheard.guidance.detour.gates.latents import LatentGate
 
 WORLD = ToyWorld()
 PROMPTS = ("prompt0", "prompt1")

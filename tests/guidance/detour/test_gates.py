@@ -9,14 +9,13 @@ import torch
 from nearby import Nearby, correlation
 
 from unheard.guidance.detour.correlation import Recordings, common
-from unheard.guidance.detour.gates import (
-    UNLED,
-    EitherGate,
-    LatentGate,
-    PullGate,
-    SettledPullGate,
-    ShownGate,
-)
+from unheard.guidance.detour.gates.base import Question
+from unheard.guidance.detour.gates.doubted import DoubtedGate
+from unheard.guidance.detour.gates.either import EitherGate
+from unheard.guidance.detour.gates.latents import UNLED, LatentGate
+from unheard.guidance.detour.gates.pull import PullGate
+from unheard.guidance.detour.gates.settled_pull import SettledPullGate
+from unheard.guidance.detour.gates.shown import ShownGate
 from unheard.guidance.detour.settings import EXCESS, HIGH_NOISE, PULL, SETTLED_PULL
 
 
@@ -90,8 +89,13 @@ def test_the_pull_is_asked_in_high_noise_alone_and_names_nothing() -> None:
     gate = PullGate(0.5, lambda latents: latents[..., :4])
     with_prompt, without = torch.zeros(2, 6), torch.zeros(2, 6)
     with_prompt[:, :4], with_prompt[:, 4:] = 0.7, 100.0  # what is beyond the duration does not count
-    assert gate.ask(0, with_prompt, without, 2 * HIGH_NOISE) == (pytest.approx(0.7), PULL, 0.5, None)
-    assert gate.ask(0, with_prompt, without, HIGH_NOISE / 2) == (0.0, PULL, 0.5, None)
+    assert gate.ask(Question(0, with_prompt, without, 2 * HIGH_NOISE)) == (
+        pytest.approx(0.7),
+        PULL,
+        0.5,
+        None,
+    )
+    assert gate.ask(Question(0, with_prompt, without, HIGH_NOISE / 2)) == (0.0, PULL, 0.5, None)
 
 
 def test_a_prompt_whose_sound_is_foregone_opens_and_is_asked_once() -> None:
@@ -108,17 +112,17 @@ def test_a_prompt_whose_sound_is_foregone_opens_and_is_asked_once() -> None:
     gate = SettledPullGate(PullGate(0.5, lambda latents: latents), 40)
     nothing, high = torch.zeros_like(mean), 2 * HIGH_NOISE
     later = torch.cat([torch.zeros(8, 3), mean[:, :37], other[:, :20]], dim=1)  # beyond 40 nothing counts
-    told = gate.ask(0, mean, nothing, high, finishing(later))
+    told = gate.ask(Question(0, mean, nothing, high, finishing(later)))
     alike = correlation(mean[:, :40], later[:, :40])
     pulls = float(mean.square().mean().sqrt())
     assert told == (pytest.approx(pulls * alike, abs=1e-5), SETTLED_PULL, 0.5, None)
     assert told.open
-    assert not gate.ask(1, mean, nothing, high, finishing(other)).open
+    assert not gate.ask(Question(1, mean, nothing, high, finishing(other))).open
     assert len(asked) == 2
     for _ in range(3):  # once is enough
-        assert gate.ask(1, mean, nothing, high, finishing(mean)) == (0.0, SETTLED_PULL, 0.5, None)
+        assert gate.ask(Question(1, mean, nothing, high, finishing(mean))) == (0.0, SETTLED_PULL, 0.5, None)
     gate.watch(1, 7)  # another caption is another question
-    assert gate.ask(1, mean, nothing, high, finishing(mean)).open
+    assert gate.ask(Question(1, mean, nothing, high, finishing(mean))).open
     assert len(asked) == 3
 
 
@@ -129,9 +133,11 @@ def test_the_finished_sound_is_not_foreseen_of_prompts_that_hardly_pull_or_in_lo
         raise AssertionError("it is dear")
 
     gate = SettledPullGate(PullGate(0.5, lambda latents: latents), 40)
-    assert not gate.ask(0, mean, mean + 0.05, 2 * HIGH_NOISE, finish).open
-    assert not gate.ask(1, mean, torch.zeros_like(mean), HIGH_NOISE / 2, finish).open
-    assert not gate.ask(2, mean, torch.zeros_like(mean), 2 * HIGH_NOISE).open  # nothing is left to foresee
+    assert not gate.ask(Question(0, mean, mean + 0.05, 2 * HIGH_NOISE, finish)).open
+    assert not gate.ask(Question(1, mean, torch.zeros_like(mean), HIGH_NOISE / 2, finish)).open
+    assert not gate.ask(
+        Question(2, mean, torch.zeros_like(mean), 2 * HIGH_NOISE)
+    ).open  # nothing is left to foresee
 
 
 def test_what_is_tried_must_not_settle_its_sound_either() -> None:
@@ -139,16 +145,16 @@ def test_what_is_tried_must_not_settle_its_sound_either() -> None:
     gate = ShownGate(SettledPullGate(PullGate(0.5, lambda latents: latents), 40), 0.3, 40)
     gate.begin(shown[None])
     nothing, high = torch.zeros_like(shown), 2 * HIGH_NOISE
-    assert gate.ask(0, shown, nothing, high, lambda: shown).measure == SETTLED_PULL
+    assert gate.ask(Question(0, shown, nothing, high, lambda: shown)).measure == SETTLED_PULL
     assert gate.sees_blends(0)
     gate.watch(0, 4)
-    foregone = gate.ask(0, other, nothing, high, lambda: other)
+    foregone = gate.ask(Question(0, other, nothing, high, lambda: other))
     assert foregone.open
     assert foregone.measure == SETTLED_PULL
     gate.watch(0, 5)
-    assert not gate.ask(0, other, nothing, high, lambda: third).open
+    assert not gate.ask(Question(0, other, nothing, high, lambda: third)).open
     gate.watch(0, 6)
-    assert gate.ask(0, shown, nothing, high, lambda: third).measure == EXCESS
+    assert gate.ask(Question(0, shown, nothing, high, lambda: third)).measure == EXCESS
 
 
 def test_without_recordings_the_prompts_prediction_shows_what_is_not_to_be_copied() -> None:
@@ -157,18 +163,20 @@ def test_without_recordings_the_prompts_prediction_shows_what_is_not_to_be_copie
     gate = ShownGate(PullGate(2.0, lambda latents: latents), 0.3, 40)
     gate.begin(shown[None])
     high = 2 * HIGH_NOISE
-    assert gate.ask(0, shown, shown, high) == (0.0, PULL, 2.0, None)
+    assert gate.ask(Question(0, shown, shown, high)) == (0.0, PULL, 2.0, None)
     assert not gate.sees_blends(0)
-    assert gate.ask(0, 3 * shown, without, high).measure == PULL
+    assert gate.ask(Question(0, 3 * shown, without, high)).measure == PULL
     assert gate.sees_blends(0)
     usual = correlation(shown, without)
     for level in (high, HIGH_NOISE / 2):  # it goes on where the pull tells nothing
         for weight in (0.0, 0.4, 1.0):
             blend = weight * shown + (1 - weight) * other
-            told = gate.ask(0, blend, blend, level)
+            told = gate.ask(Question(0, blend, blend, level))
             assert told[1:] == (EXCESS, 0.3, None)
             assert told.value == pytest.approx(correlation(blend, shown) - min(usual, 0.3), abs=1e-5)
-    assert gate.ask(0, 9 * other, other, high).measure == PULL  # it pulls like a memorised one itself
+    assert (
+        gate.ask(Question(0, 9 * other, other, high)).measure == PULL
+    )  # it pulls like a memorised one itself
 
 
 def test_only_what_is_not_surely_a_recording_of_its_caption_is_listened_to() -> None:
@@ -179,7 +187,7 @@ def test_only_what_is_not_surely_a_recording_of_its_caption_is_listened_to() -> 
     gate.begin(predictions)
     assert [each.shape for each in nearby.heard] == [(1, 2, 40)]
     assert torch.equal(nearby.heard[0], predictions[[1]])
-    assert gate.ask(0, predictions[0], predictions[0], 1.0) == (pytest.approx(1.0), EXCESS, 0.3, 0)
+    assert gate.ask(Question(0, predictions[0], predictions[0], 1.0)) == (pytest.approx(1.0), EXCESS, 0.3, 0)
     nearby = Nearby([predictions[0]], own=True)
     LatentGate(0.3, 40, nearby).begin(predictions[:1])
     assert not nearby.heard
@@ -192,12 +200,12 @@ def test_what_the_caption_that_is_tried_may_lead_to_is_watched_as_well_and_looke
     gate = LatentGate(0.3, 40, nearby)
     gate.begin(prediction[None])
     gate.watch(0, 4)  # nothing around it is available
-    assert gate.ask(0, other, other, 1.0)[0] < 0.6
+    assert gate.ask(Question(0, other, other, 1.0))[0] < 0.6
     nearby.others = {0: first, 5: own, 6: other}  # the first is watched already
     for _ in range(2):
         gate.watch(0, 5)
         for position, latents in nearby.others.items():
-            assert gate.ask(0, latents, latents, 1.0) == (pytest.approx(1.0), EXCESS, 0.3, position)
+            assert gate.ask(Question(0, latents, latents, 1.0)) == (pytest.approx(1.0), EXCESS, 0.3, position)
     assert nearby.asked == [4, 5]
 
 
@@ -207,14 +215,14 @@ def test_what_a_prediction_is_nearest_to_at_a_glance_counts_less_until_it_may_le
     nearby = Nearby([first])
     gate = LatentGate(0.3, 40, nearby)
     gate.begin(prediction[None])
-    assert not gate.ask(0, far, far, 1.0).open
+    assert not gate.ask(Question(0, far, far, 1.0)).open
     nearby.at_a_glance = {7: far}
     half = (far + first / far.norm() * first.norm()) / 2**0.5
-    assert gate.ask(0, far, far, 1.0) == (pytest.approx(1.0 - UNLED), EXCESS, 0.3, 7)
-    assert gate.ask(0, half, half, 1.0).position == 0  # as like one that the prompt leads to
+    assert gate.ask(Question(0, far, far, 1.0)) == (pytest.approx(1.0 - UNLED), EXCESS, 0.3, 7)
+    assert gate.ask(Question(0, half, half, 1.0)).position == 0  # as like one that the prompt leads to
     assert {*nearby.least} == {0.3 + UNLED}
     gate.watch(0, None)
-    assert gate.ask(0, far, far, 1.0) == (pytest.approx(1.0), EXCESS, 0.3, 7)
+    assert gate.ask(Question(0, far, far, 1.0)) == (pytest.approx(1.0), EXCESS, 0.3, 7)
     assert nearby.least[-1] == -1.0
 
 
@@ -225,7 +233,7 @@ def test_what_is_found_at_a_glance_does_not_tell_what_is_common() -> None:
     gate = LatentGate(0.3, 40, nearby)
     gate.begin(recording[None])
     nearby.at_a_glance = {10 + n: recording for n in range(20)}
-    assert gate.ask(0, recording, recording, 1.0) == (pytest.approx(1.0), EXCESS, 0.3, 0)
+    assert gate.ask(Question(0, recording, recording, 1.0)) == (pytest.approx(1.0), EXCESS, 0.3, 0)
 
 
 def test_where_some_recordings_are_not_available_the_pull_is_asked_until_the_latents_open() -> None:
@@ -241,15 +249,25 @@ def test_where_some_recordings_are_not_available_the_pull_is_asked_until_the_lat
 
     gate = begun()
     high = 2 * HIGH_NOISE
-    assert not gate.ask(0, other, torch.zeros_like(other), high).open  # all are available
+    assert not gate.ask(Question(0, other, torch.zeros_like(other), high)).open  # all are available
     nearby.complete, nearby.share = False, 0.4
     gate = begun()
-    assert gate.ask(0, other, torch.zeros_like(other), high) == (pytest.approx(1.0, abs=0.3), PULL, 0.1, None)
+    assert gate.ask(Question(0, other, torch.zeros_like(other), high)) == (
+        pytest.approx(1.0, abs=0.3),
+        PULL,
+        0.1,
+        None,
+    )
     assert not gate.sees_blends(0)
-    assert not gate.ask(0, other, other, high).open
-    assert gate.ask(0, recording, recording, high) == (pytest.approx(0.7), EXCESS, 0.5, 0)  # .3 may be common
+    assert not gate.ask(Question(0, other, other, high)).open
+    assert gate.ask(Question(0, recording, recording, high)) == (
+        pytest.approx(0.7),
+        EXCESS,
+        0.5,
+        0,
+    )  # .3 may be common
     assert gate.sees_blends(0)
-    assert not gate.ask(0, other, torch.zeros_like(other), high).open
+    assert not gate.ask(Question(0, other, torch.zeros_like(other), high)).open
 
 
 def test_a_recording_that_only_the_guided_prediction_shows_opens_the_gate() -> None:
@@ -259,8 +277,8 @@ def test_a_recording_that_only_the_guided_prediction_shows_opens_the_gate() -> N
     blind, seeing = (LatentGate(0.6, 40, Nearby([recording]), guidance_scale=scale) for scale in (1.0, 7.0))
     for gate in (blind, seeing):
         gate.begin(conditional[None])
-    assert not blind.ask(0, conditional, unconditional, 1.0).open
-    assert seeing.ask(0, conditional, unconditional, 1.0).open
+    assert not blind.ask(Question(0, conditional, unconditional, 1.0)).open
+    assert seeing.ask(Question(0, conditional, unconditional, 1.0)).open
 
 
 def test_what_the_prompt_shows_counts_where_its_recording_is_missing_among_others() -> None:
@@ -272,7 +290,42 @@ def test_what_the_prompt_shows_counts_where_its_recording_is_missing_among_other
     gate = EitherGate(LatentGate(0.3, 40, nearby), pull, nearby)
     gate.begin(shown[None])
     high = 2 * HIGH_NOISE
-    assert gate.ask(0, 2 * shown, torch.zeros_like(shown), high).measure == PULL
+    assert gate.ask(Question(0, 2 * shown, torch.zeros_like(shown), high)).measure == PULL
     assert gate.sees_blends(0)
-    assert gate.ask(0, shown, shown, high) == (pytest.approx(1.0), EXCESS, 0.3, None)
-    assert gate.ask(0, recording, recording, high).position == 0
+    assert gate.ask(Question(0, shown, shown, high)) == (pytest.approx(1.0), EXCESS, 0.3, None)
+    assert gate.ask(Question(0, recording, recording, high)).position == 0
+
+
+def test_an_excess_just_above_the_threshold_counts_once_the_prompt_has_pulled() -> None:
+    recording, other = torch.randn(2, 8, 40, generator=torch.Generator().manual_seed(0))
+    faint = 0.6 * recording / recording.norm() + 0.8 * other / other.norm()
+    nothing, high, low = torch.zeros_like(faint), 2 * HIGH_NOISE, HIGH_NOISE / 2
+    pulls = float(faint.square().mean().sqrt())
+
+    def begun(sure: float) -> DoubtedGate:
+        latents = LatentGate(0.3, 40, Nearby([recording, recording]), sure=sure)
+        gate = DoubtedGate(latents, sure, PullGate(0.9 * pulls, lambda latents: latents))
+        gate.begin(torch.stack([faint, faint]))
+        return gate
+
+    gate = begun(0.9)
+    value = gate.ask(Question(0, faint, faint, high)).value
+    assert 0.4 < value < 0.8
+    assert gate.ask(Question(0, faint, faint, high)) == (value, EXCESS, 0.9, 0)
+    assert not gate.ask(Question(0, faint, nothing, low)).open  # there the pull tells nothing
+    assert gate.ask(Question(0, recording, recording, high)).open  # of this it is sure
+    assert gate.ask(Question(0, faint, nothing, high)) == (value, EXCESS, 0.3, 0)
+    assert gate.ask(Question(0, faint, faint, low)).open  # it has pulled before
+    assert not gate.ask(Question(1, faint, faint, low)).open
+    gate.watch(1, 4)  # what is tried in the place of a prompt gets no benefit of the doubt
+    assert gate.ask(Question(1, faint, faint, low)).open
+    assert begun(0.1).ask(Question(0, faint, faint, high)).open  # no doubt below the threshold
+
+
+def test_what_is_surely_a_recording_of_its_caption_is_above_all_doubt() -> None:
+    recording, other = torch.randn(2, 8, 40, generator=torch.Generator().manual_seed(0))
+    clear = 0.8 * recording / recording.norm() + 0.6 * other / other.norm()
+    for sure, listened in ((0.0, 0), (0.9, 1)):
+        nearby = Nearby([recording], own=True)
+        LatentGate(0.3, 40, nearby, sure=sure).begin(clear[None])
+        assert len(nearby.heard) == listened

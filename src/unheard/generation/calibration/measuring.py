@@ -23,7 +23,7 @@ from unheard.errors import InputError
 from unheard.generation.model import Model
 from unheard.generation.training_set import TrainingSet
 from unheard.guidance.detour.high_noise import high_noise
-from unheard.guidance.detour.readings import Readings
+from unheard.guidance.detour.readings import COMPARED_BY, Readings
 from unheard.guidance.detour.settings import Detour
 
 LOW_NOISE = -4
@@ -50,7 +50,8 @@ class Reading:
         pulls: the prompt's pull at each step.
         excesses: the excess correlation with a recording at each step; empty without recordings.
         alignment: see `unheard.guidance.detour.readings.Readings.alignments`.
-        settled: how far the sound is settled in full noise, see `unheard.guidance.detour.gates.settled`.
+        settled: how far the sound is settled in full noise, see
+            `unheard.guidance.detour.gates.settled_pull.settled`.
     """
 
     pulls: tuple[float, ...]
@@ -199,7 +200,7 @@ class Measuring:
             "sampling": self._sampling.described(),
             "duration": self.duration,
             "dtype": str(self._model.backbone.dtype),
-            "gates": asdict(Detour()),
+            "gates": {name: getattr(Detour(), name) for name in COMPARED_BY},
         }
         name = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:32]
         return cache_folder("readings") / f"{name}.json"

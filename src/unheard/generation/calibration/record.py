@@ -252,9 +252,14 @@ class Calibration:
         """
         at, published = self.at(duration), Detour()
         excess = at.statistics.get(EXCESS) if recordings == self.recordings else None
+        threshold, sure = published.threshold, published.threshold
+        if excess is not None:
+            values = excess.threshold.guards, excess.threshold.value
+            threshold, sure = (min(max(value, 0.0), 1.0) for value in values)
         settled = at.statistics.get(SETTLED_PULL)
         return Detour(
-            threshold=published.threshold if excess is None else min(max(excess.threshold.guards, 0.0), 1.0),
+            threshold=threshold,
+            sure_threshold=sure if sure > threshold else 0.0,
             pull=max(at.statistics[PULL].threshold.guards, 0.0),
             high_noise=at.high_noise,
             settled_pull=0.0 if settled is None else max(settled.threshold.guards, 0.0),
@@ -268,6 +273,8 @@ class Calibration:
         """What a detour with it goes by, in a line."""
         at, settings = self.at(duration), self.detour(duration, recordings)
         excess = f" or an excess of {settings.threshold:.3g}" if EXCESS in at.statistics else ""
+        if excess and settings.sure_threshold > settings.threshold:
+            excess += f" to {settings.sure_threshold:.3g}"
         if excess and recordings != self.recordings:
             excess += f" (not calibrated for {recordings:,} recordings)"
         prompted = f"a pull of {settings.pull:.3g}"

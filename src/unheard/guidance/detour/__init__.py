@@ -22,26 +22,34 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from unheard.guidance.detour.candidates import Candidates
     from unheard.guidance.detour.denoiser import DetourDenoiser
-    from unheard.guidance.detour.gates import Gate
+    from unheard.guidance.detour.gates.base import Gate
     from unheard.guidance.detour.settings import Detour
     from unheard.guidance.trajectory import Trajectory
 
 
 def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) -> Gate:
     """What tells that a sound is a recording: those that are available, and else the prompt."""
-    from unheard.guidance.detour.gates import EitherGate, LatentGate, PullGate, SettledPullGate, ShownGate
+    from unheard.guidance.detour.gates.doubted import DoubtedGate
+    from unheard.guidance.detour.gates.either import EitherGate
+    from unheard.guidance.detour.gates.latents import LatentGate
+    from unheard.guidance.detour.gates.pull import PullGate
+    from unheard.guidance.detour.gates.settled_pull import SettledPullGate
+    from unheard.guidance.detour.gates.shown import ShownGate
 
+    threshold, scale = settings.threshold, trajectory.guidance_scale
     frames, by_frame = trajectory.frames, trajectory.by_frame
-    prompted: Gate
+    pull = PullGate(settings.pull, trajectory.trim, settings.high_noise)
+    prompted: Gate = pull
     if settings.settled_pull:
         hard = PullGate(settings.settled_pull, trajectory.trim, settings.high_noise)
         prompted = SettledPullGate(hard, frames, by_frame)
-    else:
-        prompted = PullGate(settings.pull, trajectory.trim, settings.high_noise)
-    shown = ShownGate(prompted, settings.threshold, frames, by_frame, trajectory.guidance_scale)
+    shown = ShownGate(prompted, threshold, frames, by_frame, scale)
     if not trajectory.recordings:
         return shown
-    latents = LatentGate(settings.threshold, frames, candidates, by_frame, trajectory.guidance_scale)
+    sure = settings.sure_threshold
+    latents: Gate = LatentGate(threshold, frames, candidates, by_frame, scale, sure)
+    if sure > threshold:
+        latents = DoubtedGate(latents, sure, pull)
     return EitherGate(latents, shown, candidates)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from unheard.errors import InputError
 from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.fit import MEANING, least_fit
-from unheard.guidance.detour.gates import Found
+from unheard.guidance.detour.gates.base import Found
 from unheard.guidance.detour.numbers import nearness
 from unheard.guidance.trajectory import Trajectory
 from unheard.index.clustering.near_captions import likeness

@@ -25,7 +25,7 @@ from unheard.diffusion.prediction import Denoise, classifier_free, predict_both
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.guidance.base import Step
 from unheard.guidance.classifier_free import ClassifierFreeGuidance
-from unheard.guidance.detour.gates import Gate
+from unheard.guidance.detour.gates.base import Gate, Question
 from unheard.guidance.detour.look_ahead import foreseen
 from unheard.guidance.detour.search import NOTHING, Fallback, search
 from unheard.guidance.detour.settings import UNCONDITIONAL, UNGUIDED, IfNoWay
@@ -108,16 +108,13 @@ class DetourDenoiser:
         if not self.trace:
             self.gate.begin(conditional)
         levels = levels_of(sigma)
-        answers = [
-            self.gate.ask(
-                sample,
-                conditional[sample],
-                unconditional[sample],
-                levels[sample],
-                None if left else partial(self._finished, sample, prompt, x, levels[sample]),
+        answers = []
+        for sample, left in enumerate(self._left_for):
+            told = conditional[sample], unconditional[sample], levels[sample]
+            finish = (
+                None if left else partial(self._finished, sample, self._prompt[sample], x, levels[sample])
             )
-            for sample, (prompt, left) in enumerate(zip(self._prompt, self._left_for, strict=True))
-        ]
+            answers.append(self.gate.ask(Question(sample, *told, finish)))
         given_up = self._without_way if self._if_no_way == UNGUIDED else ()
         open_for = [sample for sample, answer in enumerate(answers) if answer.open and sample not in given_up]
         self._leave(open_for, x, sigma, unconditional, conditional)
@@ -172,7 +169,8 @@ class DetourDenoiser:
             still_open = {}
             for sample, prediction in zip(samples, predictions, strict=True):
                 finish = partial(self._finished, sample, captions[sample], x, levels[sample])
-                answer = self.gate.ask(sample, prediction, unconditional[sample], levels[sample], finish)
+                told = prediction, unconditional[sample], levels[sample]
+                answer = self.gate.ask(Question(sample, *told, finish))
                 _, weight = tried[sample]
                 still_open[sample] = answer.value > answer.threshold * (
                     self._blend_threshold if weight else 1.0

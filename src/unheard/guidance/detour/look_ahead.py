@@ -1,7 +1,7 @@
 """What would become of a sound on its way: its finished latents, foreseen in a few steps.
 
 In full noise a prediction is a mean over what a prompt may sound like. Beside the finished sound it tells
-whether there is more than one sound to take the mean of (`unheard.guidance.detour.gates.SettledPullGate`).
+whether there is more than one sound to take the mean of, see `unheard.guidance.detour.gates.settled_pull`.
 """
 
 from __future__ import annotations

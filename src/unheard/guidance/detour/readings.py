@@ -10,10 +10,16 @@ from unheard.diffusion.prediction import alignment, classifier_free, per_sample,
 from unheard.guidance.base import Step
 from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.guidance.detour.candidates import Candidates
-from unheard.guidance.detour.gates import LatentGate, PullGate, settled
+from unheard.guidance.detour.gates.base import Question
+from unheard.guidance.detour.gates.latents import LatentGate
+from unheard.guidance.detour.gates.pull import PullGate
+from unheard.guidance.detour.gates.settled_pull import settled
 from unheard.guidance.detour.look_ahead import foreseen
 from unheard.guidance.detour.settings import Detour
 from unheard.guidance.trajectory import Trajectory
+
+COMPARED_BY = ("threshold", "candidates")
+"""The settings that decide which recordings a prediction is compared with, and so change what is read."""
 
 
 class Readings:
@@ -23,7 +29,7 @@ class Readings:
 
     Args:
         trajectory: the sounds on their way.
-        settings: the gates' own; their thresholds change no reading.
+        settings: the gates' own, of which `COMPARED_BY` count.
 
     Attributes:
         trace: a `Step` for each call, without values.
@@ -60,10 +66,11 @@ class Readings:
             self.settled = self._settled(x, level_of(sigma), conditional)
             if self._latents is not None:
                 self._latents.begin(conditional)
-        told = [*zip(range(len(x)), conditional, unconditional, levels_of(sigma), strict=True)]
-        self.pulls.append([self._pull.ask(*each).value for each in told])
+        told = zip(range(len(x)), conditional, unconditional, levels_of(sigma), strict=True)
+        questions = [Question(*each) for each in told]
+        self.pulls.append([self._pull.ask(question).value for question in questions])
         if self._latents is not None:
-            self.excesses.append([self._latents.ask(*each).value for each in told])
+            self.excesses.append([self._latents.ask(question).value for question in questions])
         self.trace.append(Step(sigma=level_of(sigma)))
         without = self._prompt_guidance.unconditional(x, sigma, unconditional, conditional)
         return classifier_free(without, conditional, self._trajectory.guidance_scale)

@@ -27,9 +27,9 @@ class Detour:
 
     Attributes:
         threshold: excess correlation with one recording above which the prompt's caption is left, 0 to 1, see
-            `unheard.guidance.detour.gates.LatentGate`.
+            `unheard.guidance.detour.gates.latents.LatentGate`.
         pull: the prompt's pull in high noise above which its caption is left where no recordings are
-            available, at least 0, see `unheard.guidance.detour.gates.PullGate`.
+            available, at least 0, see `unheard.guidance.detour.gates.pull.PullGate`.
         prompt_weight: largest weight of the prompt in the blend with the fallback caption, 0 to 0.9, in
             tenths.
         blend_threshold: share of the threshold that a blend has to stay below, 0 to 1; what is just below the
@@ -39,7 +39,10 @@ class Detour:
             `unheard.guidance.detour.high_noise`.
         settled_pull: the prompt's pull in full noise, as far as it settles the sound, above which its caption
             is left where no recordings are available, at least 0; 0 goes by the pull alone, see
-            `unheard.guidance.detour.gates.SettledPullGate`.
+            `unheard.guidance.detour.gates.settled_pull.SettledPullGate`.
+        sure_threshold: excess above which the prompt's caption is left whatever it pulls, 0 to 1; from
+            `threshold` up to it, only if the prompt pulls more than `pull` as well. 0, as all up to the
+            threshold, asks for no pull, see `unheard.guidance.detour.gates.doubted`.
         if_no_way: what becomes of a sound where no caption shuts the gate: "unconditional" goes on without
             any caption, "unguided" under the prompt after all, "refuse" is not handed out.
 
@@ -60,6 +63,7 @@ class Detour:
     candidates: int = 64
     high_noise: float = HIGH_NOISE
     settled_pull: float = 0.0
+    sure_threshold: float = 0.0
     if_no_way: IfNoWay = UNCONDITIONAL
 
     def __post_init__(self) -> None:
@@ -70,12 +74,13 @@ class Detour:
         require_whole("candidates", self.candidates, 1)
         require_at_least_zero("high_noise", self.high_noise)
         require_at_least_zero("settled_pull", self.settled_pull)
+        require_between("sure_threshold", self.sure_threshold, 0.0, 1.0)
         require_one_of("if_no_way", self.if_no_way, WAYS_OUT)
 
     def stronger(self, attempt: int) -> Detour:
         """All thresholds less `THRESHOLD_STEP * attempt`, 0 at the least, and nothing kept of the prompt.
 
-        A settled pull stays above 0, which would go by the pull alone.
+        A settled pull stays above 0, which would go by the pull alone. Nothing above a threshold is doubted.
         """
         lower = THRESHOLD_STEP * attempt
         return replace(
@@ -83,6 +88,7 @@ class Detour:
             threshold=max(self.threshold - lower, 0.0),
             pull=max(self.pull - lower, 0.0),
             settled_pull=max(self.settled_pull - lower, 0.01) if self.settled_pull else 0.0,
+            sure_threshold=0.0 if attempt else self.sure_threshold,
             prompt_weight=0.0 if attempt else self.prompt_weight,
         )
 

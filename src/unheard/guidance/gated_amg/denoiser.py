@@ -11,7 +11,7 @@ from unheard.diffusion.levels import level_of, levels_of
 from unheard.diffusion.prediction import classifier_free, predict_both
 from unheard.guidance.amg.denoiser import AMGDenoiser
 from unheard.guidance.base import Step
-from unheard.guidance.detour.gates import Gate
+from unheard.guidance.detour.gates.base import Gate, Question
 from unheard.guidance.trajectory import Trajectory
 
 
@@ -48,7 +48,7 @@ class GatedAMGDenoiser:
         if not self.trace:
             self._gate.begin(conditional)
         told = zip(conditional, unconditional, levels_of(sigma), strict=True)
-        answers = [self._gate.ask(sample, *each) for sample, each in enumerate(told)]
+        answers = [self._gate.ask(Question(sample, *each)) for sample, each in enumerate(told)]
         self.trace.append(
             Step(
                 sigma=level_of(sigma),

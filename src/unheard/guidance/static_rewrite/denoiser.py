@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unheard.diffusion.levels import levels_of
 from unheard.diffusion.prediction import predict_both
-from unheard.guidance.detour.gates import Answer, Gate
+from unheard.guidance.detour.gates.base import Answer, Gate, Question
 from unheard.guidance.rewritten_prompt import Rewrite, RewrittenPromptDenoiser
 from unheard.guidance.trajectory import Trajectory
 
@@ -52,7 +52,7 @@ class StaticRewriteDenoiser(RewrittenPromptDenoiser):
         unconditional, conditional = predict_both(self.trajectory.backbone.denoise, x, sigma, both)
         self._gate.begin(conditional)
         told = zip(conditional, unconditional, levels_of(sigma), strict=True)
-        self._answers = [self._gate.ask(sample, *each) for sample, each in enumerate(told)]
+        self._answers = [self._gate.ask(Question(sample, *each)) for sample, each in enumerate(told)]
         return [self._rewrite(sample) if answer.open else None for sample, answer in enumerate(self._answers)]
 
     def _rewrite(self, sample: int) -> Rewrite:

@@ -1,0 +1,66 @@
+"""The pull of a prompt, as far as it settles the sound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from unheard.guidance.detour.correlation import Recordings
+from unheard.guidance.detour.gates.base import Answer, Question
+from unheard.guidance.detour.gates.pull import PullGate
+from unheard.guidance.detour.settings import SETTLED_PULL
+
+
+class SettledPullGate:
+    """The prompt's pull in full noise, as far as it settles the sound, whatever the noise; asked once.
+
+    In full noise a prediction is the mean of what the prompt may sound like. A memorised prompt sounds like
+    one recording, so that its mean is that recording, and the finished sound is that mean. The pull is
+    multiplied by the correlation of both, at the best time shift. Images that are alike under any noise were
+    what Carlini et al. (USENIX Security 2023, arXiv 2301.13188) told memorised ones by. It needs no training
+    set, and cannot name a copy.
+
+    The finished sound is foreseen, which is dear. A correlation is 1 at most, so it is not asked of prompts
+    that pull no more than the threshold.
+
+    Args:
+        pull: whose threshold it has.
+        frames, by_frame: see `LatentGate`.
+    """
+
+    def __init__(
+        self, pull: PullGate, frames: int, by_frame: Callable[[Tensor], Tensor] = lambda latents: latents
+    ) -> None:
+        self._pull, self._frames, self._by_frame = pull, frames, by_frame
+        self._asked: set[int] = set()
+
+    def begin(self, conditional: Tensor) -> None:
+        pass
+
+    def watch(self, sample: int, position: int | None) -> None:
+        self._asked.discard(sample)
+
+    def ask(self, question: Question) -> Answer:
+        first = question.sample not in self._asked
+        self._asked.add(question.sample)
+        pull = self._pull.ask(question)
+        if not first or question.finish is None or not pull.open:
+            return Answer(0.0, SETTLED_PULL, pull.threshold)
+        both = question.conditional, question.finish()
+        mean, finished = (self._by_frame(each)[:, : self._frames] for each in both)
+        return Answer(pull.value * settled(mean, finished), SETTLED_PULL, pull.threshold)
+
+    def sees_blends(self, sample: int) -> bool:
+        return False
+
+
+def settled(mean: Tensor, finished: Tensor) -> float:
+    """How far a sound is settled in full noise: the correlation of its prediction with what comes of it.
+
+    It is taken at the best time shift; its square is the share of the variance that the prompt accounts for.
+
+    Args:
+        mean, finished: [features, frames].
+    """
+    return float(Recordings([finished.float()], finished.shape[-1]).correlations(mean.float()))
