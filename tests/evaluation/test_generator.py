@@ -14,13 +14,14 @@ import torch
 from small_experiment import batch_ids
 
 from unheard.backbones.stable_audio.backbone import StableAudioBackbone
-from unheard.errors import ModelError
+from unheard.errors import InputError, ModelError
 from unheard.evaluation import identity, run
 from unheard.evaluation.batch import Batch
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.generator import Generator
+from unheard.evaluation.local_engine import LocalEngine
 from unheard.guidance import GuidanceWarning, describe_guidance, read_guidance
-from unheard.guidance.detour.settings import Detour
+from unheard.guidance.detour.settings import EXCESS, PULL, Detour
 
 
 def test_settings_are_compared_on_the_same_noise(file: Path) -> None:
@@ -116,6 +117,34 @@ def test_what_an_index_knows_of_its_recordings_is_not_read_again(
     first = min((folder / "copies").glob("*.wav"))
     first.write_bytes(first.read_bytes() + b"\0")
     assert ids(f'references = "copies"\n{text}') != known
+
+
+@pytest.mark.filterwarnings("ignore::unheard.guidance.GuidanceWarning")
+def test_a_guidance_may_be_given_a_share_of_the_recordings_and_the_audit_has_all(file: Path) -> None:
+    kept = "guidance = 'detour'\nrecordings ="
+    shares = f"[settings.half]\n{kept} 0.5\n[settings.most]\n{kept} 0.9\n[settings.nothing]\n{kept} 0\n"
+    all_of_them = f"[settings.c1]\nguidance = 'detour'\n{shares}"
+    file.write_text(re.sub(r"\[settings\.c1\]\n.*\n", all_of_them, file.read_text()))
+    local = LocalEngine(Experiment.read(file))
+    (generator,) = {id(found): found for found in map(local.generator, local.experiment.settings)}.values()
+    origins = {name: generator.origin(name)["recordings"] for name in local.experiment.settings}
+    assert origins["none"] is origins["nothing"] is None
+    assert origins["most"] == origins["c1"]  # .9 of two are two
+    assert len({*origins.values()}) == 3
+    assert [generator.measure(name) for name in ("c1", "half", "nothing")] == [EXCESS, EXCESS, PULL]
+    half, everything = generator.training_set.with_share(0.5), generator.training_set
+    assert half.recordings.items() < everything.recordings.items()
+    assert half.audited_with == everything.audited_with == 2
+    rows = run.evaluate(local.experiment, file.parent / "out").table.to_pylist()
+    assert {row["setting"]: {*row["trace_measure"]} for row in rows}["nothing"] == {PULL}
+    assert all(row["verdict"] is not None for row in rows)
+
+
+@pytest.mark.parametrize("share", ["1.1", "-0.1", "'half'"])
+def test_a_share_of_the_recordings_is_between_0_and_1(file: Path, share: str) -> None:
+    file.write_text(file.read_text().replace("[settings.c1]\n", f"[settings.c1]\nrecordings = {share}\n"))
+    with pytest.raises(InputError, match="recordings"):
+        Experiment.read(file)
 
 
 def test_a_batch_that_fails_gives_its_other_sounds(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,12 +20,13 @@ from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.identity import by_former_names, digest, recordings_hash
 from unheard.evaluation.metrics import memory
 from unheard.evaluation.prompts import Prompt
-from unheard.evaluation.settings import as_options, named_alone
+from unheard.evaluation.settings import SHARE, as_options, named_alone
 from unheard.generation import provenance
 from unheard.generation.model import Model, load
 from unheard.generation.request import Request, check_duration
 from unheard.generation.sound import Sound
-from unheard.guidance import Guidance, describe_guidance
+from unheard.generation.training_set import TrainingSet
+from unheard.guidance import describe_guidance
 from unheard.index import Index
 
 
@@ -39,7 +40,8 @@ class Generator:
         duration: seconds of a sound whose prompt brings none; None for the model's own.
 
     Attributes:
-        training_set: what guidance stays away from, and audits compare with.
+        training_set: what guidance stays away from, and audits compare with; the guidance of a setting may be
+            given a share of its recordings.
     """
 
     def __init__(
@@ -53,7 +55,8 @@ class Generator:
         self.model = model
         self.training_set = model.training_set(model.index if index is None else index, references)
         self._duration_asked = duration
-        self._hashes: dict[bool, str | None] = {}
+        self._given: dict[str, TrainingSet] = {}
+        self._hashes: dict[float, str | None] = {}
         self._requests: dict[str, Request] = {}
         self._asked: dict[str, dict[str, Any]] = {}
 
@@ -72,20 +75,20 @@ class Generator:
             InputError: the model cannot generate under it.
         """
         try:
-            options = as_options(setting, self.model.defaults)
+            options, given = as_options(setting, self.model.defaults), self._with_share(setting)
             if (kind := named_alone(setting)) is not None:
-                options["guidance"] = self.model.guidance_named(kind, self.training_set, self._duration_asked)
+                options["guidance"] = self.model.guidance_named(kind, given, self._duration_asked)
             request = self.model.request("any", duration=self._duration_asked, **options)
-            self.training_set.check(request.guidance, self.model.name)
+            given.check(request.guidance, self.model.name)
         except InputError as error:
             raise InputError(f"setting {name!r}: {error}") from error
-        self._requests[name] = request
+        self._requests[name], self._given[name] = request, given
         self._asked[name] = self.identity() | {
             "sampling": request.sampling.described(),
             "guidance": None if request.guidance is None else describe_guidance(request.guidance),
             "negative_prompt": request.negative_prompt,
-            "recordings": self._recordings_hash(request.guidance),
-            **self._encoded(request.guidance),
+            "recordings": self._recordings_hash(name),
+            **self._encoded(name),
         }
 
     def batch(self, setting: str, prompts: Sequence[Prompt], seeds: Sequence[int]) -> Batch:
@@ -99,7 +102,7 @@ class Generator:
     def measure(self, setting: str) -> str | None:
         """What the guidance of a setting measures in each step, in words; None where it measures nothing."""
         guidance = self._requests[setting].guidance
-        return None if guidance is None else guidance.measure(bool(self._recordings(guidance)))
+        return None if guidance is None else guidance.measure(bool(self._recordings(setting)))
 
     def identity(self) -> dict[str, Any]:
         """What the sounds of all settings depend on."""
@@ -121,22 +124,30 @@ class Generator:
         own = prompts[0].duration
         return self._requests[setting].duration if own is None else own
 
-    def _recordings(self, guidance: Guidance | None) -> Mapping[str, Path]:
-        """The recordings that a guidance compares with, by id."""
-        return self.training_set.recordings if guidance is not None and guidance.uses_recordings else {}
+    def _with_share(self, setting: Mapping[str, Any]) -> TrainingSet:
+        """The training set with the recordings that a setting gives its guidance; one for each share."""
+        share = setting.get(SHARE, 1.0)
+        there = (each for each in (self.training_set, *self._given.values()) if each.share == share)
+        return next(there, None) or self.training_set.with_share(share)
 
-    def _encoded(self, guidance: Guidance | None) -> dict[str, int]:
+    def _recordings(self, setting: str) -> Mapping[str, Path]:
+        """The recordings that the guidance of a setting compares with, by id."""
+        guidance = self._requests[setting].guidance
+        uses = guidance is not None and guidance.uses_recordings
+        return self._given[setting].recordings if uses else {}
+
+    def _encoded(self, setting: str) -> dict[str, int]:
         """How many of these were encoded beforehand, if any: all of them a detour may compare with."""
-        encoded = self.model.encoded(self.training_set) if self._recordings(guidance) else 0
+        encoded = self.model.encoded(self._given[setting]) if self._recordings(setting) else 0
         return {"encoded": encoded} if encoded else {}
 
-    def _recordings_hash(self, guidance: Guidance | None) -> str | None:
-        """The hash of these, taken once."""
-        recordings = self._recordings(guidance)
-        compares = bool(recordings)
-        if compares not in self._hashes:
-            self._hashes[compares] = recordings_hash(recordings, self.training_set.index)
-        return self._hashes[compares]
+    def _recordings_hash(self, setting: str) -> str | None:
+        """The hash of these, taken once for each share."""
+        recordings = self._recordings(setting)
+        share = self._given[setting].share if recordings else 0.0
+        if share not in self._hashes:
+            self._hashes[share] = recordings_hash(recordings, self.training_set.index)
+        return self._hashes[share]
 
     # --- the sounds ---------------------------------------------------------------------------------------
 
@@ -150,7 +161,7 @@ class Generator:
             duration=check_duration(self._duration(batch.setting, batch.prompts), limit, name),
             batch=len(batch),
         )
-        return list(self.model.stream(request, self.training_set))
+        return list(self.model.stream(request, self._given[batch.setting]))
 
     def generate(self, batch: Batch) -> Generated:
         """What becomes of a batch; where it fails each sound is made alone, and those that fail say why."""

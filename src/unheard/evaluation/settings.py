@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from unheard.common.checks import check_keys
+from unheard.common.checks import check_keys, require_between
 from unheard.diffusion.settings import Sampling
 from unheard.errors import InputError
 from unheard.evaluation.space import SETTING_KEYS, check_space
@@ -17,10 +17,13 @@ from unheard.guidance import describe_guidance, read_guidance
 from unheard.guidance.amg.settings import AMG
 
 Setting = dict[str, Any]
-"""Options of `Model.request` by name, and "model"; guidance as a table, or absent for the model's own."""
+"""Options of `Model.request` by name, "model" and `SHARE`; guidance a table, or absent for the model's own.
+"""
 
 PRESET = "preset"
 """The key of a setting that names a preset's file; its other keys come before what stands there."""
+SHARE = "recordings"
+"""The key of a setting that says what share of the recordings its guidance is given."""
 _SAMPLING = tuple(part.name for part in fields(Sampling))
 
 
@@ -38,7 +41,7 @@ def read_settings(
             name: _merged(base, difference, path, f"{part}.{name}", keys)
             for name, difference in check_table(table.get(part, {}), None, f"{path}, {part}").items()
         }
-        for part, keys in (("settings", (*SETTING_KEYS, PRESET, "model")), ("search", SETTING_KEYS))
+        for part, keys in (("settings", (*SETTING_KEYS, PRESET, SHARE, "model")), ("search", SETTING_KEYS))
     )
     if not settings and not search:
         raise InputError(f"{path} has no settings: give at least one, such as [settings.none]")
@@ -74,7 +77,7 @@ def under_models(
 
 def as_options(setting: Mapping[str, Any], defaults: Defaults) -> dict[str, Any]:
     """What `Model.request` is asked for under a setting: its guidance is read, or the model's own."""
-    options = {key: value for key, value in setting.items() if key != "model"}
+    options = {key: value for key, value in setting.items() if key not in ("model", SHARE)}
     table = options.get("guidance")
     if table is None:
         options["guidance"] = defaults.guidance
@@ -140,6 +143,7 @@ def _check_values(setting: Setting, where: str) -> None:
     """Find out before any work whether a setting can be used."""
     if "model" in setting and not isinstance(setting["model"], str):
         raise InputError(f"{where}: model is {setting['model']!r}: give a name, a folder or a hub id")
+    require_between(SHARE, setting.get(SHARE, 1.0), 0.0, 1.0)
     Sampling(**{key: value for key, value in setting.items() if key in _SAMPLING})
     if setting.get("guidance", {}).get("kind"):
         read_guidance(setting["guidance"])

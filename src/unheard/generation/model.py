@@ -597,7 +597,7 @@ class Model:
             load_embedder=lambda: self.embedder,
             latents_of=self._latents.of,
             find_gate_head=self._gate_head,
-            find_coarse_latents=partial(self._coarse_latents.of, recordings),
+            find_coarse_latents=partial(self._coarse_latents.of, training_set.located if recordings else {}),
             training_set=training_set.index,
             recordings=recordings,
             **sounds,
@@ -605,7 +605,10 @@ class Model:
 
     def encoded(self, training_set: TrainingSet) -> int:
         """How many recordings were encoded beforehand: all of these a detour may compare with."""
-        return len(self._coarse_latents.of(training_set.recordings) or ())
+        coarse = self._coarse_latents.of(training_set.located)
+        if coarse is None or training_set.share == 1.0:
+            return len(coarse or ())
+        return len(training_set.recordings.keys() & coarse.names)
 
     def gate_head(self, duration: float) -> Kept:
         """The head that foresees the gate of AMG in sounds of a duration.

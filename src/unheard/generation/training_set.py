@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable
 from functools import cached_property
@@ -28,9 +29,12 @@ class TrainingSet:
             for those that the index or the model says.
         own: whether it is the training set that the model brings, or there is no other.
         brought: the list of recordings that the model brings; counts only where it is its own.
+        share: of the recordings that are there a guidance is given so many, 0 to 1, to see how it does
+            without the others. Which ones, the hashes of their ids say: of two shares the larger has all of
+            the smaller.
 
     Attributes:
-        index, references, own: as given.
+        index, references, own, share: as given.
         brought: the list of recordings, None where they are another's.
     """
 
@@ -41,8 +45,9 @@ class TrainingSet:
         *,
         own: bool = False,
         brought: Path | None = None,
+        share: float = 1.0,
     ) -> None:
-        self.index, self.references, self.own = index, references, own
+        self.index, self.references, self.own, self.share = index, references, own, share
         self.brought = brought if own else None
         self._warned: list[Guidance] = []
 
@@ -89,14 +94,30 @@ class TrainingSet:
         some = [self.references] if isinstance(self.references, str | Path) else self.references
         return tuple(Path(path) for path in some)
 
+    def with_share(self, share: float) -> TrainingSet:
+        """The same, of whose recordings a guidance is given a share."""
+        return TrainingSet(self.index, self.references, own=self.own, brought=self.brought, share=share)
+
     @cached_property
-    def recordings(self) -> dict[str, Path]:
-        """Where recordings of the index's items lie, by id, as far as they are available.
+    def located(self) -> dict[str, Path]:
+        """Where all recordings of the index's items lie that are there, by id.
 
         Raises:
             InputError: references were named that are not there.
         """
         return {} if self.index is None else locate_recordings(self.references, self.index, self.brought)
+
+    @cached_property
+    def recordings(self) -> dict[str, Path]:
+        """Those of them that a guidance is given.
+
+        Raises:
+            InputError: references were named that are not there.
+        """
+        if self.share == 1.0:
+            return self.located
+        by_hash = sorted(self.located, key=lambda item: hashlib.sha256(item.encode()).digest())
+        return {item: self.located[item] for item in by_hash[: round(self.share * len(by_hash))]}
 
     @cached_property
     def audited_with(self) -> int:
@@ -107,7 +128,7 @@ class TrainingSet:
         """
         if isinstance(self.references, Catalogue):
             return len(self.references)
-        return len(self.recordings if self.references is None else by_id(self.references))
+        return len(self.located if self.references is None else by_id(self.references))
 
     def check(self, guidance: Guidance | None, model: str) -> bool:
         """Whether a guidance can do with it; warnings say what it cannot do, the first time that it is asked.
