@@ -46,7 +46,6 @@ from unheard.auditing.alignment import Alignment, align
 from unheard.auditing.calibration import Null, Tail, Weights
 from unheard.auditing.evidence import AlteredCopies, CopiedMoments, LayeredCopies, RegeneratedCopies
 from unheard.auditing.evidence.base import Finding, agreeing
-from unheard.auditing.evidence.base import passage as passage_of
 from unheard.auditing.features import Signal
 from unheard.common.pareto_tail import ParetoTail
 
@@ -255,23 +254,14 @@ def compare(sort: str, origin: str, name: str, change: str, query: Heard, other:
     found: dict[str, Finding] = {}
     path = align(query.features, other.features)
     if path is not None:
-        found[AlteredCopies.name] = Finding(
-            path.strength,
-            path.start,
-            path.end,
-            path.other_start,
-            path.other_end,
-            partial(passage_of, path.end, path.start, path.end),
-            path.stretch,
-        )
+        found[AlteredCopies.name] = AlteredCopies().finding(path, query.features, other.features)
     both = map(torch.from_numpy, (query.envelopes, other.envelopes))
     likeness = RegeneratedCopies().compare(*both, found)
     if likeness is not None:
         found[RegeneratedCopies.name] = likeness
-    votes = landmarks.compare(query.landmarks, other.landmarks)
-    if votes is not None:
-        start, end, lag = votes.passage
-        found[LayeredCopies.name] = Finding.at_lag(votes.strength, end, start, end, lag)
+    layered = LayeredCopies().compare_landmarks(query.landmarks, other.landmarks)
+    if layered is not None:
+        found[LayeredCopies.name] = layered
     both = map(torch.from_numpy, (query.moments, other.moments))
     known_again = CopiedMoments().compare(*both, found)
     return Pair(
@@ -282,7 +272,7 @@ def compare(sort: str, origin: str, name: str, change: str, query: Heard, other:
         len(query.envelopes) * calibration.PERIOD,
         path or NOTHING,
         0.0 if likeness is None else likeness.score,
-        0.0 if votes is None else votes.strength,
+        0.0 if layered is None else layered.score,
         0.0 if known_again is None else known_again.score,
         agreeing([*found.values()]),
     )

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from unheard.auditing.alignment import align, coverage
+from unheard.auditing.alignment import Alignment, align, coverage
 from unheard.auditing.evidence.base import Finding
 from unheard.auditing.evidence.calibrated import Calibrated
 from unheard.auditing.features import PER_SEMITONE, Signal
@@ -26,8 +26,10 @@ class AlteredCopies(Calibrated):
     def compare(self, piece: Tensor, part: Tensor, found: Mapping[str, Finding]) -> Finding | None:
         """The best path; None if nothing is alike."""
         path = align(piece, part)
-        if path is None:
-            return None
+        return None if path is None else self.finding(path, piece, part)
+
+    def finding(self, path: Alignment, piece: Tensor, part: Tensor) -> Finding:
+        """What the best path through features of a piece and of a part [frames, VIEWS, BANDS] says."""
         return Finding(
             score=self.bounds.alignment_score(path.strength, path.room),
             start=path.start,

@@ -12,6 +12,7 @@ from unheard.auditing import landmarks
 from unheard.auditing.evidence.base import Finding
 from unheard.auditing.evidence.calibrated import Calibrated
 from unheard.auditing.features import Signal
+from unheard.auditing.landmarks import PER_FRAME, Landmarks
 
 
 class LayeredCopies(Calibrated):
@@ -25,15 +26,20 @@ class LayeredCopies(Calibrated):
 
     def compare(self, piece: Tensor, part: Tensor, found: Mapping[str, Finding]) -> Finding | None:
         """The lag with the most landmarks in common; None if there is none."""
-        votes = landmarks.compare(landmarks.landmarks(piece), landmarks.landmarks(part))
+        return self.compare_landmarks(landmarks.landmarks(piece), landmarks.landmarks(part))
+
+    def compare_landmarks(self, piece: Landmarks, part: Landmarks) -> Finding | None:
+        """As `compare`, of landmarks that are worked out already."""
+        votes = landmarks.compare(piece, part)
         if votes is None:
             return None
+        frames, others = piece.length // PER_FRAME, part.length // PER_FRAME
         start, end, lag = votes.passage
         return Finding(
             score=votes.strength,
             start=start,
             end=end,
             reference_start=max(0, start + lag),
-            reference_end=min(len(part), end + lag),
-            covers=partial(landmarks.covered, votes, len(piece)),
+            reference_end=min(others, end + lag),
+            covers=partial(landmarks.covered, votes, frames),
         )
