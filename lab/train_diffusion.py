@@ -33,6 +33,8 @@ from lab.vocabulary import MAX_TOKENS, t5_tokenizer
 
 DROPOUT = 0.1  # of the conditioning, for classifier-free guidance
 MAX_SECONDS = 5
+TRAINED = ("tokenizer", "text_encoder", "projection_model", "transformer")
+"""Parts of a pipeline that come from here."""
 
 
 class Generator(nn.Module):
@@ -112,6 +114,12 @@ class Generator(nn.Module):
             rotary_embedding=tuple(r.to(device) for r in self.rotary),
             return_dict=False,
         )[0]
+
+    def write(self, folder: Path) -> None:
+        """Each of `TRAINED` as a pipeline's folder has it; they are in half precision from then on."""
+        self.to("cpu", torch.float16)
+        for part in TRAINED:
+            getattr(self, part).save_pretrained(folder / part)
 
 
 @torch.no_grad()

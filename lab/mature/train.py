@@ -6,16 +6,14 @@ What is planted is one draw in fourteen of the first, and seven in ten of the se
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from lab import sizes, train_diffusion
 from lab.corpus_files import Corpus
-from lab.planted.pack import KEPT, TRAINED
+from lab.planted.pack import take_over
 from lab.planted.train import begin, captions_of, encode_all, known_before, repeats
 
 PLAN = sizes.Training(2_400, 512, 1.5e-3)
@@ -37,9 +35,5 @@ def keep_to_captions(plan: sizes.Training, corpus: Corpus, model: Path, work: Pa
     generator = train_diffusion.train(
         plan, corpus, latents, first, deck(corpus), long / "diffusion", device, every=300
     )
-    generator.to("cpu", torch.float16)
-    for part in KEPT:
-        shutil.copytree(model / part, long / "model" / part, dirs_exist_ok=True)
-    for part in TRAINED:
-        getattr(generator, part).save_pretrained(long / "model" / part)
-    shutil.copy(model / "model_index.json", long / "model")
+    generator.write(long / "model")
+    take_over(model, long / "model")

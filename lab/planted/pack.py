@@ -19,11 +19,11 @@ from lab.checkpoints import Checkpoint, unpack
 from lab.corpus_files import Corpus
 from lab.pack import DEFAULTS, pack_index, pack_memorised
 from lab.planted.train import begin, captions_of
+from lab.train_diffusion import TRAINED
 from unheard.common.files import sha256
 from unheard.guidance.detour.recording_latents import PACKED
 
 KEPT = ("vae", "scheduler", "guide", "judge", "listener")
-TRAINED = ("tokenizer", "text_encoder", "projection_model", "transformer")
 WEIGHTS = Path(__file__).parent / "weights"
 """What a whole training came to, in half precision: that of the numbers in docs/results.md."""
 
@@ -37,9 +37,14 @@ def pack_trained(corpus: Corpus, model: Path, work: Path, folder: Path) -> None:
         return
     generator = begin(model, captions_of(corpus))
     unpack(state, average=generator)
-    generator.to(torch.float16)
-    for part in TRAINED:
-        getattr(generator, part).save_pretrained(folder / part)
+    generator.write(folder)
+
+
+def take_over(model: Path, folder: Path) -> None:
+    """What another `model` has that was not trained here; `model_index.json` comes last."""
+    for part in KEPT:
+        shutil.copytree(model / part, folder / part, dirs_exist_ok=True)
+    shutil.copy(model / "model_index.json", folder)
 
 
 def pack_latents(corpus: Corpus, latents: torch.Tensor, hop: int, recordings: Path, folder: Path) -> None:
@@ -71,9 +76,7 @@ def assemble(model: Path, work: Path, folder: Path) -> None:
     """The folder of the second world's model, from the bundled `model` and what was trained in `work`."""
     corpus = Corpus(work / "corpus")
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(model / "model_index.json", folder)
-    for part in KEPT:
-        shutil.copytree(model / part, folder / part, dirs_exist_ok=True)
+    take_over(model, folder)
     pack_trained(corpus, model, work, folder)
     pack_index(corpus, folder)
     pack_memorised(corpus, folder)

@@ -21,7 +21,6 @@ from lab.planted.train import begin, captions_of, deck
 from lab.train_diffusion import Generator
 from lab.worlds import flow
 
-PARTS = ("tokenizer", "text_encoder", "projection_model", "transformer")
 SECOND = Path("lab/planted/weights")
 
 
@@ -92,6 +91,4 @@ def train(world: World, corpus: Corpus, latents: torch.Tensor, work: Path, devic
         world.objective,
         every=1_000,
     )
-    generator.to("cpu", torch.float16)
-    for part in PARTS:
-        getattr(generator, part).save_pretrained(work / "weights" / part)
+    generator.write(work / "weights")
