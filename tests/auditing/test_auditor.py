@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from melodies import RATE, melody
 
 from unheard import audio
-from unheard.auditing import Auditor, Catalogue, as_bad_as, calibration
+from unheard.auditing import Auditor, Catalogue, as_bad_as, calibration, landmarks
 from unheard.auditing.evidence import EVIDENCES
 from unheard.auditing.features import PERIOD
 from unheard.auditing.fingerprint_cache import fingerprints_of
@@ -34,6 +35,19 @@ def test_a_sound_against_itself(auditor: Auditor, folder: Path) -> None:
     # no other sound, nor this one altered, comes closer to it
     noisy = melody(5) + 0.05 * torch.randn(1, 6 * RATE, generator=torch.Generator().manual_seed(0))
     assert best.score >= auditor.judge((noisy, RATE)).score > found.matches[1].score
+
+
+def test_no_sound_is_asked_for_its_peaks_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+
+    def spectrogram(mono: torch.Tensor, *settings: Any) -> torch.Tensor:
+        asked.append(mono.numpy().tobytes())
+        return look(mono, *settings)
+
+    auditor, look = Auditor(Catalogue.from_files(folder)), landmarks.spectrogram
+    monkeypatch.setattr(landmarks, "spectrogram", spectrogram)
+    auditor.judge((melody(99), RATE))
+    assert len(asked) == len(set(asked)) > 1  # the sound, and the references that it is compared with
 
 
 @pytest.mark.parametrize("seconds", [1.5, 6.0, 25.0])

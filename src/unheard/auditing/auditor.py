@@ -22,7 +22,7 @@ from unheard.auditing.evidence import EVIDENCES, Evidence
 from unheard.auditing.evidence.joint import SUSPICIOUS, Group, Joint, Weighed
 from unheard.auditing.features import PERIOD, Signal
 from unheard.auditing.fingerprint import fingerprints
-from unheard.auditing.landmarks import Landmarks, landmarks, peaks
+from unheard.auditing.landmarks import Landmarks, landmarks, peaks_of_signal
 from unheard.auditing.likeness import LIKENESSES, UNUSUAL, Likeness, unusual
 from unheard.auditing.results import BOUNDS, Audit, FileAudit, Match, as_bad_as
 from unheard.common.files import sha256
@@ -180,7 +180,7 @@ class Auditor:
     def _judged(self, name: str, signal: Signal, embedded: dict[int, float]) -> FileAudit:
         """The best match with each candidate, the best first, and what they come to."""
         features = _features(self.joint, self.likenesses, signal)
-        found_peaks, found_moments = peaks(signal.mono), signal.once(moments.of_signal)
+        found_peaks, found_moments = signal.once(peaks_of_signal), signal.once(moments.of_signal)
         pieces = _pieces(len(signal.features))
         # what chance could have matched: every piece with every part
         comparisons = len(pieces) * len(self.catalogue.parts)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unheard.auditing.features import HOP
+from unheard.auditing.features import HOP, Signal
 from unheard.auditing.spectrogram import COLUMNS, spectrogram
 
 FFT = 1024
@@ -110,6 +110,11 @@ def peaks(mono: Tensor, crowd: int = CROWD) -> Tensor:
     frames = len(mono) // HOP + 1
     columns = F.pad(found, (0, max(0, frames * PER_FRAME - found.shape[1])))[:, : frames * PER_FRAME]
     return columns.T.reshape(frames, PER_FRAME, BINS).contiguous()
+
+
+def peaks_of_signal(signal: Signal) -> Tensor:
+    """As `peaks`; `Signal.once` asks it once for all that need them."""
+    return peaks(signal.mono)
 
 
 def _highest_around(level: Tensor, reach: int) -> Tensor:

@@ -22,7 +22,7 @@ class LayeredCopies(Calibrated):
 
     def features(self, signal: Signal) -> Tensor:
         """Where the peaks are, truth values [frames, PER_FRAME, BINS]."""
-        return landmarks.peaks(signal.mono)
+        return signal.once(landmarks.peaks_of_signal)
 
     def compare(self, piece: Tensor, part: Tensor, found: Mapping[str, Finding]) -> Finding | None:
         """The lag with the most landmarks in common; None if there is none."""
