@@ -23,7 +23,7 @@ from unheard.auditing import fingerprint, moment_index
 from unheard.auditing.auditor import DENSE, FINALISTS, KNOWN_AGAIN, SHARING
 from unheard.auditing.evidence import EVIDENCES
 from unheard.auditing.evidence.joint import Joint
-from unheard.auditing.features import SAMPLE_RATE, Signal, features
+from unheard.auditing.features import SAMPLE_RATE, Signal
 from unheard.auditing.landmark_index import LandmarkIndex, sparse
 from unheard.auditing.landmarks import PER_FRAME, landmarks, peaks
 from unheard.auditing.moment_index import MomentIndex
@@ -73,7 +73,7 @@ def shuffled_moments(
 
 def frames_of(seconds: float) -> int:
     """Frames of the audit in so many seconds."""
-    return len(features(torch.zeros(1, round(seconds * SAMPLE_RATE)), SAMPLE_RATE))
+    return len(Signal(torch.zeros(1, round(seconds * SAMPLE_RATE)), SAMPLE_RATE).features)
 
 
 def clock(work: Callable[[], object], repeats: int) -> np.ndarray:
@@ -98,7 +98,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
 
     sound = phrase(arguments.seconds, 1)
-    own = fingerprint.fingerprints(features(sound, SAMPLE_RATE)).half().numpy()
+    own = fingerprint.fingerprints(Signal(sound, SAMPLE_RATE).features).half().numpy()
     rng = np.random.default_rng(0)
     prints = rng.standard_normal((arguments.references * len(own), fingerprint.SIZE), np.float32)
     prints = (prints / np.linalg.norm(prints, axis=1, keepdims=True)).astype(np.float16)
@@ -107,8 +107,7 @@ def main() -> None:
     prints[begins[copied] : begins[copied] + len(own)] = own
 
     louder = 10 ** (3 / 20) * sound
-    ours = features(louder, SAMPLE_RATE)
-    queries = fingerprint.fingerprints(ours, DENSE)
+    queries = fingerprint.fingerprints(Signal(louder, SAMPLE_RATE).features, DENSE)
     found = fingerprint.resemblance(queries, prints, begins, begins + len(own))
     pool = [Signal(phrase(arguments.seconds, seed), SAMPLE_RATE) for seed in range(1000, 1000 + POOL)]
     shuffled = shuffled_landmarks(pool, arguments.references, arguments.seconds, rng)
@@ -127,7 +126,9 @@ def main() -> None:
     said = joint.features(Signal(louder, SAMPLE_RATE))
     others = [phrase(arguments.seconds, seed) for seed in range(2, 2 + FINALISTS + SHARING + KNOWN_AGAIN)]
     steps = {
-        "features and fingerprints": lambda: fingerprint.fingerprints(features(louder, SAMPLE_RATE), DENSE),
+        "features and fingerprints": lambda: fingerprint.fingerprints(
+            Signal(louder, SAMPLE_RATE).features, DENSE
+        ),
         "landmarks": lambda: landmarks(peaks(Signal(louder, SAMPLE_RATE).mono)),
         "moments": lambda: of_signal(Signal(louder, SAMPLE_RATE)),
         "search of fingerprints": lambda: fingerprint.resemblance(queries, prints, begins, begins + len(own)),

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from melodies import RATE, melody
 
 from unheard.auditing import Auditor, alignment
-from unheard.auditing.features import PERIOD, features
+from unheard.auditing.features import PERIOD, Signal
 
 
 @settings(max_examples=50, deadline=None)
@@ -47,7 +47,7 @@ def test_distinct_frames() -> None:
 def test_silence_leaves_chance_no_room(auditor: Auditor) -> None:
     silence = torch.zeros(1, 8 * RATE)
     alone, within = (
-        alignment.align(features(torch.cat(parts, dim=1), RATE), features(melody(1), RATE))
+        alignment.align(Signal(torch.cat(parts, dim=1), RATE).features, Signal(melody(1), RATE).features)
         for parts in ([melody(1)], [silence, melody(1), silence])
     )
     assert alone is not None

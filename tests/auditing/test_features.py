@@ -7,15 +7,15 @@ import torch
 from melodies import RATE, melody
 
 from unheard.auditing import fingerprint, landmarks, spectrogram
-from unheard.auditing.features import BANDS, VIEWS, Signal, features
+from unheard.auditing.features import BANDS, VIEWS, Signal
 from unheard.auditing.likeness import tune
 
 
 def test_features_of_gain_and_of_silence() -> None:
     sound = melody(1, 2.0)
-    assert torch.allclose(features(sound, RATE), features(0.01 * sound, RATE), atol=2e-3)
-    assert not features(torch.zeros(1, RATE), RATE).any()
-    assert features(torch.zeros(1, 10), RATE).shape == (0, VIEWS, BANDS)
+    assert torch.allclose(Signal(sound, RATE).features, Signal(0.01 * sound, RATE).features, atol=2e-3)
+    assert not Signal(torch.zeros(1, RATE), RATE).features.any()
+    assert Signal(torch.zeros(1, 10), RATE).features.shape == (0, VIEWS, BANDS)
 
 
 def test_a_long_sound_is_looked_at_in_pieces_and_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from melodies import RATE, melody
 
 from unheard.auditing import Auditor, fingerprint
 from unheard.auditing.auditor import DENSE, FINALISTS
-from unheard.auditing.features import features
+from unheard.auditing.features import Signal
 
 
 @settings(max_examples=30, deadline=None)
@@ -38,6 +38,6 @@ def test_a_copy_is_a_candidate_among_many(auditor: Auditor) -> None:
     ends = np.concatenate([own.parts[:, 2], len(own.prints) + np.arange(8, 40_001, 8)])
     begins = np.concatenate([own.parts[:, 1], len(own.prints) + np.arange(0, 40_000, 8)])
     for up in (0.0, 1.0):
-        queries = fingerprint.fingerprints(features(melody(3, up=up), RATE), DENSE)
+        queries = fingerprint.fingerprints(Signal(melody(3, up=up), RATE).features, DENSE)
         scores = fingerprint.resemblance(queries, prints, begins, ends)
         assert (scores > scores[3]).sum() < FINALISTS

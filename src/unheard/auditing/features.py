@@ -69,13 +69,19 @@ class Signal:
 
     @cached_property
     def features(self) -> Tensor:
-        """[frames, VIEWS, BANDS], see `features`; InputError if the sample rate is not a positive integer."""
-        return _features_of(self.mono)
+        """[frames, VIEWS, BANDS]; frame i is centred at i * PERIOD seconds.
+
+        The mean square over the bands of a fully audible frame is around 1; a silent frame is all zeros.
+
+        Raises:
+            InputError: the sample rate is not a positive integer.
+        """
+        return _features(self.mono)
 
     @cached_property
     def audible(self) -> np.ndarray:
-        """Which frames [frames] are not silent."""
-        return _audible_in(self.mono).numpy()
+        """Which frames [frames] are not silent: within `AUDIBLE_DB` of the loudest."""
+        return _audible(self.mono).numpy()
 
     def once(self, make: Callable[[Signal], Tensor]) -> Tensor:
         """What a function makes of the signal; it is asked once, whoever wants it."""
@@ -88,19 +94,8 @@ class Signal:
         return {}
 
 
-def features(waveform: Tensor, sample_rate: int) -> Tensor:
-    """Waveform [channels, time] to features [frames, VIEWS, BANDS]; frame i is centred at i * PERIOD seconds.
-
-    The mean square over the bands of a fully audible frame is around 1; a silent frame is all zeros.
-
-    Raises:
-        InputError: the sample rate is not a positive integer.
-    """
-    return _features_of(_mono(waveform, sample_rate))
-
-
-def _features_of(mono: Tensor) -> Tensor:
-    """Those of a sound [time] at `SAMPLE_RATE`."""
+def _features(mono: Tensor) -> Tensor:
+    """`Signal.features` of a sound [time] at `SAMPLE_RATE`."""
     if mono.shape[-1] < FFT:
         return torch.zeros(0, VIEWS, BANDS)
     power = spectrogram(mono, FFT, HOP, lambda magnitudes: filter_bank() @ magnitudes.square())
@@ -123,13 +118,8 @@ def _features_of(mono: Tensor) -> Tensor:
     return torch.stack([contrast, change, presence]).permute(2, 0, 1).contiguous()
 
 
-def audible(waveform: Tensor, sample_rate: int) -> Tensor:
-    """Which frames [frames] of `features` are not silent: within `AUDIBLE_DB` of the loudest."""
-    return _audible_in(_mono(waveform, sample_rate))
-
-
-def _audible_in(mono: Tensor) -> Tensor:
-    """Those of a sound [time] at `SAMPLE_RATE`."""
+def _audible(mono: Tensor) -> Tensor:
+    """`Signal.audible` of a sound [time] at `SAMPLE_RATE`."""
     if mono.shape[-1] < FFT:
         return torch.zeros(0, dtype=torch.bool)
     power = F.avg_pool1d(mono.square()[None], HOP, stride=HOP, padding=HOP // 2)[0]

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from unheard.auditing import alignment
-from unheard.auditing.features import PER_SEMITONE, PERIOD, features
+from unheard.auditing.features import PER_SEMITONE, PERIOD, Signal
 from unheard.auditing.results import Match
 
 
@@ -41,7 +41,7 @@ def similarity_matrix(
     Raises:
         InputError: a sample rate cannot be used.
     """
-    ours, theirs = features(waveform, sample_rate), features(reference, reference_rate)
+    ours, theirs = Signal(waveform, sample_rate).features, Signal(reference, reference_rate).features
     similarity = alignment.cosines(ours, theirs, round(match.transposition * PER_SEMITONE))
     frames = np.arange(round(match.start / PERIOD), min(round(match.end / PERIOD), len(ours)))
     others = np.round(match.reference_start / PERIOD + (frames - match.start / PERIOD) / match.stretch)
