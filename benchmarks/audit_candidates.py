@@ -20,27 +20,28 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.audit import MEMBERS, RENDERED_SECONDS, origins, written
+from benchmarks.audit import material, origins, written
 from benchmarks.audit_treatments import treated
 from lab.alterations import SAMPLE_RATE
-from lab.audit_material import rendered
+from lab.audit_material import as_signal
 from lab.real_sound import specimens
 from unheard.auditing.auditor import DENSE, FINALISTS, KNOWN_AGAIN, SHARING
 from unheard.auditing.catalogue import Catalogue, by_id
-from unheard.auditing.features import Signal
 from unheard.auditing.fingerprint import fingerprints
 from unheard.auditing.landmark_index import LONGEST
 from unheard.auditing.landmarks import PER_FRAME, landmarks, peaks
 from unheard.auditing.moments import of_signal
 
 SIDES = ("calibration", "benchmark", "confirmation")
+FAMILIES = 12
+"""Rendered ones, of the side that is copied."""
 BEFORE = 10
 """Parts that were proposed by fingerprint before there was a search for moments."""
 
 
 def proposals(catalogue: Catalogue, sound: np.ndarray) -> dict[str, set[int]]:
     """References that each search proposes for a sound [time]; of a long one for its first piece."""
-    signal = Signal(torch.from_numpy(np.ascontiguousarray(sound, np.float32))[None], SAMPLE_RATE)
+    signal = as_signal(sound)
     piece = slice(0, LONGEST // PER_FRAME - 1)
     nearest = catalogue.nearest(fingerprints(signal.features[piece], DENSE), BEFORE)
     parts = {
@@ -67,9 +68,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 
-    own = specimens(arguments.real, arguments.side) + list(
-        rendered(arguments.side, 12, MEMBERS, RENDERED_SECONDS)
-    )
+    own = material(arguments.real, arguments.side, FAMILIES, sources=None)
     others = [some for side in SIDES if side != arguments.side for some in specimens(arguments.real, side)]
     paths = written([*own, *others], arguments.work)
     pieces = {str(number): some.piece for number, some in enumerate([*own, *others])}

@@ -22,7 +22,6 @@ from unheard import audio
 from unheard.backbones.hub import ASSETS
 
 SAMPLE_RATE = 44_100
-STRENGTHS = ("light", "middle", "strong")
 
 Alteration = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 

@@ -16,11 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import torch
 
 from lab import score
 from lab.alterations import SAMPLE_RATE, at_rate, peak_one
 from lab.corpus import SAMPLE_RATE as RENDERED_RATE
 from lab.corpus import Player
+from unheard.auditing.features import Signal
 
 PASSAGE, ALIKE = 2.0, 0.8
 
@@ -38,6 +40,11 @@ class Specimen:
     sound: np.ndarray
     piece: str
     kind: str = "rendered"
+
+
+def as_signal(sound: np.ndarray) -> Signal:
+    """A sound [time] at `SAMPLE_RATE` as the audit takes it."""
+    return Signal(torch.from_numpy(np.ascontiguousarray(sound, np.float32))[None], SAMPLE_RATE)
 
 
 def rendered(world: str, families: int, members: int, duration: float) -> Iterator[Specimen]:

@@ -35,7 +35,7 @@ from safetensors.torch import save_file
 from scipy.optimize import minimize
 
 from lab.alterations import ALTERATIONS, SAMPLE_RATE, Alteration, insert, passage, under
-from lab.audit_material import Specimen, family
+from lab.audit_material import Specimen, as_signal, family
 from lab.corpus_files import Corpus, as_float
 from lab.moments.making import SOURCES as TRAINED_ON
 from lab.real_sound import specimens as real_specimens
@@ -46,7 +46,6 @@ from unheard.auditing.alignment import Alignment, align
 from unheard.auditing.calibration import Null, Tail, Weights
 from unheard.auditing.evidence import AlteredCopies, CopiedMoments, LayeredCopies, RegeneratedCopies
 from unheard.auditing.evidence.base import Finding, agreeing
-from unheard.auditing.features import Signal
 from unheard.common.pareto_tail import ParetoTail
 
 TAIL = 0.95
@@ -164,13 +163,12 @@ def _call(some: Any) -> Any:
 
 def heard(sound: np.ndarray) -> Heard:
     """What is computed of a sound [time] at `SAMPLE_RATE` once, whomever it meets."""
-    signal_ = Signal(torch.from_numpy(np.ascontiguousarray(sound, np.float32))[None], SAMPLE_RATE)
-    decibels = envelopes.envelopes(signal_.mono)
+    taken = as_signal(sound)
     return Heard(
-        signal_.features,
-        decibels.numpy(),
-        landmarks.landmarks(landmarks.peaks(signal_.mono)),
-        moments.moments(decibels).numpy(),
+        taken.features,
+        taken.once(envelopes.of_signal).numpy(),
+        landmarks.landmarks(taken.once(landmarks.peaks_of_signal)),
+        taken.once(moments.of_signal).numpy(),
     )
 
 

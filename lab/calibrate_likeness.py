@@ -24,11 +24,10 @@ import torch
 from torch import Tensor
 
 from lab.alterations import SAMPLE_RATE
-from lab.audit_material import Specimen, family
+from lab.audit_material import Specimen, as_signal, family
 from lab.calibrate_audit import null, spread
 from lab.real_sound import specimens as real_specimens
 from unheard.auditing.calibration import Null
-from unheard.auditing.features import Signal
 from unheard.auditing.likeness import UNUSUAL, Likeness, Rhythm, Tune
 from unheard.auditing.likeness.agreement import LEAST, TEMPI
 from unheard.auditing.likeness.null_distributions import FILE, Calibrated, NullDistributions
@@ -60,7 +59,7 @@ def _family(name: str) -> list[Specimen]:
 
 def features(kinds: Sequence[Likeness], sound: np.ndarray) -> list[Tensor]:
     """What each kind needs of a sound [time] at `SAMPLE_RATE`."""
-    signal = Signal(torch.from_numpy(np.ascontiguousarray(sound, np.float32))[None], SAMPLE_RATE)
+    signal = as_signal(sound)
     return [kind.features(signal) for kind in kinds]
 
 

@@ -37,14 +37,13 @@ from lab.alterations import (
     telephone,
     under,
 )
-from lab.audit_material import Specimen, from_wheel, pieces, rendered
+from lab.audit_material import Specimen, as_signal, from_wheel, pieces, rendered
 from lab.calibrate_audit import tail
 from lab.real_sound import members, read_head
 from lab.resyntheses import mel_inversion
 from unheard.auditing.evidence import EVIDENCES, Evidence
 from unheard.auditing.evidence.joint import ask
 from unheard.auditing.evidence.learned_embedding import NULL, WHITENING, LearnedEmbedding, whitening
-from unheard.auditing.features import Signal
 from unheard.embedders.sound_effects import bundled
 
 SHORTEST = 3.0
@@ -95,10 +94,6 @@ def _under_some(
     return under(sound, rng, music[rng.integers(len(music))], decibels)
 
 
-def signal(sound: np.ndarray) -> Signal:
-    return Signal(torch.from_numpy(np.ascontiguousarray(sound, np.float32))[None], SAMPLE_RATE)
-
-
 def met(specimens: list[Specimen], number: int, rivals: int) -> list[int]:
     """Whom a recording meets: itself, others of its pack, and then others."""
     shuffled = np.random.default_rng([number, 1]).permutation(len(specimens)).tolist()
@@ -117,7 +112,7 @@ def measure(
     """The scores of one alteration; `references` has the recordings' features, by kind."""
     scores = {kind.name: np.zeros((len(specimens), 1 + rivals)) for kind in kinds}
     for number, some in enumerate(specimens):
-        altered = signal(change(some.sound, np.random.default_rng(number)))
+        altered = as_signal(change(some.sound, np.random.default_rng(number)))
         ours = [kind.features(altered) for kind in kinds]
         for place, other in enumerate(met(specimens, number, rivals)):
             findings = ask(kinds, ours, [theirs[other] for theirs in references])
@@ -174,7 +169,7 @@ def main() -> None:
     torch.set_num_threads(1)
 
     fitted = list(material(arguments.packages))
-    steps = [bundled().embed_steps(signal(some.sound).waveform, SAMPLE_RATE) for some in fitted]
+    steps = [bundled().embed_steps(as_signal(some.sound).waveform, SAMPLE_RATE) for some in fitted]
     mean, components = whitening(torch.cat(steps))
     save_file({"mean": mean.half(), "components": components.half().contiguous()}, WHITENING)
     WHITENING.chmod(0o644)
@@ -183,7 +178,7 @@ def main() -> None:
     specimens = recordings(arguments.packages)
     others = {} if arguments.alone else EVIDENCES
     kinds = [*(kind() for kind in others.values() if kind is not LearnedEmbedding), LearnedEmbedding()]
-    references = [[kind.features(signal(some.sound)) for some in specimens] for kind in kinds]
+    references = [[kind.features(as_signal(some.sound)) for some in specimens] for kind in kinds]
     found: dict[str, Scores] = {}
     changes = list(treatments([some.sound for some in fitted]).items())
     for name, change in changes[: arguments.treatments]:
