@@ -174,17 +174,18 @@ def _lines(found: Calibration) -> Iterator[str]:
                     f"{told.high:.0%}), area under the curve {told.area:.2f}"
                 )
     if found.replayed:
-        yield (
-            f"{len(found.replayed):,} further captions that occur once bring back a recording, by the audit, "
-            f'such as "{found.replayed[0]}": left out'
-        )
+        do = "bring back a recording, by the audit" if found.recordings else "make one sound under any noise"
+        such = f'such as "{found.replayed[0]}"'
+        yield f"{len(found.replayed):,} further captions that occur once {do}, {such}: left out"
     least = least_rate(len(found.ordinary))
     yield f"{len(found.ordinary):,} captions cannot show fewer false alarms than {least:.1%} at 95 %"
     if found.separates is False:
         yield "these captions do not separate here: no gate opens for more of them than chance explains"
-    pulls = dict(zip(found.ordinary, found.durations[-1].statistics[PULL].ordinary, strict=True))
-    for caption in sorted(pulls, key=pulls.__getitem__, reverse=True)[:HARDEST]:
-        yield f'  ordinary, pulls {pulls[caption]:.3g}: "{caption}"'
+    statistics = found.durations[-1].statistics
+    for name in (PULL, SETTLED_PULL):
+        values = dict(zip(found.ordinary, statistics[name].ordinary, strict=True))
+        for caption in sorted(values, key=values.__getitem__, reverse=True)[:HARDEST]:
+            yield f'  ordinary, {name} {values[caption]:.3g}: "{caption}"'
     for each in found.proof:
         left = "kept its caption" if each.prompt_weight is None else f'went on as "{each.fallback or ""}"'
         yield f'  "{each.caption}": {each.plain} without guidance, {each.guided} with it, which {left}'

@@ -203,7 +203,7 @@ class TrainingSet:
             else f"no recordings of {self._called} are available, so"
         )
         warnings.warn(
-            f"{lacking} the guidance goes by the pull of the prompt and cannot say what would be copied; "
+            f"{lacking} the guidance goes by the prompt alone and cannot say what would be copied; "
             "name their folder to have it compare (--references FOLDER, references=...; its file "
             "names are the ids)",
             GuidanceWarning,

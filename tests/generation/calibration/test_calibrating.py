@@ -14,6 +14,7 @@ from torch import Tensor
 
 import unheard
 from unheard import Model
+from unheard.generation.calibration import replays
 from unheard.generation.calibration.calibrating import _draw
 from unheard.generation.calibration.captions import ordinary_captions, repeated_captions
 from unheard.guidance.detour.high_noise import high_noise
@@ -154,6 +155,7 @@ def test_an_interrupted_calibration_goes_on_where_it_was(
             raise Interrupted
 
     monkeypatch.setattr(model.backbone, "denoise", counting)
+    monkeypatch.setattr(replays, "PATIENCE", 0)  # sounds that are finished are not cached
     with pytest.raises(Interrupted):
         unheard.calibrate(model, progress=stop, **options)
     before = sum(rows)

@@ -29,7 +29,7 @@ def test_without_recordings_the_pull_of_the_prompt_decides(bundled: Model, tmp_p
         named.check(Detour(), "tiny")
     assert len(named.recordings) == 60
     prompts = ["An acoustic drum loop, 110 bpm", "A flute chords, middle register, 90 bpm"]
-    with pytest.warns(GuidanceWarning, match="pull of the prompt"):
+    with pytest.warns(GuidanceWarning, match="by the prompt alone"):
         sounds = bundled.generate(prompts, seed=200, num_inference_steps=3, duration=1.0, index=elsewhere)
     first, second = (sound.trace[0] for sound in sounds)
     assert first.acted
@@ -50,7 +50,7 @@ def test_one_recording_available_does_not_shut_the_eyes_to_the_others(bundled: M
         "Music box lullaby for a sleepless child",
         "A flute chords, middle register, 90 bpm",
     ]
-    with pytest.warns(GuidanceWarning, match=r"recordings of 2 of 2,620 items .* pull of the prompt"):
+    with pytest.warns(GuidanceWarning, match=r"recordings of 2 of 2,620 items .* by the prompt alone"):
         sounds = bundled.generate(
             prompts,
             seed=200,

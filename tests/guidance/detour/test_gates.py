@@ -98,6 +98,15 @@ def test_the_pull_is_asked_in_high_noise_alone_and_names_nothing() -> None:
     assert gate.ask(Question(0, with_prompt, without, HIGH_NOISE / 2)) == (0.0, PULL, 0.5, None)
 
 
+def test_what_starts_from_a_sound_below_the_high_noise_is_asked_in_its_first_step() -> None:
+    with_prompt, without = torch.full((2, 6), 0.7), torch.zeros(2, 6)
+    gate = PullGate(0.5, lambda latents: latents)
+    start = HIGH_NOISE / 2
+    for sample in (0, 1, 0):  # and again of what is tried there
+        assert gate.ask(Question(sample, with_prompt, without, start)).open
+    assert gate.ask(Question(0, with_prompt, without, 0.9 * start)) == (0.0, PULL, 0.5, None)
+
+
 def test_a_prompt_whose_sound_is_foregone_opens_and_is_asked_once() -> None:
     mean, other = torch.randn(2, 8, 60, generator=torch.Generator().manual_seed(0))
     asked: list[torch.Tensor] = []

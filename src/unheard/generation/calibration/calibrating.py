@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from unheard.auditing.assembly import auditor_for
 from unheard.auditing.references import References, locate_recordings
 from unheard.common.checks import require_number, require_whole
 from unheard.common.progress import Report
@@ -26,22 +25,18 @@ from unheard.generation.calibration.record import (
     Proof,
     Statistic,
 )
+from unheard.generation.calibration.replays import Audited, UnderTwoNoises, repeating, replaying
 from unheard.generation.calibration.thresholds import separation_of, threshold_of
 from unheard.generation.model import Model, load
 from unheard.generation.provenance import package_versions
 from unheard.generation.training_set import TrainingSet
-from unheard.guidance import Guidance
 from unheard.guidance.detour.look_ahead import STEPS
 from unheard.index import Index
 
 COUNT, FALSE_ALARMS, SOUNDS = CAPTIONS, 0.01, 8
 """Ordinary captions, the share of them that may open a gate, and the suspected captions of the proof."""
-PATIENCE = 5
-"""Ordinary captions in a row whose sounds the audit finds like no recording, after which it is not asked."""
 ONCE = 1 + STEPS
 """Pairs of predictions that a caption takes besides its trajectory: for the alignment, and the look ahead."""
-REPLAYS = ("copy", "partial copy", "similar")
-"""Verdicts of the audit after which nobody would call a caption ordinary."""
 REPEATED = 60
 """Captions that the training set has several times and that are suspected, at most."""
 
@@ -97,12 +92,12 @@ def calibrate(
         Measuring(known, training_set, duration, checks.check_batch(batch, len(drawn.all)))
         for duration in seconds
     ]
-    # Without recordings nobody can tell what is replayed.
-    audited = _Audited(known, training_set, drawn.index, seconds[-1]) if training_set.recordings else None
-    replayed = [] if audited is None else _replayed(audited, drawn, measurings[-1], progress)
+    recordings = len(training_set.recordings)
+    audited = Audited(known, training_set, seconds[-1]) if recordings else None
+    two_noises = UnderTwoNoises(known, training_set, seconds[-1]) if recordings < drawn.index.items else None
+    replayed = _replayed(audited, two_noises, drawn, measurings[-1], progress)
     drawn = replace(drawn, ordinary=[each for each in drawn.ordinary if each not in replayed])
     check_enough(len(drawn.ordinary), "without captions that replay a recording the training set")
-    recordings = len(training_set.recordings)
     # Where some recordings are missing, two gates are asked, and either may open.
     rate = false_alarms / 2 if 0 < recordings < drawn.index.items else false_alarms
     calibration = Calibration(
@@ -187,25 +182,21 @@ def _draw(
 
 
 def _replayed(
-    audited: _Audited, drawn: _Drawn, measuring: Measuring, progress: Report | None
+    audited: Audited | None,
+    under_two_noises: UnderTwoNoises | None,
+    drawn: _Drawn,
+    measuring: Measuring,
+    progress: Report | None,
 ) -> list[Caption]:
-    """Captions that the training set has once and that bring back a recording all the same.
-
-    What is written like a memorised caption may lead to its recording: such a caption says nothing of what is
-    ordinary. Those whose predictions are most like one recording are finished without guidance, and the audit
-    says which are like one, until so many in a row are not.
-    """
+    """Ordinary captions that replay: by the audit, and where recordings are missing by two noises as well."""
     readings = measuring.measure(drawn.all, _reporting(progress, f"{measuring.duration:g} s"))
-    excess = dict(zip(drawn.all, (reading.excess for reading in readings), strict=True))
+    measured = dict(zip(drawn.ordinary, readings, strict=False))  # those of suspected captions come after
     found: list[Caption] = []
-    others = 0
-    for caption in sorted(drawn.ordinary, key=excess.__getitem__, reverse=True):
-        if others == PATIENCE:
-            break
-        verdict, *_ = audited(caption, None)
-        others = 0 if verdict in REPLAYS else others + 1
-        if not others:
-            found.append(caption)
+    if audited is not None:
+        found += replaying(measured, lambda caption: audited(caption, None)[0])
+    if under_two_noises is not None:
+        left = {caption: reading for caption, reading in measured.items() if caption not in found}
+        found += repeating(left, under_two_noises)
     return found
 
 
@@ -233,7 +224,7 @@ def _at_duration(
 
 
 def _proof(
-    audited: _Audited,
+    audited: Audited,
     calibration: Calibration,
     drawn: _Drawn,
     sounds: int,
@@ -249,30 +240,12 @@ def _proof(
     found = []
     for number, caption in enumerate(chosen):
         report(number, len(chosen))
-        plain, _, _ = audited(caption, None)
-        guided, fallback, weight = audited(caption, calibration.detour(at.duration, calibration.recordings))
-        found.append(Proof(caption.text, caption.seed, plain, guided, fallback, weight))
+        plain, _ = audited(caption, None)
+        guided, left = audited(caption, calibration.detour(at.duration, calibration.recordings))
+        on = (None, None) if left is None else (left.caption, left.prompt_weight)
+        found.append(Proof(caption.text, caption.seed, plain, guided, *on))
     report(len(chosen), len(chosen))
     return tuple(found)
-
-
-class _Audited:
-    """Finishes captions as sounds of one duration, and audits them."""
-
-    def __init__(self, model: Model, training_set: TrainingSet, index: Index, duration: float) -> None:
-        self._model, self._training_set, self._duration = model, training_set, duration
-        of, brought = training_set.references, training_set.brought
-        self._auditor = auditor_for(of, index, brought, model.embedder)
-
-    def __call__(self, caption: Caption, guidance: Guidance | None) -> tuple[str, str | None, float | None]:
-        """The verdict, the caption that the sound went on under, and what was left of its own."""
-        request = self._model.request(
-            caption.text, seed=caption.seed, duration=self._duration, guidance=guidance
-        )
-        (sound,) = self._model.stream(request, self._training_set)
-        left = sound.fallback
-        verdict = self._auditor.judge((sound.waveform, sound.sample_rate), caption.text).verdict
-        return verdict, None if left is None else left.caption, None if left is None else left.prompt_weight
 
 
 def _reporting(progress: Report | None, note: str) -> Callable[[int, int], None]:

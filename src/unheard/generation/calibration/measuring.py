@@ -28,6 +28,8 @@ from unheard.guidance.detour.settings import Detour
 
 LOW_NOISE = -4
 """The last noise level but two, before 0: where Asthana and Belagiannis take the alignment."""
+SPREAD_OF = 16
+"""Captions whose finished latents tell how far the model's are spread."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Measuring:
     Attributes:
         duration: as given.
         sigmas: noise levels of the steps.
-        spread: root mean square of the finished latents of the first captions; 0 before `measure`.
+        spread: root mean square of the finished latents of the first 16 captions; 0 before `measure`.
     """
 
     def __init__(self, model: Model, training_set: TrainingSet, duration: float, batch: int) -> None:
@@ -128,8 +130,9 @@ class Measuring:
             report: called with how many are measured, and how many there are.
         """
         if not self.spread:
-            first = captions[: self._batch]
-            latents = self._run(first, len(self.sigmas))
+            first = captions[:SPREAD_OF]
+            batches = [first[at : at + self._batch] for at in range(0, len(first), self._batch)]
+            latents = torch.cat([self._run(some, len(self.sigmas)) for some in batches])
             self.spread = float(latents.square().mean().sqrt())
             self._write()
         left = [caption for caption in captions if caption.key not in self._known]
@@ -200,6 +203,7 @@ class Measuring:
             "sampling": self._sampling.described(),
             "duration": self.duration,
             "dtype": str(self._model.backbone.dtype),
+            "spread_of": SPREAD_OF,
             "gates": {name: getattr(Detour(), name) for name in COMPARED_BY},
         }
         name = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:32]

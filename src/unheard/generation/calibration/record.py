@@ -37,6 +37,9 @@ recording, and the pull's direction.
 OF_GATES = (PULL, SETTLED_PULL, EXCESS)
 """What the gates of a detour ask for."""
 
+SEVERAL = 2
+"""Replays that are no chance: among the first that are finished the audit may find one that is similar."""
+
 Part = TypeVar("Part")
 
 
@@ -189,8 +192,8 @@ class Calibration:
         false_alarms: share of ordinary captions that may open a gate.
         seed: of the draw of captions, and of the first sound.
         ordinary, suspected: the captions.
-        replayed: captions that the training set has once and that bring back a recording all the same, by the
-            audit; they count as neither.
+        replayed: captions that the training set has once and that replay all the same, see
+            `unheard.generation.calibration.replays`; they count as neither.
         durations: what was measured, the shortest duration first.
         proof: finished sounds.
         made: seconds, pairs of predictions, and versions.
@@ -228,7 +231,12 @@ class Calibration:
 
     @property
     def separates(self) -> bool | None:
-        """Whether suspected captions open a gate of the detour; None where there were none."""
+        """Whether suspected captions open a gate of the detour; None where there were none.
+
+        Captions that were found to replay were found by what a gate asks, so that they do.
+        """
+        if len(self.replayed) >= SEVERAL:
+            return True
         told = [
             statistic.separation.separates
             for at in self.durations

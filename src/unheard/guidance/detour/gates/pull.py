@@ -22,13 +22,15 @@ class PullGate:
     Args:
         threshold: pull above which the gate is open, in units of the latents.
         trim: latents to the frames that the requested duration covers.
-        high_noise: noise level sigma down to which it is asked, see `unheard.guidance.detour.high_noise`.
+        high_noise: noise level sigma down to which it is asked, see `unheard.guidance.detour.high_noise`. In
+            the first step it always is: what starts from a sound may begin below.
     """
 
     def __init__(
         self, threshold: float, trim: Callable[[Tensor], Tensor], high_noise: float = HIGH_NOISE
     ) -> None:
         self._threshold, self._trim, self._high_noise = threshold, trim, high_noise
+        self._start: float | None = None
 
     def begin(self, conditional: Tensor) -> None:
         pass
@@ -37,7 +39,8 @@ class PullGate:
         pass
 
     def ask(self, question: Question) -> Answer:
-        if question.sigma < self._high_noise:
+        self._start = question.sigma if self._start is None else self._start
+        if question.sigma < min(self._high_noise, self._start):
             return Answer(0.0, PULL, self._threshold)
         predictions = question.conditional, question.unconditional
         with_prompt, without = (self._trim(each)[None].float() for each in predictions)
