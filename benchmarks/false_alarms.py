@@ -88,10 +88,15 @@ def main() -> None:
 
 
 def _opens(detour: Detour, reading: Reading, sigmas: Sequence[float]) -> bool:
-    """Whether a detour's gate opens at any step, see `unheard.guidance.detour.gates.doubted`."""
+    """Whether a detour's gate opens at any step, see `unheard.guidance.detour.gates.doubted`.
+
+    How far the sound is settled is taken from the first step, also where the gate would ask it later.
+    """
     threshold = max(detour.sure_threshold, detour.threshold)
+    settles = 0 < detour.settled_pull < reading.settled_pull
     for excess, pull, sigma in zip(reading.excesses, reading.pulls, sigmas, strict=False):
-        if sigma >= detour.high_noise and pull > detour.pull:
+        high = sigma >= detour.high_noise
+        if high and (pull > detour.pull or (settles and excess > detour.threshold)):
             threshold = detour.threshold
         if excess > threshold:
             return True

@@ -102,9 +102,8 @@ def test_what_starts_from_a_sound_below_the_high_noise_is_asked_in_its_first_ste
     with_prompt, without = torch.full((2, 6), 0.7), torch.zeros(2, 6)
     gate = PullGate(0.5, lambda latents: latents)
     start = HIGH_NOISE / 2
-    for sample in (0, 1, 0):  # and again of what is tried there
-        assert gate.ask(Question(sample, with_prompt, without, start)).open
-    assert gate.ask(Question(0, with_prompt, without, 0.9 * start)) == (0.0, PULL, 0.5, None)
+    assert gate.ask(Question(0, with_prompt, without, start, first=True)).open
+    assert gate.ask(Question(0, with_prompt, without, start)) == (0.0, PULL, 0.5, None)
 
 
 def test_a_prompt_whose_sound_is_foregone_opens_and_is_asked_once() -> None:
@@ -329,6 +328,32 @@ def test_an_excess_just_above_the_threshold_counts_once_the_prompt_has_pulled() 
     gate.watch(1, 4)  # what is tried in the place of a prompt gets no benefit of the doubt
     assert gate.ask(Question(1, faint, faint, low)).open
     assert begun(0.1).ask(Question(0, faint, faint, high)).open  # no doubt below the threshold
+
+
+def test_a_doubted_excess_counts_if_the_prompt_settles_its_sound_which_is_foreseen_only_then() -> None:
+    recording, other, sound = torch.randn(3, 8, 40, generator=torch.Generator().manual_seed(0))
+    faint = 0.6 * recording / recording.norm() + 0.8 * other / other.norm()
+    nothing, high = torch.zeros_like(faint), 2 * HIGH_NOISE
+    pulls = float(faint.square().mean().sqrt())
+
+    def pull(threshold: float) -> PullGate:
+        return PullGate(threshold, lambda latents: latents)
+
+    def begun() -> DoubtedGate:
+        latents = LatentGate(0.3, 40, Nearby([recording]), sure=0.9)
+        gate = DoubtedGate(latents, 0.9, pull(2 * pulls), SettledPullGate(pull(0.5 * pulls), 40))
+        gate.begin(faint[None])
+        return gate
+
+    def never() -> torch.Tensor:
+        raise AssertionError("it is dear")
+
+    gate = begun()
+    assert not gate.ask(Question(0, sound / sound.norm(), nothing, high, never)).open  # below the threshold
+    assert gate.ask(Question(0, recording, nothing, high, never)).open  # above all doubt
+    assert gate.ask(Question(0, faint, nothing, high, lambda: faint)).open
+    assert gate.ask(Question(0, faint, nothing, high, never)).open  # once is enough
+    assert not begun().ask(Question(0, faint, nothing, high, lambda: sound)).open
 
 
 def test_what_is_surely_a_recording_of_its_caption_is_above_all_doubt() -> None:

@@ -39,17 +39,20 @@ def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) 
     threshold, scale = settings.threshold, trajectory.guidance_scale
     frames, by_frame = trajectory.frames, trajectory.by_frame
     pull = PullGate(settings.pull, trajectory.trim, settings.high_noise)
-    prompted: Gate = pull
-    if settings.settled_pull:
+
+    def settled_pull() -> Gate | None:
+        if not settings.settled_pull:
+            return None
         hard = PullGate(settings.settled_pull, trajectory.trim, settings.high_noise)
-        prompted = SettledPullGate(hard, frames, by_frame)
-    shown = ShownGate(prompted, threshold, frames, by_frame, scale)
+        return SettledPullGate(hard, frames, by_frame)
+
+    shown = ShownGate(settled_pull() or pull, threshold, frames, by_frame, scale)
     if not trajectory.recordings:
         return shown
     sure = settings.sure_threshold
     latents: Gate = LatentGate(threshold, frames, candidates, by_frame, scale, sure)
     if sure > threshold:
-        latents = DoubtedGate(latents, sure, pull)
+        latents = DoubtedGate(latents, sure, pull, settled_pull())
     return EitherGate(latents, shown, candidates)
 
 

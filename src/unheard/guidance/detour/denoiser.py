@@ -107,14 +107,14 @@ class DetourDenoiser:
         unconditional, conditional = predict_both(self.denoise, x, sigma, conditioning)
         if not self.trace:
             self.gate.begin(conditional)
-        levels = levels_of(sigma)
+        levels, first = levels_of(sigma), not self.trace
         answers = []
         for sample, left in enumerate(self._left_for):
             told = conditional[sample], unconditional[sample], levels[sample]
             finish = (
                 None if left else partial(self._finished, sample, self._prompt[sample], x, levels[sample])
             )
-            answers.append(self.gate.ask(Question(sample, *told, finish)))
+            answers.append(self.gate.ask(Question(sample, *told, finish, first)))
         given_up = self._without_way if self._if_no_way == UNGUIDED else ()
         open_for = [sample for sample, answer in enumerate(answers) if answer.open and sample not in given_up]
         self._leave(open_for, x, sigma, unconditional, conditional)
@@ -170,7 +170,7 @@ class DetourDenoiser:
             for sample, prediction in zip(samples, predictions, strict=True):
                 finish = partial(self._finished, sample, captions[sample], x, levels[sample])
                 told = prediction, unconditional[sample], levels[sample]
-                answer = self.gate.ask(Question(sample, *told, finish))
+                answer = self.gate.ask(Question(sample, *told, finish, first=not self.trace))
                 _, weight = tried[sample]
                 still_open[sample] = answer.value > answer.threshold * (
                     self._blend_threshold if weight else 1.0

@@ -48,7 +48,9 @@ class GatedAMGDenoiser:
         if not self.trace:
             self._gate.begin(conditional)
         told = zip(conditional, unconditional, levels_of(sigma), strict=True)
-        answers = [self._gate.ask(Question(sample, *each)) for sample, each in enumerate(told)]
+        answers = [
+            self._gate.ask(Question(sample, *each, first=not self.trace)) for sample, each in enumerate(told)
+        ]
         self.trace.append(
             Step(
                 sigma=level_of(sigma),

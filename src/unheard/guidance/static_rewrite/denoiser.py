@@ -52,7 +52,9 @@ class StaticRewriteDenoiser(RewrittenPromptDenoiser):
         unconditional, conditional = predict_both(self.trajectory.backbone.denoise, x, sigma, both)
         self._gate.begin(conditional)
         told = zip(conditional, unconditional, levels_of(sigma), strict=True)
-        self._answers = [self._gate.ask(Question(sample, *each)) for sample, each in enumerate(told)]
+        self._answers = [
+            self._gate.ask(Question(sample, *each, first=True)) for sample, each in enumerate(told)
+        ]
         return [self._rewrite(sample) if answer.open else None for sample, answer in enumerate(self._answers)]
 
     def _rewrite(self, sample: int) -> Rewrite:

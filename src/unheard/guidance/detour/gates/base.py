@@ -35,6 +35,7 @@ class Question(NamedTuple):
         conditional, unconditional: its predictions under its caption and without one [*latent_shape].
         sigma: the noise level.
         finish: looks ahead from there; None where that tells nothing any more.
+        first: whether it is the first step.
     """
 
     sample: int
@@ -42,6 +43,7 @@ class Question(NamedTuple):
     unconditional: Tensor
     sigma: float
     finish: Finish | None = None
+    first: bool = False
 
     def views(self, guidance_scale: float) -> list[Tensor]:
         """The prediction under the caption and the guided one, which the sound follows; one if they are one.

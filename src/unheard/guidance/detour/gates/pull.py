@@ -30,7 +30,6 @@ class PullGate:
         self, threshold: float, trim: Callable[[Tensor], Tensor], high_noise: float = HIGH_NOISE
     ) -> None:
         self._threshold, self._trim, self._high_noise = threshold, trim, high_noise
-        self._start: float | None = None
 
     def begin(self, conditional: Tensor) -> None:
         pass
@@ -39,8 +38,7 @@ class PullGate:
         pass
 
     def ask(self, question: Question) -> Answer:
-        self._start = question.sigma if self._start is None else self._start
-        if question.sigma < min(self._high_noise, self._start):
+        if question.sigma < self._high_noise and not question.first:
             return Answer(0.0, PULL, self._threshold)
         predictions = question.conditional, question.unconditional
         with_prompt, without = (self._trim(each)[None].float() for each in predictions)
