@@ -23,9 +23,10 @@ from unheard.guidance import Guidance
 
 PATIENCE = 5
 """Captions in a row that are no replays, after which no more are finished."""
-COPIES = ("copy", "partial copy")
-REPLAYS = (*COPIES, "similar")
+REPLAYS = ("copy", "partial copy", "similar")
 """Verdicts of the audit after which nobody would call a caption ordinary."""
+CHANCE = 0.001
+"""Share of relatives that are by accident as alike as a replay; two sounds of a caption are relatives."""
 EXCEPTIONAL = 0.1
 """Share of the captions up to which making one sound under two noises is taken for a replay."""
 APART = 1_000_003
@@ -59,8 +60,8 @@ class UnderTwoNoises:
     def __init__(self, model: Model, training_set: TrainingSet, duration: float) -> None:
         self._model, self._training_set, self._duration = model, training_set, duration
 
-    def __call__(self, caption: Caption) -> str:
-        """The verdict."""
+    def __call__(self, caption: Caption) -> bool:
+        """Whether both are one."""
         seeds = [caption.seed, caption.seed + APART]
         request = self._model.request(
             [caption.text] * 2, seed=seeds, duration=self._duration, guidance=None, batch=2
@@ -68,7 +69,7 @@ class UnderTwoNoises:
         one, other = self._model.stream(request, self._training_set)
         with TemporaryDirectory() as folder:
             found = audit(_heard(one), other.save(Path(folder, "other.wav"), float=True))
-        return found.files[0].verdict
+        return any(match.false_alarm_rate < CHANCE for match in found.files[0].matches)
 
 
 def replaying(measured: Mapping[Caption, Reading], verdict: Callable[[Caption], str]) -> list[Caption]:
@@ -77,7 +78,7 @@ def replaying(measured: Mapping[Caption, Reading], verdict: Callable[[Caption], 
     return list(_until_patience(captions, lambda caption: verdict(caption) in REPLAYS))
 
 
-def repeating(measured: Mapping[Caption, Reading], verdict: Callable[[Caption], str]) -> list[Caption]:
+def repeating(measured: Mapping[Caption, Reading], one_sound: Callable[[Caption], bool]) -> list[Caption]:
     """Captions that settle their sounds, and that make one sound under two noises.
 
     None, where more than `EXCEPTIONAL` of the captions do: of a model that makes one sound of any prompt that
@@ -85,7 +86,7 @@ def repeating(measured: Mapping[Caption, Reading], verdict: Callable[[Caption], 
     """
     captions = sorted(measured, key=lambda caption: measured[caption].settled_pull, reverse=True)
     most = int(EXCEPTIONAL * len(captions))
-    found = list(islice(_until_patience(captions, lambda caption: verdict(caption) in COPIES), most + 1))
+    found = list(islice(_until_patience(captions, one_sound), most + 1))
     return found if len(found) <= most else []
 
 
