@@ -90,7 +90,8 @@ class ComfyBackbone(Backbone):
         self._patcher, self._model, self._clip, self._vae = patcher, patcher.model, clip, vae
         self.name, self.sample_rate = type(patcher.model).__name__, self._family.sample_rate
         self._step: Mapping[str, Any] = {}
-        self._known: dict[OfSound, Tensor] = {}
+        self._at = torch.empty(0), torch.empty(0)
+        self._known: dict[OfSound, tuple[int, Tensor]] = {}
         self._texts: dict[str, Tensor] = {}
 
     @property
@@ -108,11 +109,12 @@ class ComfyBackbone(Backbone):
         """Told what ComfyUI hands over in a step; its `x` and `sigma`."""
         self._step, self._known = step, {}
         z, time = step["input"].float(), step["sigma"].float()
-        return Velocity().canonical(z, time) if self._is_flow else (z, time)
+        self._at = Velocity().canonical(z, time) if self._is_flow else (z, time)
+        return self._at
 
     def know(self, conditioning: ComfyConditioning, denoised: Tensor) -> None:
-        """Told what ComfyUI has predicted in this step already: it is not predicted again."""
-        self._known.update(zip(conditioning.sounds, denoised.float(), strict=True))
+        """Told what ComfyUI has predicted of the step's `x` at its `sigma`: that is not predicted again."""
+        self._known.update(zip(conditioning.sounds, enumerate(denoised.float()), strict=True))
 
     def frames(self, duration: float) -> int:
         frames = math.ceil(duration * self.sample_rate / self._family.hop_length)
@@ -149,18 +151,26 @@ class ComfyBackbone(Backbone):
         z, time = z.to(self._step["input"]), time.to(self._step["sigma"])
         denoised = []
         for row, sound in enumerate(conditioning.sounds):
-            if sound not in self._known:
-                (of_row,) = comfy.samplers.calc_cond_batch(
+            of_row = self._predicted_already(x[row], sigma[row], sound)
+            if of_row is None:
+                ((of_row,),) = comfy.samplers.calc_cond_batch(
                     self._model,
                     [[sound.part]],
                     z[row : row + 1],
                     time[row : row + 1],
                     self._step["model_options"],
                 )
-                denoised.append(of_row[0].to(x))
-            else:
-                denoised.append(self._known[sound].to(x))
+            denoised.append(of_row.to(x))
         return torch.stack(denoised)
+
+    def _predicted_already(self, x: Tensor, sigma: Tensor, sound: OfSound) -> Tensor | None:
+        """What ComfyUI has predicted of one sound's very latents in the very noise; None if it has not."""
+        if sound not in self._known:
+            return None
+        number, denoised = self._known[sound]
+        step_x, step_sigma = self._at
+        same = torch.equal(sigma, step_sigma[number]) and torch.equal(x, step_x[number])
+        return denoised if same else None
 
     def encode_audio(self, waveform: Tensor) -> Tensor:
         latents = self._model.process_latent_in(self._vae.encode(waveform.movedim(1, -1)))

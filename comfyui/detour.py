@@ -99,6 +99,7 @@ class Sampling:
     Attributes:
         conditional: ComfyUI's conditioning of the prompts, which it makes anew for each run. (A sigma that
             rises would not tell: samplers with churn, or that take a step back, raise it in the middle.)
+        trace: what the detour says of each step, see `unheard.guidance.detour.denoiser`.
     """
 
     def __init__(
@@ -141,6 +142,7 @@ class Sampling:
         )
         self._index = trajectory.index
         self._denoiser = detour.make_denoiser(settings, trajectory)
+        self.trace = self._denoiser.trace
         self._told: set[int] = set()
 
     def denoised(self, step: Mapping[str, Any], *, before: Answer) -> Tensor:
@@ -155,7 +157,7 @@ class Sampling:
         if self._negative:
             self._backbone.know(self._unconditional, step["uncond_denoised"])
         _, conditional = self._denoiser.predict(x, sigma)
-        said = self._denoiser.trace[-1]
+        said = self.trace[-1]
         left = [sound for sound, acted in enumerate(said.acted or []) if acted]
         denoised: Tensor = step["denoised"]
         if left:

@@ -12,6 +12,8 @@ import comfy_stub as comfy
 import pytest
 import soundfile
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tiny_world import CAPTIONS
 from torch import Tensor
 from torch.nn.functional import pad
@@ -185,17 +187,33 @@ def just_open(family: Family, clip: Any, negative: str | None = NEGATIVE) -> Det
     return Detour(pull=0.99 * least, threshold=1.0)
 
 
+@pytest.fixture
+def samplings(nodes: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The runs of a sampler, as the patch begins them."""
+    begun: list[Any] = []
+
+    class Noted(nodes.detour.Sampling):  # type: ignore[misc]
+        def __init__(self, *about: Any) -> None:
+            super().__init__(*about)
+            begun.append(self)
+
+    monkeypatch.setattr(nodes.detour, "Sampling", Noted)
+    return begun
+
+
 @pytest.mark.parametrize("settled", [False, True])
 @pytest.mark.parametrize(("cfg", "negative"), [(1.0, None), (1.0, NEGATIVE), (5.0, NEGATIVE)])
 def test_with_an_open_gate_it_is_what_our_own_detour_gives(
     nodes: Any,
     loaded: Any,
     index: Index,
+    samplings: list[Any],
     family: Family,
     cfg: float,
     negative: str | None,
     settled: bool,
 ) -> None:
+    """The settled pull looks ahead, at other latents and less noise than those of the step."""
     patcher, clip, vae = family.setting()
     both = family.told(clip, family.prompt), None if negative is None else family.told(clip, negative)
     settings, oracle = just_open(family, clip, negative), Oracle(family, clip)
@@ -224,12 +242,45 @@ def test_with_an_open_gate_it_is_what_our_own_detour_gives(
         if isinstance(family.way, Velocity):
             x, sigma = family.way.canonical(x, sigma)
         torch.testing.assert_close(step["denoised"], ours(x, sigma), atol=2e-5, rtol=1e-4)
-    if settled:  # which networks with random weights may be or not
+    (sampling,) = samplings
+    for said, expected in zip(sampling.trace, ours.trace, strict=True):
+        assert said.value == pytest.approx(expected.value, rel=1e-3, abs=1e-5)
+        assert (said.measure, said.threshold) == (expected.measure, expected.threshold)
+        assert (said.acted, said.fallback) == (expected.acted, expected.fallback)
+    first = ours.trace[0]
+    if settled:  # whether the gate then opens, networks with random weights may say either way
+        assert 0.0 not in first.value
         return
-    assert ours.trace[0].acted == [True, True]
-    assert ours.trace[0].fallback is not None
-    assert None not in ours.trace[0].fallback
+    assert first.acted == [True, True]
+    assert first.fallback is not None
+    assert None not in first.fallback
     assert not torch.allclose(steps[0]["denoised"], plainly(steps[0]))
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_only_what_comfyui_was_asked_is_taken_from_it(
+    nodes: Any, family: Family, data: st.DataObject
+) -> None:
+    """Told zeros of a step, it says zeros of each sound's own latents at that noise, and of nothing else."""
+    patcher, clip, vae = family.setting()
+    level = torch.full((3,), family.sigmas[1])
+    step = {"input": family.noise(3), "sigma": level, "model_options": patcher.model_options}
+    ((states, told),) = family.told(clip, family.prompt)
+    part = {**told, "cross_attn": states, "model_conds": {}, "uuid": None}
+    (part,) = comfy.encode_model_conds(patcher.model.extra_conds, [part], step["input"], "cpu", "positive")
+    conditioning = nodes.conditioning.ComfyConditioning.of_batch([part], 3, "positive")
+    backbone = nodes.backbone.ComfyBackbone(patcher, clip, vae)
+    x, sigma = backbone.at(step)
+    backbone.know(conditioning, torch.zeros_like(x))
+
+    sound = st.integers(0, 2)
+    asked = data.draw(st.lists(st.tuples(sound, sound, st.sampled_from([1.0, 0.5])), min_size=1, max_size=6))
+    sounds, of, less = ([*each] for each in zip(*asked, strict=True))
+    denoised = backbone.denoise(x[of], sigma[of] * torch.tensor(less), conditioning.select(sounds))
+    from_comfyui = [not row.any() for row in denoised]
+    assert from_comfyui == [one == other and share == 1.0 for one, other, share in asked]
+    assert patcher.model.calls == [1] * from_comfyui.count(False)
 
 
 def test_each_sampling_is_a_trajectory_of_its_own(nodes: Any, loaded: Any, family: Family) -> None:
