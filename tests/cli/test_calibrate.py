@@ -52,9 +52,12 @@ def test_generate_takes_what_calibrate_found_and_says_so(
     assert calibration.digest[:8] in said[0]
     assert record["guidance"]["pull"] == calibration.durations[0].statistics["pull"].threshold.guards
     assert record["guidance"]["prompt_weight"] == 0.3
-    by_hand = generate("A bell", "--pull", 0.9, "--output", "by-hand.wav")
-    assert "calibrated" not in by_hand.stderr
+    said = generate("A bell", "--guidance", "detour", "--pull", 0.9, "--output", "by-hand.wav").stderr
+    assert "calibrated" not in said
     assert "calibration" not in provenance.read("by-hand.json")
+    assert record["guidance"]["settled_pull"] > 0
+    by_hand = provenance.read("by-hand.json")["guidance"]
+    assert (by_hand["pull"], by_hand.get("settled_pull", 0.0)) == (0.9, 0.0)
     quiet = generate("A bell", "--guidance", "detour", "--quiet", "--output", "quiet.wav")
     assert "calibrated" not in quiet.stderr
 

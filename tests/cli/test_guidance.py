@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -25,6 +27,8 @@ from unheard.guidance.volumetric.settings import Volumetric
 
 OWN = AMG(1.0, 1.0, 1.0, 0.0, 0.2)
 """Of the random model."""
+CALIBRATED = {"threshold": 0.2, "sure_threshold": 0.4, "pull": 0.5, "settled_pull": 0.3}
+"""Settings of a detour, as a calibration gives them."""
 
 
 @pytest.mark.parametrize(
@@ -101,3 +105,28 @@ def test_settings_override_a_presets_and_a_records(
     options = ("--c1", 2, "--output", "another.wav")
     assert run("generate", "--from", "audio.json", *options).exit_code == 0
     assert provenance.read("another.json")["guidance"]["kind"] == "amg"
+
+
+@pytest.mark.parametrize(
+    ("options", "guidance"),
+    [
+        ("--candidates 5", CALIBRATED | {"candidates": 5}),
+        ("--pull 0.05", CALIBRATED | {"pull": 0.05, "settled_pull": 0.0}),
+        ("--pull 0.05 --settled-pull 0.2", CALIBRATED | {"pull": 0.05, "settled_pull": 0.2}),
+        ("--settled-pull 0.2", CALIBRATED | {"settled_pull": 0.2}),
+        ("--threshold 0.1", CALIBRATED | {"threshold": 0.1, "sure_threshold": 0.0}),
+        ("--threshold 0.1 --sure-threshold 0.3", CALIBRATED | {"threshold": 0.1, "sure_threshold": 0.3}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_nothing_is_asked_in_the_place_of_a_threshold_by_hand(
+    generate: Callable[..., Result], run: Callable[..., Result], options: str, guidance: dict[str, Any]
+) -> None:
+    """Over a preset, and over the record of a sound that was made with it."""
+    Path("detour.json").write_text(json.dumps({"guidance": {"kind": "detour", **CALIBRATED}}))
+    assert generate("A bell", "--preset", "detour.json", "--output", "first.wav").exit_code == 0
+    asked = (*options.split(), "--output", "again.wav")
+    assert generate("A bell", "--preset", "detour.json", *options.split()).exit_code == 0
+    assert run("generate", "--from", "first.json", *asked).exit_code == 0
+    for path in ("audio.json", "again.json"):
+        assert provenance.read(path)["guidance"] == describe_guidance(Detour(**guidance))

@@ -12,7 +12,10 @@ import pytest
 from lab.split import FIRST_SEED, split
 from unheard.errors import InputError
 from unheard.evaluation.experiment import Experiment
-from unheard.guidance import GUIDANCES
+from unheard.evaluation.settings import as_options, read_settings
+from unheard.generation.defaults import Defaults
+from unheard.guidance import GUIDANCES, read_guidance
+from unheard.guidance.detour.settings import Detour
 
 EXPERIMENTS = sorted((Path(__file__).parents[2] / "experiments").glob("*.toml"))
 ON_A_HUB_MODEL = next(path for path in EXPERIMENTS if path.stem == "stable-audio-open")
@@ -150,3 +153,24 @@ def test_experiments_keep_to_their_half(name: str, side: str) -> None:
     other = halves["development" if side == "report" else "report"]
     assert not captions & {*other["memorised"], *other["ordinary"]}
     assert experiment.seeds[-1] - FIRST_SEED[side] < abs(other["first_seed"] - FIRST_SEED[side])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"candidates": 9}, {"pull": 0.5, "settled_pull": 0.3, "candidates": 9}),
+        ({"pull": 0.05}, {"pull": 0.05}),
+        ({"pull": 0.05, "settled_pull": 0.1}, {"pull": 0.05, "settled_pull": 0.1}),
+        ({"threshold": 0.1}, {"pull": 0.5, "settled_pull": 0.3, "threshold": 0.1}),
+    ],
+)
+def test_a_threshold_of_a_setting_takes_the_place_of_what_would_be_asked_instead(
+    given: dict[str, float], expected: dict[str, float]
+) -> None:
+    """Over the model's own guidance, and over the base of the file."""
+    own = {"kind": "detour", "pull": 0.5, "settled_pull": 0.3, "sure_threshold": 0.0}
+    defaults = Defaults(guidance=read_guidance(own))
+    assert as_options({"guidance": given}, defaults)["guidance"] == Detour(**expected)
+    table = {"base": {"guidance": own}, "settings": {"a": {"guidance": given}}}
+    settings, _ = read_settings(table, "experiment.toml")
+    assert read_guidance(settings["a"]["guidance"]) == Detour(**expected)

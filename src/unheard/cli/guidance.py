@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 import click
@@ -11,7 +11,8 @@ import click
 from unheard.cli.options import SETTINGS
 from unheard.generation.defaults import AUTO
 from unheard.generation.preset import Preset
-from unheard.guidance import GUIDANCES, NONE, Guidance, read_guidance
+from unheard.guidance import GUIDANCES, NONE, Guidance, describe_guidance, read_guidance
+from unheard.guidance.gated import laid_over
 
 
 def given_settings(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def chosen_guidance(
             raise click.UsageError(
                 f"{_option(name)} belongs to --guidance {' or '.join(_kinds_with(name))}, not to {chosen}"
             )
-    return base if base is None else replace(base, **settings)
+    return read_guidance(laid_over(describe_guidance(base), settings))
 
 
 def _has(kind: Guidance | type[Guidance] | None, settings: Any) -> bool:

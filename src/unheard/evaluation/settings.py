@@ -15,6 +15,7 @@ from unheard.generation.defaults import AUTO, Defaults
 from unheard.generation.preset import read_preset
 from unheard.guidance import describe_guidance, read_guidance
 from unheard.guidance.amg.settings import AMG
+from unheard.guidance.gated import laid_over
 
 Setting = dict[str, Any]
 """Options of `Model.request` by name, "model" and `SHARE`; guidance a table, or absent for the model's own.
@@ -84,7 +85,7 @@ def as_options(setting: Mapping[str, Any], defaults: Defaults) -> dict[str, Any]
     elif "kind" in table:
         options["guidance"] = read_guidance(table)
     else:
-        options["guidance"] = read_guidance({**describe_guidance(defaults.guidance), **table})
+        options["guidance"] = read_guidance(laid_over(describe_guidance(defaults.guidance), table))
     return options
 
 
@@ -116,7 +117,7 @@ def _merged(
     ours, theirs = (_table(part.get("guidance"), where) for part in (base, difference))
     if ours is not None and theirs is not None:
         same = "kind" not in theirs or theirs["kind"] == ours.get("kind", AMG.kind)
-        merged["guidance"] = {**ours, **theirs} if same else theirs
+        merged["guidance"] = laid_over(ours, theirs) if same else theirs
     elif ours is not None or theirs is not None:
         merged["guidance"] = ours if theirs is None else theirs
     return merged

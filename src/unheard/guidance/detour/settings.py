@@ -38,12 +38,12 @@ class Detour:
         high_noise: noise level sigma down to which the prompt's pull is asked, at least 0, see
             `unheard.guidance.detour.high_noise`.
         settled_pull: the prompt's pull in full noise, as far as it settles the sound, above which its caption
-            is left where no recordings are available, at least 0; 0 goes by the pull alone, see
-            `unheard.guidance.detour.gates.settled_pull.SettledPullGate`.
+            is left where no recordings are available, at least 0; 0, or `pull` given without it, goes by the
+            pull alone, see `unheard.guidance.detour.gates.settled_pull.SettledPullGate`.
         sure_threshold: excess above which the prompt's caption is left whatever it pulls, 0 to 1; from
             `threshold` up to it, only if the prompt pulls more than `pull` as well, or settles its sound by
-            more than `settled_pull`. 0, as all up to the threshold, asks for neither, see
-            `unheard.guidance.detour.gates.doubted`.
+            more than `settled_pull`. 0, as all up to the threshold, or `threshold` given without it, asks
+            for neither, see `unheard.guidance.detour.gates.doubted`.
         if_no_way: what becomes of a sound where no caption shuts the gate: "unconditional" goes on without
             any caption, "unguided" under the prompt after all, "refuse" is not handed out.
 
