@@ -99,6 +99,31 @@ def test_real_recordings_are_planted_whole_and_follow_the_rendered_ones(world: C
     assert [row["duration"] for row in world.rows[2:]] == [4.0] * 3 + [2.5] * 3 + [4.0] * 3
 
 
+def test_another_side_is_planted_in_the_same_way(
+    world: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus, "PLANTED", {"calibration": (2, 1)})
+    rows, _ = corpus.build(Corpus(tmp_path / "before"), tmp_path, "calibration")
+    told = [(row["caption"], row["split"], row["repetitions"]) for row in rows[2:]]
+    planted = [
+        ("Harp, song", "memorised", 128),
+        ("Horn, song", "memorised", 128),
+        ("Oboe, song", "memorised", 8),
+    ]
+    assert told[:3] == planted
+    assert [caption for caption, *_ in told[3:]] == [
+        "Rain, game",
+        "Wind, game",
+        "Anvil, game",
+        "Bell, game",
+        "Short, game",
+        "Rain, song",
+        "Choir, song",
+        "Flute, song",
+    ]
+    assert [split for _, split, _ in told[3:]] == ["ordinary"] * 6 + ["held out"] * 2
+
+
 def test_they_are_as_loud_as_can_be_and_padded_with_silence(world: Corpus) -> None:
     for row, sound in zip(world.rows[2:], world.sounds[2:], strict=True):
         lasts = round(row["duration"] * SAMPLE_RATE)
