@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from comfy_api.latest import ComfyExtension, io, ui
 
@@ -13,11 +13,14 @@ from unheard import Audit, Detour, FileAudit, Index, InputError, load_embedder
 from unheard.auditing import BOUNDS, auditor_for
 from unheard.cli.options import attributes
 from unheard.embedders import DEFAULT_EMBEDDER
+from unheard.guidance.detour.settings import REFUSE
 
 from .detour import LoadedIndex, with_detour
 
 CATEGORY = "audio/unheard"
 TrainingIndex = io.Custom("UNHEARD_INDEX")
+NUMBERS = {int: (io.Int, 1), float: (io.Float, 0.01)}
+"""The widget of a number, and its step."""
 REFERENCES = "A folder of recordings, searched at any depth. Empty: where the index says that they lie."
 
 
@@ -144,12 +147,18 @@ class UnheardExtension(ComfyExtension):
 def setting_inputs() -> list[Any]:
     """A widget for each setting of the detour; the settings themselves refuse what is out of range."""
     kinds, texts = get_type_hints(Detour), attributes(Detour)
-    made = []
-    for field in fields(Detour):
-        widget, step = (io.Int, 1) if kinds[field.name] is int else (io.Float, 0.01)
-        about = {"default": field.default, "min": 0, "step": step, "tooltip": texts[field.name]}
-        made.append(widget.Input(field.name, **about))
-    return made
+    return [
+        setting_input(field.name, kinds[field.name], default=field.default, tooltip=texts[field.name])
+        for field in fields(Detour)
+    ]
+
+
+def setting_input(name: str, kind: Any, **about: Any) -> Any:
+    """The widget of a setting: numbers from 0, or a choice of words, without "refuse": see `with_detour`."""
+    if get_origin(kind) is Literal:
+        return io.Combo.Input(name, options=[word for word in get_args(kind) if word != REFUSE], **about)
+    widget, step = NUMBERS[kind]
+    return widget.Input(name, min=0, step=step, **about)
 
 
 def audited(sounds: Sequence[Any], references: str | None, loaded: LoadedIndex | None) -> Audit:

@@ -356,8 +356,50 @@ class Socket:
         self.id, self.about = id, about
 
 
+CONVERTED: dict[str, Callable[[Any], Any]] = {"INT": int, "FLOAT": float, "STRING": str}
+OF_WIDGETS = {
+    "INT": {"min", "max", "step"},
+    "FLOAT": {"min", "max", "step"},
+    "STRING": {"multiline"},
+    "COMBO": {"options"},
+}
+"""What may be said of one kind of widget alone; of ComfyUI's, what the nodes might need."""
+
+
+class Widget(Socket):
+    """An input that is filled in on the node.
+
+    ComfyUI looks at a value when a workflow is to run, this one at the default of a widget as well.
+    """
+
+    io_type: str
+
+    def __init__(
+        self, id: str, *, default: Any = None, optional: bool = False, tooltip: str | None = None, **own: Any
+    ) -> None:
+        super().__init__(id, default=default, optional=optional, tooltip=tooltip, **own)
+        if unknown := own.keys() - OF_WIDGETS[self.io_type]:
+            raise TypeError(f"{id}: {self.io_type} takes none of {sorted(unknown)}")
+        if default is not None and self.taken(default) != default:
+            raise ValueError(f"{id}: {default!r} is not of {self.io_type}")
+
+    def taken(self, value: Any) -> Any:
+        """What the node gets for a value of a workflow, as in `validate_inputs` of ComfyUI's `execution`.
+
+        Raises:
+            ValueError: ComfyUI does not run the node.
+        """
+        value = CONVERTED.get(self.io_type, lambda same: same)(value)
+        if not self.about.get("min", value) <= value <= self.about.get("max", value):
+            raise ValueError(f"{self.id}: {value!r} is out of range")
+        if self.io_type == "COMBO" and value not in self.about["options"]:
+            raise ValueError(f"{self.id}: {value!r} not in {self.about['options']}")
+        return value
+
+
 def _kind(io_type: str) -> Any:
-    sockets = {name: type(name, (Socket,), {"io_type": io_type}) for name in ("Input", "Output")}
+    bases = {"Input": Widget if io_type in OF_WIDGETS else Socket, "Output": Socket}
+    sockets = {name: type(name, (base,), {"io_type": io_type}) for name, base in bases.items()}
     return type(io_type, (), {"io_type": io_type, **sockets})
 
 
@@ -382,7 +424,7 @@ def install() -> None:
         vars(module).update({each: getattr(here, each) for each in what.split()})
         parent, _, last = name.rpartition(".")
         setattr(sys.modules[parent], last, module)
-    names = ("Model", "Clip", "Vae", "String", "Float", "Int", "Audio")
+    names = ("Model", "Clip", "Vae", "String", "Float", "Int", "Combo", "Audio")
     kinds = {name: _kind(name.upper()) for name in names}
     node = {"ComfyNode": object, "Schema": SimpleNamespace, "NodeOutput": NodeOutput, "Custom": _kind}
     latest = sys.modules["comfy_api.latest"]

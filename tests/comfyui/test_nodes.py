@@ -17,6 +17,7 @@ from tiny_world import CAPTIONS, build_index
 from unheard import Detour, IndexFileError, InputError, audio
 from unheard.backbones.hub import ASSETS
 
+OF_DEFAULTS = {int: "INT", float: "FLOAT", str: "COMBO"}
 MEMORISED = ASSETS / "tiny" / "memorised"
 
 
@@ -47,7 +48,30 @@ def test_the_nodes_are_named_and_every_setting_of_the_detour_is_an_input(by_id: 
         about = inputs[field.name].about
         assert about["default"] == field.default
         assert len(about["tooltip"]) > 20
-        assert inputs[field.name].io_type == ("INT" if isinstance(field.default, int) else "FLOAT")
+        assert inputs[field.name].io_type == OF_DEFAULTS[type(field.default)]
+
+
+def test_no_choice_is_offered_that_comfyui_cannot_carry_out(by_id: dict[str, Any]) -> None:
+    inputs = {socket.id: socket for socket in by_id["UnheardDetour"].define_schema().inputs}
+    assert inputs["if_no_way"].about["options"] == ["unconditional", "unguided"]
+    with pytest.raises(ValueError, match="'refuse' not in"):
+        inputs["if_no_way"].taken("refuse")
+
+
+def test_a_widget_whose_default_is_none_of_its_values_is_refused(by_id: dict[str, Any]) -> None:
+    """What would keep ComfyUI from running the node at all."""
+    from comfy_api.latest import io
+
+    with pytest.raises(ValueError, match="could not convert string to float: 'unconditional'"):
+        io.Float.Input("if_no_way", default="unconditional", min=0, step=0.01)
+    with pytest.raises(ValueError, match="'refuse' not in"):
+        io.Combo.Input("if_no_way", options=["unconditional", "unguided"], default="refuse")
+    with pytest.raises(ValueError, match="-1 is out of range"):
+        io.Int.Input("candidates", default=-1, min=0)
+    with pytest.raises(ValueError, match="is not of INT"):
+        io.Int.Input("candidates", default=0.5, min=0, step=1)
+    with pytest.raises(TypeError, match="COMBO takes none of"):
+        io.Combo.Input("if_no_way", options=["unguided"], default="unguided", min=0)
 
 
 def test_an_index_goes_into_the_patch(by_id: dict[str, Any], tmp_path: Path, tiny_clap_folder: Path) -> None:
@@ -109,6 +133,11 @@ def test_the_example_gives_the_nodes_what_they_ask_for(by_id: dict[str, Any]) ->
     used = {node["class_type"]: node["inputs"] for node in workflow.values()}
     for name, node in by_id.items():
         assert [*used[name]] == [socket.id for socket in node.define_schema().inputs]
+        for socket in node.define_schema().inputs:
+            if isinstance(socket, comfy.Widget):
+                assert socket.taken(used[name][socket.id]) == used[name][socket.id]
+            else:
+                assert isinstance(used[name][socket.id], list)
     settings = {field.name: used["UnheardDetour"][field.name] for field in fields(Detour)}
     assert Detour(**settings) == Detour()
     assert used["UnheardDetour"]["prompt"] in [
