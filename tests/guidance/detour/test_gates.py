@@ -244,13 +244,13 @@ def test_what_is_found_at_a_glance_does_not_tell_what_is_common() -> None:
     assert gate.ask(Question(0, recording, recording, 1.0)) == (pytest.approx(1.0), EXCESS, 0.3, 0)
 
 
-def test_where_some_recordings_are_not_available_the_pull_is_asked_until_the_latents_open() -> None:
+def test_where_some_recordings_are_not_available_the_pull_is_asked_as_well() -> None:
     generator = torch.Generator().manual_seed(0)
     recording, other = torch.randn(2, 2, 40, generator=generator)
     nearby = Nearby([recording])
 
     def begun() -> EitherGate:
-        pull = PullGate(0.1, lambda latents: latents[..., :40])
+        pull = ShownGate(PullGate(0.1, lambda latents: latents[..., :40]), 0.5, 40)
         gate = EitherGate(LatentGate(0.5, 40, nearby), pull, nearby)
         gate.begin(other[None])
         return gate
@@ -260,22 +260,50 @@ def test_where_some_recordings_are_not_available_the_pull_is_asked_until_the_lat
     assert not gate.ask(Question(0, other, torch.zeros_like(other), high)).open  # all are available
     nearby.complete, nearby.share = False, 0.4
     gate = begun()
-    assert gate.ask(Question(0, other, torch.zeros_like(other), high)) == (
-        pytest.approx(1.0, abs=0.3),
-        PULL,
-        0.1,
-        None,
-    )
-    assert not gate.sees_blends(0)
+    told = gate.ask(Question(0, other, torch.zeros_like(other), high))
+    assert told == (pytest.approx(1.0, abs=0.3), PULL, 0.1, None)
+    gate = begun()
     assert not gate.ask(Question(0, other, other, high)).open
-    assert gate.ask(Question(0, recording, recording, high)) == (
-        pytest.approx(0.7),
-        EXCESS,
-        0.5,
-        0,
-    )  # .3 may be common
+    told = gate.ask(Question(0, recording, recording, high))  # .3 may be common
+    assert told == (pytest.approx(0.7), EXCESS, 0.5, 0)
     assert gate.sees_blends(0)
-    assert not gate.ask(Question(0, other, torch.zeros_like(other), high)).open
+
+
+def test_a_recording_at_hand_is_no_proof_that_a_prompt_leads_to_no_missing_one() -> None:
+    """The prompt is like a recording that is there, and leads to one that is not, as does what is tried."""
+    at_hand, missing, another = torch.randn(3, 8, 60, generator=torch.Generator().manual_seed(0))
+    nearby = Nearby([at_hand])
+    nearby.complete, nearby.share = False, 0.4
+    prompted = ShownGate(SettledPullGate(PullGate(0.5, lambda latents: latents), 60), 0.3, 60)
+    gate = EitherGate(LatentGate(0.3, 60, nearby), prompted, nearby)
+    prompt, nothing, high = missing + at_hand, torch.zeros_like(missing), 2 * HIGH_NOISE
+    gate.begin(prompt[None])
+    assert gate.ask(Question(0, prompt, nothing, high, lambda: missing)).position == 0
+    gate.watch(0, 4)
+    blend = missing + another
+    told = gate.ask(Question(0, blend, nothing, high, lambda: another - missing))
+    assert (told.open, told.measure, told.position) == (True, EXCESS, None)  # what the prompt has shown
+    gate.watch(0, 5)
+    assert gate.ask(Question(0, another, nothing, high, lambda: another)).measure == SETTLED_PULL
+    gate.watch(0, 6)
+    assert not gate.ask(Question(0, another, nothing, high, lambda: missing)).open
+
+
+def test_what_is_tried_is_foreseen_once_whatever_its_share() -> None:
+    caption = torch.randn(8, 40, generator=torch.Generator().manual_seed(0))
+    asked: list[int] = []
+
+    def finish() -> torch.Tensor:
+        asked.append(1)
+        return caption
+
+    gate = SettledPullGate(PullGate(0.5, lambda latents: latents), 40)
+    nothing, high = torch.zeros_like(caption), 2 * HIGH_NOISE
+    for number, position in enumerate((4, 4, 4, 5, 4), start=1):
+        gate.watch(0, position)
+        assert gate.ask(Question(0, caption / (1 + number / 10), nothing, high, finish)).open
+    assert len(asked) == 3
+    assert not gate.ask(Question(0, caption, nothing, high)).open  # it goes on under the last
 
 
 def test_a_recording_that_only_the_guided_prediction_shows_opens_the_gate() -> None:

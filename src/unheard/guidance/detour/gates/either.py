@@ -5,19 +5,22 @@ from __future__ import annotations
 from torch import Tensor
 
 from unheard.guidance.detour.gates.base import Answer, Gate, Neighbourhood, Question
+from unheard.guidance.detour.gates.shown import ShownGate
 
 
 class EitherGate:
     """The latents of the recordings that are available and, where some are not, a gate that needs none.
 
-    Once the latents have opened for a sample, what it would copy is available, and they alone are asked.
+    Where some are missing, that a prompt is like a recording at hand does not say that it leads to no other.
+    So its prediction is shown to the second gate, whichever opens first, and what is tried in its place has
+    to shut both.
 
     Args:
         latents, prompted: the two gates.
         nearby: says whether some recordings are not available.
     """
 
-    def __init__(self, latents: Gate, prompted: Gate, nearby: Neighbourhood) -> None:
+    def __init__(self, latents: Gate, prompted: ShownGate, nearby: Neighbourhood) -> None:
         self._latents, self._prompted, self._nearby = latents, prompted, nearby
         self._named: set[int] = set()
 
@@ -33,11 +36,12 @@ class EitherGate:
         answer = self._latents.ask(question)
         if answer.open:
             self._named.add(question.sample)
-        elif not self._nearby.complete and question.sample not in self._named:
-            other = self._prompted.ask(question)
-            both_excess = other.measure == answer.measure
-            return other if other.open or (both_excess and other.value > answer.value) else answer
-        return answer
+            self._prompted.show(question)
+        if answer.open or self._nearby.complete:
+            return answer
+        other = self._prompted.ask(question)
+        both_excess = other.measure == answer.measure
+        return other if other.open or (both_excess and other.value > answer.value) else answer
 
     def sees_blends(self, sample: int) -> bool:
         return sample in self._named or self._prompted.sees_blends(sample)

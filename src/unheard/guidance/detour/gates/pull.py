@@ -24,12 +24,15 @@ class PullGate:
         trim: latents to the frames that the requested duration covers.
         high_noise: noise level sigma down to which it is asked, see `unheard.guidance.detour.high_noise`. In
             the first step it always is: what starts from a sound may begin below.
+
+    Attributes:
+        threshold: as given.
     """
 
     def __init__(
         self, threshold: float, trim: Callable[[Tensor], Tensor], high_noise: float = HIGH_NOISE
     ) -> None:
-        self._threshold, self._trim, self._high_noise = threshold, trim, high_noise
+        self.threshold, self._trim, self._high_noise = threshold, trim, high_noise
 
     def begin(self, conditional: Tensor) -> None:
         pass
@@ -39,10 +42,10 @@ class PullGate:
 
     def ask(self, question: Question) -> Answer:
         if question.sigma < self._high_noise and not question.first:
-            return Answer(0.0, PULL, self._threshold)
+            return Answer(0.0, PULL, self.threshold)
         predictions = question.conditional, question.unconditional
         with_prompt, without = (self._trim(each)[None].float() for each in predictions)
-        return Answer(float(pull(with_prompt, without)), PULL, self._threshold)
+        return Answer(float(pull(with_prompt, without)), PULL, self.threshold)
 
     def sees_blends(self, sample: int) -> bool:
         return False

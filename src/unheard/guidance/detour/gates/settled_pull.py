@@ -22,7 +22,8 @@ class SettledPullGate:
     set, and cannot name a copy.
 
     The finished sound is foreseen, which is dear. A correlation is 1 at most, so it is not asked of prompts
-    that pull no more than the threshold.
+    that pull no more than the threshold. Of a caption that is tried in the place of a prompt it is asked with
+    the first blend, and the answer stands for its others.
 
     Args:
         pull: whose threshold it has.
@@ -33,23 +34,33 @@ class SettledPullGate:
         self, pull: PullGate, frames: int, by_frame: Callable[[Tensor], Tensor] = lambda latents: latents
     ) -> None:
         self._pull, self._frames, self._by_frame = pull, frames, by_frame
-        self._asked: set[int] = set()
+        self._told: dict[int, Answer] = {}
+        self._tried: dict[int, int | None] = {}
 
     def begin(self, conditional: Tensor) -> None:
         pass
 
     def watch(self, sample: int, position: int | None) -> None:
-        self._asked.discard(sample)
+        if sample not in self._tried or self._tried[sample] != position:
+            self._tried[sample] = position
+            self._told.pop(sample, None)
 
     def ask(self, question: Question) -> Answer:
-        first = question.sample not in self._asked
-        self._asked.add(question.sample)
+        sample, nothing = question.sample, Answer(0.0, SETTLED_PULL, self._pull.threshold)
+        tried = sample in self._tried
+        if question.finish is None or (sample in self._told and not tried):
+            return nothing
+        if sample in self._told:
+            return self._told[sample]
         pull = self._pull.ask(question)
-        if not first or question.finish is None or not pull.open:
-            return Answer(0.0, SETTLED_PULL, pull.threshold)
+        if not pull.open:
+            if not tried:
+                self._told[sample] = nothing
+            return nothing
         both = question.conditional, question.finish()
         mean, finished = (self._by_frame(each)[:, : self._frames] for each in both)
-        return Answer(pull.value * settled(mean, finished), SETTLED_PULL, pull.threshold)
+        self._told[sample] = nothing._replace(value=pull.value * settled(mean, finished))
+        return self._told[sample]
 
     def sees_blends(self, sample: int) -> bool:
         return False

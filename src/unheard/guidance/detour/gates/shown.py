@@ -52,10 +52,16 @@ class ShownGate:
             return answer if answer.open else excess
         answer = self._prompted.ask(question)
         if answer.open:
-            shown = Recordings([self._of_duration(question.conditional)], self._frames)
-            usual = float(shown.correlations(self._of_duration(question.unconditional)))
-            self._shown[question.sample] = shown, min(max(usual, 0.0), COMMON_AT_MOST)
+            self.show(question)
         return answer
+
+    def show(self, question: Question) -> None:
+        """Take a sample's prediction for the recording that it would copy; the first that is shown counts."""
+        if question.sample in self._shown:
+            return
+        shown = Recordings([self._of_duration(question.conditional)], self._frames)
+        usual = float(shown.correlations(self._of_duration(question.unconditional)))
+        self._shown[question.sample] = shown, min(max(usual, 0.0), COMMON_AT_MOST)
 
     def _excess(self, question: Question) -> Answer:
         """How much more predictions correlate with what the prompt showed than is common."""
