@@ -1,8 +1,8 @@
 """How alike an experiment's sounds are to training recordings: `python -m lab.alike results/fresh`.
 
-By `lab/likeness.py`, which no network learned and by which no guidance and no audit was tuned. Prints, for
-each setting and group, the correlation with the most alike of all recordings, and with those of the sound's
-own prompt.
+By `lab/likeness.py`, which no network learned and which the audit does not use. The detour's first gates and
+blends were chosen by it, on other captions (docs/log.md). Prints, for each setting and group, the correlation
+with the most alike of all recordings, and with those of the sound's own prompt.
 """
 
 from __future__ import annotations
