@@ -119,6 +119,11 @@ class TrainingSet:
         by_hash = sorted(self.located, key=lambda item: hashlib.sha256(item.encode()).digest())
         return {item: self.located[item] for item in by_hash[: round(self.share * len(by_hash))]}
 
+    @property
+    def memorised(self) -> bool:
+        """Whether the recordings are those that the model brings: all that it has memorised."""
+        return self.references is None and self.own and self.share == 1.0 and len(self.recordings) > 0
+
     @cached_property
     def audited_with(self) -> int:
         """How many recordings an audit compares with; 0 where none are available.
@@ -194,8 +199,7 @@ class TrainingSet:
     def _warn_of_missing_recordings(self, index: Index) -> None:
         """Where none are available, or only some; but a model may bring those alone that it has memorised."""
         available, count = len(self.recordings), len(set(index.ids))
-        brought = available > 0 and self.references is None and self.own
-        if brought or available == count:
+        if self.memorised or available == count:
             return
         lacking = (
             f"the recordings of {available:,} of {count:,} items are available: for the others"

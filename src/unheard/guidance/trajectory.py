@@ -36,6 +36,7 @@ class Trajectory:
         start: seconds into the piece at which the sound begins.
         training_set: the index of the training set, if there is one.
         recordings: where recordings of its items lie, by id, as far as they are available.
+        memorised: whether these are all that the model has memorised.
         find_gate_head: gives the gate head for sounds of a duration, see `unheard.guidance.amg.gate_head`.
         find_coarse_latents: gives those of the recordings, None where they were not encoded beforehand.
     """
@@ -51,6 +52,7 @@ class Trajectory:
     start: float = 0.0
     training_set: Index | None = None
     recordings: Mapping[str, Path] = field(default_factory=dict)
+    memorised: bool = False
     find_gate_head: Callable[[float], tuple[GateHead, Fit]] | None = None
     find_coarse_latents: Callable[[], CoarseLatents | None] | None = None
 

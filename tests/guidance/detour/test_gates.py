@@ -289,6 +289,19 @@ def test_a_recording_at_hand_is_no_proof_that_a_prompt_leads_to_no_missing_one()
     assert not gate.ask(Question(0, another, nothing, high, lambda: missing)).open
 
 
+def test_of_all_that_a_model_has_memorised_what_is_at_hand_is_asked_alone() -> None:
+    at_hand, other = torch.randn(2, 8, 60, generator=torch.Generator().manual_seed(0))
+    nearby = Nearby([at_hand, at_hand])
+    nearby.complete, nearby.share = False, 0.4
+    prompted = ShownGate(PullGate(0.5, lambda latents: latents), 0.3, 60)
+    gate = EitherGate(LatentGate(0.3, 60, nearby), prompted, nearby, memorised=True)
+    nothing, high = torch.zeros_like(other), 2 * HIGH_NOISE
+    gate.begin(torch.stack([at_hand, other]))
+    assert gate.ask(Question(0, at_hand, nothing, high)).position == 0
+    assert not gate.ask(Question(0, other, nothing, high)).open
+    assert gate.ask(Question(1, other, nothing, high)).measure == PULL  # nothing at hand is like it
+
+
 def test_what_is_tried_is_foreseen_once_whatever_its_share() -> None:
     caption = torch.randn(8, 40, generator=torch.Generator().manual_seed(0))
     asked: list[int] = []

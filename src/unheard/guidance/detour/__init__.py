@@ -53,7 +53,7 @@ def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) 
     latents: Gate = LatentGate(threshold, frames, candidates, by_frame, scale, sure)
     if sure > threshold:
         latents = DoubtedGate(latents, sure, pull, settled_pull())
-    return EitherGate(latents, shown, candidates)
+    return EitherGate(latents, shown, candidates, trajectory.memorised)
 
 
 def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:

@@ -13,15 +13,20 @@ class EitherGate:
 
     Where some are missing, that a prompt is like a recording at hand does not say that it leads to no other.
     So its prediction is shown to the second gate, whichever opens first, and what is tried in its place has
-    to shut both.
+    to shut both. Not so of those that a model brings, which are all that it has memorised: once they have
+    opened the gate for a sample, they alone are asked.
 
     Args:
         latents, prompted: the two gates.
         nearby: says whether some recordings are not available.
+        memorised: whether those that are available are all that the model has memorised.
     """
 
-    def __init__(self, latents: Gate, prompted: ShownGate, nearby: Neighbourhood) -> None:
+    def __init__(
+        self, latents: Gate, prompted: ShownGate, nearby: Neighbourhood, memorised: bool = False
+    ) -> None:
         self._latents, self._prompted, self._nearby = latents, prompted, nearby
+        self._memorised = memorised
         self._named: set[int] = set()
 
     def begin(self, conditional: Tensor) -> None:
@@ -37,7 +42,8 @@ class EitherGate:
         if answer.open:
             self._named.add(question.sample)
             self._prompted.show(question)
-        if answer.open or self._nearby.complete:
+        named = self._memorised and question.sample in self._named
+        if answer.open or named or self._nearby.complete:
             return answer
         other = self._prompted.ask(question)
         both_excess = other.measure == answer.measure
