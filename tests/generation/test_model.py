@@ -21,7 +21,7 @@ from unheard.backbones import load_backbone
 from unheard.diffusion.samplers import SAMPLERS
 from unheard.embedders import load_embedder
 from unheard.errors import IndexFileError, InputError, ModelError, OutOfMemoryError
-from unheard.generation import provenance
+from unheard.generation import provenance, training_set
 from unheard.generation.defaults import Defaults
 from unheard.generation.model import Model, Progress
 from unheard.generation.sound import TraceStep
@@ -141,6 +141,11 @@ def test_the_trace_has_one_entry_a_step(model: Model) -> None:
 def test_without_guidance_the_trace_is_the_noise_levels(model: Model) -> None:
     (sound,) = model.generate("A bell", guidance=None, num_inference_steps=2)
     assert [(step.value, step.acted, step.neighbour) for step in sound.trace] == [(None, None, None)] * 2
+
+
+def test_without_guidance_no_recordings_are_looked_for(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_set, "locate_recordings", lambda *_: pytest.fail("they are not needed"))
+    model.generate("A bell", guidance=None, num_inference_steps=1)
 
 
 @pytest.mark.parametrize("guidance", ["auto", None])

@@ -17,6 +17,7 @@ from torch import Tensor
 from unheard.auditing.assembly import audit, auditor_for
 from unheard.generation.calibration.measuring import Caption, Reading
 from unheard.generation.model import Model
+from unheard.generation.rejection import SEED_STEP
 from unheard.generation.sound import Fallback, Sound
 from unheard.generation.training_set import TrainingSet
 from unheard.guidance import Guidance
@@ -29,8 +30,6 @@ CHANCE = 0.001
 """Share of relatives that are by accident as alike as a replay; two sounds of a caption are relatives."""
 EXCEPTIONAL = 0.1
 """Share of the captions up to which making one sound under two noises is taken for a replay."""
-APART = 1_000_003
-"""What the seed of a caption's second sound is ahead by."""
 
 
 class Audited:
@@ -62,7 +61,7 @@ class UnderTwoNoises:
 
     def __call__(self, caption: Caption) -> bool:
         """Whether both are one."""
-        seeds = [caption.seed, caption.seed + APART]
+        seeds = [caption.seed, caption.seed + SEED_STEP]
         request = self._model.request(
             [caption.text] * 2, seed=seeds, duration=self._duration, guidance=None, batch=2
         )
