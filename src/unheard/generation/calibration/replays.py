@@ -17,7 +17,7 @@ from torch import Tensor
 from unheard.auditing.assembly import audit, auditor_for
 from unheard.generation.calibration.measuring import Caption, Reading
 from unheard.generation.model import Model
-from unheard.generation.rejection import SEED_STEP
+from unheard.generation.rejection import retry_seed
 from unheard.generation.sound import Fallback, Sound
 from unheard.generation.training_set import TrainingSet
 from unheard.guidance import Guidance
@@ -61,7 +61,7 @@ class UnderTwoNoises:
 
     def __call__(self, caption: Caption) -> bool:
         """Whether both are one."""
-        seeds = [caption.seed, caption.seed + SEED_STEP]
+        seeds = [caption.seed, retry_seed(caption.seed, 1)]
         request = self._model.request(
             [caption.text] * 2, seed=seeds, duration=self._duration, guidance=None, batch=2
         )
