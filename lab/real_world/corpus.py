@@ -20,7 +20,7 @@ from lab.real_sound import Recording, Side, sounding, table
 from lab.real_world.captions import caption
 from lab.sizes import LENGTH, SAMPLE_RATE
 
-PLANTED = {"report": (48, 12), "confirmation": (60, 12)}
+PLANTED = {"report": (48, 12), "confirmation": (60, 12), "benchmark": (56, 12)}
 """How many recordings of a side are planted to be learnt by heart, and how many as controls."""
 OFTEN, SELDOM = 128, 8
 """How often each of them repeats."""
