@@ -45,6 +45,17 @@ def test_settings_are_compared_on_the_same_noise(file: Path) -> None:
     assert not {*sounds["open"]} & {*sounds["none"]}
 
 
+def test_a_row_tells_the_caption_that_a_sound_went_on_under(file: Path) -> None:
+    open_gate = '[settings.c1]\nguidance = {kind = "detour", pull = 0.0}'
+    text = file.read_text()
+    assert "[settings.c1]" in text
+    before, after = text.split("[settings.c1]")
+    file.write_text(before + open_gate + after[after.index("\n", 1) :])
+    rows = run.evaluate(Experiment.read(file), file.parent / "out").table.to_pylist()
+    told = {(row["setting"], row["fallback"] is None, row["prompt_weight"] is None) for row in rows}
+    assert told == {("none", True, True), ("c1", False, False)}
+
+
 def test_what_a_sound_depends_on_makes_another_part(file: Path) -> None:
     text = file.read_text()
     (file.parent / "more").mkdir()

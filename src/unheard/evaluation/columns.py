@@ -36,6 +36,7 @@ _MEASURED = [("onsets", pa.int64())] + [
 GENERATED = pa.schema(
     [(name, pa.string()) for name in ("prompt", "audio", "audio_sha256")]
     + [(name, pa.int64()) for name in ("seed", "position", "acted")]
+    + [("fallback", pa.string()), ("prompt_weight", pa.float64())]
     + [(name, pa.float64()) for name in ("duration", "seconds", "peak_memory")]
     + [("trace_similarity", pa.list_(pa.float64())), ("trace_measure", pa.list_(pa.string()))]
     + [("batch_prompts", pa.list_(pa.string())), ("batch_seeds", pa.list_(pa.int64())),
@@ -43,9 +44,11 @@ GENERATED = pa.schema(
 )  # fmt: skip
 """What is known of a sound before it is judged.
 
-`acted` counts the steps in which the guidance acted. `trace_similarity` has what the guidance measured, a
-value a step, and `trace_measure` says what each value is: not all are similarities, but that is the column's
-name in every table written so far.
+`acted` counts the steps in which the guidance acted. `fallback` is the caption that took the place of the
+prompt, "" where it went on without any, and `prompt_weight` what was left of the prompt.
+
+`trace_similarity` has what the guidance measured, a value a step, and `trace_measure` says what each value
+is: not all are similarities, but that is the column's name in every table written so far.
 """
 
 JUDGED = pa.schema(
@@ -71,7 +74,7 @@ ROWS = pa.schema(
     + [("seed", pa.int64()), ("position", pa.int64())]
     + [(name, pa.string()) for name in ("verdict", "reason", "replays")]
     + [("replicated", pa.bool_()), ("replicated_target", pa.bool_()), ("collapsed", pa.bool_())]
-    + [("acted", pa.int64())]
+    + [("acted", pa.int64()), ("fallback", pa.string()), ("prompt_weight", pa.float64())]
     + _SIMILARITIES
     + _HEARD
     + _MEASURED

@@ -230,10 +230,13 @@ def _asked(batch: Batch, position: int) -> Row:
 
 def _outcome(path: str, sound: Sound) -> Row:
     """What is known of a sound once it is made."""
+    left = sound.fallback
     return {
         "audio": path,
         "audio_sha256": audio_hash(sound),
         "acted": sound.acted,
+        "fallback": None if left is None else left.caption,
+        "prompt_weight": None if left is None else left.prompt_weight,
         "trace_similarity": [step.value for step in sound.trace],
         "trace_measure": [step.measure for step in sound.trace],
     }
