@@ -64,8 +64,22 @@ def locate_recordings(references: References | None, index: Index, own: Path | N
         paths = dict(zip(references.ids, references.paths, strict=True))
     elif references is not None:
         paths = by_id(references)
-    elif not (paths := _recordings(index)) and own is not None:
-        paths = by_id(own.parent / "memorised")
+    elif not (paths := _recordings(index)):
+        return memorised_recordings(index, own)
+    return _of_items(index, paths)
+
+
+def memorised_recordings(index: Index, own: Path | None) -> dict[str, Path]:
+    """Where those lie that a model has memorised, by id of the index's items.
+
+    Args:
+        index: of the model's training set.
+        own: the list that the model brings of them; None where it brings none.
+    """
+    return {} if own is None else _of_items(index, by_id(own.parent / "memorised"))
+
+
+def _of_items(index: Index, paths: Mapping[str, Path]) -> dict[str, Path]:
     return {item: paths[name] for item, name in recordings_of(index.ids, paths).items()}
 
 

@@ -600,7 +600,7 @@ class Model:
             find_coarse_latents=partial(self._coarse_latents.of, training_set.located if recordings else {}),
             training_set=training_set.index,
             recordings=recordings,
-            memorised=bool(recordings) and training_set.memorised,
+            memorised=bool(recordings) and training_set.only_memorised,
             **sounds,
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from unheard.auditing.catalogue import Catalogue, by_id
-from unheard.auditing.references import References, locate_recordings
+from unheard.auditing.references import References, locate_recordings, memorised_recordings
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.generation.defaults import Defaults
@@ -119,10 +119,15 @@ class TrainingSet:
         by_hash = sorted(self.located, key=lambda item: hashlib.sha256(item.encode()).digest())
         return {item: self.located[item] for item in by_hash[: round(self.share * len(by_hash))]}
 
+    @cached_property
+    def memorised(self) -> dict[str, Path]:
+        """Where the recordings of what the model has memorised lie, by id; empty if it brings no list."""
+        return {} if self.index is None else memorised_recordings(self.index, self.brought)
+
     @property
-    def memorised(self) -> bool:
-        """Whether the recordings are those that the model brings: all that it has memorised."""
-        return self.references is None and self.own and self.share == 1.0 and len(self.recordings) > 0
+    def only_memorised(self) -> bool:
+        """Whether a guidance is given the recordings of all that the model has memorised, and no others."""
+        return bool(self.memorised) and self.recordings == self.memorised
 
     @cached_property
     def audited_with(self) -> int:
@@ -199,7 +204,7 @@ class TrainingSet:
     def _warn_of_missing_recordings(self, index: Index) -> None:
         """Where none are available, or only some; but a model may bring those alone that it has memorised."""
         available, count = len(self.recordings), len(set(index.ids))
-        if self.memorised or available == count:
+        if self.only_memorised or available == count:
             return
         lacking = (
             f"the recordings of {available:,} of {count:,} items are available: for the others"

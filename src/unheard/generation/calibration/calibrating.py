@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from unheard.auditing.references import References, locate_recordings
+from unheard.auditing.references import References
 from unheard.common.checks import require_number, require_whole
 from unheard.common.progress import Report
 from unheard.errors import InputError
@@ -167,10 +167,8 @@ def _draw(
         raise InputError(f"{model.name} brings no index of its training set: give one (--index PATH)")
     if suspected is None:
         suspected = repeated_captions(index, REPEATED)
-    # A model that brings recordings brings those that it has memorised.
-    brought = training_set.brought
-    memorised = set() if brought is None else set(locate_recordings(None, index, brought))
-    ordinary = ordinary_captions(index, count, seed=seed, without=suspected, memorised=memorised)
+    known = training_set.memorised
+    ordinary = ordinary_captions(index, count, seed=seed, without=suspected, memorised=known)
     if len(ordinary) == count and count + len(further) < LEAST:
         raise InputError(f"count is {count}: {LEAST} ordinary captions at least are needed, give more")
     check_enough(len(ordinary) + len(further), index.path or "the index")
