@@ -35,7 +35,7 @@ from unheard.index import Index
 
 COUNT, FALSE_ALARMS, SOUNDS = CAPTIONS, 0.01, 8
 """Ordinary captions, the share of them that may open a gate, and the suspected captions of the proof."""
-ONCE = 1 + STEPS
+ONCE = 1 + STEPS // 2
 """Pairs of predictions that a caption takes besides its trajectory: for the alignment, and the look ahead."""
 REPEATED = 60
 """Captions that the training set has several times and that are suspected, at most."""

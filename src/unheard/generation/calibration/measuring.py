@@ -23,6 +23,7 @@ from unheard.errors import InputError
 from unheard.generation.model import Model
 from unheard.generation.training_set import TrainingSet
 from unheard.guidance.detour.high_noise import high_noise
+from unheard.guidance.detour.look_ahead import STEPS
 from unheard.guidance.detour.readings import COMPARED_BY, Readings
 from unheard.guidance.detour.settings import Detour
 
@@ -204,6 +205,7 @@ class Measuring:
             "duration": self.duration,
             "dtype": str(self._model.backbone.dtype),
             "spread_of": SPREAD_OF,
+            "look_ahead": STEPS,
             "gates": {name: getattr(Detour(), name) for name in COMPARED_BY},
         }
         name = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:32]

@@ -24,7 +24,6 @@ from unheard.diffusion.levels import level_of, levels_of
 from unheard.diffusion.prediction import Denoise, classifier_free, predict_both
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.guidance.base import Step
-from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.guidance.detour.gates.base import Gate, Question
 from unheard.guidance.detour.look_ahead import foreseen
 from unheard.guidance.detour.search import NOTHING, Fallback, search
@@ -136,10 +135,7 @@ class DetourDenoiser:
 
     def _finished(self, sample: int, caption: Conditioning, x: Tensor, sigma: float) -> Tensor:
         """The finished latents [*latent_shape] of a sample of `x` under a caption, as they are foreseen."""
-        plain = ClassifierFreeGuidance(
-            self.denoise, caption, self._unconditional.select([sample]), guidance_scale=self.guidance_scale
-        )
-        return foreseen(plain, x[[sample]], sigma)[0]
+        return foreseen(lambda x, sigma: self.denoise(x, sigma, caption), x[[sample]], sigma)[0]
 
     def _leave(
         self, open_for: list[int], x: Tensor, sigma: Tensor, unconditional: Tensor, conditional: Tensor
@@ -171,10 +167,8 @@ class DetourDenoiser:
                 finish = partial(self._finished, sample, captions[sample], x, levels[sample])
                 told = prediction, unconditional[sample], levels[sample]
                 answer = self.gate.ask(Question(sample, *told, finish, first=not self.trace))
-                _, weight = tried[sample]
-                still_open[sample] = answer.value > answer.threshold * (
-                    self._blend_threshold if weight else 1.0
-                )
+                share = 1.0 if tried[sample] == NOTHING else self._blend_threshold
+                still_open[sample] = answer.value > answer.threshold * share
                 if not still_open[sample]:
                     shut.add(sample)
                 elif sample in shut:

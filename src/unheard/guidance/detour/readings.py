@@ -8,7 +8,6 @@ from torch import Tensor
 from unheard.diffusion.levels import level_of, levels_of
 from unheard.diffusion.prediction import alignment, classifier_free, per_sample, predict_both
 from unheard.guidance.base import Step
-from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.guidance.detour.candidates import Candidates
 from unheard.guidance.detour.gates.base import Question
 from unheard.guidance.detour.gates.latents import LatentGate
@@ -78,13 +77,8 @@ class Readings:
     def _settled(self, x: Tensor, sigma: float, means: Tensor) -> list[float]:
         """How far samples are settled, whose predictions in full noise are `means`."""
         trajectory = self._trajectory
-        plain = ClassifierFreeGuidance(
-            trajectory.backbone.denoise,
-            trajectory.conditional,
-            trajectory.unconditional,
-            guidance_scale=trajectory.guidance_scale,
-        )
-        finished = foreseen(plain, x, sigma)
+        denoise, conditional = trajectory.backbone.denoise, trajectory.conditional
+        finished = foreseen(lambda x, sigma: denoise(x, sigma, conditional), x, sigma)
         return [
             settled(*(trajectory.by_frame(each)[:, : trajectory.frames] for each in pair))
             for pair in zip(means, finished, strict=True)

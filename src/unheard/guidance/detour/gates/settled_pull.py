@@ -21,7 +21,7 @@ class SettledPullGate:
     what Carlini et al. (USENIX Security 2023, arXiv 2301.13188) told memorised ones by. It needs no training
     set, and cannot name a copy.
 
-    The finished sound is foreseen, which is dear. A correlation is 1 at most, so it is not asked of prompts
+    The finished sound is foreseen under the prompt alone, which is dear. A correlation is 1 at most, so it is not asked of prompts
     that pull no more than the threshold. Of a caption that is tried in the place of a prompt it is asked with
     the first blend, and the answer stands for its others.
 
