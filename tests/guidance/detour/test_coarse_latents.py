@@ -68,6 +68,7 @@ def test_what_is_written_is_read_and_what_is_damaged_is_not(
         assert known is not None
         assert known.names == ("a", "b\n")
         assert known.parts.tolist() == [2, 4]
+    assert cache.of({**recordings, "a": Path("a.wav").resolve()}) is not None  # another spelling
     assert cache.of({**recordings, "a": Path("elsewhere.wav")}) is None
     (file,) = tmp_path.rglob("*.safetensors")
     content = file.read_bytes()

@@ -21,6 +21,7 @@ def detour(
     prompts: tuple[str, ...],
     recordings: dict[str, torch.Tensor],
     fallbacks: int = 1,
+    blend_threshold: float = 0.5,
 ) -> DetourDenoiser:
     return DetourDenoiser(
         WORLD.denoise,
@@ -28,6 +29,7 @@ def detour(
         WORLD.unconditional(len(prompts)),
         guidance_scale=3.0,
         prompt_weight=prompt_weight,
+        blend_threshold=blend_threshold,
         gate=LatentGate(threshold, WORLD.trim, Nearby([recordings[prompt] for prompt in prompts])),
         fallbacks=lambda _: list(range(1, 1 + fallbacks)),
         encode_captions=WORLD.encode_neighbours,
@@ -102,6 +104,23 @@ def test_what_copies_under_every_caption_goes_on_under_none() -> None:
         [None],
         [0.0],
     )
+
+
+def test_a_caption_that_is_hardly_below_the_threshold_is_passed_over() -> None:
+    x = torch.randn(1, 2, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    sigma = torch.full((1,), 3.0, dtype=torch.float64)
+    captions = ("prompt0", "train1", "train2")
+    predictions = [WORLD.denoise(x, sigma, WORLD.conditioning(each))[0, :, : WORLD.trim] for each in captions]
+    prompt, first, _ = (each / each.norm() for each in predictions)
+    recording = prompt + 0.8 * first
+    _, first_copies, second_copies = (float(correlation(each, recording)) for each in predictions)
+    threshold = first_copies + 0.01
+    share = (first_copies + second_copies) / 2 / threshold
+    assert second_copies < share * threshold < first_copies < threshold
+    for blend_threshold, fallback in ((1.0, 1), (share, 2)):
+        denoiser = detour(threshold, 0.0, captions[:1], {"prompt0": recording}, 2, blend_threshold)
+        denoiser(x, sigma)
+        assert denoiser.trace[0].fallback == [fallback]
 
 
 def test_a_caption_is_encoded_once_for_all_weights_of_the_prompt() -> None:

@@ -302,6 +302,37 @@ def test_of_all_that_a_model_has_memorised_what_is_at_hand_is_asked_alone() -> N
     assert gate.ask(Question(1, other, nothing, high)).measure == PULL  # nothing at hand is like it
 
 
+def test_what_is_tried_has_to_stay_below_a_share_of_the_threshold() -> None:
+    caption = torch.randn(8, 40, generator=torch.Generator().manual_seed(0))
+    pull = float(caption.square().mean().sqrt())
+    gate = SettledPullGate(PullGate(1.5 * pull, lambda latents: latents), 40, tried=0.5)
+    told = caption, torch.zeros_like(caption), 2 * HIGH_NOISE, lambda: caption
+    assert not gate.ask(Question(0, *told)).open  # the prompt
+    gate.watch(0, 4)
+    answer = gate.ask(Question(0, *told))
+    assert answer.open
+    assert answer.value == pytest.approx(pull, rel=1e-4)
+    assert answer.threshold == pytest.approx(0.75 * pull)
+
+
+def test_what_is_tried_is_passed_over_where_nothing_can_tell_what_it_leads_to() -> None:
+    caption, nothing = torch.randn(8, 40, generator=torch.Generator().manual_seed(0)), torch.zeros(8, 40)
+
+    def finish() -> torch.Tensor:
+        raise AssertionError("it is dear")
+
+    pull = PullGate(0.1, lambda latents: latents)
+    gate = SettledPullGate(pull, 40, hard=0.5)
+    gate.watch(0, 4)
+    low, high = HIGH_NOISE / 2, 2 * HIGH_NOISE
+    assert gate.ask(Question(0, caption, nothing, low, finish)).open
+    assert not gate.ask(Question(0, caption, nothing, low)).open  # it goes on under that
+    gate.watch(0, 5)
+    assert gate.ask(Question(0, caption, nothing, high, finish)).open  # it pulls harder than most
+    gate.watch(0, None)
+    assert not gate.ask(Question(0, nothing, nothing, low, finish)).open  # no caption leads nowhere
+
+
 def test_what_is_tried_is_foreseen_once_whatever_its_share() -> None:
     caption = torch.randn(8, 40, generator=torch.Generator().manual_seed(0))
     asked: list[int] = []

@@ -43,8 +43,8 @@ def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) 
     def settled_pull() -> Gate | None:
         if not settings.settled_pull:
             return None
-        hard = PullGate(settings.settled_pull, trajectory.trim, settings.high_noise)
-        return SettledPullGate(hard, frames, by_frame)
+        own = PullGate(settings.settled_pull, trajectory.trim, settings.high_noise)
+        return SettledPullGate(own, frames, by_frame, tried=settings.blend_threshold, hard=settings.pull)
 
     shown = ShownGate(settled_pull() or pull, threshold, frames, by_frame, scale)
     if not trajectory.recordings:

@@ -145,7 +145,7 @@ class CoarseLatentsCache:
 
 
 def _key(recordings: Mapping[str, Path]) -> str:
-    lines = "".join(f"{name}\0{path}\n" for name, path in sorted(recordings.items()))
+    lines = "".join(f"{name}\0{path.resolve()}\n" for name, path in sorted(recordings.items()))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 

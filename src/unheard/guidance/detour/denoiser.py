@@ -43,7 +43,7 @@ class DetourDenoiser:
         prompt_weight: largest weight of the prompt, in tenths, 0 to 0.9; nothing is kept of it where the gate
             cannot tell what a blend copies.
         gate: what tells that a sample is a recording.
-        blend_threshold: share of the gate's threshold that a blend has to stay below.
+        blend_threshold: share of the gate's threshold that what is tried has to stay below.
         fallbacks: a sample to the positions of the items whose captions are tried, in this order; asked of
             samples for which the gate opens.
         encode_captions: positions to the conditioning of these items' captions, with the timing asked for.

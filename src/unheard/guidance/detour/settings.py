@@ -31,9 +31,9 @@ class Detour:
         pull: the prompt's pull in high noise above which its caption is left where no recordings are
             available, at least 0, see `unheard.guidance.detour.gates.pull.PullGate`.
         prompt_weight: largest weight of the prompt in the blend with the fallback caption, 0 to 0.9, in
-            tenths.
-        blend_threshold: share of the threshold that a blend has to stay below, 0 to 1; what is just below the
-            threshold is often a copy.
+            tenths; 0 takes the caption as it is.
+        blend_threshold: share of the threshold that what is tried in the place of the prompt has to stay
+            below, 0 to 1; what is just below the threshold is often a copy.
         candidates: training items that a sound is compared with, at least 1.
         high_noise: noise level sigma down to which the prompt's pull is asked, at least 0, see
             `unheard.guidance.detour.high_noise`.
@@ -59,7 +59,7 @@ class Detour:
 
     threshold: float = 0.3
     pull: float = 0.54
-    prompt_weight: float = 0.5
+    prompt_weight: float = 0.0
     blend_threshold: float = 0.5
     candidates: int = 64
     high_noise: float = HIGH_NOISE

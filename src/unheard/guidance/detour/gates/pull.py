@@ -40,8 +40,12 @@ class PullGate:
     def watch(self, sample: int, position: int | None) -> None:
         pass
 
+    def tells(self, question: Question) -> bool:
+        """Whether there is enough noise for it to be asked."""
+        return question.first or question.sigma >= self._high_noise
+
     def ask(self, question: Question) -> Answer:
-        if question.sigma < self._high_noise and not question.first:
+        if not self.tells(question):
             return Answer(0.0, PULL, self.threshold)
         predictions = question.conditional, question.unconditional
         with_prompt, without = (self._trim(each)[None].float() for each in predictions)
