@@ -329,8 +329,9 @@ def test_what_was_patched_in_before_and_after_still_counts(nodes: Any, loaded: A
     both = family.told(clip, family.prompt), family.told(clip, NEGATIVE)
     patcher.set_model_sampler_cfg_function(lambda step: 2 * step["cond"])
     patcher.set_model_sampler_post_cfg_function(lambda step: step["denoised"] + 1)
-    unblended = replace(just_open(family, clip), prompt_weight=0.0)
-    guided = nodes.detour.with_detour(patcher, clip, vae, family.prompt, loaded, guidance=unblended)
+    guided = nodes.detour.with_detour(
+        patcher, clip, vae, family.prompt, loaded, guidance=just_open(family, clip)
+    )
     guided, steps = watched(guided)
     comfy.euler(guided, family.noise(1), *both, 5.0, SIGMAS)
     oracle = Oracle(family, clip)
@@ -380,7 +381,10 @@ def test_recordings_are_compared_in_the_models_scale(
 
     patcher.model.apply_model = recalling
     both = family.told(clip, CAPTIONS[0]), family.told(clip, NEGATIVE)
-    guided = nodes.detour.with_detour(patcher, clip, vae, CAPTIONS[0], loaded, references=recordings)
+    blended = Detour(prompt_weight=0.5)
+    guided = nodes.detour.with_detour(
+        patcher, clip, vae, CAPTIONS[0], loaded, guidance=blended, references=recordings
+    )
     with caplog.at_level("INFO", logger="unheard"):
         result = comfy.euler(guided, family.noise(1), *both, 1.0, (*family.sigmas, 0.0))
     said = re.search("sound 1, becoming train_00, leaves its prompt: '(.*)'", caplog.text)

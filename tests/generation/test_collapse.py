@@ -60,7 +60,7 @@ def request(guidance: AMG | Detour | None) -> tuple[Request, Batch]:
 
 def test_only_what_collapsed_under_a_blend_is_made_again(training_set: TrainingSet) -> None:
     maker = Maker(lifeless=[1, 2], weights=[0.4, 0.4, None, 0.3])
-    sounds = without_collapse(maker, training_set)(*request(Detour()), 0)
+    sounds = without_collapse(maker, training_set)(*request(Detour(prompt_weight=0.5)), 0)
     # the third is lifeless too, but kept its prompt: it is what the prompt gives
     assert maker.asked == [(0.5, (0, 1, 2, 3)), (0.0, (1,))]
     assert torch.equal(sounds[1].waveform, LIVELY)
@@ -81,7 +81,7 @@ def test_what_is_left_at_the_end_of_a_blend_does_not_matter(training_set: Traini
             return replace(sound, fallback=replace(sound.fallback, prompt_weight=0.0))
 
     maker = Later(lifeless=[0], weights=[0.4] * 4)
-    sounds = without_collapse(maker, training_set)(*request(Detour()), 0)
+    sounds = without_collapse(maker, training_set)(*request(Detour(prompt_weight=0.5)), 0)
     assert torch.equal(sounds[0].waveform, LIVELY)
     assert len(maker.asked) == 2
 
@@ -96,5 +96,5 @@ def test_other_guidance_is_left_alone(training_set: TrainingSet, guidance: AMG |
 def test_without_recordings_nobody_can_tell(training_set: TrainingSet, tmp_path: Path) -> None:
     maker = Maker(lifeless=[0, 1, 2, 3], weights=[0.4] * 4)
     for known in (TrainingSet(training_set.index), TrainingSet(None)):
-        without_collapse(maker, known)(*request(Detour()), 0)
+        without_collapse(maker, known)(*request(Detour(prompt_weight=0.5)), 0)
     assert [numbers for _, numbers in maker.asked] == [(0, 1, 2, 3)] * 2
