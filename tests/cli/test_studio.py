@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from click.testing import Result
@@ -34,3 +35,16 @@ def test_a_port_that_is_none_is_one_line(run: Callable[..., Result], no_model: N
     result = run("studio", "--port", 99_999)
     assert result.exit_code == 2
     assert result.stderr.startswith("unheard: Invalid value for '--port': 99999")
+
+
+@pytest.mark.parametrize("below", ["", "takes"])
+def test_a_folder_of_takes_that_cannot_be_is_one_line(
+    run: Callable[..., Result], no_model: None, tmp_path: Path, below: str
+) -> None:
+    pytest.importorskip("gradio", reason="gradio is not installed: pip install -e '.[studio]'")
+    file = tmp_path / "notes.txt"
+    file.write_text("not a folder", encoding="utf-8")
+    result = run("studio", "--output", file / below)
+    assert result.exit_code == 2
+    expected = f"unheard: cannot write to {file / below}: {file} is not a folder; give another name\n"
+    assert result.stderr == expected

@@ -89,6 +89,7 @@ def test_from_a_folder_to_an_answer_on_the_command_line(
         (("verify", "gone"), "gone is no index"),
         (("search", "gone", "--text", "x"), "gone is no index"),
         (("search", "gone"), "a sound or by a text"),
+        (("search", "gone", "--text", " "), "text to search by is empty"),
         (("remove", "gone", "1"), "gone is no index"),
         (("export", "gone", "--out", "x.json"), "gone is no index"),
         (("import", "gone.json", "--out", "x"), "gone.json"),

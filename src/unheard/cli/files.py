@@ -69,6 +69,22 @@ def _parent(path: Path) -> Path:
     return Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
 
 
+def check_folder(path: Path) -> None:
+    """A folder that is made later, when the first file is written into it.
+
+    Raises:
+        InputError: it, or the nearest one above it that is there, is a file, or cannot be written in.
+    """
+    there = next(each for each in (path, *path.absolute().parents) if os.path.lexists(each))
+    if not os.path.isdir(there):
+        raise InputError(f"cannot write to {path}: {there} is not a folder; give another name")
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write to {path}: {error.strerror}; choose another folder") from error
+
+
 def make_folder(path: Path) -> Path:
     """A folder for sounds, made if it is not there.
 

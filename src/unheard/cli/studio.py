@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unheard.cli.generate import calibrated, generate, read_given_preset, request_for
+from unheard.cli.files import check_folder
 from unheard.cli.guidance import chosen_guidance
 from unheard.cli.lora import read_loras
 from unheard.cli.options import (
@@ -135,6 +136,7 @@ def studio(output: str, host: str, port: int | None, **given: Any) -> None:
 
         gradio()
     check_address(host, port)
+    check_folder(Path(output))
     with display.loading(given["model"]):
         workshop = open_workshop(given, Path(output))
     page, url = serve(workshop, host, port)

@@ -208,13 +208,15 @@ def search(
         device: where the embedder runs.
 
     Raises:
-        InputError: not one of `audio` and `text`, or a sound that cannot be read.
+        InputError: not one of `audio` and `text`, an empty text, or a sound that cannot be read.
         IndexFileError: the index cannot be read, or was made by another embedder.
     """
     from unheard.audio import read
 
     if (audio is None) == (text is None):
         raise InputError("search by a sound or by a text, one of the two")
+    if text is not None and not text.strip():
+        raise InputError("the text to search by is empty: describe a sound in a few words")
     index = uri if isinstance(uri, Index) else Index.open(uri)
     loaded = _embedder(embedder, device)
     index.check_embedder(loaded)
