@@ -85,3 +85,13 @@ def test_only_results_are_made_again(tmp_path: Path) -> None:
     told = CliRunner().invoke(main, ["evaluate", "--again", str(tmp_path), "3"])
     assert told.exit_code == 2
     assert "there is no " in told.output
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [["quick.toml"], ["--out", "x"], ["--engine", "ray"], ["--ray-address", "auto"], ["--overwrite"]],
+)
+def test_what_again_has_no_use_for_is_refused(tmp_path: Path, beside: list[str]) -> None:
+    told = CliRunner().invoke(main, ["evaluate", *beside, "--again", str(tmp_path), "3"])
+    assert told.exit_code == 2
+    assert "give FOLDER ROW and nothing else" in told.output

@@ -55,6 +55,8 @@ def evaluate(
       unheard evaluate --again results/quick 3
     """
     if again is not None:
+        if experiment or out or engine != "local" or ray_address or overwrite:
+            raise click.UsageError("--again makes one row on this machine: give FOLDER ROW and nothing else")
         return _reproduce(*again)
     if experiment is None or out is None:
         raise click.UsageError("give an experiment file and --out FOLDER, or --again FOLDER ROW")
