@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unheard.cli.generate import calibrated, generate, read_given_preset, request_for
 from unheard.cli.files import check_folder
+from unheard.cli.generate import calibrated, generate, read_given_preset, request_for
 from unheard.cli.guidance import chosen_guidance
 from unheard.cli.lora import read_loras
 from unheard.cli.options import (
