@@ -145,7 +145,10 @@ class CoarseLatentsCache:
 
 
 def _key(recordings: Mapping[str, Path]) -> str:
-    lines = "".join(f"{name}\0{path.resolve()}\n" for name, path in sorted(recordings.items()))
+    """A name for recordings, however their paths are spelled; a folder is looked up once, not each file."""
+    folders = {folder: folder.resolve() for folder in {path.parent for path in recordings.values()}}
+    parts = ((name, folders[path.parent], path.name) for name, path in sorted(recordings.items()))
+    lines = "".join(f"{name}\0{folder}/{file}\n" for name, folder, file in parts)
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
