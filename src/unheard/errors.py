@@ -5,7 +5,8 @@ The command line prints the message and leaves with exit code 2; nothing else in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 LONGEST = 2_000
@@ -62,3 +63,17 @@ class RejectedError(UnheardError):
 def said(error: Exception) -> str:
     """What an error says; of the system's errors the words, without their number and the file."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+@contextmanager
+def about(where: str) -> Iterator[None]:
+    """Has the input errors of what is read inside say where it stands, such as in which file.
+
+    Those that say so already stay as they are.
+    """
+    try:
+        yield
+    except InputError as error:
+        if where in str(error):
+            raise
+        raise InputError(f"{where}: {error}") from error

@@ -52,6 +52,10 @@ TINY = Path(__file__).parents[2] / "src" / "unheard" / "assets" / "tiny"
         ("prompts = [{list = 'A bell'}]", "give a list of texts"),
         ("prompts = [{list = ['A bell'], group = 3}]", "group of prompts is 3"),
         ("prompts = [{list = ['A bell'], half = 3}]", "unknown key 3 in half"),
+        ("seeds = [-1]", r"^\S*wrong\.toml: seed is -1"),
+        ("batch = 0", r"^\S*wrong\.toml: batch is 0"),
+        ("settings.none.recordings = 1.5", r"^\S*wrong\.toml, settings\.none: recordings is 1\.5"),
+        ("settings.none.guidance = {kind = 'detour', threshold = 2}", r"settings\.none: threshold is 2"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_one_line(tmp_path: Path, wrong: str, told: str) -> None:

@@ -12,7 +12,7 @@ from unheard.auditing import BOUNDS
 from unheard.backbones.hub import KNOWN_MODELS
 from unheard.common.checks import check_keys, require_above_zero, require_whole
 from unheard.common.structured_files import read_toml
-from unheard.errors import InputError, said
+from unheard.errors import InputError, about, said
 from unheard.evaluation.metrics import METRICS
 from unheard.evaluation.prompts import Prompt, read_prompts
 from unheard.evaluation.settings import Setting, read_settings, under_models
@@ -88,6 +88,13 @@ class Experiment:
             table = read_toml(file)
         except (OSError, ValueError) as error:
             raise InputError(f"cannot read the experiment {path}: {said(error)}") from error
+        with about(str(path)):
+            return cls._of_table(table, path)
+
+    @classmethod
+    def _of_table(cls, table: Mapping[str, Any], path: str | Path) -> Experiment:
+        """What stands in a file."""
+        file = Path(path)
         _check_values(table, path)
         settings, search = read_settings(table, path)
         baseline = table.get("baseline", "none" if "none" in settings else next(iter(settings), ""))

@@ -9,7 +9,7 @@ from typing import Any
 
 from unheard.common.checks import check_keys, require_between
 from unheard.diffusion.settings import Sampling
-from unheard.errors import InputError
+from unheard.errors import InputError, about
 from unheard.evaluation.space import SETTING_KEYS, check_space
 from unheard.generation.defaults import AUTO, Defaults
 from unheard.generation.preset import read_preset
@@ -144,7 +144,8 @@ def _check_values(setting: Setting, where: str) -> None:
     """Find out before any work whether a setting can be used."""
     if "model" in setting and not isinstance(setting["model"], str):
         raise InputError(f"{where}: model is {setting['model']!r}: give a name, a folder or a hub id")
-    require_between(SHARE, setting.get(SHARE, 1.0), 0.0, 1.0)
-    Sampling(**{key: value for key, value in setting.items() if key in _SAMPLING})
-    if setting.get("guidance", {}).get("kind"):
-        read_guidance(setting["guidance"])
+    with about(where):
+        require_between(SHARE, setting.get(SHARE, 1.0), 0.0, 1.0)
+        Sampling(**{key: value for key, value in setting.items() if key in _SAMPLING})
+        if setting.get("guidance", {}).get("kind"):
+            read_guidance(setting["guidance"])
