@@ -29,7 +29,8 @@ class Detour:
         threshold: excess correlation with one recording above which the prompt's caption is left, 0 to 1, see
             `unheard.guidance.detour.gates.latents.LatentGate`.
         pull: the prompt's pull in high noise above which its caption is left where no recordings are
-            available, at least 0, see `unheard.guidance.detour.gates.pull.PullGate`.
+            available, at least 0, see `unheard.guidance.detour.gates.pull.PullGate`. Where `settled_pull` is
+            set, a fallback caption that pulls more is passed over.
         prompt_weight: largest weight of the prompt in the blend with the fallback caption, 0 to 0.9, in
             tenths; 0 takes the caption as it is.
         blend_threshold: share of the threshold that what is tried in the place of the prompt has to stay
