@@ -79,7 +79,7 @@ def test_an_index_of_shards_is_audited(
     index = tmp_path / "index"
     build([path], index, embedder=load_embedder(tiny_clap_folder), workers=0)
     opened_index = Index.open(index)
-    assert locate_recordings(None, opened_index, None).keys() == {"s/00001", "s/00017"}
+    assert locate_recordings(None, opened_index).keys() == {"s/00001", "s/00017"}
     found = locate_catalogue(None, opened_index, None)
     files = Catalogue.from_files([RECORDINGS / name for name in names])
     assert (found.prints == files.prints).all()

@@ -58,14 +58,14 @@ def locate_catalogue(
     )
 
 
-def locate_recordings(references: References | None, index: Index, own: Path | None) -> dict[str, Path]:
+def locate_recordings(references: References | None, index: Index) -> dict[str, Path]:
     """Where the recordings of an index's items lie, by id; empty if none are there."""
     if isinstance(references, Catalogue):
         paths = dict(zip(references.ids, references.paths, strict=True))
     elif references is not None:
         paths = by_id(references)
-    elif not (paths := _recordings(index)):
-        return memorised_recordings(index, own)
+    else:
+        paths = _recordings(index)
     return _of_items(index, paths)
 
 

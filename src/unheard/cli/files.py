@@ -57,11 +57,16 @@ def check_writable(paths: Iterable[Path]) -> None:
         if not os.path.isdir(folder):
             problem = "is not a folder" if os.path.exists(folder) else "does not exist"
             raise InputError(f"cannot write to {folder}: it {problem}; make it first (mkdir -p {folder})")
-        try:
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        except OSError as error:
-            raise InputError(f"cannot write to {folder}: {error.strerror}; choose another folder") from error
+        _check_writable(folder, folder)
+
+
+def _check_writable(folder: Path, named: Path) -> None:
+    """Whether a folder that is there can be written in; the error names what was asked for."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write to {named}: {error.strerror}; choose another folder") from error
 
 
 def _parent(path: Path) -> Path:
@@ -78,11 +83,7 @@ def check_folder(path: Path) -> None:
     there = next(each for each in (path, *path.absolute().parents) if os.path.lexists(each))
     if not os.path.isdir(there):
         raise InputError(f"cannot write to {path}: {there} is not a folder; give another name")
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise InputError(f"cannot write to {path}: {error.strerror}; choose another folder") from error
+    _check_writable(there, path)
 
 
 def make_folder(path: Path) -> Path:

@@ -105,7 +105,8 @@ class TrainingSet:
         Raises:
             InputError: references were named that are not there.
         """
-        return {} if self.index is None else locate_recordings(self.references, self.index, self.brought)
+        found = {} if self.index is None else locate_recordings(self.references, self.index)
+        return self.memorised if self.references is None and not found else found
 
     @cached_property
     def recordings(self) -> dict[str, Path]:
