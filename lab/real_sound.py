@@ -6,7 +6,7 @@ drawn from the names, up to `SOUNDS` short recordings as they are and up to `PIE
 two excerpts of 5 to 12 s from the first minute of a long one, at fixed places. Then
 
 - recordings that share a passage (`lab.same_recording`) with one of another source are left out: where the
-  sides differ that of the report, the confirmation or the calibration, else that of the later source;
+  sides differ that of the side that stands later in `YIELDS`, else that of the later source;
 - recordings of one source that share a passage are one piece, as excerpts of one recording are;
 - the sources take turns until a side has `SPECIMENS`.
 
@@ -49,7 +49,7 @@ PIECES, SOUNDS, SPECIMENS = 5, 14, 250
 HEAD, SHORTEST, LONG = 60.0, 0.5, 12.0
 """Seconds of a recording that are used at most, that it must last, and from which it is a piece."""
 TABLE = "recordings.json"
-YIELDS: tuple[Side, ...] = ("benchmark", "calibration", "confirmation", "report")
+YIELDS: tuple[Side, ...] = ("benchmark", "calibration", "confirmation", "report", "proof")
 """The sides, the one that gives up most what another has too at the end."""
 
 

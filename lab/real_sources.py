@@ -5,7 +5,8 @@ what the package's own copyright file says of its sounds; that file is kept besi
 before anything was measured: a source that the audit met before stays where it was, and of any other the
 last bit of the SHA-256 of its name decides. What stands under `CONFIRMATION` was added on 2026-11-27, when
 the benchmark's side had been opened: no choice before that day was made on it. What stands under `REPORT` was
-added later that day, when the confirmation's side had been opened as well.
+added later that day, when the confirmation's side had been opened as well, and what stands under `PROOF` on
+2026-11-28, when all others had been.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-Side = Literal["calibration", "benchmark", "confirmation", "report"]
+Side = Literal["calibration", "benchmark", "confirmation", "report", "proof"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ def confirmation(name: str, licence: str, within: str = "") -> Source:
 def report(name: str, licence: str, within: str = "") -> Source:
     """A package of Debian 12's main section that was added when the confirmation's side was known."""
     return Source(name, licence, (name,), within=within, placed="report")
+
+
+def proof(name: str, licence: str, within: str = "") -> Source:
+    """A package of Debian 12's main section that was added when the report's side was known."""
+    return Source(name, licence, (name,), within=within, placed="proof")
 
 
 def drum_kit(artist: str, licence: str, within: str) -> Source:
@@ -119,6 +125,75 @@ REPORT = (
     report("unknown-horizons", "CC-BY-SA-3.0 and GPL-2+"),
     report("wizznic-data", "GPL-3"),
     report("yaru-theme-sound", "CC-BY-SA-4.0"),
+)
+
+PROOF = (
+    proof("7kaa-data", "GPL-2+"),
+    proof("adonthell-data", "GPL-2+"),
+    proof("amphetamine-data", "GPL-2+"),
+    proof("angrydd", "GPL-2"),
+    proof("bambam", "GPL-3+"),
+    proof("bomberclone-data", "GPL-2"),
+    proof("burgerspace", "GPL-2+"),
+    proof("circuslinux-data", "GPL"),
+    proof("crossfire-client", "GPL-2, GPL-3 or CC-BY-SA-3.0"),
+    proof("csmash-data", "GPL-2+"),
+    proof("cube2-data", "CC-BY-3.0, CC-BY-SA-3.0, CC-BY-SA-4.0 and others in its copyright file"),
+    proof("cuyo-data", "GPL-2+"),
+    proof("davegnukem-data", "CC-BY-3.0, CC0-1.0, Expat and GPL-2 or GPL-3"),
+    proof("deepin-sound-theme", "GPL-3+"),
+    proof("dustracing2d-data", "GPL-3+, CC-BY-SA-3.0 and CC0-1.0"),
+    proof("epiphany-data", "GPL-2+"),
+    proof("flobopuyo", "GPL-2+"),
+    proof("freeciv-data", "GPL-2+"),
+    proof("freecol", "GPL-2+, CC-BY-SA-3.0, CC-BY-4.0, CC0-1.0 and public domain"),
+    proof("freedroid-data", "GPL-2+"),
+    proof("freetennis-common", "GPL-2+"),
+    proof("gamine-data", "GPL-3+ and public domain"),
+    proof("garden-of-coloured-lights-data", "GPL-3+"),
+    proof("geki2", "GPL-2+"),
+    proof("geki3", "GPL-2+"),
+    proof("gnome-audio", "CC-BY-SA-2.0 and CC-BY-3.0"),
+    proof("gnujump-data", "GPL-3+"),
+    proof("jag", "GPL-3+"),
+    proof("komi", "GPL"),
+    proof("lbreakout2-data", "GPL"),
+    proof("lomiri-sounds", "CC0-1.0, CC-BY-SA-3.0, CC-BY-4.0 and CC-BY-3.0"),
+    proof("madbomber-data", "GPL-2"),
+    proof("manaplus-data", "GPL-2+, CC-BY-SA-3.0 and public domain"),
+    proof("meritous-data", "GPL-3+"),
+    proof("mirrormagic-data", "GPL-2"),
+    proof("moon-lander-data", "BSD-2-Clause"),
+    proof("naev-data", "public domain, CC-BY-3.0, CC-BY-SA-3.0 and GPL-3"),
+    proof("netpanzer-data", "GPL-2+"),
+    proof("neverball-common", "GPL-2+"),
+    proof("njam-data", "GPL-2+"),
+    proof("open-invaders-data", "GPL-2+"),
+    proof("orbital-eunuchs-sniper-data", "Zlib"),
+    proof("pangzero", "GPL-2+"),
+    proof("performous", "GPL-2+"),
+    proof("pinball-table-gnu-data", "GPL-2+, GPL-3+, FAL-1.3 and CC-BY-SA-3.0"),
+    proof("pinball-table-hurd-data", "GPL-2+, FAL-1.3 and CC-BY-SA-3.0"),
+    proof("raincat-data", "BSD-3-Clause and CC-BY-SA-3.0"),
+    proof("renpy-thequestion", "Expat"),
+    proof("scratch", "CC-BY-SA-3.0"),
+    proof("seahorse-adventures", "GPL-2"),
+    proof("simutrans-pak64", "Artistic-1.0"),
+    proof("solarwolf", "LGPL-2.1"),
+    proof("spacezero", "GPL-3+"),
+    proof("supertuxkart-data", "CC-BY-SA-3.0, CC-BY-SA-4.0 and others in its copyright file"),
+    proof("tecnoballz-data", "GPL-3+"),
+    proof("toppler", "GPL-2+"),
+    proof("torcs-data", "GPL-2+"),
+    proof("triplea", "GPL-2+"),
+    proof("trophy-data", "GPL-2"),
+    proof("tworld-data", "GPL-2+"),
+    proof("ukui-media", "GPL-2+ and GPL-3+"),
+    proof("vectoroids", "GPL"),
+    proof("vodovod", "GPL-2+"),
+    proof("vonsh", "CC0-1.0 and CC-BY-3.0"),
+    proof("wesnoth-1.16-data", "GPL-2+"),
+    proof("widelands-data", "GPL-2+"),
 )
 
 SOURCES = (
@@ -203,4 +278,5 @@ SOURCES = (
     drum_kit("Vladimir Sadovnikov", "GPL-2", "/ForzeeStereo/"),
     *CONFIRMATION,
     *REPORT,
+    *PROOF,
 )

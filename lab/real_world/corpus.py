@@ -1,15 +1,14 @@
 """The training set of the real world; `python -m lab.real_world` makes it.
 
 The second world's corpus (`lab/planted`), then real recordings (`lab.real_sound`): those of one side planted,
-and those of the other three once. No calibration of the audit has heard the planted ones. What the second
-world planted is "memorised before".
+and those of `ONCE` that are not planted, once. No calibration of the audit has heard the planted ones. What
+the second world planted is "memorised before".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import soundfile
@@ -20,8 +19,10 @@ from lab.real_sound import Recording, Side, sounding, table
 from lab.real_world.captions import caption
 from lab.sizes import LENGTH, SAMPLE_RATE
 
-PLANTED = {"report": (48, 12), "confirmation": (60, 12), "benchmark": (56, 12)}
+PLANTED = {"report": (48, 12), "confirmation": (60, 12), "benchmark": (56, 12), "proof": (46, 9)}
 """How many recordings of a side are planted to be learnt by heart, and how many as controls."""
+ONCE: tuple[Side, ...] = ("calibration", "benchmark", "confirmation", "report")
+"""Sides whose recordings occur once where they are not planted: those that there were before the others."""
 OFTEN, SELDOM = 128, 8
 """How often each of them repeats."""
 HELD_OUT = 40
@@ -35,7 +36,7 @@ def build(before: Corpus, real: Path, side: Side) -> tuple[list[dict], np.ndarra
     sounds = list(before.sounds)
     known = set(before.captions)
     often, controls = PLANTED[side]
-    others = [other for other in get_args(Side) if other != side]
+    others = [other for other in ONCE if other != side]
     planted = list(_excerpts(real, [side], LONGEST, known))[: often + controls]
     ordinary = list(_excerpts(real, others, SHORTEST, known))
     ways = [("memorised", OFTEN)] * often + [("memorised", SELDOM)] * controls

@@ -12,6 +12,7 @@ PLANS = {
     "report": sizes.Training(2_200, 16, 1e-3),
     "confirmation": sizes.Training(2_600, 16, 1e-3),
     "benchmark": sizes.Training(2_500, 16, 1e-3),
+    "proof": sizes.Training(2_200, 16, 1e-3),
 }
 """As many steps as what is planted of a side needs."""
 REAL_SHARE = 4

@@ -201,6 +201,7 @@ class Measuring:
             "index": index,
             "recordings": sorted(self._training_set.recordings),
             "encoded": self._model.encoded(self._training_set),
+            "sounding_like": "latents" if self._model.encoded(self._training_set) else "embeddings",
             "sampling": self._sampling.described(),
             "duration": self.duration,
             "dtype": str(self._model.backbone.dtype),

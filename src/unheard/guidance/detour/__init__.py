@@ -33,8 +33,10 @@ def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) 
     from unheard.guidance.detour.gates.either import EitherGate
     from unheard.guidance.detour.gates.latents import LatentGate
     from unheard.guidance.detour.gates.pull import PullGate
+    from unheard.guidance.detour.gates.recalled import RecalledGate
     from unheard.guidance.detour.gates.settled_pull import SettledPullGate
     from unheard.guidance.detour.gates.shown import ShownGate
+    from unheard.guidance.detour.recall import Recall
 
     threshold, scale = settings.threshold, trajectory.guidance_scale
     frames, by_frame = trajectory.frames, trajectory.by_frame
@@ -46,14 +48,20 @@ def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) 
         own = PullGate(settings.settled_pull, trajectory.trim, settings.high_noise)
         return SettledPullGate(own, frames, by_frame, tried=settings.blend_threshold, hard=settings.pull)
 
+    def recalled(gate: Gate) -> Gate:
+        if trajectory.memorised or not settings.settled_pull:
+            return gate
+        recall = Recall(trajectory)
+        return RecalledGate(gate, candidates, recall, settings.pull, threshold, frames, by_frame, scale)
+
     shown = ShownGate(settled_pull() or pull, threshold, frames, by_frame, scale)
     if not trajectory.recordings:
-        return shown
+        return recalled(shown)
     sure = settings.sure_threshold
     latents: Gate = LatentGate(threshold, frames, candidates, by_frame, scale, sure)
     if sure > threshold:
         latents = DoubtedGate(latents, sure, pull, settled_pull())
-    return EitherGate(latents, shown, candidates, trajectory.memorised)
+    return recalled(EitherGate(latents, shown, candidates, trajectory.memorised))
 
 
 def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from itertools import chain, islice
 from typing import NamedTuple
@@ -24,6 +24,8 @@ AROUND = 16
 """How many times the items that a sound is compared with are looked up around it, to choose from."""
 NEAREST = 8
 """Recordings that are watched at a step because a prediction is nearest to them, of all that are encoded."""
+RECALLED = 4
+"""Captions like one that is tried of which the model is asked what it recalls, if recordings are missing."""
 READ = 256
 """Captions that share the most words with a fallback caption, of which those written like it are chosen."""
 FALLBACKS = 64
@@ -72,7 +74,14 @@ class Candidates:
         return self.available(self._of_same_caption(sample))
 
     def sounding_like(self, denoised: Tensor) -> list[list[int]]:
-        """Positions of the items that sound like predictions [samples, *latent_shape], for each."""
+        """Positions of the items that sound like predictions [samples, *latent_shape], for each.
+
+        By the latents of all recordings, where they are encoded; else by the embedder, which is dear: the
+        predictions are decoded for it.
+        """
+        if self._trajectory.coarse_latents is not None:
+            by_frame, frames = self._trajectory.by_frame, self._trajectory.frames
+            return [self._at_a_glance(by_frame(each)[:, :frames], self._count) for each in denoised]
         embeddings = self._trajectory.embed(self._trajectory.decode(denoised))
         return self._trajectory.index.search(embeddings, k=AROUND * self._count)[1].tolist()
 
@@ -87,7 +96,8 @@ class Candidates:
         written = self._as_written(self._trajectory.prompts[sample], sorted({*sounding, *near}))
         by_turns = chain.from_iterable(zip(*filter(None, (sounding, written, near)), strict=False))
         everything = chain(same, by_turns, range(len(self._trajectory.index)))
-        return self.available(everything, max(self._count, len(same)))
+        at_hand = set() if self._trajectory.coarse_latents is None else {*sounding}.difference(same, near)
+        return self.available(everything, max(self._count, len(same)), at_hand)
 
     def around_caption(self, position: int) -> Found:
         """Everything that a sound under an item's caption may turn into.
@@ -98,30 +108,54 @@ class Candidates:
         answers to its words.
         """
         captions = self._trajectory.index.captions
+        same = captions.positions(captions.texts[position])
+        return self.available(chain(same, self._like_caption(position)), self._count)
+
+    def missing_around(self, position: int) -> list[int]:
+        """One item of each caption most like an item's, `RECALLED` of those whose recordings are missing."""
+        index, recordings = self._trajectory.index, self._trajectory.recordings
+        missing: dict[str, int] = {}
+        for each in self._like_caption(position):
+            text = index.captions.texts[each]
+            if index.ids[each] not in recordings and text != index.captions.texts[position]:
+                missing.setdefault(text, each)
+            if len(missing) == RECALLED:
+                break
+        return list(missing.values())
+
+    def _like_caption(self, position: int) -> Iterator[int]:
+        """Positions by turns by the words that they share with an item's caption, and as they are written."""
+        captions = self._trajectory.index.captions
         shared = captions.sharing(captions.texts[position])
         by_words = heapq.nlargest(READ, shared, key=shared.__getitem__)
         written = self._as_written(captions.texts[position], by_words)
-        by_turns = chain.from_iterable(zip(by_words, written, strict=True))
-        return self.available(chain(captions.positions(captions.texts[position]), by_turns), self._count)
+        return chain.from_iterable(zip(by_words, written, strict=True))
 
     def nearest(self, denoised: Tensor, least: float = -1.0) -> Found:
         """Of all encoded recordings those that a prediction [features, frames] is most like, at a glance.
 
         Only those whose cosine is above `least`.
         """
-        coarse = self._trajectory.coarse_latents
-        if coarse is None:
-            return Found([], [])
-        names = coarse.nearest(denoised, NEAREST, least)
-        return self.available([self._position_of[name] for name in names if name in self._position_of])
+        return self.available(self._at_a_glance(denoised, NEAREST, least))
+
+    def _at_a_glance(self, denoised: Tensor, count: int, least: float = -1.0) -> list[int]:
+        """Positions of the available recordings that a prediction [features, frames] is most like."""
+        coarse, recordings = self._trajectory.coarse_latents, self._trajectory.recordings
+        names = [] if coarse is None else coarse.nearest(denoised, count, least)
+        return [self._position_of[name] for name in names if name in recordings and name in self._position_of]
 
     @cached_property
     def _position_of(self) -> dict[str, int]:
         """The last position of each id in the index."""
         return {name: position for position, name in enumerate(self._trajectory.index.ids)}
 
-    def available(self, positions: Iterable[int], most: int | None = None) -> Found:
-        """The first of the items whose recordings are available, each recording once, with their latents."""
+    def available(
+        self, positions: Iterable[int], most: int | None = None, at_hand: Set[int] = frozenset()
+    ) -> Found:
+        """The first of the items whose recordings are available, each recording once, with their latents.
+
+        Those `at_hand` were found among the available ones, so they tell nothing of how many these are.
+        """
         index, recordings = self._trajectory.index, self._trajectory.recordings
         seen: set[str] = set()
         found: list[int] = []
@@ -145,7 +179,8 @@ class Candidates:
                 lacking += 1
                 continue
             found.append(position)
-        return Found(found, latents, len(found) / max(len(found) + lacking, 1))
+        there = sum(position not in at_hand for position in found)
+        return Found(found, latents, there / max(there + lacking, 1))
 
     def fitting(self, sample: int) -> list[int]:
         """The fallbacks of a sample, or none, with a warning, where the nearest has little to do with it."""

@@ -115,6 +115,10 @@ class Neighbourhood(Protocol):
         """All that a sound under an item's caption may turn into."""
         ...
 
+    def missing_around(self, position: int) -> list[int]:
+        """One item of each caption that is most like an item's, of those whose recordings are missing."""
+        ...
+
     def nearest(self, denoised: Tensor, least: float = -1.0) -> Found:
         """Of all recordings that are encoded those that a prediction [features, frames] is most like.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -12,13 +12,33 @@ from unheard.guidance.detour.gates.base import Answer, Gate, Question
 from unheard.guidance.detour.settings import EXCESS
 
 
+class Shown:
+    """Predictions that stand for recordings which are not at hand.
+
+    Args:
+        pairs: of each the prediction under a caption and the one without, [features, frames].
+        frames: of what they are compared with.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[Tensor, Tensor]], frames: int) -> None:
+        self._recordings = Recordings([prediction for prediction, _ in pairs], frames)
+        usual = [Recordings([each], frames).correlations(without) for each, without in pairs]
+        self._usual = torch.cat(usual).clamp(0, COMMON_AT_MOST)
+
+    def excess(self, views: Sequence[Tensor]) -> float:
+        """The largest correlation of views of a prediction [features, frames] with one, less what is usual.
+
+        Usual is what the prediction without a caption has in common with it, .3 at most.
+        """
+        return float((self._recordings.correlations(torch.stack([*views])) - self._usual).max())
+
+
 class ShownGate:
     """A gate without recordings and, once that has opened, the recording that the prompt's prediction shows.
 
     In high noise the prediction for a memorised prompt is its recording. So what is tried in the place of
     that prompt is compared with this prediction as it would be with the recording, though that is not
-    available. What is common is what the prediction without a prompt has in common with it, .3 at most. What
-    is tried must not open the first gate either.
+    available. What is tried must not open the first gate either.
 
     Args:
         prompted: opens first, by what the prompt alone tells.
@@ -35,7 +55,7 @@ class ShownGate:
     ) -> None:
         self._prompted, self._threshold, self._frames, self._by_frame = prompted, threshold, frames, by_frame
         self._guidance_scale = guidance_scale
-        self._shown: dict[int, tuple[Recordings, float]] = {}
+        self._shown: dict[int, Shown] = {}
 
     def begin(self, conditional: Tensor) -> None:
         self._prompted.begin(conditional)
@@ -59,16 +79,13 @@ class ShownGate:
         """Take a sample's prediction for the recording that it would copy; the first that is shown counts."""
         if question.sample in self._shown:
             return
-        shown = Recordings([self._of_duration(question.conditional)], self._frames)
-        usual = float(shown.correlations(self._of_duration(question.unconditional)))
-        self._shown[question.sample] = shown, min(max(usual, 0.0), COMMON_AT_MOST)
+        pair = self._of_duration(question.conditional), self._of_duration(question.unconditional)
+        self._shown[question.sample] = Shown([pair], self._frames)
 
     def _excess(self, question: Question) -> Answer:
-        """How much more predictions correlate with what the prompt showed than is common."""
-        shown, usual = self._shown[question.sample]
+        """How much more predictions correlate with what the prompt showed than is usual."""
         views = [self._of_duration(view) for view in question.views(self._guidance_scale)]
-        values = shown.correlations(torch.stack(views))
-        return Answer(float(values.max()) - usual, EXCESS, self._threshold)
+        return Answer(self._shown[question.sample].excess(views), EXCESS, self._threshold)
 
     def sees_blends(self, sample: int) -> bool:
         return sample in self._shown
