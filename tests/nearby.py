@@ -15,6 +15,7 @@ class Nearby:
         self.others: dict[int, torch.Tensor] = {}
         self.heard: list[torch.Tensor] = []
         self.asked: list[int] = []
+        self.missing: list[int] = []
         self.least: list[float] = []
         self.at_a_glance: dict[int, torch.Tensor] = {}
 
@@ -31,6 +32,9 @@ class Nearby:
     def around_caption(self, position: int) -> Found:
         self.asked.append(position)
         return Found([*self.others], [*self.others.values()])
+
+    def missing_around(self, position: int) -> list[int]:
+        return self.missing
 
     def nearest(self, denoised: torch.Tensor, least: float = -1.0) -> Found:
         self.least.append(least)

@@ -16,7 +16,8 @@ import torch
 
 from unheard.embedders import load_embedder
 from unheard.guidance.base import GuidanceWarning
-from unheard.guidance.detour.candidates import Candidates
+from unheard.guidance.detour.candidates import RECALLED, Candidates
+from unheard.guidance.detour.coarse_latents import CoarseLatents
 from unheard.guidance.detour.fit import FEWEST, least_fit
 from unheard.guidance.detour.numbers import nearness
 from unheard.guidance.trajectory import Trajectory
@@ -42,22 +43,28 @@ def index() -> JSONIndex:
 
 
 def candidates(
-    index: JSONIndex, available: set[int], count: int, prompt: str = "anything", embedder: Any = None
+    index: JSONIndex,
+    available: set[int],
+    count: int,
+    prompt: str = "anything",
+    embedder: Any = None,
+    coarse: CoarseLatents | None = None,
 ) -> Candidates:
     """Those of a trajectory that is asked for recordings alone: each is as long as its number."""
     recordings = {f"item{n}": Path(str(n)) for n in available}
     nothing = cast(Any, None)
     trajectory = Trajectory(
-        backbone=cast(Any, SimpleNamespace(device=torch.device("cpu"))),
+        backbone=cast(Any, SimpleNamespace(device=torch.device("cpu"), frames=round, time_axis=-1)),
         load_embedder=lambda: embedder,
         latents_of=lambda path: torch.zeros(1, 1 + int(path.name)),
         prompts=[prompt],
         conditional=nothing,
         unconditional=nothing,
         guidance_scale=1.0,
-        duration=1.0,
+        duration=8.0,
         training_set=index,
         recordings=recordings,
+        find_coarse_latents=lambda: coarse,
     )
     return Candidates(trajectory, count)
 
@@ -77,11 +84,37 @@ def test_what_is_not_available_leaves_its_place_to_others_and_lowers_the_share(i
     assert found.share < 0.5
 
 
+def test_one_item_is_named_of_each_caption_like_anothers_whose_recording_is_missing(index: JSONIndex) -> None:
+    first, *others = candidates(index, {1}, 4).missing_around(0)
+    assert first == 2
+    assert not {0, 1, len(CAPTIONS) - 1} & {*others}  # its own caption, and one whose recording is there
+    assert {*candidates(index, set(), 4).missing_around(0)[:2]} == {1, 2}
+    assert len({CAPTIONS[each] for each in candidates(index, set(), 4).missing_around(5)}) == RECALLED
+    assert candidates(index, set(range(len(CAPTIONS))), 4).missing_around(0) == []
+
+
 def test_of_words_that_no_other_caption_has_only_the_caption_itself_is_left() -> None:
     index = JSONIndex()
     rows = np.eye(2, 8, dtype=np.float32)
     index.add(["item0", "item1"], rows, ["one", "other"], [0.0] * 2, [1.0] * 2)
     assert candidates(index, {0, 1}, 4).around_caption(0).positions == [0]
+
+
+def test_what_sounds_like_a_prediction_is_found_by_latents_where_these_are_known(index: JSONIndex) -> None:
+    """It is available, so that it tells nothing of how many are."""
+    latents = torch.randn(len(CAPTIONS), 3, 8, generator=torch.Generator().manual_seed(0))
+    means = {f"item{n}": each for n, each in enumerate(latents)}
+    available = {*range(0, len(CAPTIONS), 2)}
+    found = candidates(index, available, 6, embedder=Meaning(), coarse=CoarseLatents.of(means, 1))
+    (sounding,) = found.sounding_like(latents[[12]])  # decodes nothing
+    assert sounding[0] == 12
+    assert {*sounding} <= available
+    around = found.around(0, sounding)
+    assert 12 in around.positions
+    assert {*around.positions} <= available
+    assert around.share == pytest.approx(0.5, abs=0.3)
+    everything = candidates(index, {*range(len(CAPTIONS))}, 6, embedder=Meaning())
+    assert everything.around(0, sounding).share == 1.0
 
 
 class Meaning:

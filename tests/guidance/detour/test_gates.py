@@ -14,8 +14,10 @@ from unheard.guidance.detour.gates.doubted import DoubtedGate
 from unheard.guidance.detour.gates.either import EitherGate
 from unheard.guidance.detour.gates.latents import UNLED, LatentGate
 from unheard.guidance.detour.gates.pull import PullGate
+from unheard.guidance.detour.gates.recalled import RecalledGate
 from unheard.guidance.detour.gates.settled_pull import SettledPullGate
 from unheard.guidance.detour.gates.shown import ShownGate
+from unheard.guidance.detour.recall import Recalled
 from unheard.guidance.detour.settings import EXCESS, HIGH_NOISE, PULL, SETTLED_PULL
 
 
@@ -315,22 +317,39 @@ def test_what_is_tried_has_to_stay_below_a_share_of_the_threshold() -> None:
     assert answer.threshold == pytest.approx(0.75 * pull)
 
 
-def test_what_is_tried_is_passed_over_where_nothing_can_tell_what_it_leads_to() -> None:
+def test_no_caption_may_be_tried_where_nothing_can_tell_what_it_leads_to() -> None:
+    at_hand, caption = torch.randn(2, 8, 40, generator=torch.Generator().manual_seed(0))
+    nothing = torch.zeros(8, 40)
+    pull = PullGate(0.1, lambda latents: latents)
+    prompted = ShownGate(SettledPullGate(pull, 40), 0.3, 40)
+    nearby = Nearby([at_hand])
+    nearby.complete, nearby.share = False, 0.4
+    some = EitherGate(LatentGate(0.3, 40, nearby), prompted, nearby)
+    all_of_them = EitherGate(LatentGate(0.3, 40, nearby), prompted, nearby, memorised=True)
+    low, high = (Question(0, caption, nothing, sigma) for sigma in (HIGH_NOISE / 2, 2 * HIGH_NOISE))
+    for gate in (prompted, some, all_of_them):
+        assert not gate.may_try(low)
+        assert gate.may_try(high)
+        assert gate.may_try(low._replace(first=True))
+    all_of_them.begin(at_hand[None])
+    assert all_of_them.ask(Question(0, at_hand, nothing, low.sigma)).open
+    assert all_of_them.may_try(low)  # no other recording can be copied
+    nearby.complete = True
+    assert some.may_try(low)
+    assert ShownGate(pull, 0.3, 40).may_try(low)
+
+
+def test_a_caption_that_pulls_harder_than_most_is_passed_over_and_not_foreseen() -> None:
     caption, nothing = torch.randn(8, 40, generator=torch.Generator().manual_seed(0)), torch.zeros(8, 40)
 
     def finish() -> torch.Tensor:
         raise AssertionError("it is dear")
 
-    pull = PullGate(0.1, lambda latents: latents)
-    gate = SettledPullGate(pull, 40, hard=0.5)
-    gate.watch(0, 4)
-    low, high = HIGH_NOISE / 2, 2 * HIGH_NOISE
-    assert gate.ask(Question(0, caption, nothing, low, finish)).open
-    assert not gate.ask(Question(0, caption, nothing, low)).open  # it goes on under that
+    gate = SettledPullGate(PullGate(0.1, lambda latents: latents), 40, hard=0.5)
     gate.watch(0, 5)
-    assert gate.ask(Question(0, caption, nothing, high, finish)).open  # it pulls harder than most
+    assert gate.ask(Question(0, caption, nothing, 2 * HIGH_NOISE, finish)).open
     gate.watch(0, None)
-    assert not gate.ask(Question(0, nothing, nothing, low, finish)).open  # no caption leads nowhere
+    assert not gate.ask(Question(0, nothing, nothing, 1.0, finish)).open  # no caption leads nowhere
 
 
 def test_what_is_tried_is_foreseen_once_whatever_its_share() -> None:
@@ -435,3 +454,49 @@ def test_what_is_surely_a_recording_of_its_caption_is_above_all_doubt() -> None:
         nearby = Nearby([recording], own=True)
         LatentGate(0.3, 40, nearby, sure=sure).begin(clear[None])
         assert len(nearby.heard) == listened
+
+
+class ByHeart:
+    """Recalls of each item what it is given; counts how often it is asked."""
+
+    def __init__(self, shown: dict[int, tuple[torch.Tensor, float]]) -> None:
+        self.shown, self.asked = shown, 0
+
+    def of(self, positions: list[int], sigma: float) -> list[Recalled]:
+        self.asked += 1
+        return [
+            Recalled(latents, torch.zeros_like(latents), pull)
+            for latents, pull in map(self.shown.get, positions)
+        ]
+
+
+def test_what_a_caption_leads_to_later_is_told_by_what_the_model_recalls_of_captions_like_it() -> None:
+    by_heart, usual, sound = torch.randn(3, 8, 60, generator=torch.Generator().manual_seed(0))
+    nearby = Nearby([sound])
+    nearby.missing = [7, 9]
+    recall = ByHeart({7: (by_heart, 1.0), 9: (usual, 0.2)})
+    first = PullGate(10.0, lambda latents: latents)
+    gate = RecalledGate(first, nearby, recall, hard=0.5, threshold=0.3, frames=60)
+    nothing = torch.zeros_like(sound)
+    copied, common, other = (Question(0, each, nothing, 30.0) for each in (by_heart, usual, sound))
+    gate.begin(sound[None])
+    assert not gate.ask(copied).open  # under the prompt nothing is recalled
+    assert recall.asked == 0
+    gate.watch(0, 4)
+    assert gate.ask(copied) == (pytest.approx(1.0), EXCESS, 0.3, None)
+    assert not gate.ask(common).open  # it pulls too little to be a recording
+    assert not gate.ask(other).open
+    assert recall.asked == 1
+    gate.watch(0, None)
+    assert not gate.ask(copied).open
+
+
+def test_what_the_model_recalls_is_not_asked_where_the_first_gate_is_open() -> None:
+    sound = torch.randn(8, 60, generator=torch.Generator().manual_seed(0))
+    nearby, recall = Nearby([sound]), ByHeart({})
+    nearby.missing = [7]
+    first = PullGate(0.1, lambda latents: latents)
+    gate = RecalledGate(first, nearby, recall, hard=0.5, threshold=0.3, frames=60)
+    gate.watch(0, 4)
+    assert gate.ask(Question(0, sound, torch.zeros_like(sound), 30.0)).measure == PULL
+    assert recall.asked == 0

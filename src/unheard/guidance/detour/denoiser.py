@@ -141,11 +141,14 @@ class DetourDenoiser:
         self, open_for: list[int], x: Tensor, sigma: Tensor, unconditional: Tensor, conditional: Tensor
     ) -> None:
         """Put samples under other captions, and their predictions in the place of the conditional ones."""
+        levels = levels_of(sigma)
         for sample in open_for:
-            if sample not in self._searches:
+            told = conditional[sample], unconditional[sample], levels[sample]
+            if not self.gate.may_try(Question(sample, *told, first=not self.trace)):
+                self._searches[sample] = search(tuple, 0)
+            elif sample not in self._searches:
                 most = self._most if self.gate.sees_blends(sample) else 0
                 self._searches[sample] = search(partial(self._fallbacks, sample), most)
-        levels = levels_of(sigma)
         shut: set[int] = set()
         still_open: dict[int, bool | None] = dict.fromkeys(open_for)
         while tried := {

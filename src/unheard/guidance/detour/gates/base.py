@@ -91,6 +91,10 @@ class Gate(Protocol):
         """How strongly a sample is a recording, by its predictions in a step."""
         ...
 
+    def may_try(self, question: Question) -> bool:
+        """Whether captions may be tried in a step: whether it can tell what they lead to."""
+        ...
+
     def sees_blends(self, sample: int) -> bool:
         """Whether it can tell of a sample that a blend of its prompt with another caption copies no more."""
         ...

@@ -45,5 +45,8 @@ class DoubtedGate:
         doubtful = answer.threshold < answer.value <= self._sure
         return doubtful and self._dear is not None and self._dear.ask(question).open
 
+    def may_try(self, question: Question) -> bool:
+        return self._doubted.may_try(question)
+
     def sees_blends(self, sample: int) -> bool:
         return self._doubted.sees_blends(sample)

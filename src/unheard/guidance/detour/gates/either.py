@@ -42,12 +42,18 @@ class EitherGate:
         if answer.open:
             self._named.add(question.sample)
             self._prompted.show(question)
-        named = self._memorised and question.sample in self._named
-        if answer.open or named or self._nearby.complete:
+        if answer.open or self._latents_alone(question.sample):
             return answer
         other = self._prompted.ask(question)
         both_excess = other.measure == answer.measure
         return other if other.open or (both_excess and other.value > answer.value) else answer
+
+    def _latents_alone(self, sample: int) -> bool:
+        """Whether no recording is missing that a sample could copy."""
+        return self._nearby.complete or (self._memorised and sample in self._named)
+
+    def may_try(self, question: Question) -> bool:
+        return self._latents_alone(question.sample) or self._prompted.may_try(question)
 
     def sees_blends(self, sample: int) -> bool:
         return sample in self._named or self._prompted.sees_blends(sample)

@@ -122,6 +122,9 @@ class LatentGate:
         value, best_of_views = torch.stack([excess, best.to(excess)]).tolist()
         return Answer(value, EXCESS, self._threshold, positions[int(best_of_views) % len(positions)])
 
+    def may_try(self, question: Question) -> bool:
+        return True
+
     def sees_blends(self, sample: int) -> bool:
         return True
 

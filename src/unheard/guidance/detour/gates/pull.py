@@ -51,5 +51,8 @@ class PullGate:
         with_prompt, without = (self._trim(each)[None].float() for each in predictions)
         return Answer(float(pull(with_prompt, without)), PULL, self.threshold)
 
+    def may_try(self, question: Question) -> bool:
+        return True
+
     def sees_blends(self, sample: int) -> bool:
         return False

@@ -71,5 +71,8 @@ class RecalledGate:
             self._by_heart[position] = Shown(pairs, self._frames) if pairs else None
         return self._by_heart[position]
 
+    def may_try(self, question: Question) -> bool:
+        return self._gate.may_try(question)
+
     def sees_blends(self, sample: int) -> bool:
         return self._gate.sees_blends(sample)

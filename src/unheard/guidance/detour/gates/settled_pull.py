@@ -25,8 +25,8 @@ class SettledPullGate:
     The finished sound is foreseen, under the prompt alone, which is dear. A correlation is 1 at most, so it
     is not asked of prompts that pull no more than the threshold. Of a caption that is tried in the place of a
     prompt it is asked with the first blend, and the answer stands for its others. Since nothing else tells of
-    a recording that such a caption leads to, it has to stay below a share of the threshold, and it is passed
-    over where that cannot be told: below the noise level down to which the pull is asked. One that pulls
+    a recording that such a caption leads to, it has to stay below a share of the threshold, and none may be
+    tried where that cannot be told: below the noise level down to which the pull is asked. One that pulls
     harder than most is passed over as well, and not foreseen.
 
     Args:
@@ -73,8 +73,6 @@ class SettledPullGate:
     def _asked(self, question: Question, threshold: float, tried: bool) -> float:
         """How far a sample's caption settles its sound; 0 where it pulls no more than the threshold."""
         assert question.finish is not None
-        if tried and self._tried[question.sample] is not None and not self._pull.tells(question):
-            return inf
         pull = self._pull.ask(question).value
         if pull <= threshold:
             return 0.0
@@ -83,6 +81,9 @@ class SettledPullGate:
         both = question.conditional, question.finish()
         mean, finished = (self._by_frame(each)[:, : self._frames] for each in both)
         return pull * settled(mean, finished)
+
+    def may_try(self, question: Question) -> bool:
+        return self._pull.tells(question)
 
     def sees_blends(self, sample: int) -> bool:
         return False

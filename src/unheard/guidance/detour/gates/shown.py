@@ -87,6 +87,9 @@ class ShownGate:
         views = [self._of_duration(view) for view in question.views(self._guidance_scale)]
         return Answer(self._shown[question.sample].excess(views), EXCESS, self._threshold)
 
+    def may_try(self, question: Question) -> bool:
+        return self._prompted.may_try(question)
+
     def sees_blends(self, sample: int) -> bool:
         return sample in self._shown
 
