@@ -108,27 +108,33 @@ class Candidates:
         answers to its words.
         """
         captions = self._trajectory.index.captions
-        same = captions.positions(captions.texts[position])
-        return self.available(chain(same, self._like_caption(position)), self._count)
+        caption = captions.texts[position]
+        return self.available(chain(captions.positions(caption), self._like_caption(caption)), self._count)
+
+    def missing_around_prompt(self, sample: int) -> list[int]:
+        """One item of each caption most like a prompt, `RECALLED` of those whose recordings are missing."""
+        return self._missing_like(self._trajectory.prompts[sample])
 
     def missing_around(self, position: int) -> list[int]:
-        """One item of each caption most like an item's, `RECALLED` of those whose recordings are missing."""
-        index, recordings = self._trajectory.index, self._trajectory.recordings
+        """The same of the captions most like an item's."""
+        return self._missing_like(self._trajectory.index.captions.texts[position])
+
+    def _missing_like(self, caption: str) -> list[int]:
+        index, recordings, own = self._trajectory.index, self._trajectory.recordings, normalised(caption)
         missing: dict[str, int] = {}
-        for each in self._like_caption(position):
+        for each in self._like_caption(caption):
             text = index.captions.texts[each]
-            if index.ids[each] not in recordings and text != index.captions.texts[position]:
+            if index.ids[each] not in recordings and text != own:
                 missing.setdefault(text, each)
             if len(missing) == RECALLED:
                 break
         return list(missing.values())
 
-    def _like_caption(self, position: int) -> Iterator[int]:
-        """Positions by turns by the words that they share with an item's caption, and as they are written."""
-        captions = self._trajectory.index.captions
-        shared = captions.sharing(captions.texts[position])
+    def _like_caption(self, caption: str) -> Iterator[int]:
+        """Positions by turns by the words that they share with a caption, and as they are written like it."""
+        shared = self._trajectory.index.captions.sharing(caption)
         by_words = heapq.nlargest(READ, shared, key=shared.__getitem__)
-        written = self._as_written(captions.texts[position], by_words)
+        written = self._as_written(caption, by_words)
         return chain.from_iterable(zip(by_words, written, strict=True))
 
     def nearest(self, denoised: Tensor, least: float = -1.0) -> Found:

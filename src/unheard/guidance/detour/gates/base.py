@@ -119,8 +119,12 @@ class Neighbourhood(Protocol):
         """All that a sound under an item's caption may turn into."""
         ...
 
+    def missing_around_prompt(self, sample: int) -> list[int]:
+        """An item of each caption that is most like a prompt, of those whose recordings are missing."""
+        ...
+
     def missing_around(self, position: int) -> list[int]:
-        """One item of each caption that is most like an item's, of those whose recordings are missing."""
+        """The same of the captions that are most like an item's."""
         ...
 
     def nearest(self, denoised: Tensor, least: float = -1.0) -> Found:
