@@ -99,6 +99,21 @@ def test_shares_are_shares_and_the_order_of_asking_is_no_matter(texts: list[str]
     assert all(words & set(captions.texts[position].split()) for position in shares)
 
 
+@given(
+    st.lists(st.text(alphabet="abc ", max_size=9), max_size=12),
+    st.text(alphabet="abcd ", max_size=9),
+    st.integers(1, 6),
+)
+def test_those_that_share_the_most_are_the_largest_shares(texts: list[str], caption: str, count: int) -> None:
+    captions = Captions(range(len(texts)), texts)
+    shares = captions.sharing(caption)
+    expected = sorted(shares, key=lambda position: (-round(shares[position], 9), position))
+    found = captions.most_sharing(caption, count)
+    assert len(found) == min(count, len(shares))
+    assert [round(shares[each], 9) for each in found] == [round(shares[each], 9) for each in expected[:count]]
+    assert found == sorted(found, key=lambda position: (-round(shares[position], 9), position))
+
+
 def test_what_takes_of_one_caption_have_in_common_says_nothing_of_its_words() -> None:
     texts = ["Flute phrases", "Flute phrases", "Harp phrases", "Flute one", "Flute two", "Harp one"]
     asked: list[list[int]] = []

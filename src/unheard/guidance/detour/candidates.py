@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
@@ -132,8 +131,7 @@ class Candidates:
 
     def _like_caption(self, caption: str) -> Iterator[int]:
         """Positions by turns by the words that they share with a caption, and as they are written like it."""
-        shared = self._trajectory.index.captions.sharing(caption)
-        by_words = heapq.nlargest(READ, shared, key=shared.__getitem__)
+        by_words = self._trajectory.index.captions.most_sharing(caption, READ)
         written = self._as_written(caption, by_words)
         return chain.from_iterable(zip(by_words, written, strict=True))
 

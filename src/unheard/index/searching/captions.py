@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -63,7 +64,6 @@ class Captions:
         for position, (item, text) in enumerate(zip(ids, self.texts, strict=True)):
             self._first.setdefault(text, {}).setdefault(item, position)
         self._sound = sound
-        self._having: dict[str, list[int]] = {}
         self._weight: dict[str, float] = {}
         self._direction: dict[str, np.ndarray] = {}
 
@@ -80,9 +80,24 @@ class Captions:
         """
         shares: dict[int, float] = {}
         for word, share in self._share_of_each_word(caption).items():
-            for position in self._having[word]:
+            for position in self._having.get(word, ()):
                 shares[position] = shares.get(position, 0.0) + share
         return shares
+
+    def most_sharing(self, caption: str, count: int) -> list[int]:
+        """The positions of at most so many captions that have the largest parts of a caption's words.
+
+        By the parts of `sharing`, the largest first, of equal ones the first position; only those with any.
+        """
+        shares = np.zeros(len(self.texts))
+        for word, share in self._share_of_each_word(caption).items():
+            shares[self._positions_of(word)] += share
+        found = np.flatnonzero(shares)
+        if len(found) > count:
+            found = found[shares[found] >= np.partition(shares[found], -count)[-count]]
+        order = np.argsort(-shares[found], kind="stable")
+        most: list[int] = found[order][:count].tolist()
+        return most
 
     def sounds(self, captions: Sequence[str]) -> np.ndarray:
         """Which way the sounds lie that captions are said of, by their words alone [captions, dimension].
@@ -90,7 +105,7 @@ class Captions:
         The sum of their words' directions, each by its rarity, made of unit length; 0 where no word tells.
         """
         words = [sorted({*normalised(caption).split()}) for caption in captions]
-        self._look_up({word for each in words for word in each})
+        self._look_up(word for each in words for word in each)
         nowhere = np.zeros_like(self._sound([]).direction)
         sums = np.array([sum((self._direction[word] for word in each), nowhere) for each in words])
         unit: np.ndarray = sums / np.maximum(np.linalg.norm(sums, axis=-1, keepdims=True), 1e-9)
@@ -109,7 +124,6 @@ class Captions:
 
     def shares(self, captions: Sequence[str], positions: Sequence[int]) -> np.ndarray:
         """What part of each caption's words each of these positions has, 0 to 1 [captions, positions]."""
-        self._look_up({word for caption in captions for word in normalised(caption).split()})
         parts = [self._share_of_each_word(caption) for caption in captions]
         texts = [{*self.texts[position].split()} for position in positions]
         return np.array(
@@ -118,28 +132,32 @@ class Captions:
 
     def having(self, word: str) -> int:
         """How many different captions have a word: repetitions of one caption make no word common."""
-        text = normalised(word)
-        self._look_up({text})
-        return len({self.texts[position] for position in self._having[text]})
+        return len({self.texts[position] for position in self._having.get(normalised(word), ())})
 
     def _share_of_each_word(self, caption: str) -> dict[str, float]:
         """What part of a caption each of its words is; empty where none says anything."""
-        words = set(normalised(caption).split())
+        words = sorted({*normalised(caption).split()})
         self._look_up(words)
         whole = sum(self._weight[word] for word in words)
         return {word: self._weight[word] / whole for word in words} if whole > 0 else {}
 
-    def _look_up(self, words: set[str]) -> None:
-        """Find which items have each of these words, and what each counts for; known ones stay."""
-        new = words - self._having.keys()
-        if not new:
-            return
-        self._having |= {word: [] for word in new}
+    @cached_property
+    def _having(self) -> dict[str, array[int]]:
+        """The positions of the captions that have each word, in order."""
+        having: dict[str, array[int]] = {}
         for position, text in enumerate(self.texts):
-            for word in new.intersection(text.split()):
-                self._having[word].append(position)
-        for word in new:
-            having = np.array(self._having[word], dtype=np.int64)
+            for word in {*text.split()}:
+                having.setdefault(word, array("q")).append(position)
+        return having
+
+    def _positions_of(self, word: str) -> np.ndarray:
+        """Those of the captions that have a word, int64."""
+        return np.array(self._having.get(word, ()), dtype=np.int64)
+
+    def _look_up(self, words: Iterable[str]) -> None:
+        """Find what each of these words counts for; known ones stay."""
+        for word in {*words} - self._weight.keys():
+            having = self._positions_of(word)
             said = self._sound(having[self._is_single[having]].tolist())
             rarity = math.log((len(self.texts) + 1) / (len(having) + 1))
             self._weight[word] = rarity * (said.consistency + LEAST)
