@@ -16,7 +16,6 @@ class Nearby:
         self.heard: list[torch.Tensor] = []
         self.asked: list[int] = []
         self.missing: list[int] = []
-        self.missing_of_prompt: list[int] = []
         self.least: list[float] = []
         self.at_a_glance: dict[int, torch.Tensor] = {}
 
@@ -33,9 +32,6 @@ class Nearby:
     def around_caption(self, position: int) -> Found:
         self.asked.append(position)
         return Found([*self.others], [*self.others.values()])
-
-    def missing_around_prompt(self, sample: int) -> list[int]:
-        return self.missing_of_prompt
 
     def missing_around(self, position: int) -> list[int]:
         return self.missing

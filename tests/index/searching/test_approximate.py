@@ -99,8 +99,8 @@ def test_its_recall_is_measured_and_recorded(folder: Path) -> None:
     sample = torch.arange(0, len(exact), 14)
     best = exact.search(exact.vectors(sample), 2)[0]
     found = approximate.search(exact.vectors(sample), 2)[0]
-    # Four deviations of what was measured, of 100 items: LanceDB draws its cells anew each time.
-    assert ((found - best).abs() < 1e-6).all(dim=1).float().mean() >= TARGET_RECALL - 0.04
+    # Four deviations of two measurements, of 100 items each: LanceDB draws its cells anew each time.
+    assert ((found - best).abs() < 1e-6).all(dim=1).float().mean() >= TARGET_RECALL - 0.06
 
 
 def test_what_it_finds_is_measured_as_the_exact_index_does(folder: Path) -> None:

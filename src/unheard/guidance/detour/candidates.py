@@ -110,20 +110,14 @@ class Candidates:
         caption = captions.texts[position]
         return self.available(chain(captions.positions(caption), self._like_caption(caption)), self._count)
 
-    def missing_around_prompt(self, sample: int) -> list[int]:
-        """One item of each caption most like a prompt, `RECALLED` of those whose recordings are missing."""
-        return self._missing_like(self._trajectory.prompts[sample])
-
     def missing_around(self, position: int) -> list[int]:
-        """The same of the captions most like an item's."""
-        return self._missing_like(self._trajectory.index.captions.texts[position])
-
-    def _missing_like(self, caption: str) -> list[int]:
-        index, recordings, own = self._trajectory.index, self._trajectory.recordings, normalised(caption)
+        """One item of each caption most like an item's, `RECALLED` of those whose recordings are missing."""
+        index, recordings = self._trajectory.index, self._trajectory.recordings
+        caption = index.captions.texts[position]
         missing: dict[str, int] = {}
         for each in self._like_caption(caption):
             text = index.captions.texts[each]
-            if index.ids[each] not in recordings and text != own:
+            if index.ids[each] not in recordings and text != caption:
                 missing.setdefault(text, each)
             if len(missing) == RECALLED:
                 break

@@ -119,12 +119,8 @@ class Neighbourhood(Protocol):
         """All that a sound under an item's caption may turn into."""
         ...
 
-    def missing_around_prompt(self, sample: int) -> list[int]:
-        """An item of each caption that is most like a prompt, of those whose recordings are missing."""
-        ...
-
     def missing_around(self, position: int) -> list[int]:
-        """The same of the captions that are most like an item's."""
+        """One item of each caption that is most like an item's, of those whose recordings are missing."""
         ...
 
     def nearest(self, denoised: Tensor, least: float = -1.0) -> Found:

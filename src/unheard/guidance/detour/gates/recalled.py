@@ -13,12 +13,13 @@ from unheard.guidance.detour.settings import EXCESS
 
 
 class RecalledGate:
-    """A gate and, of captions like a sample's, the recordings that the model knows by heart.
+    """A gate and, of captions like the one that is tried, the recordings that the model knows by heart.
 
-    A prompt, or a caption that is tried in its place, may lead to the recording of another caption that
-    shares its words, and it may do so later than in full noise, where nothing tells of it (docs/log.md). If
-    that recording is not at hand, the model shows it under its own caption. A prediction there that pulls
-    harder than most is taken for one.
+    A caption that is tried may lead to the recording of another that shares its words, and it may do so later
+    than in full noise, where nothing tells of it (docs/log.md). If that recording is not at hand, the model
+    shows it under its own caption. A prediction there that pulls harder than most is taken for one.
+
+    Under a prompt it is not asked: in full noise ordinary ones are as like such a recording as copies are.
 
     Args:
         gate: asked first.
@@ -44,8 +45,7 @@ class RecalledGate:
         self._guidance_scale = guidance_scale
         self._highest_noise = 0.0
         self._tried: dict[int, int | None] = {}
-        self._of_prompt: dict[int, list[Shown]] = {}
-        self._of_caption: dict[int, list[Shown]] = {}
+        self._by_heart: dict[int, Shown | None] = {}
 
     def begin(self, conditional: Tensor) -> None:
         self._gate.begin(conditional)
@@ -57,28 +57,21 @@ class RecalledGate:
     def ask(self, question: Question) -> Answer:
         self._highest_noise = max(self._highest_noise, question.sigma)
         answer = self._gate.ask(question)
-        if answer.open or not (shown := self._shown_to(question.sample)):
+        tried = self._tried.get(question.sample)
+        if answer.open or tried is None or (shown := self._shown_around(tried)) is None:
             return answer
         views = [self._by_frame(view)[:, : self._frames] for view in question.views(self._guidance_scale)]
-        excess = Answer(max(each.excess(views) for each in shown), EXCESS, self._threshold)
+        excess = Answer(shown.excess(views), EXCESS, self._threshold)
         both_excess = answer.measure == excess.measure
         return excess if excess.open or (both_excess and excess.value > answer.value) else answer
 
-    def _shown_to(self, sample: int) -> list[Shown]:
-        """Recordings that the model shows under captions like a sample's prompt, and like what is tried."""
-        if sample not in self._of_prompt:
-            self._of_prompt[sample] = self._by_heart(self._nearby.missing_around_prompt(sample))
-        if (tried := self._tried.get(sample)) is None:
-            return self._of_prompt[sample]
-        if tried not in self._of_caption:
-            self._of_caption[tried] = self._by_heart(self._nearby.missing_around(tried))
-        return [*self._of_prompt[sample], *self._of_caption[tried]]
-
-    def _by_heart(self, positions: list[int]) -> list[Shown]:
-        """What the model shows under the captions of items, if it knows any of these by heart."""
-        recalled = self._recall.of(positions, self._highest_noise) if positions else []
-        pairs = [(each.prediction, each.without) for each in recalled if each.pull > self._hard]
-        return [Shown(pairs, self._frames)] if pairs else []
+    def _shown_around(self, position: int) -> Shown | None:
+        """Recordings that the model shows under captions like an item's; None where it shows none."""
+        if position not in self._by_heart:
+            recalled = self._recall.of(self._nearby.missing_around(position), self._highest_noise)
+            pairs = [(each.prediction, each.without) for each in recalled if each.pull > self._hard]
+            self._by_heart[position] = Shown(pairs, self._frames) if pairs else None
+        return self._by_heart[position]
 
     def may_try(self, question: Question) -> bool:
         return self._gate.may_try(question)
