@@ -476,7 +476,7 @@ def test_what_a_caption_leads_to_later_is_told_by_what_the_model_recalls_of_capt
     nearby.missing = [7, 9]
     recall = ByHeart({7: (by_heart, 1.0), 9: (usual, 0.2)})
     first = PullGate(10.0, lambda latents: latents)
-    gate = RecalledGate(first, nearby, recall, hard=0.5, threshold=0.3, frames=60)
+    gate = RecalledGate(first, nearby, recall, hard=0.5, high_noise=10.0, threshold=0.3, frames=60)
     nothing = torch.zeros_like(sound)
     copied, common, other = (Question(0, each, nothing, 30.0) for each in (by_heart, usual, sound))
     gate.begin(sound[None])
@@ -489,6 +489,10 @@ def test_what_a_caption_leads_to_later_is_told_by_what_the_model_recalls_of_capt
     assert recall.asked == 1
     gate.watch(0, None)
     assert not gate.ask(copied).open
+    begun_late = RecalledGate(first, nearby, recall, hard=0.5, high_noise=40.0, threshold=0.3, frames=60)
+    begun_late.watch(0, 4)
+    assert not begun_late.ask(copied).open
+    assert recall.asked == 1
 
 
 def test_what_the_model_recalls_is_not_asked_where_the_first_gate_is_open() -> None:
@@ -496,7 +500,7 @@ def test_what_the_model_recalls_is_not_asked_where_the_first_gate_is_open() -> N
     nearby, recall = Nearby([sound]), ByHeart({})
     nearby.missing = [7]
     first = PullGate(0.1, lambda latents: latents)
-    gate = RecalledGate(first, nearby, recall, hard=0.5, threshold=0.3, frames=60)
+    gate = RecalledGate(first, nearby, recall, hard=0.5, high_noise=10.0, threshold=0.3, frames=60)
     gate.watch(0, 4)
     assert gate.ask(Question(0, sound, torch.zeros_like(sound), 30.0)).measure == PULL
     assert recall.asked == 0

@@ -6,6 +6,7 @@ correlation        latents of recordings against those of a prediction, at the b
 recording_latents  recordings as the model's autoencoder sees them, encoded once
 coarse_latents     all of these at a glance: which a prediction is nearest to
 look_ahead         what would become of a sound
+recall             what the model itself recalls of training items
 candidates         the training items that a sound is compared with, and the captions to fall back on
 numbers            how near the numbers of a caption are to the prompt's
 fit                whether any of these captions has to do with the prompt
@@ -51,8 +52,8 @@ def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) 
     def recalled(gate: Gate) -> Gate:
         if trajectory.memorised or not settings.settled_pull:
             return gate
-        recall = Recall(trajectory)
-        return RecalledGate(gate, candidates, recall, settings.pull, threshold, frames, by_frame, scale)
+        noise = settings.pull, settings.high_noise
+        return RecalledGate(gate, candidates, Recall(trajectory), *noise, threshold, frames, by_frame, scale)
 
     shown = ShownGate(settled_pull() or pull, threshold, frames, by_frame, scale)
     if not trajectory.recordings:

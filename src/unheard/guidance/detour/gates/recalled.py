@@ -20,12 +20,14 @@ class RecalledGate:
     shows it under its own caption. A prediction there that pulls harder than most is taken for one.
 
     Under a prompt it is not asked: in full noise ordinary ones are as like such a recording as copies are.
+    Neither is it where a sound began in less noise than tells anything.
 
     Args:
         gate: asked first.
         nearby: names the captions.
         recall: asks the model.
         hard: pull above which a prediction is taken for a recording, in units of the latents.
+        high_noise: noise level sigma from which on a prediction shows one.
         threshold, frames, by_frame, guidance_scale: see `LatentGate`.
     """
 
@@ -35,12 +37,14 @@ class RecalledGate:
         nearby: Neighbourhood,
         recall: Recall,
         hard: float,
+        high_noise: float,
         threshold: float,
         frames: int,
         by_frame: Callable[[Tensor], Tensor] = lambda latents: latents,
         guidance_scale: float = 1.0,
     ) -> None:
-        self._gate, self._nearby, self._recall, self._hard = gate, nearby, recall, hard
+        self._gate, self._nearby, self._recall = gate, nearby, recall
+        self._hard, self._high_noise = hard, high_noise
         self._threshold, self._frames, self._by_frame = threshold, frames, by_frame
         self._guidance_scale = guidance_scale
         self._highest_noise = 0.0
@@ -58,7 +62,9 @@ class RecalledGate:
         self._highest_noise = max(self._highest_noise, question.sigma)
         answer = self._gate.ask(question)
         tried = self._tried.get(question.sample)
-        if answer.open or tried is None or (shown := self._shown_around(tried)) is None:
+        if answer.open or tried is None or self._highest_noise < self._high_noise:
+            return answer
+        if (shown := self._shown_around(tried)) is None:
             return answer
         views = [self._by_frame(view)[:, : self._frames] for view in question.views(self._guidance_scale)]
         excess = Answer(shown.excess(views), EXCESS, self._threshold)
