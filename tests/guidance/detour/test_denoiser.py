@@ -9,6 +9,7 @@ from toy_world import ToyWorld
 
 from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.guidance.detour.denoiser import DetourDenoiser
+from unheard.guidance.detour.gates.base import Answer, Question
 from unheard.guidance.detour.gates.latents import LatentGate
 
 WORLD = ToyWorld()
@@ -165,3 +166,30 @@ def test_where_no_caption_shuts_the_gate_it_may_go_on_under_its_prompt() -> None
     assert first.value[0] > first.threshold[0]
     assert (first.acted[0], first.fallback[0], first.prompt_weight[0]) == (False, None, None)
     assert len(asked) == len({*asked})
+
+
+class Recalling(LatentGate):
+    """Asks for what the model recalls of two items whenever a caption is tried."""
+
+    def __init__(self, threshold: float, nearby: Nearby) -> None:
+        super().__init__(threshold, WORLD.trim, nearby)
+        self.recalled: list[torch.Tensor] = []
+
+    def ask(self, question: Question) -> Answer:
+        if question.recall is not None:
+            self.recalled.append(question.recall([1, 2]))
+        return super().ask(question)
+
+
+def test_what_is_recalled_is_predicted_of_the_very_latents_when_a_caption_is_tried() -> None:
+    x = torch.randn(2, 2, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    sigma = torch.tensor([0.9, 0.7], dtype=torch.float64)
+    prediction = WORLD.denoise(x, sigma, WORLD.conditioning(*PROMPTS))[..., : WORLD.trim]
+    recordings = [-prediction[0].flip(-1), prediction[1]]
+    denoiser = detour(0.999, 0.0, PROMPTS, dict(zip(PROMPTS, recordings, strict=True)))
+    gate = Recalling(0.999, Nearby(recordings))
+    denoiser.gate = gate
+    denoiser(x, sigma)
+    assert denoiser.trace[0].acted == [False, True]
+    expected = WORLD.denoise(x[[1, 1]], sigma[[1, 1]], WORLD.encode_neighbours([1, 2]))
+    torch.testing.assert_close(gate.recalled[0], expected)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -17,8 +17,14 @@ from unheard.guidance.detour.gates.pull import PullGate
 from unheard.guidance.detour.gates.recalled import RecalledGate
 from unheard.guidance.detour.gates.settled_pull import SettledPullGate
 from unheard.guidance.detour.gates.shown import ShownGate
-from unheard.guidance.detour.recall import Recalled
 from unheard.guidance.detour.settings import EXCESS, HIGH_NOISE, PULL, SETTLED_PULL
+
+
+def pull_above(threshold: float) -> PullGate:
+    return PullGate(threshold, lambda latents: latents)
+
+
+OPEN_FOR_NOTHING = pull_above(1e9)
 
 
 @pytest.mark.parametrize("lengths", [(40, 40, 25), (7, 90)])
@@ -456,51 +462,56 @@ def test_what_is_surely_a_recording_of_its_caption_is_above_all_doubt() -> None:
         assert len(nearby.heard) == listened
 
 
-class ByHeart:
-    """Recalls of each item what it is given; counts how often it is asked."""
-
-    def __init__(self, shown: dict[int, tuple[torch.Tensor, float]]) -> None:
-        self.shown, self.asked = shown, 0
-
-    def of(self, positions: list[int], sigma: float) -> list[Recalled]:
-        self.asked += 1
-        return [
-            Recalled(latents, torch.zeros_like(latents), pull)
-            for latents, pull in map(self.shown.get, positions)
-        ]
-
-
 def test_what_a_caption_leads_to_later_is_told_by_what_the_model_recalls_of_captions_like_it() -> None:
     by_heart, usual, sound = torch.randn(3, 8, 60, generator=torch.Generator().manual_seed(0))
     nearby = Nearby([sound])
     nearby.missing = [7, 9]
-    recall = ByHeart({7: (by_heart, 1.0), 9: (usual, 0.2)})
-    first = PullGate(10.0, lambda latents: latents)
-    gate = RecalledGate(first, nearby, recall, hard=0.5, high_noise=10.0, threshold=0.3, frames=60)
+    asked: list[list[int]] = []
+
+    def recall(positions: Sequence[int]) -> torch.Tensor:
+        asked.append([*positions])
+        return torch.stack([by_heart, 0.2 * usual])
+
+    high = 2 * HIGH_NOISE
+    gate = RecalledGate(ShownGate(OPEN_FOR_NOTHING, 0.3, 60), nearby, pull_above(0.5), 0.3, 60)
     nothing = torch.zeros_like(sound)
-    copied, common, other = (Question(0, each, nothing, 30.0) for each in (by_heart, usual, sound))
+    copied, like_usual, other = (
+        Question(0, each, nothing, high, recall=recall) for each in (by_heart, usual, sound)
+    )
     gate.begin(sound[None])
     assert not gate.ask(copied).open  # under the prompt nothing is recalled
-    assert recall.asked == 0
+    assert not asked
     gate.watch(0, 4)
     assert gate.ask(copied) == (pytest.approx(1.0), EXCESS, 0.3, None)
-    assert not gate.ask(common).open  # it pulls too little to be a recording
+    assert not gate.ask(like_usual).open  # it pulls too little to be a recording
     assert not gate.ask(other).open
-    assert recall.asked == 1
+    low = copied._replace(sigma=1.0, recall=None)
+    assert gate.ask(low).open  # what goes on under that caption is compared with it in every step
+    assert asked == [[7, 9]]
     gate.watch(0, None)
     assert not gate.ask(copied).open
-    begun_late = RecalledGate(first, nearby, recall, hard=0.5, high_noise=40.0, threshold=0.3, frames=60)
-    begun_late.watch(0, 4)
-    assert not begun_late.ask(copied).open
-    assert recall.asked == 1
 
 
-def test_what_the_model_recalls_is_not_asked_where_the_first_gate_is_open() -> None:
-    sound = torch.randn(8, 60, generator=torch.Generator().manual_seed(0))
-    nearby, recall = Nearby([sound]), ByHeart({})
+def test_in_little_noise_a_prediction_shows_no_recording() -> None:
+    by_heart, sound = torch.randn(2, 8, 60, generator=torch.Generator().manual_seed(0))
+    nearby = Nearby([sound])
     nearby.missing = [7]
-    first = PullGate(0.1, lambda latents: latents)
-    gate = RecalledGate(first, nearby, recall, hard=0.5, high_noise=10.0, threshold=0.3, frames=60)
+    gate = RecalledGate(ShownGate(OPEN_FOR_NOTHING, 0.3, 60), nearby, pull_above(0.5), 0.3, 60)
     gate.watch(0, 4)
-    assert gate.ask(Question(0, sound, torch.zeros_like(sound), 30.0)).measure == PULL
-    assert recall.asked == 0
+    low = Question(0, by_heart, torch.zeros_like(sound), HIGH_NOISE / 2, recall=lambda _: by_heart[None])
+    assert not gate.ask(low).open
+
+
+def test_what_the_model_recalls_is_not_asked_where_the_first_gate_is_open_or_nothing_is_missing() -> None:
+    sound = torch.randn(8, 60, generator=torch.Generator().manual_seed(0))
+    nearby = Nearby([sound])
+
+    def recall(positions: Sequence[int]) -> torch.Tensor:
+        raise AssertionError("it takes predictions")
+
+    question = Question(0, sound, torch.zeros_like(sound), 2 * HIGH_NOISE, recall=recall)
+    for first, missing in ((pull_above(0.1), [7]), (OPEN_FOR_NOTHING, [])):
+        nearby.missing = missing
+        gate = RecalledGate(first, nearby, pull_above(0.5), 0.3, 60)
+        gate.watch(0, 4)
+        assert gate.ask(question).measure == PULL

@@ -6,7 +6,6 @@ correlation        latents of recordings against those of a prediction, at the b
 recording_latents  recordings as the model's autoencoder sees them, encoded once
 coarse_latents     all of these at a glance: which a prediction is nearest to
 look_ahead         what would become of a sound
-recall             what the model itself recalls of training items
 candidates         the training items that a sound is compared with, and the captions to fall back on
 numbers            how near the numbers of a caption are to the prompt's
 fit                whether any of these captions has to do with the prompt
@@ -37,7 +36,6 @@ def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) 
     from unheard.guidance.detour.gates.recalled import RecalledGate
     from unheard.guidance.detour.gates.settled_pull import SettledPullGate
     from unheard.guidance.detour.gates.shown import ShownGate
-    from unheard.guidance.detour.recall import Recall
 
     threshold, scale = settings.threshold, trajectory.guidance_scale
     frames, by_frame = trajectory.frames, trajectory.by_frame
@@ -52,8 +50,7 @@ def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) 
     def recalled(gate: Gate) -> Gate:
         if trajectory.memorised or not settings.settled_pull:
             return gate
-        noise = settings.pull, settings.high_noise
-        return RecalledGate(gate, candidates, Recall(trajectory), *noise, threshold, frames, by_frame, scale)
+        return RecalledGate(gate, candidates, pull, threshold, frames, by_frame, scale)
 
     shown = ShownGate(settled_pull() or pull, threshold, frames, by_frame, scale)
     if not trajectory.recordings:

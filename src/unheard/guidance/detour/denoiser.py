@@ -137,6 +137,12 @@ class DetourDenoiser:
         """The finished latents [*latent_shape] of a sample of `x` under a caption, as they are foreseen."""
         return foreseen(lambda x, sigma: self.denoise(x, sigma, caption), x[[sample]], sigma)[0]
 
+    def _recalled(self, sample: int, x: Tensor, sigma: Tensor, items: Sequence[int]) -> Tensor:
+        """Predictions of a sample of `x` under the captions of items, [items, *latent_shape]."""
+        captions = type(self._unconditional).cat([self._conditioning_of(item, sample) for item in items])
+        repeated = [sample] * len(items)
+        return self.denoise(x[repeated], sigma[repeated], captions)
+
     def _leave(
         self, open_for: list[int], x: Tensor, sigma: Tensor, unconditional: Tensor, conditional: Tensor
     ) -> None:
@@ -168,8 +174,9 @@ class DetourDenoiser:
             still_open = {}
             for sample, prediction in zip(samples, predictions, strict=True):
                 finish = partial(self._finished, sample, captions[sample], x, levels[sample])
+                recall = partial(self._recalled, sample, x, sigma)
                 told = prediction, unconditional[sample], levels[sample]
-                answer = self.gate.ask(Question(sample, *told, finish, first=not self.trace))
+                answer = self.gate.ask(Question(sample, *told, finish, not self.trace, recall))
                 share = 1.0 if tried[sample] == NOTHING else self._blend_threshold
                 still_open[sample] = answer.value > answer.threshold * share
                 if not still_open[sample]:

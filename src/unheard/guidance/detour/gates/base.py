@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
@@ -11,6 +11,8 @@ from unheard.diffusion.prediction import classifier_free
 
 Finish = Callable[[], Tensor]
 """Gives a sample's finished latents [*latent_shape] under its caption, as they are foreseen; dear."""
+Recall = Callable[[Sequence[int]], Tensor]
+"""Gives a sample's predictions under the captions of items [items, *latent_shape]; one each."""
 
 
 class Found(NamedTuple):
@@ -36,6 +38,7 @@ class Question(NamedTuple):
         sigma: the noise level.
         finish: looks ahead from there; None where that tells nothing any more.
         first: whether it is the first step.
+        recall: asks for further predictions of the same latents; None where nothing is tried.
     """
 
     sample: int
@@ -44,6 +47,7 @@ class Question(NamedTuple):
     sigma: float
     finish: Finish | None = None
     first: bool = False
+    recall: Recall | None = None
 
     def views(self, guidance_scale: float) -> list[Tensor]:
         """The prediction under the caption and the guided one, which the sound follows; one if they are one.

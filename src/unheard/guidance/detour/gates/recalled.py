@@ -7,8 +7,8 @@ from collections.abc import Callable
 from torch import Tensor
 
 from unheard.guidance.detour.gates.base import Answer, Gate, Neighbourhood, Question
+from unheard.guidance.detour.gates.pull import PullGate
 from unheard.guidance.detour.gates.shown import Shown
-from unheard.guidance.detour.recall import Recall
 from unheard.guidance.detour.settings import EXCESS
 
 
@@ -17,17 +17,15 @@ class RecalledGate:
 
     A caption that is tried may lead to the recording of another that shares its words, and it may do so later
     than in full noise, where nothing tells of it (docs/log.md). If that recording is not at hand, the model
-    shows it under its own caption. A prediction there that pulls harder than most is taken for one.
+    shows it under its own caption, in full noise. A prediction there that pulls harder than most is taken for
+    one, and the sample is compared with it from then on.
 
     Under a prompt it is not asked: in full noise ordinary ones are as like such a recording as copies are.
-    Neither is it where a sound began in less noise than tells anything.
 
     Args:
         gate: asked first.
         nearby: names the captions.
-        recall: asks the model.
-        hard: pull above which a prediction is taken for a recording, in units of the latents.
-        high_noise: noise level sigma from which on a prediction shows one.
+        hard: the pull from which on a prediction is taken for a recording, and the noise that it takes.
         threshold, frames, by_frame, guidance_scale: see `LatentGate`.
     """
 
@@ -35,21 +33,17 @@ class RecalledGate:
         self,
         gate: Gate,
         nearby: Neighbourhood,
-        recall: Recall,
-        hard: float,
-        high_noise: float,
+        hard: PullGate,
         threshold: float,
         frames: int,
         by_frame: Callable[[Tensor], Tensor] = lambda latents: latents,
         guidance_scale: float = 1.0,
     ) -> None:
-        self._gate, self._nearby, self._recall = gate, nearby, recall
-        self._hard, self._high_noise = hard, high_noise
+        self._gate, self._nearby, self._hard = gate, nearby, hard
         self._threshold, self._frames, self._by_frame = threshold, frames, by_frame
         self._guidance_scale = guidance_scale
-        self._highest_noise = 0.0
         self._tried: dict[int, int | None] = {}
-        self._by_heart: dict[int, Shown | None] = {}
+        self._by_heart: dict[tuple[int, int], Shown | None] = {}
 
     def begin(self, conditional: Tensor) -> None:
         self._gate.begin(conditional)
@@ -59,25 +53,35 @@ class RecalledGate:
         self._tried[sample] = position
 
     def ask(self, question: Question) -> Answer:
-        self._highest_noise = max(self._highest_noise, question.sigma)
         answer = self._gate.ask(question)
         tried = self._tried.get(question.sample)
-        if answer.open or tried is None or self._highest_noise < self._high_noise:
+        if answer.open or tried is None or (shown := self._shown_around(tried, question)) is None:
             return answer
-        if (shown := self._shown_around(tried)) is None:
-            return answer
-        views = [self._by_frame(view)[:, : self._frames] for view in question.views(self._guidance_scale)]
+        views = [self._of_duration(view) for view in question.views(self._guidance_scale)]
         excess = Answer(shown.excess(views), EXCESS, self._threshold)
         both_excess = answer.measure == excess.measure
         return excess if excess.open or (both_excess and excess.value > answer.value) else answer
 
-    def _shown_around(self, position: int) -> Shown | None:
+    def _shown_around(self, position: int, question: Question) -> Shown | None:
         """Recordings that the model shows under captions like an item's; None where it shows none."""
-        if position not in self._by_heart:
-            recalled = self._recall.of(self._nearby.missing_around(position), self._highest_noise)
-            pairs = [(each.prediction, each.without) for each in recalled if each.pull > self._hard]
-            self._by_heart[position] = Shown(pairs, self._frames) if pairs else None
-        return self._by_heart[position]
+        place = question.sample, position
+        if place not in self._by_heart:
+            pairs = [
+                (self._of_duration(recalled.conditional), self._of_duration(question.unconditional))
+                for recalled in self._recalled(position, question)
+                if self._hard.ask(recalled).open
+            ]
+            self._by_heart[place] = Shown(pairs, self._frames) if pairs else None
+        return self._by_heart[place]
+
+    def _recalled(self, position: int, question: Question) -> list[Question]:
+        """The question with the predictions under each caption like an item's in the place of its own."""
+        if question.recall is None or not (missing := self._nearby.missing_around(position)):
+            return []
+        return [question._replace(conditional=each) for each in question.recall(missing)]
+
+    def _of_duration(self, prediction: Tensor) -> Tensor:
+        return self._by_frame(prediction)[:, : self._frames]
 
     def may_try(self, question: Question) -> bool:
         return self._gate.may_try(question)
