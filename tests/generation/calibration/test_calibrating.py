@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from torch import Tensor
 import unheard
 from unheard import Model
 from unheard.generation.calibration import replays
-from unheard.generation.calibration.calibrating import _draw
+from unheard.generation.calibration.calibrating import _advise, _draw
 from unheard.generation.calibration.captions import ordinary_captions, repeated_captions
+from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.high_noise import high_noise
 
 
@@ -97,6 +99,20 @@ def test_recordings_are_compared_with_and_sounds_are_the_proof(by_recordings: un
     for each in by_recordings.proof:
         assert each.caption in MEMORISED
         assert each.fallback is not None
+
+
+def test_what_would_have_to_be_done_again_is_said_before_it_is_done(
+    toy: Model, bundled: Model, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training_set = toy.training_set(references=recordings)
+    with pytest.warns(GuidanceWarning, match=f"{len(MEMORISED)} of {len(MEMORISED)} recordings are not enc"):
+        _advise(toy, training_set)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _advise(toy, toy.training_set())  # none at hand
+        _advise(bundled, bundled.training_set())  # those alone that it has memorised
+        monkeypatch.setattr(Model, "encoded", lambda *_: len(MEMORISED))
+        _advise(toy, training_set)
 
 
 def test_captions_that_are_no_different_do_not_separate(toy: Model) -> None:

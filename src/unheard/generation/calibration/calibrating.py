@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from unheard.generation.calibration.thresholds import separation_of, threshold_o
 from unheard.generation.model import Model, load
 from unheard.generation.provenance import package_versions
 from unheard.generation.training_set import TrainingSet
+from unheard.guidance.base import GuidanceWarning
 from unheard.guidance.detour.look_ahead import STEPS
 from unheard.index import Index
 
@@ -87,6 +89,7 @@ def calibrate(
     known = model if isinstance(model, Model) else load(model)
     seconds = _durations(known, durations)
     training_set = known.training_set(index, references)
+    _advise(known, training_set)
     drawn = _draw(known, training_set, doubted, further, count, seed)
     measurings = [
         Measuring(known, training_set, duration, checks.check_batch(batch, len(drawn.all)))
@@ -144,6 +147,19 @@ def _check(false_alarms: float, count: int, sounds: int) -> None:
         raise InputError(f"false_alarms is {false_alarms}: give a share above 0 and below 1, such as 0.01")
     require_whole("count", count, 0)
     require_whole("sounds", sounds, 0)
+
+
+def _advise(model: Model, training_set: TrainingSet) -> None:
+    """Say before the work is done if it would have to be done again for a better gate."""
+    recordings = len(training_set.recordings)
+    lacking = recordings - model.encoded(training_set)
+    if lacking and not training_set.only_memorised:
+        warnings.warn(
+            f"{lacking:,} of {recordings:,} recordings are not encoded, so the gate is calibrated to look at "
+            "those around a prompt alone, and takes longer: `unheard index latents` first has it look at all",
+            GuidanceWarning,
+            stacklevel=3,
+        )
 
 
 def _durations(model: Model, given: Sequence[float] | None) -> list[float]:
