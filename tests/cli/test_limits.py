@@ -46,5 +46,8 @@ def test_an_audit_does_not_judge_what_is_larger(sounds: Path) -> None:
 
 
 def test_a_limit_that_is_none_is_refused(sounds: Path) -> None:
-    refused(run("audit", sounds, "--longest", 0), "seconds is 0.0: give a number above 0")
-    refused(run("audit", sounds, "--most-samples", -1), "samples is -1: give a whole number of at least 1")
+    refused(run("audit", sounds, "--longest", 0), "unheard: longest is 0.0: give a number above 0")
+    refused(
+        run("audit", sounds, "--most-samples", -1),
+        "unheard: most_samples is -1: give a whole number of at least 1",
+    )

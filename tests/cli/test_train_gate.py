@@ -89,7 +89,12 @@ def test_what_is_there_stays(train: Callable[..., Result], tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("given", "message"), [(("--sounds", 4), "sounds is 4"), (("--duration", 0), "duration")]
+    ("given", "message"),
+    [
+        (("--sounds", 4), "sounds is 4"),
+        (("--duration", 0), "duration"),
+        (("--duration", 9), "makes at most 1.024 s: lower it"),
+    ],
 )
 def test_what_cannot_be_trained_is_refused(
     train: Callable[..., Result], given: tuple[object, ...], message: str

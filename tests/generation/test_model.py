@@ -209,7 +209,7 @@ def test_progress_reports_every_step(model: Model) -> None:
         ({"duration": 60.0}, r"makes at most 1\.024 s"),
         ({"start": -2}, "start is -2 s"),
         ({"seed": -1}, "seed is -1"),
-        ({"seed": [1, 2]}, "2 seeds for 1 prompts"),
+        ({"seed": [1, 2]}, "2 seeds for 1 prompt:"),
         ({"batch": 0}, "batch is 0"),
         ({"sampler": "ddim"}, "unknown sampler 'ddim'"),
         ({"num_inference_steps": 0}, "num_inference_steps is 0"),

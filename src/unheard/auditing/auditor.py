@@ -25,6 +25,7 @@ from unheard.auditing.fingerprint import fingerprints
 from unheard.auditing.landmarks import Landmarks, landmarks, peaks_of_signal
 from unheard.auditing.likeness import LIKENESSES, UNUSUAL, Likeness, unusual
 from unheard.auditing.results import BOUNDS, Audit, FileAudit, Match, as_bad_as
+from unheard.common.checks import require_whole
 from unheard.common.files import sha256
 from unheard.common.memory import sufficing_for
 from unheard.common.sound_limits import LOUDEST
@@ -80,8 +81,7 @@ class Auditor:
             raise InputError("the embedder's candidates need both an index and its embedder, not one of them")
         if index is not None and embedder is not None:
             index.check_embedder(embedder)
-        if k < 1:
-            raise InputError(f"k must be 1 or more, not {k}")
+        require_whole("k", k, 1)
         self.catalogue, self.index, self.embedder, self.k = catalogue, index, embedder, k
         kinds = [kind() for kind in EVIDENCES.values()] if evidence is None else list(evidence)
         if not kinds:

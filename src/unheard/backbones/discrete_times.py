@@ -100,7 +100,8 @@ class DiscreteTimes:
         known = int(self._scheduler.config.num_train_timesteps)
         if sampling.num_inference_steps > known:
             raise InputError(
-                f"num_inference_steps is {sampling.num_inference_steps}: {self.name} has {known} times"
+                f"num_inference_steps is {sampling.num_inference_steps}: {self.name} has {known} times, "
+                "give no more"
             )
         self._scheduler.set_timesteps(sampling.num_inference_steps)
         times = self._scheduler.timesteps.double()

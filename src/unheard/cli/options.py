@@ -18,6 +18,7 @@ import click
 
 from unheard.cli.lora import read_loras
 from unheard.cli.progress import QUIET
+from unheard.common.checks import require_above_zero, require_whole
 from unheard.common.sound_limits import DEFAULT_LIMITS, sound_limits
 from unheard.diffusion.settings import sampler_named
 from unheard.errors import InputError
@@ -240,9 +241,12 @@ def limit_options(*, held: bool, in_blocks: bool, option: Option = click.option)
     defaults = [DEFAULT_LIMITS.seconds] * held + [DEFAULT_LIMITS.read_seconds] * in_blocks
     longest = ", or on disk ".join(f"{seconds:,.0f}" for seconds in defaults)
 
-    def limit(*names: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def limit(
+        check: Callable[[str, Any], None], *names: str
+    ) -> Callable[[click.Context, click.Parameter, Any], None]:
         def enter(context: click.Context, parameter: click.Parameter, value: Any) -> None:
             if value is not None:
+                check(str(parameter.name), value)  # by the option's name: the limits have others
                 context.with_resource(sound_limits(**dict.fromkeys(names, value)))
 
         return enter
@@ -254,7 +258,7 @@ def limit_options(*, held: bool, in_blocks: bool, option: Option = click.option)
                 type=int,
                 metavar="N",
                 expose_value=False,
-                callback=limit("samples"),
+                callback=limit(partial(require_whole, low=1), "samples"),
                 help="Leave out sounds of more samples in all channels.  "
                 f"[default: {DEFAULT_LIMITS.samples:,}]",
             )(command)
@@ -263,7 +267,7 @@ def limit_options(*, held: bool, in_blocks: bool, option: Option = click.option)
             type=float,
             metavar="S",
             expose_value=False,
-            callback=limit(*["seconds"] * held, *["read_seconds"] * in_blocks),
+            callback=limit(require_above_zero, *["seconds"] * held, *["read_seconds"] * in_blocks),
             help=f"Leave out sounds of more seconds.  [default: {longest}]",
         )(command)
 

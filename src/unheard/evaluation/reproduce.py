@@ -57,7 +57,7 @@ def recorded(out: Path, row: int) -> tuple[dict[str, Any], dict[str, Any], Exper
     stored = read_metadata(out / GENERATIONS, columns.EXPERIMENT)
     rows = read_rows(out / GENERATIONS, columns.ROWS)
     if not 0 <= row < len(rows):
-        raise InputError(f"row is {row}: {out} has rows 0 to {len(rows) - 1}")
+        raise InputError(f"row is {row}: {out} has rows 0 to {len(rows) - 1}, give one of them")
     wanted = rows[row]
     if wanted["error"] is not None:
         raise InputError(f"row {row} has no sound to make again: {wanted['error']}")

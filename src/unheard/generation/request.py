@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unheard.auditing.results import BOUNDS
+from unheard.common.texts import plural
 from unheard.diffusion.settings import PURE_NOISE, Sampling
 from unheard.errors import InputError
 from unheard.guidance.base import Guidance
@@ -167,15 +168,25 @@ def seeds_for(prompts: Sequence[str], seed: int | Sequence[int]) -> tuple[int, .
     """
     if isinstance(seed, Sequence) and not isinstance(seed, str):
         if len(seed) != len(prompts):
-            raise InputError(f"{len(seed)} seeds for {len(prompts)} prompts: give one for each, or a number")
-        return tuple(_seed(each) for each in seed)
-    first = _seed(seed)
+            raise InputError(
+                f"{plural(len(seed), 'seed')} for {plural(len(prompts), 'prompt')}: "
+                "give one for each, or a number"
+            )
+        return tuple(check_seed(each) for each in seed)
+    first = check_seed(seed)
     seen: Counter[str] = Counter()
     seeds = []
     for prompt in prompts:
-        seeds.append(_seed(first + seen[prompt]))
+        seeds.append(check_seed(first + seen[prompt]))
         seen[prompt] += 1
     return tuple(seeds)
+
+
+def check_seed(seed: object) -> int:
+    """A whole number from 0 to `MAX_SEED`."""
+    if not isinstance(seed, Integral) or isinstance(seed, bool) or not 0 <= int(seed) <= MAX_SEED:
+        raise InputError(f"seed is {seed!r}: give a whole number from 0 to {MAX_SEED}")
+    return int(seed)
 
 
 def check_batch(batch: int | None, sounds: int) -> int:
@@ -253,12 +264,6 @@ def shown(text: str, limit: int = 40) -> str:
     """A text short enough for a message of one line."""
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def _seed(seed: object) -> int:
-    if not isinstance(seed, Integral) or isinstance(seed, bool) or not 0 <= int(seed) <= MAX_SEED:
-        raise InputError(f"seed is {seed!r}: give a whole number from 0 to {MAX_SEED}")
-    return int(seed)
 
 
 def _number(name: str, value: object, what: str = "a number of seconds") -> float:

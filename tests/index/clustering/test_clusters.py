@@ -151,9 +151,9 @@ def test_a_json_file_is_taken_as_well(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sound_threshold": 0}, "the sound threshold must be above 0 and at most 1, not 0"),
-        ({"caption_threshold": 1.1}, "the caption threshold must be above 0 and at most 1, not 1.1"),
-        ({"minimum_size": 1}, "a cluster has 2 items or more"),
+        ({"sound_threshold": 0}, "sound_threshold is 0: give a number above 0"),
+        ({"caption_threshold": 1.1}, "caption_threshold is 1.1: give a number from 0 to 1"),
+        ({"minimum_size": 1}, "minimum_size is 1: give a whole number of at least 2"),
     ],
 )
 def test_what_cannot_be_asked_for(tmp_path: Path, options: dict[str, Any], message: str) -> None:

@@ -142,7 +142,10 @@ def test_queries_without_a_direction_and_wrong_ones(folder: Path) -> None:
     assert similarities[0].isfinite().all()
     assert similarities[1:].isnan().all()
     assert positions[1:].tolist() == [[0, 1], [0, 1]]
-    for wrong, k, message in [(torch.ones(1, 3), 1, "must be"), (queries, 0, "k must be 1 or more")]:
+    for wrong, k, message in [
+        (torch.ones(1, 3), 1, "must be"),
+        (queries, 0, "k is 0: give a whole number of at least 1"),
+    ]:
         with pytest.raises(InputError, match=message):
             index.search(wrong, k)
 

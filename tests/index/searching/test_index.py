@@ -101,7 +101,7 @@ def test_search_asks_for_what_there_is() -> None:
     for queries, k, message in [
         (torch.ones(1, 4), 1, r"must be \[batch, 3\], not \[1, 4\]"),
         (torch.ones(3), 1, r"must be \[batch, 3\]"),
-        (torch.ones(1, 3), 0, "k must be 1 or more"),
+        (torch.ones(1, 3), 0, "k is 0: give a whole number of at least 1"),
     ]:
         with pytest.raises(InputError, match=message):
             index.search(queries, k)

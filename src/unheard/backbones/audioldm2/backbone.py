@@ -169,7 +169,9 @@ class AudioLDM2Backbone(PipelineBackbone):
         if not duration > 0:
             raise InputError(f"duration is {duration} s: give seconds above 0")
         if not duration <= self.max_duration:
-            raise InputError(f"duration is {duration} s: {self.name} makes {self.max_duration:g} s at most")
+            raise InputError(
+                f"duration is {duration} s: {self.name} makes {self.max_duration:g} s at most, lower it"
+            )
         return frames_covering(duration, self.sample_rate, self.hop_length)
 
     def noise_shape(self, duration: float) -> tuple[int, ...]:

@@ -156,7 +156,9 @@ class StableAudioBackbone(PipelineBackbone):
         if not duration > 0:
             raise InputError(f"duration is {duration} s: give seconds above 0")
         if not duration * self.sample_rate < self._full_length * self.hop_length + 0.5:
-            raise InputError(f"duration is {duration} s: {self.name} makes {self.max_duration:.3f} s at most")
+            raise InputError(
+                f"duration is {duration} s: {self.name} makes {self.max_duration:.3f} s at most, lower it"
+            )
         return frames_covering(duration, self.sample_rate, self.hop_length)
 
     def sigmas(self, sampling: Sampling, noise_level: float | None = None) -> Tensor:

@@ -83,7 +83,7 @@ def calibrate(
         IndexFileError, ModelError: as `unheard.load` and `Model.training_set`.
     """
     began = time.monotonic()
-    _check(false_alarms, count, sounds)
+    _check(false_alarms, count, sounds, seed)
     doubted = None if captions is None else [checks.check_prompt(caption) for caption in captions]
     further = [checks.check_prompt(prompt) for prompt in prompts]
     known = model if isinstance(model, Model) else load(model)
@@ -141,12 +141,13 @@ class _Drawn:
         return [*self.ordinary, *self.suspected]
 
 
-def _check(false_alarms: float, count: int, sounds: int) -> None:
+def _check(false_alarms: float, count: int, sounds: int, seed: int) -> None:
     require_number("false_alarms", false_alarms)
     if not 0 < false_alarms < 1:
         raise InputError(f"false_alarms is {false_alarms}: give a share above 0 and below 1, such as 0.01")
     require_whole("count", count, 0)
     require_whole("sounds", sounds, 0)
+    checks.check_seed(seed)
 
 
 def _advise(model: Model, training_set: TrainingSet) -> None:

@@ -17,11 +17,13 @@ import torch
 from torch import Tensor
 
 from unheard.backbones.base import by_frame, trim
-from unheard.common.checks import require_above_zero, require_whole
+from unheard.common.checks import require_whole
 from unheard.common.progress import Report
+from unheard.common.texts import plural
 from unheard.diffusion.noise import initial_noise, noise_of
 from unheard.diffusion.samplers import SAMPLERS
 from unheard.errors import InputError
+from unheard.generation import request as checks
 from unheard.generation.calibration.captions import ordinary_captions, repeated_captions
 from unheard.generation.calibration.thresholds import threshold_of
 from unheard.generation.model import Model
@@ -82,7 +84,8 @@ def train(
     """
     require_whole("sounds", sounds, len(PARTS))
     seconds = min(model.defaults.duration, model.backbone.max_duration) if duration is None else duration
-    require_above_zero("duration", seconds)
+    checks.check_duration(seconds, model.backbone.max_duration, model.backbone.name)
+    checks.check_seed(seed)
     training_set = model.training_set(index)
     fingerprint, embedder = model.fingerprint, model.embedder.sha256
     if training_set.index is None:
@@ -134,7 +137,7 @@ def captions_by_part(index: Index, sounds: int, seed: int) -> list[tuple[str, st
     repeated = repeated_captions(index, sounds // 2)
     found = repeated + ordinary_captions(index, sounds - len(repeated), seed=seed, without=repeated)
     if len(found) < len(PARTS):
-        raise InputError(f"the index has {len(found)} captions: {len(PARTS)} at least are needed")
+        raise InputError(f"the index has {plural(len(found), 'caption')}: {len(PARTS)} at least are needed")
     random.Random(seed).shuffle(found)
     return [(caption, PARTS[number % len(PARTS)]) for number, caption in enumerate(found)]
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import takewhile
 from typing import Protocol
 
+from unheard.common.checks import require_whole
 from unheard.common.sound_limits import SoundLimits, current_limits
 from unheard.embedders import Embedder
-from unheard.errors import InputError
 from unheard.index.building.decoding import Decoded, Job, Unchanged
 from unheard.index.building.embedded import Embedded
 from unheard.index.building.ledger import Ledger
@@ -56,7 +56,11 @@ def local_engine(embedder: Embedder, workers: int | None = None) -> Engine:
     Args:
         embedder: embeds what was decoded.
         workers: processes that decode; None for one a core, 0 for none beside this one.
+
+    Raises:
+        InputError: `workers` is no such number.
     """
+    processes = _workers(workers)
 
     def outcomes(
         sources: Recordings, store: Store, ledger: Ledger, go_on: Callable[[], bool]
@@ -66,7 +70,7 @@ def local_engine(embedder: Embedder, workers: int | None = None) -> Engine:
         windows = Windows(embedder)
         with tempfile.TemporaryDirectory(prefix="unheard-") as scratch:
             jobs = to_decode(sources, ledger, embedder.sample_rate, scratch)
-            for outcome in decode_all(takewhile(lambda _: go_on(), jobs), _workers(workers)):
+            for outcome in decode_all(takewhile(lambda _: go_on(), jobs), processes):
                 if isinstance(outcome, Decoded):
                     yield from windows.add(outcome)
                 else:
@@ -106,6 +110,5 @@ def to_decode(
 def _workers(given: int | None) -> int:
     if given is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if given < 0:
-        raise InputError(f"workers must be 0 or more, not {given}")
+    require_whole("workers", given, 0)
     return given

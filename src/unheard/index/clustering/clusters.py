@@ -19,10 +19,10 @@ from typing import Literal
 import numpy as np
 import torch
 
+from unheard.common.checks import require_above_zero, require_between, require_whole
 from unheard.common.files import replacing
 from unheard.common.progress import Report
 from unheard.common.texts import json_bytes
-from unheard.errors import InputError
 from unheard.index.clustering import CAPTION_THRESHOLD, SOUND_THRESHOLD, near_captions, near_vectors
 from unheard.index.searching.captions import normalised
 from unheard.index.searching.index import Index
@@ -109,11 +109,10 @@ def find_duplicates(
     progress: Report | None = None,
 ) -> Duplicates:
     """See `unheard.index.duplicates`."""
-    for name, threshold in (("sound", sound_threshold), ("caption", caption_threshold)):
-        if not 0 < threshold <= 1:
-            raise InputError(f"the {name} threshold must be above 0 and at most 1, not {threshold}")
-    if minimum_size < 2:
-        raise InputError(f"a cluster has 2 items or more: the minimum size cannot be {minimum_size}")
+    for name, threshold in (("sound_threshold", sound_threshold), ("caption_threshold", caption_threshold)):
+        require_above_zero(name, threshold)
+        require_between(name, threshold, 0, 1)
+    require_whole("minimum_size", minimum_size, 2)
     index = _open(uri)
     of_sounds = sound_clusters(index, sound_threshold, minimum_size, device=device, progress=progress)
     of_captions = caption_clusters(index, caption_threshold, minimum_size)

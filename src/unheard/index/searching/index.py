@@ -9,6 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from unheard.common.checks import require_whole
 from unheard.common.texts import plural
 from unheard.embedders import Embedder
 from unheard.errors import InputError
@@ -199,8 +200,7 @@ class Index:
         """
         if not len(self):
             raise InputError("cannot search an empty index; add sounds to it")
-        if k < 1:
-            raise InputError(f"k must be 1 or more, not {k}")
+        require_whole("k", k, 1)
         if queries.ndim != 2 or queries.shape[1] != self.dimension:
             raise InputError(f"queries must be [batch, {self.dimension}], not {list(queries.shape)}")
         similarities, positions = self._snapshot.vectors.nearest(queries, min(k, len(self)))
