@@ -17,6 +17,7 @@ from torch import Tensor
 
 from unheard import Detour, Embedder, Guidance, Index, Model, TrainingSet
 from unheard.auditing.references import References
+from unheard.common.texts import plural
 from unheard.errors import InputError
 from unheard.guidance import detour
 from unheard.guidance.base import Step
@@ -211,7 +212,8 @@ def prompts_of(prompt: str, texts: int, sounds: int) -> list[str]:
     lines = [line for line in prompt.splitlines() if line.strip()]
     if len(lines) != texts:
         raise InputError(
-            f"the positive conditioning holds {texts} texts, and the detour's prompt {len(lines)} lines: "
+            f"the positive conditioning holds {texts} texts, and the detour's prompt "
+            f"{plural(len(lines), 'line')}: "
             "give one line for each"
         )
     return [lines[sound % texts] for sound in range(sounds)]

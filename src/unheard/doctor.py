@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from unheard.backbones import hub
+from unheard.common.texts import plural
 from unheard.embedders import DEFAULT_EMBEDDER
 
 TESTED = {
@@ -135,7 +136,7 @@ def _device() -> Finding:
         return Finding("ok", "device", f"cuda: {torch.cuda.get_device_name(0)}, {gigabytes:.0f} GB")
     if torch.backends.mps.is_available():
         return Finding("ok", "device", "mps")
-    found = f"cpu: {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    found = f"cpu: {plural(os.cpu_count() or 1, 'core')}, {plural(torch.get_num_threads(), 'thread')}"
     return Finding("ok", "device", f"{found}; enough for tiny, slow for Stable Audio Open")
 
 

@@ -61,7 +61,9 @@ ODD = [
 @pytest.mark.parametrize("text", ["", "[]", "{}", *(json.dumps({"files": [file]}) for file in ODD)])
 def test_what_is_no_audit_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
-    with pytest.raises(InputError, match="is not what `unheard audit --json` prints") as caught:
+    with pytest.raises(
+        InputError, match=r"a\.json is not what `unheard audit --json` prints \(.+\): give a file"
+    ) as caught:
         read_audit(tmp_path / "a.json")
     assert "\n" not in str(caught.value)
     (tmp_path / "a.json").write_text(json.dumps({"files": [said("a", "clear")]}))

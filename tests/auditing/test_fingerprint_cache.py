@@ -227,7 +227,7 @@ def test_damaged_fingerprints_of_an_index_are_made_again(path: Path) -> None:
         content: some._replace(windows=some.windows[:, :7]) for content, some in list(known.items())[:2]
     }
     table(path).add(maker(), spoilt)
-    with pytest.warns(UserWarning, match="2 fingerprints in the index .* are damaged; they are made again"):
+    with pytest.warns(UserWarning, match="the index .* holds 2 damaged fingerprints, made again"):
         second = locate_catalogue(None, Index.open(path), None)
     assert np.array_equal(second.prints, first.prints)
     assert all(same(table(path).read(maker())[content], known[content]) for content in known)
@@ -242,7 +242,7 @@ def test_frames_of_moments_that_are_cut_short_are_damage(path: Path, kept: int) 
     at = rows.schema.get_field_index("moments_at")
     cut = pa.array([frames[:kept] for frames in rows["moments_at"].to_pylist()], pa.binary())
     database.create_table("fingerprints", rows.set_column(at, rows.schema.field(at), cut), mode="overwrite")
-    with pytest.warns(UserWarning, match="3 fingerprints in the index .* are damaged; they are made again"):
+    with pytest.warns(UserWarning, match="the index .* holds 3 damaged fingerprints, made again"):
         second = locate_catalogue(None, Index.open(path), None)
     assert np.array_equal(second.prints, first.prints)
     assert all(len(some.moments_at) > 0 for some in table(path).read(maker()).values())

@@ -111,7 +111,9 @@ def test_csv_has_a_row_a_match(run: Callable[..., Result]) -> None:
 def test_fail_on_is_for_pipelines(run: Callable[..., Result], sounds: str, bound: str, code: int) -> None:
     result = run(sounds, "--references", "catalogue", "--fail-on", bound)
     assert result.exit_code == code
-    assert (f"1 of {4 if sounds == 'out' else 1} sounds fail: 1 copy" in result.stderr) == (code == 3)
+    assert (f"1 of {'4 sounds' if sounds == 'out' else '1 sound'} failed: 1 copy" in result.stderr) == (
+        code == 3
+    )
     untold = sounds == "out" or "silent" in sounds
     assert ("cannot be told from copies" in result.stderr) == untold
     accepted = run(sounds, "--references", "catalogue", "--fail-on", bound, "--accept-untold")

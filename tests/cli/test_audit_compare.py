@@ -72,6 +72,8 @@ def test_an_audit_goes_on_where_it_was_stopped_and_two_are_compared(
     assert json.loads(better.stdout)["gone"] == {"out/replay.flac": "copy"}
     refused = run("compare", "before.json", "out/noise.wav")
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert refused.stderr.startswith("unheard: out/noise.wav is not what `unheard audit --json` prints (")
+    assert refused.stderr.endswith("): give a file that it printed\n")
 
 
 def test_title_and_notes_are_for_a_report(folder: Path) -> None:

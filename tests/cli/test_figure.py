@@ -130,7 +130,11 @@ def test_what_cannot_be_drawn_is_told_before_any_work(monkeypatch: pytest.Monkey
     refused(run("spectrograms", RECORDING, "-o", "mine.png"), "it is there already")
     refused(run("spectrograms", RECORDING, "-o", "a.jpg"), "a.jpg: give a name that ends in .png, .pdf")
     refused(run("spectrograms", *[RECORDING] * 13), "13 sounds are too many")
-    refused(run("trajectory", RECORDING), "cannot read .*00001.json")
-    refused(run("trajectory", "plain.json"), "no guidance measured anything")
+    refused(
+        run("trajectory", RECORDING), r"cannot read .*00001\.json: No such file .*; give the \.json written"
+    )
+    refused(
+        run("trajectory", "plain.json"), "unheard: plain.json: no guidance measured anything: give sounds"
+    )
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     refused(run("spectrograms", RECORDING), r'pictures need matplotlib: pip install "unheard\[evaluate\]"')

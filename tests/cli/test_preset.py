@@ -84,6 +84,20 @@ def test_a_preset_that_cannot_be_used_is_one_line(tmp_path: Path, content: objec
         read_preset(tmp_path / "preset.json")
 
 
+def test_a_file_of_another_kind_is_named_with_what_to_give(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("amg, please")
+    with pytest.raises(
+        InputError, match=r"the preset .*notes\.txt is not JSON \(.*line 1.*\): give "
+    ) as caught:
+        read_preset(tmp_path / "notes.txt")
+    (tmp_path / "preset.json").write_text(str(caught.value).partition("): give ")[2])
+    assert read_preset(tmp_path / "preset.json") == Preset(True, AMG())
+    with pytest.raises(
+        InputError, match=r"experiment .*notes\.txt is not TOML \(.*line 1.*\): mend it there"
+    ):
+        Experiment.read(tmp_path / "notes.txt")
+
+
 def test_a_file_that_is_not_there_is_told_in_words(tmp_path: Path) -> None:
     for read, what in ((read_preset, "preset"), (Experiment.read, "experiment")):
         with pytest.raises(InputError, match=rf"cannot read the {what} .*/no: No such file or directory$"):

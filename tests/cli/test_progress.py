@@ -94,7 +94,7 @@ def test_lines_for_the_first_and_the_last_and_every_ten_seconds(capsys: pytest.C
     clock = Clock()
     show = lines(clock)
     for done in range(1, 31):
-        show(Moment("judging", done, 30, "sounds", "a note"))
+        show(Moment("judging", done, 30, "sound", "a note"))
         clock.now += 1
     assert capsys.readouterr().err.splitlines() == [
         "judging: 1 of 30 sounds, a note",
@@ -105,15 +105,23 @@ def test_lines_for_the_first_and_the_last_and_every_ten_seconds(capsys: pytest.C
 
 
 def test_a_part_of_the_work_is_named_by_its_note(capsys: pytest.CaptureFixture[str]) -> None:
-    with Display().counting("sounds") as report:
+    with Display().counting("sound") as report:
         report(3, 8, "generating")
         report(0, 8, "judging")
     assert capsys.readouterr().err == "generating: 3 of 8 sounds\njudging: 0 of 8 sounds\n"
 
 
+@pytest.mark.parametrize(
+    ("done", "total", "said"),
+    [(1, 1, "1 of 1 sound"), (1, 2, "1 of 2 sounds"), (1, None, "1 sound"), (2, None, "2 sounds")],
+)
+def test_one_thing_is_no_plural(done: int, total: int | None, said: str) -> None:
+    assert Moment("judging", done, total, "sound", "").count == said
+
+
 def test_what_is_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     display = Display(quiet=True)
-    with display.loading("a model"), display.counting("sounds", "judging") as report:
+    with display.loading("a model"), display.counting("sound", "judging") as report:
         report(1, 1)
     with display.generating() as progress:
         progress(Progress((0,), 1, 0, 1, 2, [TraceStep(1.0)]))

@@ -318,7 +318,7 @@ def test_a_batch_of_two_prompts_is_each_alone(nodes: Any, loaded: Any) -> None:
     guided = nodes.detour.with_detour(
         patcher, clip, vae, "only one line", loaded, guidance=just_open(family, clip)
     )
-    with pytest.raises(InputError, match="holds 2 texts, and the detour's prompt 1 lines"):
+    with pytest.raises(InputError, match="holds 2 texts, and the detour's prompt 1 line:"):
         comfy.euler(guided, x, together, negative, 5.0, SIGMAS)
 
 

@@ -25,7 +25,7 @@ def test_held_out_sounds_are_those_of_a_folder_or_of_the_judges_index(
     vectors = held_out.embed(str(tmp_path / "sounds"), judge)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
     (tmp_path / "sounds" / "a.wav").unlink()
-    with pytest.raises(InputError, match="holds 1 held-out"):
+    with pytest.raises(InputError, match="holds 1 held-out sound: give"):
         held_out.embed(str(tmp_path / "sounds"), judge)
 
 

@@ -41,7 +41,7 @@ class Said(list[tuple[int, int | None, str]]):
 
 def test_every_setting_has_the_same_prompts_and_seeds(finished: Any) -> None:
     assert finished.exit_code == 2  # one prompt is empty; the others are there
-    assert "1 prompts refused" in finished.output
+    assert "1 prompt refused" in finished.output
     assert "prompt is empty" in (finished.out / "summary.md").read_text()
     table = pq.read_table(finished.out / "generations.parquet")
     asked = [(row["setting"], row["prompt"], row["seed"]) for row in table.to_pylist()]

@@ -11,6 +11,7 @@ from replaying import RECORDINGS
 from unheard.auditing.catalogue import by_id
 from unheard.embedders import load_embedder
 from unheard.generation.training_set import TrainingSet
+from unheard.guidance.detour.settings import Detour
 from unheard.index import Index, build
 
 
@@ -51,3 +52,9 @@ def test_a_list_of_a_model_says_what_it_has_memorised(index: Index, sounds: Path
     assert not TrainingSet(index, own=True, brought=brought, share=0.0).only_memorised
     assert not TrainingSet(index, own=False, brought=brought).only_memorised
     assert not TrainingSet(index, by_id(brought.parent / "memorised").values(), own=True).only_memorised
+
+
+def test_items_without_captions_are_told(index: Index) -> None:
+    told = r"index has no caption for 2 of its 2 items: a detour cannot go on under those$"
+    with pytest.warns(UserWarning, match=told):
+        assert TrainingSet(index, own=True).check(Detour(), "tiny")

@@ -46,8 +46,8 @@ def test_from_a_folder_to_an_answer_on_the_command_line(
     built = run("index", "build", corpus, "--out", "mine", "--embedder", guide, "--workers", 0)
     assert built.exit_code == 0, built.output
     assert "mine: 12 added, 1 left out" in built.stdout
-    assert "9 have no caption" not in built.stdout
-    assert "8 have no caption" in built.stdout
+    assert "9 without caption" not in built.stdout
+    assert "8 without caption" in built.stdout
     assert "mine/rejects.jsonl" in built.stdout
     again = json.loads(run("index", "build", corpus, "--out", "mine", "--embedder", guide, "--json").stdout)
     assert (again["unchanged"], again["added"]) == (12, 0)

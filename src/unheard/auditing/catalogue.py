@@ -20,6 +20,7 @@ from unheard.auditing.sounds import sound_files
 from unheard.backbones.contained import inside
 from unheard.common.progress import Report
 from unheard.common.structured_files import read_json
+from unheard.common.texts import plural
 from unheard.errors import InputError, said
 from unheard.index.store.fingerprints import Prints
 
@@ -116,7 +117,7 @@ class Catalogue:
             reason = next(iter(left_out.values()), "there are none")
             raise InputError(f"no reference can be used: {reason}")
         if name is None:
-            name = Path(sources).name if isinstance(sources, str | Path) else f"{len(paths)} files"
+            name = Path(sources).name if isinstance(sources, str | Path) else plural(len(paths), "file")
         said = [(captions or {}).get(identifier) for identifier in ids]
         return cls(name, ids, [paths[some] for some in ids], said, prints, left_out)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from unheard.auditing.results import UNTOLD, VERDICTS, as_bad_as
 from unheard.common.structured_files import read_json
-from unheard.errors import InputError
+from unheard.errors import InputError, said
 
 Said = Mapping[str, Any]
 """What an audit says of a sound, as `unheard audit --json` prints it under "files"."""
@@ -103,9 +103,12 @@ def read_audit(path: str | Path) -> list[Said]:
             if not all(isinstance(one, str) for one in (*_replayed(file), file.get("sha256") or "")):
                 raise ValueError(f"{file['path']} has a reference or a checksum that is no text")
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        raise InputError(f"cannot read {path}: {said(error)}") from error
     except (ValueError, LookupError, TypeError) as error:
-        raise InputError(f"{path} is not what `unheard audit --json` prints: {error}") from error
+        why = error if isinstance(error, ValueError) else "something is missing, or of another type"
+        raise InputError(
+            f"{path} is not what `unheard audit --json` prints ({why}): give a file that it printed"
+        ) from error
     return list(files)
 
 

@@ -25,6 +25,7 @@ from unheard.common.files import sha256
 from unheard.common.memory import sufficing_for
 from unheard.common.regular_files import what_else
 from unheard.common.shards import is_available
+from unheard.common.texts import plural
 from unheard.errors import IndexFileError, InputError
 from unheard.index.store.fingerprints import FingerprintTable, Prints
 
@@ -152,7 +153,7 @@ def _of_table(table: FingerprintTable) -> dict[str, Prints]:
     if len(good) < len(found):
         damaged = len(found) - len(good)
         warnings.warn(
-            f"{damaged:,} fingerprints in the index {table.uri} are damaged; they are made again",
+            f"the index {table.uri} holds {plural(damaged, 'damaged fingerprint')}, made again now",
             stacklevel=4,
         )
     return good

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from unheard.common.texts import plural
+
 VERDICTS = ("copy", "partial copy", "similar", "clear", "too short to tell", "not judged")
 """From the worst down; the last two stand apart, they are neither good nor bad news."""
 BOUNDS = VERDICTS[: VERDICTS.index("clear")]
@@ -175,7 +177,7 @@ class Audit:
     def __repr__(self) -> str:
         verdicts = Counter(file.verdict for file in self.files)
         counts = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in VERDICTS if verdicts[verdict])
-        sounds = f"{len(self.files)} sound{'' if len(self.files) == 1 else 's'}"
+        sounds = plural(len(self.files), "sound")
         items = self.catalogue.get("items", 0)
         against = f"{items} reference{'' if items == 1 else 's'}"
         return f"<Audit of {sounds} against {against}: {counts or 'nothing judged'}>"

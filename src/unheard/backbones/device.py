@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from unheard.common.texts import plural
 from unheard.errors import InputError
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -28,7 +29,7 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
     count = torch.cuda.device_count()
     if resolved.type == "cuda" and (resolved.index or 0) >= count:
         raise InputError(
-            f"device {str(device)!r} was asked for, but PyTorch sees {count} CUDA devices here: "
+            f"device {str(device)!r} was asked for, but PyTorch sees {plural(count, 'CUDA device')} here: "
             "use --device cpu, or install a CUDA build of PyTorch; `unheard doctor` says more"
         )
     if resolved.type == "mps" and not torch.backends.mps.is_available():

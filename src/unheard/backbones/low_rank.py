@@ -29,6 +29,7 @@ from torch import Tensor
 
 from unheard.backbones.lora import LoRA
 from unheard.backbones.tensor_files import read_tensors
+from unheard.common.texts import plural
 from unheard.errors import ModelError
 
 Find = Callable[[str], Sequence[Tensor] | None]
@@ -177,9 +178,9 @@ def merge(loras: Sequence[LoRA], find: Find, model: str) -> None:
         strange = [layer for layer, change in found.items() if not _fits(change, find(layer))]
         if strange:
             raise ModelError(
-                f"{lora.path} does not fit {model}: of the {len(found)} layers that it changes, "
-                f"{len(strange)} are missing or of another size there, {strange[0]} to begin with: give one "
-                "that was trained on this model"
+                f"{lora.path} does not fit {model}: missing there, or of another size, {len(strange)} of the "
+                f"{plural(len(found), 'layer')} that it changes, {strange[0]} to begin with: give one that "
+                "was trained on this model"
             )
         for layer, change in found.items():
             changes[layer].append((change, lora.weight))

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unheard.common.texts import plural
 from unheard.errors import InputError, ModelError
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def check_texts(
     """
     if not len(prompts) == len(seconds_start) == len(seconds_total):
         raise InputError(
-            f"{len(prompts)} prompts, {len(seconds_start)} starts and {len(seconds_total)} totals: "
+            f"{plural(len(prompts), 'prompt')}, {plural(len(seconds_start), 'start')} and "
+            f"{plural(len(seconds_total), 'total')}: "
             "give one of each for every sample"
         )
     for prompt in prompts:
@@ -87,7 +89,7 @@ def warn_of_truncation(tokenizer: Any, texts: Sequence[str], limit: int, model: 
             lost = tokenizer.decode(ids[limit - mark : len(ids) - mark])
             warnings.warn(
                 f"the prompt {_shorten(text)!r} has {len(ids) - mark} tokens, of which {model} reads "
-                f"{limit - mark}: the last {len(ids) - limit} are lost, from {_shorten(lost)!r} on",
+                f"{limit - mark}: it loses the last {len(ids) - limit}, from {_shorten(lost)!r} on",
                 stacklevel=4,
             )
 

@@ -36,6 +36,7 @@ from unheard.cli.terminal import say, say_json
 from unheard.common.files import sha256, shortened
 from unheard.common.imports import importing
 from unheard.common.left_out import LeftOut
+from unheard.common.texts import plural
 from unheard.errors import InputError
 from unheard.generation.defaults import AUTO
 from unheard.generation.request import check_prompts
@@ -229,11 +230,12 @@ def _gate(files: Sequence[FileAudit], bound: str, accept_untold: bool) -> int:
     """The exit code for a pipeline; what is as bad as the bound, or could not be told, is said in a line."""
     bad = [file for file in files if bound in BOUNDS and as_bad_as(file.verdict, bound)]
     untold = [file for file in files if not file.told and file not in bad and not accept_untold]
+    judged = plural(len(files), "sound")
     if bad:
-        say(f"unheard: {len(bad)} of {len(files)} sounds fail: {counts(bad)}", err=True)
+        say(f"unheard: {len(bad):,} of {judged} failed: {counts(bad)}", err=True)
     if untold:
         say(
-            f"unheard: {len(untold)} of {len(files)} sounds cannot be told from copies: {counts(untold)} "
+            f"unheard: {len(untold):,} of {judged} cannot be told from copies: {counts(untold)} "
             "(--accept-untold lets them pass)",
             err=True,
         )
@@ -261,7 +263,7 @@ class _Work:
         from unheard.auditing.judgements import Judgements
 
         judgements = Judgements(self.auditor)
-        with self.display.counting("sounds", "judging") as progress:
+        with self.display.counting("sound", "judging") as progress:
             for path in paths:
                 self.files.append(judgements.judge(path))
                 progress(len(self.files), len(paths))
@@ -301,7 +303,7 @@ class _Work:
                 )
         finally:
             self.counted = count(model.name, request, self.auditor.audit(self.files), bound)
-        with self.display.counting("prompts", "measuring") as report:
+        with self.display.counting("prompt", "measuring") as report:
             for number, so_far in enumerate(measuring_risk(self.counted, model, request), start=1):
                 self.counted = so_far
                 report(number, len(so_far.prompts))
@@ -368,12 +370,12 @@ def _assemble(
             device=where,
         )
         searching = None if training_set.index is None else of_the_index()
-    with display.counting("references", "reading") as progress:
+    with display.counting("reference", "reading") as progress:
         auditor = auditor_for(
             training_set.references, training_set.index, training_set.brought, searching, progress=progress
         )
     if left_out := auditor.catalogue.left_out:
-        said = f"of {len(left_out) + len(auditor.catalogue):,} references, {LeftOut.of(left_out)}"
+        said = f"of {plural(len(left_out) + len(auditor.catalogue), 'reference')}, {LeftOut.of(left_out)}"
         warnings.warn(said, stacklevel=1)
     return auditor, training_set
 
@@ -413,7 +415,7 @@ def _write_report(result: Audit, work: _Work, path: str, about: Mapping[str, str
     from unheard.auditing.report.report import About, write_report
 
     prompts = None if work.counted is None else by_prompt(work.counted)
-    with work.display.counting("findings", "drawing") as progress:
+    with work.display.counting("finding", "drawing") as progress:
         return write_report(
             result,
             work.auditor.catalogue,

@@ -89,7 +89,7 @@ def output(result: Audit, counted: Replication | None, page: Path | None, known:
         console.print(_in_blocks(result) if console.width < NARROW else _of_sounds(result))
     total, items = len(result.files), result.catalogue.get("items", 0)
     console.print(
-        f"{plural(total, 'sound')} against {items:,} references of "
+        f"{plural(total, 'sound')} against {plural(items, 'reference')} of "
         f"{result.catalogue.get('name')}: {counts(result.files)}",
         markup=False,
     )

@@ -22,6 +22,7 @@ from unheard.cli.targets import Target, check_targets, inputs, inputs_of_model
 from unheard.cli.terminal import say
 from unheard.common.files import make_data_folder
 from unheard.common.imports import importing
+from unheard.common.texts import plural
 from unheard.generation.calibration.record import (
     ALIGNMENT,
     CAPTIONS,
@@ -136,7 +137,7 @@ def calibrate(
         changed: dict[str, Any] = {"lora": lora, "text_encoder": text_encoder}
         changed = {name: value for name, value in changed.items() if value is not None}
         loaded = load(model, device=device, dtype=dtype, embedder=embedder, **changed)
-    with display.counting("captions") as progress:
+    with display.counting("caption") as progress:
         found = calibrating.calibrate(
             loaded,
             "auto" if index is None else index,
@@ -174,9 +175,9 @@ def _lines(found: Calibration) -> Iterator[str]:
                     f"{told.high:.0%}), area under the curve {told.area:.2f}"
                 )
     if found.replayed:
-        do = "bring back a recording, by the audit" if found.recordings else "make one sound under any noise"
-        such = f'such as "{found.replayed[0]}"'
-        yield f"{len(found.replayed):,} further captions that occur once {do}, {such}: left out"
+        why = "bringing back a recording" if found.recordings else "making one sound under any noise"
+        captions = plural(len(found.replayed), "further caption")
+        yield f'left out, for {why}: {captions} found only once, such as "{found.replayed[0]}"'
     least = least_rate(len(found.ordinary))
     yield f"{len(found.ordinary):,} captions cannot show fewer false alarms than {least:.1%} at 95 %"
     if found.separates is False:

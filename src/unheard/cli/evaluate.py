@@ -15,6 +15,7 @@ from unheard.cli.options import engine_options, overwrite_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Input, check_targets, inputs, results_targets
 from unheard.cli.terminal import say
+from unheard.common.texts import plural
 from unheard.errors import InputError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def evaluate(
             from unheard.evaluation.ray_engine import ray_engine
 
             on_ray = until_the_end.enter_context(ray_engine(asked, ray_address))
-        progress = until_the_end.enter_context(Display().counting("sounds"))
+        progress = until_the_end.enter_context(Display().counting("sound"))
         results = run.evaluate(asked, Path(out), progress, on_ray)
     table = results.table
     entries = summary.summarise(table, asked.baselines, results.held_out, asked.metrics)
@@ -91,7 +92,8 @@ def evaluate(
     failed = sum(error is not None for error in table["error"].to_pylist())
     if failed or asked.refused:
         say(
-            f"unheard: {len(asked.refused)} prompts refused, {failed} sounds failed; see {out}/summary.md",
+            f"unheard: {plural(len(asked.refused), 'prompt')} refused, {plural(failed, 'sound')} failed; "
+            f"see {out}/summary.md",
             err=True,
         )
         return exits.ERROR

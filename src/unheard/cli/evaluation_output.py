@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unheard.common.texts import plural
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -91,7 +93,7 @@ def _cell(entry: Entry, gap: str) -> str:
     if entry["metric"] == "peak_memory":
         return f"{value / MEGABYTE:,.0f} MB"
     if "prompts_hit" in entry:
-        of_prompts = f"{entry['prompts_hit']} of {entry['prompts']} prompts"
+        of_prompts = f"{entry['prompts_hit']} of {plural(entry['prompts'], 'prompt')}"
         return f"{of_prompts}{gap}({entry['prompts_low']:.0%} to {entry['prompts_high']:.0%})"
     interval = "" if entry["low"] is None else f"{gap}({entry['low']:.2f} to {entry['high']:.2f})"
     return f"{value:.2f}{interval}"

@@ -14,7 +14,7 @@ from unheard.cli.options import Commands, Decorator, embedder_options, overwrite
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, first_free, inputs
 from unheard.cli.terminal import say
-from unheard.errors import InputError
+from unheard.errors import InputError, about
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,7 +98,7 @@ def matrix(
 
         listens = load_embedder(embedder or BUNDLED_EMBEDDER, device=resolve_device(device))
     read = _read(files)
-    with Display().counting("sounds", "embedding") as progress:
+    with Display().counting("sound", "embedding") as progress:
         vectors = []
         for number, (waveform, rate) in enumerate(read.values(), start=1):
             vectors.append(listens.embed_windows(waveform, rate)[1].cpu().numpy())
@@ -130,7 +130,8 @@ def trajectory(sounds: tuple[str, ...], output: str, overwrite: bool) -> None:
         traces |= _traces(Path(name))
     from unheard.figures.drawing import draw_trajectories
 
-    drawn = draw_trajectories(traces)
+    with about(", ".join(named)):
+        drawn = draw_trajectories(traces)
     for name, trace in traces.items():
         if not any(step.measure for step in trace):
             warnings.warn(f"{name} is left out: no guidance measured anything", stacklevel=1)

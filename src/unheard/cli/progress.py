@@ -14,6 +14,7 @@ import click
 
 from unheard.cli.terminal import say
 from unheard.common.progress import Report
+from unheard.common.texts import plural
 
 if TYPE_CHECKING:
     from unheard.generation.batches import Progress
@@ -70,8 +71,9 @@ class Moment:
 
     @property
     def count(self) -> str:
-        of = "" if self.total is None else f" of {self.total:,}"
-        return f"{self.done:,}{of} {self.unit}"
+        if self.total is None:
+            return plural(self.done, self.unit)
+        return f"{self.done:,} of {plural(self.total, self.unit)}"
 
 
 Show = Callable[[Moment], None]
@@ -99,7 +101,7 @@ class Display:
 
     @contextmanager
     def counting(self, unit: str, what: str | None = None) -> Iterator[Report]:
-        """A `Report` on things called `unit`; `what` is done with them, or as each note says."""
+        """A `Report` on things, one of them called `unit`; `what` is done with them, or as each note says."""
         with self._shown() as show:
 
             def report(done: int, total: int | None, note: str = "") -> None:
@@ -112,7 +114,7 @@ class Display:
     def generating(self) -> Iterator[Callable[[Progress], None]]:
         """What to call after each denoising step."""
         with self._shown() as show:
-            yield lambda at: show(Moment(f"sound {_which(at)}", at.step, at.steps, "steps", _guidance(at)))
+            yield lambda at: show(Moment(f"sound {_which(at)}", at.step, at.steps, "step", _guidance(at)))
 
     @contextmanager
     def _shown(self) -> Iterator[Show]:

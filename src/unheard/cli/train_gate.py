@@ -81,7 +81,7 @@ def train_gate(
         changed: dict[str, Any] = {"lora": lora, "text_encoder": text_encoder}
         changed = {name: value for name, value in changed.items() if value is not None}
         loaded = load(model, device=device, dtype=dtype, embedder=embedder, **changed)
-    with display.counting("trajectories") as progress:
+    with display.counting("step") as progress:
         head, fit = training.train(
             loaded,
             "auto" if index is None else index,

@@ -12,6 +12,7 @@ from unheard.cli.options import overwrite_option, quiet_option
 from unheard.cli.progress import Display, Pace
 from unheard.cli.targets import check_targets, results_targets
 from unheard.cli.terminal import say
+from unheard.common.texts import plural
 from unheard.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def tune(experiment: str, out: str, trials: int, overwrite: bool) -> None:
         pace.update(len(so_far), trials)
         say(f"trial {len(so_far):,} of {trials:,}: {_values(last)}{pace}", err=True)
 
-    with Display().counting("sounds") as progress:
+    with Display().counting("sound") as progress:
         finished = tuning.tune(asked, trials, folder, write, progress)
     presets = pareto.write(finished, defaults, folder)
     try:
@@ -75,10 +76,10 @@ def tune(experiment: str, out: str, trials: int, overwrite: bool) -> None:
     )
     for each in best:
         say(f"{folder / 'presets' / f'trial-{each.number}.json'}: {_values(each)}")
-    best_of_all = f"{len(presets)} of {len(finished)} trials are on the Pareto front"
-    say(f"{best_of_all}; all are in {folder / 'trials.csv'}")
+    front = f"{len(presets):,} of {plural(len(finished), 'trial')}"
+    say(f"on the Pareto front: {front}; all are in {folder / 'trials.csv'}")
     if asked.refused:
-        say(f"unheard: warning: {len(asked.refused)} prompts cannot be generated", err=True)
+        say(f"unheard: warning: {plural(len(asked.refused), 'prompt')} cannot be generated", err=True)
 
 
 def _values(trial: Trial) -> str:

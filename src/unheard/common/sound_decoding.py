@@ -15,6 +15,7 @@ import soundfile
 from unheard.common.sound_containers import Section, Stream, streams
 from unheard.common.sound_endings import CONTAINERS, ending_of
 from unheard.common.sound_limits import LOUDEST, SoundLimits, current_limits
+from unheard.common.texts import plural
 from unheard.errors import InputError
 
 BLOCK = 1 << 21
@@ -64,7 +65,7 @@ class EncodedSound:
             if (rate, channels) != formats[0]:
                 raise InputError(
                     f"sounds of different formats are joined in it ({self.sample_rate:,} Hz with "
-                    f"{self.channels} channels, {rate:,} Hz with {channels}): split it"
+                    f"{plural(self.channels, 'channel')}, {rate:,} Hz with {channels}): split it"
                 )
 
     def blocks(self, *, held: bool = False) -> Iterator[np.ndarray]:
@@ -114,7 +115,7 @@ class EncodedSound:
                     yield block
         except soundfile.SoundFileError as error:
             raise InputError(
-                f"it is damaged or truncated ({_reason(error)}, after {read:,} samples); {CONVERT}"
+                f"it is damaged or truncated ({_reason(error)}, after {plural(read, 'sample')}); {CONVERT}"
             ) from error
         if read < expected < UNKNOWN_FRAMES:
             raise InputError(f"it is truncated: {read:,} of {expected:,} samples can be read; fetch it again")

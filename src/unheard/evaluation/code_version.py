@@ -54,7 +54,7 @@ def warn_of_several(origins: Iterable[tuple[Mapping[str, Any], int]], parts: Pat
     different = sorted({name for one in sounds for name, _ in {*one} ^ {*next(iter(sounds))}})
     others = sounds.total() - max(sounds.values())
     warnings.warn(
-        f"{others:,} of {sounds.total():,} sounds were made by other code or versions than the rest "
+        f"other code or versions than those of the rest made {others:,} of {sounds.total():,} sounds "
         f"({', '.join(different)}): delete {parts} to have all made again by what is here now",
         stacklevel=3,
     )

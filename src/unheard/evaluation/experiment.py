@@ -86,8 +86,10 @@ class Experiment:
         file = Path(path)
         try:
             table = read_toml(file)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise InputError(f"cannot read the experiment {path}: {said(error)}") from error
+        except ValueError as error:
+            raise InputError(f"the experiment {path} is not TOML ({error}): mend it there") from error
         with about(str(path)):
             return cls._of_table(table, path)
 

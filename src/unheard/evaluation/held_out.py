@@ -10,6 +10,7 @@ import torch
 
 from unheard.auditing.sounds import sound_files
 from unheard.common.progress import Report
+from unheard.common.texts import plural
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.evaluation.recording_embeddings import embed_recordings
@@ -40,7 +41,7 @@ def embed(source: str, judge: Embedder, progress: Report | None = None) -> np.nd
         vectors = embed_recordings([files[number] for number in _drawn(len(files))], judge, progress)
     if len(vectors) < 2:
         raise InputError(
-            f"{source} holds {len(vectors)} held-out sounds: give a folder or an index of several"
+            f"{source} holds {plural(len(vectors), 'held-out sound')}: give a folder or an index of several"
         )
     return vectors
 

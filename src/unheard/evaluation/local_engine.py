@@ -13,6 +13,7 @@ import numpy as np
 from unheard.auditing.catalogue import Catalogue
 from unheard.backbones.hub import fetch
 from unheard.common.progress import Report
+from unheard.common.texts import plural
 from unheard.embedders import Embedder, load_embedder
 from unheard.evaluation import held_out
 from unheard.evaluation.batch import Batch, Generated, Row
@@ -173,6 +174,6 @@ def _left_out(catalogue: Catalogue) -> str:
     reasons = [f"{name} ({reason})" for name, reason in islice(catalogue.left_out.items(), NAMED)]
     more = f", and {count - NAMED:,} more" if count > NAMED else ""
     return (
-        f"{catalogue.name}: {count:,} of {len(catalogue) + count:,} reference(s) left out, and what replays "
-        f"them is not found: {', '.join(reasons)}{more}"
+        f"{catalogue.name}: {count:,} of {plural(len(catalogue) + count, 'reference')} left out, and what "
+        f"replays them is not found: {', '.join(reasons)}{more}"
     )

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from unheard.common.files import write_whole
+from unheard.common.texts import plural
 from unheard.evaluation.outcomes import RATES, counts, open_verdicts, outcome
 from unheard.evaluation.summary import Rows
 
@@ -97,7 +98,7 @@ def _audited_with(model: str, count: Mapping[str, int]) -> str:
             "Similarities are those to the index's embeddings."
         )
     left_out = f", {count['left_out']:,} more left out" if count["left_out"] else ""
-    return f"{sounds} audited against {count['used']:,} references{left_out}."
+    return f"{sounds} audited against {plural(count['used'], 'reference')}{left_out}."
 
 
 def _table(entries: list[dict[str, Any]], columns: list[str], metrics: list[str]) -> Iterator[str]:
@@ -121,15 +122,15 @@ def _cell(entry: dict[str, Any]) -> str:
         return f"{entry['value'] / MEGABYTE:,.0f} MB"
     if "prompts_hit" in entry:
         return (
-            f"{entry['prompts_hit']} of {entry['prompts']} prompts "
+            f"{entry['prompts_hit']} of {plural(entry['prompts'], 'prompt')} "
             f"({entry['prompts_low']:.0%} to {entry['prompts_high']:.0%}); "
-            f"{entry['count']} of {entry['sounds']} sounds: {entry['value']:.3f} "
+            f"{entry['count']} of {plural(entry['sounds'], 'sound')}: {entry['value']:.3f} "
             f"({entry['low']:.3f} to {entry['high']:.3f}), as {_independent(entry['effective_sounds'])}"
         )
     text = f"{entry['value']:.3f}"
     if entry["low"] is not None:
         text = f"{text} ({entry['low']:.3f} to {entry['high']:.3f})"
-    return f"{text}, {entry['count']} of {entry['sounds']} sounds" if "sounds" in entry else text
+    return f"{text}, {entry['count']} of {plural(entry['sounds'], 'sound')}" if "sounds" in entry else text
 
 
 def _left_out(rows: Rows) -> list[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from unheard.common.progress import Report
+from unheard.common.texts import plural
 from unheard.errors import InputError
 from unheard.evaluation.experiment import Experiment
 from unheard.evaluation.identity import digest
@@ -116,7 +117,9 @@ def _search(
         outcome = _outcome(run_settings(local, [_named(local, setting)], folder, progress))
         if outcome.missing > MISSING_AT_MOST * outcome.asked:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            why = f"{outcome.missing} of {outcome.asked} sounds failed or were left open under {setting}"
+            why = (
+                f"{outcome.missing} of {plural(outcome.asked, 'sound')} failed or stayed open under {setting}"
+            )
             if (passed_over := passed_over + 1) == PATIENCE:
                 raise InputError(
                     f"{PATIENCE} settings in a row had to be passed over; {why}: see `error` in "

@@ -174,7 +174,7 @@ def draw_trajectories(traces: Mapping[str, Sequence[Any]]) -> Figure:
         dict.fromkeys(step.measure for trace in traces.values() for step in trace if step.measure)
     )
     if not measures:
-        raise InputError("no guidance measured anything: there is no trajectory to draw")
+        raise InputError("no guidance measured anything: give sounds that were made with one")
     figure = new_figure(7.5, 0.8 + 2.6 * len(measures))
     panels = figure.subplots(len(measures), sharex=True, squeeze=False)[:, 0]
     for axis, measure in zip(panels, measures, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -42,21 +43,27 @@ def read_preset(path: str | Path) -> Preset:
     """
     try:
         table = read_json(path)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise InputError(f"cannot read the preset {path}: {said(error)}") from error
+    except ValueError as error:
+        raise InputError(f"the preset {path} is not JSON ({error}): give {_example()}") from error
     return preset_of(table, path)
 
 
 def preset_of(table: Any, path: str | Path) -> Preset:
     """What `read_preset` makes of the content of the file at `path`; raises as it does."""
     if not isinstance(table, dict) or not table:
-        raise InputError(f"the preset {path} holds no settings: give {describe_guidance(AMG())}")
+        raise InputError(f"the preset {path} holds no settings: give {_example()}")
     if _of_guidance() & set(table) and not {*KEYS} & set(table):
         return Preset(True, read_guidance(table))
     check_keys(table, KEYS, f"the preset {path}")
     options = {key: value for key, value in table.items() if key != "guidance"}
     guidance = table.get("guidance")
     return Preset(guidance is not None, None if guidance is None else read_guidance(guidance), options)
+
+
+def _example() -> str:
+    return json.dumps(describe_guidance(AMG()))
 
 
 def _of_guidance() -> set[str]:

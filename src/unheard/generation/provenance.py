@@ -22,7 +22,7 @@ from unheard.common.files import write_whole
 from unheard.common.structured_files import read_json
 from unheard.common.texts import json_bytes
 from unheard.diffusion.settings import STOCHASTIC
-from unheard.errors import InputError
+from unheard.errors import InputError, said
 from unheard.guidance import Detour, describe_guidance, with_present_names
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ def read(path: str | Path) -> dict[str, Any]:
     try:
         record = read_json(path)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        raise InputError(
+            f"cannot read {path}: {said(error)}; give the .json written beside the sound"
+        ) from error
     except ValueError as error:
         raise InputError(f"{path} is not JSON ({error}): give the .json written beside the sound") from error
     if not isinstance(record, dict) or "unheard" not in record:
@@ -121,7 +123,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     for key, how in (("items", "available"), ("encoded", "encoded beforehand")):
         had, have = (_part(record, "recordings").get(key, 0) for record in (then, now))
         if had != have:
-            found.append(f"{had} recordings were {how}, {have} are")
+            found.append(f"the number of recordings {how} was {had}, is {have}")
     for key in ("device_name", "dtype", "compiled", "threads"):
         was, now_is = (_part(record, "machine").get(key) for record in (then, now))
         if was != now_is:

@@ -15,6 +15,7 @@ from torch import Tensor
 from unheard import audio
 from unheard.common.files import locked, replacing, write_whole
 from unheard.common.sound_endings import WRITTEN
+from unheard.common.texts import plural
 from unheard.errors import InputError
 from unheard.generation import provenance
 from unheard.guidance.base import Step
@@ -135,7 +136,7 @@ class Sound:
 
     def __repr__(self) -> str:
         seconds = self.waveform.shape[-1] / self.sample_rate
-        acted = f"guidance acted in {self.acted} of {len(self.trace)} steps"
+        acted = f"guidance acted in {self.acted} of {self._steps}"
         return (
             f"<Sound {self.prompt!r}, seed {self.seed}: {seconds:.2f} s, {self.waveform.shape[0]} x "
             f"{self.sample_rate:,} Hz, {acted if self.provenance.get('guidance') else 'no guidance'}>"
@@ -145,6 +146,10 @@ class Sound:
     def acted(self) -> int:
         """In how many of the steps the guidance acted."""
         return sum(bool(step.acted) for step in self.trace)
+
+    @property
+    def _steps(self) -> str:
+        return plural(len(self.trace), "step")
 
     @property
     def no_way(self) -> str | None:
@@ -178,7 +183,7 @@ class Sound:
             )
         if not self.acted:
             return "kept the prompt"
-        return f"steered away in {self.acted} of {len(self.trace)} steps"
+        return f"steered away in {self.acted} of {self._steps}"
 
     @property
     def faults(self) -> list[str]:

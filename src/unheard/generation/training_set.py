@@ -13,6 +13,7 @@ import torch
 
 from unheard.auditing.catalogue import Catalogue, by_id
 from unheard.auditing.references import References, locate_recordings, memorised_recordings
+from unheard.common.texts import plural
 from unheard.embedders import Embedder
 from unheard.errors import InputError
 from unheard.generation.defaults import Defaults
@@ -165,7 +166,7 @@ class TrainingSet:
         missing = len(self.index.uncaptioned)
         if missing and guidance.without_captions:
             warnings.warn(
-                f"{missing:,} of the {self.index.items:,} items of {self._called} have no caption: "
+                f"{self._called} has no caption for {missing:,} of its {plural(self.index.items, 'item')}: "
                 f"{guidance.without_captions}",
                 stacklevel=5,
             )

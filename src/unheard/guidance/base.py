@@ -25,8 +25,8 @@ class Guidance(Protocol):
         kind: its name in files and on the command line.
         needs_index: whether it cannot do without the training set.
         uses_recordings: whether it compares with the recordings of the training set where they are available.
-        without_captions: what it cannot do near items without a caption, to go on after "have no caption: ";
-            None if it does not read them.
+        without_captions: what it cannot do near items without a caption, to go on after "no caption for 8 of
+            its 9 items: "; None if it does not read them.
         saves_memory: what to lower if there is not enough memory, as in "--c3 to 0"; None if nothing would
             help.
     """

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from unheard import index as commands
+from unheard.common.texts import plural
 from unheard.errors import InputError, UnheardError
 from unheard.index import Index, Item
 from unheard.index.building.builder import Built
@@ -118,8 +119,8 @@ def _build(
         raise InputError("there is no index to write: name a folder")
 
     def report(done: int, total: int | None, note: str = "") -> None:
-        of = "" if total is None else f" of {total:,}"
-        tell(f"{done:,}{of} recordings. {note}")
+        of = "" if total is None else f"{done:,} of "
+        tell(f"{of}{plural(done if total is None else total, 'recording')}. {note}")
 
     tell("Reading the sources.")
     built = commands.build(

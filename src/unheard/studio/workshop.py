@@ -13,6 +13,7 @@ from typing import Any
 from unheard.auditing.auditor import Auditor
 from unheard.backbones import hub
 from unheard.backbones.texts import words_of_tokenizer
+from unheard.common.texts import plural
 from unheard.errors import InputError
 from unheard.generation.model import Model
 from unheard.generation.training_set import TrainingSet
@@ -118,7 +119,7 @@ class Workshop:
     def about(self) -> str:
         """Model, device and training set in one line."""
         index, backbone = self.training_set.index, self.model.backbone
-        of = "no index: nothing to stay away from" if index is None else f"{index.items:,} training items"
+        of = "no index: nothing to stay away from" if index is None else plural(index.items, "training item")
         available = len(self.training_set.recordings)
         recordings = f", {available:,} of their recordings here" if available else ""
         return (

@@ -221,9 +221,9 @@ def test_a_blend_has_the_longer_text_and_its_ends_are_the_texts(backbone: AceSte
 def test_what_the_model_does_not_know_is_refused(backbone: AceStepBackbone) -> None:
     with pytest.raises(InputError, match="random takes no negative prompt: leave 'noise' out"):
         backbone.encode_unconditional(["noise"], [0.0], [1.0])
-    with pytest.raises(InputError, match="2 prompts, 1 starts and 2 totals"):
+    with pytest.raises(InputError, match="2 prompts, 1 start and 2 totals"):
         backbone.encode(["a", "b"], [0.0], [1.0, 1.0])
-    with pytest.warns(UserWarning, match="of which random reads 256: the last .* are lost"):
+    with pytest.warns(UserWarning, match="of which random reads 256: it loses the last"):
         backbone.encode(["a warm bell " * 90], [0.0], [1.0])
     model = Model(backbone)
     for refused in ({"start": 1.0}, {"negative_prompt": "drums"}):

@@ -206,11 +206,11 @@ def test_conditioning_selects_and_joins(backbone: LongCatBackbone) -> None:
 
 
 def test_bad_conditioning_is_refused(backbone: LongCatBackbone) -> None:
-    with pytest.raises(InputError, match="2 prompts, 1 starts and 2 totals"):
+    with pytest.raises(InputError, match="2 prompts, 1 start and 2 totals"):
         backbone.encode(["a", "b"], [0.0], [1.0, 1.0])
     with pytest.raises(InputError, match="the prompt 7 is not text but of type int"):
         backbone.encode_unconditional([7], [0.0], [1.0])  # type: ignore[list-item]
-    with pytest.warns(UserWarning, match="39 tokens, of which random reads 31: the last 8 are lost"):
+    with pytest.warns(UserWarning, match="39 tokens, of which random reads 31: it loses the last 8"):
         backbone.encode(["a warm bell " * 11 + "zebra"], [0.0], [1.0])
 
 

@@ -102,7 +102,8 @@ def test_settings_are_those_of_the_nearest_duration_and_of_the_same_recordings()
     assert calibration.gives(replace(long, prompt_weight=0.1), 4.0, 60)
     assert not calibration.gives(replace(long, pull=0.51), 4.0, 60)
     assert not calibration.gives(None, 4.0, 60)
-    assert "not calibrated for 12 recordings" in calibration.words(4.0, 12)
+    assert "not calibrated for 12 recordings)" in calibration.words(4.0, 12)
+    assert "not calibrated for 1 recording)" in calibration.words(4.0, 1)
 
 
 def test_without_recordings_the_settled_pull_is_asked_where_it_was_measured() -> None:

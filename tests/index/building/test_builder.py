@@ -298,3 +298,13 @@ def test_a_full_disk_under_the_list_of_rejects_is_one_line() -> None:
     for write in (lambda: rejects.add(Reject("a.wav", "it is no sound")), rejects.close):
         with pytest.raises(InputError, match="cannot write the list of rejects /dev/full: No space left"):
             write()
+
+
+def test_one_of_a_kind_is_told_as_one() -> None:
+    built = builder.Built("mine", added=1, windows=1, seconds=1.0, silent=1, uncaptioned=1, unused_captions=1)
+    assert built.words() == [
+        "mine: 1 added (1 window, 1 s of sound)",
+        "  1 silent: marked, and found by no search",
+        "  1 without caption: caption deduplication does nothing there",
+        "  1 row of the captions without a sound",
+    ]

@@ -26,6 +26,7 @@ from unheard.auditing.report.pieces import FINE, SMALL, Fineness, Found, Pieces,
 from unheard.auditing.results import MEANINGS, UNTOLD, VERDICTS, Audit, FileAudit, Match, as_bad_as
 from unheard.common.files import replacing
 from unheard.common.progress import Report
+from unheard.common.texts import plural
 from unheard.errors import InputError
 
 PAGE = Path(__file__).parent / "page"
@@ -185,7 +186,7 @@ def _frame(
 
 
 def _count(audit: Audit) -> str:
-    return f"Audit of {len(audit.files):,} sound{'' if len(audit.files) == 1 else 's'}"
+    return f"Audit of {plural(len(audit.files), 'sound')}"
 
 
 def _remove_others(folder: Path, names: list[str]) -> None:

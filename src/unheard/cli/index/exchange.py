@@ -30,7 +30,7 @@ def import_(file: str, uri: str, name: str | None, ann: bool, as_json: bool) -> 
     """
     from unheard import index
 
-    with Display(quiet=as_json).counting("bytes", "reading") as progress:
+    with Display(quiet=as_json).counting("byte", "reading") as progress:
         imported = index.import_json(file, uri, embedder_name=name, progress=progress)
     if ann:
         _build_approximate(uri)
@@ -59,7 +59,7 @@ def export(uri: str, path: str, overwrite: bool, as_json: bool) -> None:
     check_targets([Target(Path(path))], inputs([uri], "the index", whole=True), overwrite=overwrite)
     from unheard import index
 
-    with Display(quiet=as_json).counting("rows", "writing") as progress:
+    with Display(quiet=as_json).counting("row", "writing") as progress:
         exported = index.export_json(uri, path, progress=progress)
     if as_json:
         say_json({"file": path, **asdict(exported)})

@@ -40,7 +40,7 @@ def latents(uri: str, model: str, device: str, references: tuple[str, ...], as_j
     from unheard.generation.model import load
 
     loaded = load(model, device=device)
-    with Display(quiet=as_json).counting("recordings", "encoding") as progress:
+    with Display(quiet=as_json).counting("recording", "encoding") as progress:
         encoded = loaded.encode_recordings(uri, references=references or None, progress=progress)
     for line in LeftOut.of(encoded.left_out).lines():
         warnings.warn(line, stacklevel=1)

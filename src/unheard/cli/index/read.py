@@ -143,7 +143,7 @@ def duplicates(
         check_targets([Target(Path(path))], inputs([uri], "the index", whole=True), overwrite=overwrite)
     from unheard import index
 
-    with Display(quiet=as_json).counting("windows", "comparing") as progress:
+    with Display(quiet=as_json).counting("window", "comparing") as progress:
         found = index.duplicates(
             uri,
             sound_threshold=sound_threshold,

@@ -73,7 +73,7 @@ def build(
     listed = Target(Path(rejects_path(uri)), shows(rb'\{"source": '))
     if listed.path.parent.is_dir():
         check_targets([listed], inputs([captions, *sources], "a source"), overwrite=None)
-    with Display(quiet=as_json).counting("recordings", "embedding") as progress:
+    with Display(quiet=as_json).counting("recording", "embedding") as progress:
         built = index.build(
             sources,
             uri,
@@ -131,7 +131,7 @@ def add(
     name = read_defaults(fetch(model)).embedder if embedder is None else embedder
     loaded = load_embedder(name, device=resolve_device(device))
     if is_store(uri):
-        with Display(quiet=as_json).counting("recordings", "embedding") as progress:
+        with Display(quiet=as_json).counting("recording", "embedding") as progress:
             built = index.add(uri, sounds, caption=caption, embedder=loaded, progress=progress)
         return _tell(built, as_json)
     added = index.add_sounds(uri, [Path(sound) for sound in sounds], caption, loaded)

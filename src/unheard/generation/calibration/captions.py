@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Iterable
 
+from unheard.common.texts import plural
 from unheard.errors import InputError
 from unheard.index import Index
 from unheard.index.searching.captions import normalised
@@ -52,6 +53,6 @@ def check_enough(ordinary: int, where: object) -> None:
     """Raise InputError where there are too few ordinary captions to learn a threshold from."""
     if ordinary < LEAST:
         raise InputError(
-            f"{where} has {ordinary} captions that occur once: {LEAST} at least are needed, give further "
-            "ordinary prompts (--prompts FILE)"
+            f"{where} has {plural(ordinary, 'caption')} found only once: {LEAST} at least are needed, "
+            "give further ordinary prompts (--prompts FILE)"
         )

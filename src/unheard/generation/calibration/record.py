@@ -18,7 +18,7 @@ from unheard.common.checks import (
 )
 from unheard.common.files import data_folder, make_data_folder, write_whole
 from unheard.common.structured_files import read_json
-from unheard.common.texts import json_bytes
+from unheard.common.texts import json_bytes, plural
 from unheard.errors import InputError
 from unheard.guidance.base import Guidance
 from unheard.guidance.detour.settings import Detour
@@ -284,7 +284,7 @@ class Calibration:
         if excess and settings.sure_threshold > settings.threshold:
             excess += f" to {settings.sure_threshold:.3g}"
         if excess and recordings != self.recordings:
-            excess += f" (not calibrated for {recordings:,} recordings)"
+            excess += f" (not calibrated for {plural(recordings, 'recording')})"
         prompted = f"a pull of {settings.pull:.3g}"
         if settings.settled_pull:
             prompted = f"a settled pull of {settings.settled_pull:.3g}"

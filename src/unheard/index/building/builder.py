@@ -105,13 +105,11 @@ class Built:
         embedded = f"{plural(self.windows, 'window')}, {self.seconds:,.0f} s of sound"
         lines = [f"{self.uri}: {', '.join(parts)} ({embedded})"]
         if self.silent:
-            lines.append(f"  {self.silent:,} are silent: marked, and found by no search")
+            lines.append(f"  {self.silent:,} silent: marked, and found by no search")
         if self.uncaptioned:
-            lines.append(
-                f"  {self.uncaptioned:,} have no caption: caption deduplication does nothing near them"
-            )
+            lines.append(f"  {self.uncaptioned:,} without caption: caption deduplication does nothing there")
         if self.unused_captions:
-            lines.append(f"  {self.unused_captions:,} rows of the captions name no sound")
+            lines.append(f"  {plural(self.unused_captions, 'row')} of the captions without a sound")
         lines += [f"  {line}" for line in self.left_out.lines()[:REASONS_TOLD]]
         lines += [f"  {line}" for line in self.remarks.lines("taken otherwise")[:REASONS_TOLD]]
         if self.rejects:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from unheard.common.texts import plural
 from unheard.errors import InputError
 from unheard.index.searching.vectors import no_answers
 from unheard.index.store.lance import explained
@@ -96,8 +97,8 @@ def build_approximate(uri: str | Path) -> ApproximateRecord:
     count = len(store)
     if count < FEWEST:
         raise InputError(
-            f"{uri} has {count:,} windows: comparing all of them is as fast; an approximate index needs "
-            f"{FEWEST:,} at least"
+            f"{uri} has {plural(count, 'window')}: comparing all of them is as fast; an approximate index "
+            f"needs {FEWEST:,} at least"
         )
     cells = math.isqrt(count)
     with explained(f"cannot build the approximate index of {store.uri}", InputError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unheard.common.texts import plural
 from unheard.errors import IndexFileError
 from unheard.index.store.rows import embeddings, row_digests
 
@@ -63,6 +64,6 @@ def _problems_of_items(rows: pa.Table) -> Iterator[str]:
     whole = pc.equal(pc.cast(items["window_count"], pa.int64()), pc.add(items["window_max"], 1))
     for item in items.filter(pc.invert(whole)).to_pylist():
         yield (
-            f"id {item['id']!r} has {item['window_count']} windows, the last numbered {item['window_max']}: "
-            "windows are missing or double; remove the item and build again"
+            f"id {item['id']!r} has {plural(item['window_count'], 'window')}, the last numbered "
+            f"{item['window_max']}: windows are missing or double; remove the item and build again"
         )
