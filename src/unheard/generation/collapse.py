@@ -71,10 +71,7 @@ def _kind(training_set: TrainingSet, caption: str) -> list[str]:
     index = training_set.index
     if index is None:
         return []
-    shared = index.captions.sharing(caption)
-    ranked = dict.fromkeys(
-        index.ids[position] for position in sorted(shared, key=shared.__getitem__, reverse=True)
-    )
+    ranked = dict.fromkeys(index.ids[position] for position in index.captions.sharing(caption))
     return [item for item in ranked if item in training_set.recordings][:KIND]
 
 

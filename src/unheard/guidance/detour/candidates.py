@@ -125,7 +125,7 @@ class Candidates:
 
     def _like_caption(self, caption: str) -> Iterator[int]:
         """Positions by turns by the words that they share with a caption, and as they are written like it."""
-        by_words = self._trajectory.index.captions.most_sharing(caption, READ)
+        by_words = self._trajectory.index.captions.sharing(caption, READ)
         written = self._as_written(caption, by_words)
         return chain.from_iterable(zip(by_words, written, strict=True))
 
@@ -218,23 +218,24 @@ class Candidates:
 
     def _read(self, sample: int) -> dict[int, _Fit]:
         """Positions of captions to choose a fallback from, with how they fit, best first."""
-        index, own = self._trajectory.index, self._of_same_caption(sample)
-        shared = index.captions.sharing(self._trajectory.prompts[sample])
+        index, own, prompt = (
+            self._trajectory.index,
+            self._of_same_caption(sample),
+            self._trajectory.prompts[sample],
+        )
 
         def first(positions: Iterable[int]) -> Iterator[int]:
             usable = (each for each in positions if index.captions.alone(each) and each not in own)
             return islice(usable, FALLBACKS // 2)
 
-        by_words = sorted(shared, key=shared.__getitem__, reverse=True)
+        by_words = index.captions.sharing(prompt)
         read = list(dict.fromkeys([*first(by_words), *first(self._near[sample])]))
         if not read:
             return {}
         texts = self._trajectory.embedder.embed_text([index.prompts[position] for position in read])
         meant = (texts.to(self._said) @ self._said[sample]).tolist()
-        fits = {
-            position: _Fit(shared.get(position, 0.0), cosine)
-            for position, cosine in zip(read, meant, strict=True)
-        }
+        shared = index.captions.shares([prompt], read)[0].tolist()
+        fits = {position: _Fit(*fit) for position, *fit in zip(read, shared, meant, strict=True)}
         return dict(sorted(fits.items(), key=lambda item: item[1].value, reverse=True))
 
     @cached_property

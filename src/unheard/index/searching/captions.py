@@ -71,33 +71,22 @@ class Captions:
         """The items with this caption: the first position of each."""
         return list(self._first.get(normalised(caption), {}).values())
 
-    def sharing(self, caption: str) -> dict[int, float]:
-        """By position, what part of a caption's words each other caption has, 0 to 1; only those with any.
+    def sharing(self, caption: str, most: int | None = None) -> list[int]:
+        """The positions whose captions share words with one, by `shares`, the largest first, then in order.
 
-        A word counts by its rarity, `log((N + 1) / (n + 1))` where `n` of `N` items have it (Sparck Jones
-        1972, doi:10.1108/eb026526), times how much it says of the sound: the name of an instrument says more
-        than "played", and more than "by the sea".
-        """
-        shares: dict[int, float] = {}
-        for word, share in self._share_of_each_word(caption).items():
-            for position in self._having.get(word, ()):
-                shares[position] = shares.get(position, 0.0) + share
-        return shares
-
-    def most_sharing(self, caption: str, count: int) -> list[int]:
-        """The positions of at most so many captions that have the largest parts of a caption's words.
-
-        By the parts of `sharing`, the largest first, of equal ones the first position; only those with any.
+        Args:
+            caption: any.
+            most: how many to name, at most; None for all that share anything.
         """
         shares = np.zeros(len(self.texts))
         for word, share in self._share_of_each_word(caption).items():
             shares[self._positions_of(word)] += share
         found = np.flatnonzero(shares)
-        if len(found) > count:
-            found = found[shares[found] >= np.partition(shares[found], -count)[-count]]
+        if most is not None and len(found) > most:
+            found = found[shares[found] >= np.partition(shares[found], -most)[-most]]
         order = np.argsort(-shares[found], kind="stable")
-        most: list[int] = found[order][:count].tolist()
-        return most
+        named: list[int] = found[order][:most].tolist()
+        return named
 
     def sounds(self, captions: Sequence[str]) -> np.ndarray:
         """Which way the sounds lie that captions are said of, by their words alone [captions, dimension].
@@ -123,7 +112,12 @@ class Captions:
         return np.isin(np.arange(len(self.texts)), self.single)
 
     def shares(self, captions: Sequence[str], positions: Sequence[int]) -> np.ndarray:
-        """What part of each caption's words each of these positions has, 0 to 1 [captions, positions]."""
+        """What part of each caption's words each of these positions has, 0 to 1 [captions, positions].
+
+        A word counts by its rarity, `log((N + 1) / (n + 1))` where `n` of `N` items have it (Sparck Jones
+        1972, doi:10.1108/eb026526), times how much it says of the sound: the name of an instrument says more
+        than "played", and more than "by the sea".
+        """
         parts = [self._share_of_each_word(caption) for caption in captions]
         texts = [{*self.texts[position].split()} for position in positions]
         return np.array(
