@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from nearby import Nearby, correlation
@@ -193,3 +195,35 @@ def test_what_is_recalled_is_predicted_of_the_very_latents_when_a_caption_is_tri
     assert denoiser.trace[0].acted == [False, True]
     expected = WORLD.denoise(x[[1, 1]], sigma[[1, 1]], WORLD.encode_neighbours([1, 2]))
     torch.testing.assert_close(gate.recalled[0], expected)
+
+
+class AlwaysOpen(LatentGate):
+    """Open for anything, and no caption may be tried."""
+
+    def ask(self, question: Question) -> Answer:
+        return super().ask(question)._replace(value=1.0, threshold=0.5)
+
+    def may_try(self, question: Question) -> bool:
+        return False
+
+
+def test_where_no_caption_may_be_tried_it_goes_on_without_any_at_once() -> None:
+    x = torch.randn(1, 2, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    sigma = torch.full((1,), 0.9, dtype=torch.float64)
+    recording = torch.randn(2, WORLD.trim, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    predicted: list[int] = []
+    denoiser = detour(0.5, 0.0, PROMPTS[:1], {"prompt0": recording}, fallbacks=2)
+    denoiser.gate = AlwaysOpen(0.5, WORLD.trim, Nearby([recording]))
+    denoise = denoiser.denoise
+
+    def counted(x: torch.Tensor, *more: Any) -> torch.Tensor:
+        predicted.append(len(x))
+        return denoise(x, *more)
+
+    denoiser.denoise = counted
+    denoiser(x, sigma)
+    assert denoiser.trace[0].fallback == [None]
+    assert denoiser.trace[0].acted == [True]
+    assert predicted == [2, 1]  # both predictions, and the one without a caption
+    denoiser(x, sigma / 2)
+    assert predicted == [2, 1, 2]  # it is not tried again

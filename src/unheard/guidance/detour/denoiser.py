@@ -149,8 +149,10 @@ class DetourDenoiser:
         """Put samples under other captions, and their predictions in the place of the conditional ones."""
         levels = levels_of(sigma)
         for sample in open_for:
-            told = conditional[sample], unconditional[sample], levels[sample]
-            if not self.gate.may_try(Question(sample, *told, first=not self.trace)):
+            question = Question(
+                sample, conditional[sample], unconditional[sample], levels[sample], first=not self.trace
+            )
+            if self._left_for[sample] != NOTHING and not self.gate.may_try(question):
                 self._searches[sample] = search(tuple, 0)
             elif sample not in self._searches:
                 most = self._most if self.gate.sees_blends(sample) else 0
