@@ -18,6 +18,7 @@ from julius.resample import ResampleFrac
 from torch import Tensor
 from torch.nn import functional as F
 
+from unheard.common.callbacks import raised_afterwards
 from unheard.common.cancellation import CANCELLED, LOST, STRETCH
 from unheard.common.files import write_whole
 from unheard.common.regular_files import what_else
@@ -139,7 +140,8 @@ def encode(waveform: Tensor, sample_rate: int, ending: str, *, float32: bool = F
         raise InputError("FLAC holds no floats: give a name that ends in .wav, or go without float")
     content = io.BytesIO()
     samples = _samples(waveform, float32=False)
-    soundfile.write(content, samples, sample_rate, format="FLAC", subtype="PCM_16")
+    with raised_afterwards():
+        soundfile.write(content, samples, sample_rate, format="FLAC", subtype="PCM_16")
     return content.getvalue()
 
 

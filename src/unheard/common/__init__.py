@@ -12,6 +12,7 @@ sound_endings     the one list of sound files' endings
 sound_containers  what a sound file's container announces: its end, and joined sounds
 sound_decoding    a sound file decoded block by block
 sound_limits      how much is read of one sound
+callbacks         what is raised while a C library calls Python, and would be lost
 cancellation      channels whose mean is no longer the sound
 checks            what a value may be, and what was meant by a misspelt name
 content_cache     arrays made of files, by the SHA-256 of the files' content

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import soundfile
 
+from unheard.common.callbacks import raised_afterwards
 from unheard.common.sound_containers import Section, Stream, streams
 from unheard.common.sound_endings import CONTAINERS, ending_of
 from unheard.common.sound_limits import LOUDEST, SoundLimits, current_limits
@@ -94,7 +95,7 @@ class EncodedSound:
         return Section(self._file, stream)
 
     def _format(self, stream: Stream) -> tuple[int, int]:
-        with soundfile.SoundFile(self._section(stream)) as sound:
+        with raised_afterwards(), soundfile.SoundFile(self._section(stream)) as sound:
             return int(sound.samplerate), int(sound.channels)
 
     def _decoded(self, stream: Stream, held: bool) -> Iterator[np.ndarray]:
@@ -104,12 +105,14 @@ class EncodedSound:
         most = max(1, min(BLOCK, BLOCK_SAMPLES // self.channels))
         read = 0
         try:
-            with _OneWay(self._section(stream)) as sound:
+            with raised_afterwards():
+                opened = _OneWay(self._section(stream))
+            with opened as sound:
                 expected = sound.frames
                 if expected < UNKNOWN_FRAMES and len(self._streams) == 1:
                     self._check(expected, held)
                 length = min(most, max(expected, 1))
-                while len(block := sound.read(length, dtype="float32", always_2d=True)):
+                while len(block := sound.block(length)):
                     read += len(block)
                     length = min(most, max(expected - read, 1))
                     yield block
@@ -140,6 +143,12 @@ class _OneWay(soundfile.SoundFile):  # type: ignore[misc]
 
     def seekable(self) -> bool:
         return False
+
+    def block(self, frames: int) -> np.ndarray:
+        """The next samples, [frames, channels], fewer at the end."""
+        with raised_afterwards():
+            samples: np.ndarray = self.read(frames, dtype="float32", always_2d=True)
+        return samples
 
 
 def _reason(error: soundfile.SoundFileError) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import soundfile
 
 from unheard import audio
+from unheard.common.callbacks import raised_afterwards
 from unheard.errors import GuidanceError, InputError, ModelError, OutOfMemoryError, RejectedError
 from unheard.evaluation import code_version
 from unheard.evaluation.batch import Batch, Generated, Row
@@ -245,5 +246,6 @@ def _outcome(path: str, sound: Sound) -> Row:
 def _flac(sound: Sound) -> bytes:
     content = io.BytesIO()
     samples = audio.peak_normalise(sound.waveform).T.numpy()
-    soundfile.write(content, samples, sound.sample_rate, format="FLAC")
+    with raised_afterwards():
+        soundfile.write(content, samples, sound.sample_rate, format="FLAC")
     return content.getvalue()

@@ -24,6 +24,7 @@ from unheard.auditing.catalogue import Catalogue
 from unheard.auditing.features import Signal
 from unheard.auditing.liveliness import activity
 from unheard.auditing.references import recordings_of
+from unheard.common.callbacks import raised_afterwards
 from unheard.common.files import sha256
 from unheard.common.progress import Report
 from unheard.embedders import Embedder
@@ -262,7 +263,8 @@ def _audit_hash() -> str:
 
 
 def _read(flac: bytes) -> tuple[Tensor, int]:
-    samples, rate = soundfile.read(io.BytesIO(flac), dtype="float32", always_2d=True)
+    with raised_afterwards():
+        samples, rate = soundfile.read(io.BytesIO(flac), dtype="float32", always_2d=True)
     return torch.from_numpy(np.ascontiguousarray(samples.T)), int(rate)
 
 

@@ -8,6 +8,7 @@ import soundfile
 from torch import Tensor
 
 from unheard import audio
+from unheard.common.callbacks import raised_afterwards
 
 
 def encoded(waveform: Tensor, rate: int, compression: float | None = None, channels: int = 2) -> bytes:
@@ -24,10 +25,10 @@ def encoded(waveform: Tensor, rate: int, compression: float | None = None, chann
         waveform, rate = audio.resample(waveform, rate, 48_000), 48_000
     waveform = waveform / max(1.0, float(waveform.abs().max()))
     file = io.BytesIO()
-    if compression is None:
-        soundfile.write(file, waveform.T.numpy(), rate, format="FLAC", subtype="PCM_16")
-    else:
-        soundfile.write(
-            file, waveform.T.numpy(), rate, format="OGG", subtype="OPUS", compression_level=compression
-        )
+    samples = waveform.T.numpy()
+    with raised_afterwards():
+        if compression is None:
+            soundfile.write(file, samples, rate, format="FLAC", subtype="PCM_16")
+        else:
+            soundfile.write(file, samples, rate, format="OGG", subtype="OPUS", compression_level=compression)
     return file.getvalue()
