@@ -76,6 +76,31 @@ def test_a_wrong_value_is_the_command_s_line(client: Any, asked: dict[str, Any],
     assert "Traceback" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "asked", "message"),
+    [
+        ("/generate", {"prompt": 5}, "prompt is 5: give text"),
+        ("/generate", {"prompt": "a bell", "options": [1]}, "options is [1]: give names and values"),
+        ("/unknown_words", {"prompt": None}, "prompt is None: give text"),
+        ("/history", {"count": "all"}, "count is 'all': give a whole number of at least 0"),
+        ("/audit", {"sounds": []}, "sounds is []: give a list of files"),
+        ("/audit", {"sounds": [5]}, "sounds has 5: give a file"),
+        ("/audit", {"sounds": [{"path": "a.wav"}], "references": 5}, "references is 5: give text"),
+        ("/build_index", {"sounds": "here", "index": 5}, "index is 5: give text"),
+        ("/search_index", {"text": ["a"]}, "text is ['a']: give text"),
+        ("/search_index", {"sound": 5}, "sound has 5: give a file"),
+    ],
+)
+def test_a_value_of_another_kind_is_told(
+    client: Any, endpoint: str, asked: dict[str, Any], message: str
+) -> None:
+    from gradio_client.exceptions import AppError
+
+    with pytest.raises(AppError) as raised:
+        client.predict(**asked, api_name=endpoint)
+    assert str(raised.value).startswith(message)
+
+
 def test_two_clients_at_once_and_one_cancels(url: str, client: Any, workshop: Workshop) -> None:
     from gradio_client import Client
     from gradio_client.exceptions import AppError

@@ -50,6 +50,12 @@ def require_whole(name: str, value: object, low: int) -> None:
         raise InputError(f"{name} is {value!r}: give a whole number of at least {low}")
 
 
+def require_text(name: str, value: object) -> None:
+    """Text, which may be empty."""
+    if not isinstance(value, str):
+        raise InputError(f"{name} is {value!r}: give text")
+
+
 def require_one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
     """One of some words."""
     if value not in choices:

@@ -15,7 +15,8 @@ from typing import Any
 import gradio as gr
 
 from unheard.auditing.results import Audit
-from unheard.errors import UnheardError
+from unheard.common.checks import require_text, require_whole
+from unheard.errors import InputError, UnheardError
 from unheard.index.building.builder import Built
 from unheard.studio import audit_tab, index_tab
 from unheard.studio.fields import SEED
@@ -40,7 +41,8 @@ def endpoints(workshop: Workshop) -> None:
             options: options of `unheard generate` by name, see /options.
         """
         with told_in_one_line(), workshop.under_way.of(_user(request)) as cancel:
-            asked, values = workshop.form.read(prompt, {**(options or {}), SEED: seed})
+            require_text("prompt", prompt)
+            asked, values = workshop.form.read(prompt, {**_named(options), SEED: seed})
             takes: dict[int, Take] = {}
             for at in make_takes(workshop, asked, output_of(values), cancel):
                 if isinstance(at, Saved):
@@ -61,11 +63,14 @@ def endpoints(workshop: Workshop) -> None:
     def history(count: int = 10) -> list[dict[str, Any]]:
         """The newest takes, the newest first, as /generate describes them."""
         with told_in_one_line():
-            return [described(workshop, take) for take in workshop.takes.all()[: max(0, count)]]
+            require_whole("count", count, 0)
+            return [described(workshop, take) for take in workshop.takes.all()[:count]]
 
     def unknown_words(prompt: str) -> str:
         """One line on the words of a prompt that the model does not know; empty where it knows all."""
-        return workshop.unknown_words(prompt) or ""
+        with told_in_one_line():
+            require_text("prompt", prompt)
+            return workshop.unknown_words(prompt) or ""
 
     def audit(
         sounds: list[dict[str, Any]], references: str = "", request: gr.Request = None
@@ -77,7 +82,8 @@ def endpoints(workshop: Workshop) -> None:
             references: a folder on the machine of the studio; empty for the recordings of the model or index.
         """
         with told_in_one_line(), workshop.under_way.of(_user(request)) as cancel:
-            files = [Path(str(sound["path"])) for sound in sounds]
+            require_text("references", references)
+            files = _files(sounds)
             recordings = audit_tab.recordings_of(references)
             for at in audit_tab.audit(workshop, files, recordings, cancel):
                 if isinstance(at, audit_tab.Audited):
@@ -89,6 +95,8 @@ def endpoints(workshop: Workshop) -> None:
     ) -> dict[str, Any]:
         """Build an index, or add to one: of a folder on the machine of the studio, to another."""
         with told_in_one_line(), workshop.under_way.of(_user(request)) as cancel:
+            for name, value in {"sounds": sounds, "index": index, "captions": captions}.items():
+                require_text(name, value)
             for at in index_tab.build(workshop, sounds, captions, index, cancel):
                 if isinstance(at, Built):
                     return {"index": at.uri, "added": at.added, "rejected": at.rejected, "words": at.words()}
@@ -99,7 +107,9 @@ def endpoints(workshop: Workshop) -> None:
     ) -> list[dict[str, Any]]:
         """The items of an index nearest to words or to a sound; empty `index` for the studio's own."""
         with told_in_one_line():
-            path = None if sound is None else str(sound["path"])
+            for name, value in {"text": text, "index": index}.items():
+                require_text(name, value)
+            path = None if sound is None else str(_path("sound", sound))
             found = index_tab.search(workshop, index, text, path, count)
             return [{**asdict(item), "similarity": similarity} for item, similarity in found]
 
@@ -154,6 +164,29 @@ def _audited(result: Audit, page: Path) -> dict[str, Any]:
     described = asdict(result)
     described["files"] = [{"sound": file.pop("path"), **file} for file in described["files"]]
     return {**described, "verdict": result.verdict, "report": _file(page)}
+
+
+def _named(options: object) -> dict[str, Any]:
+    """Options by name; InputError if it is something else."""
+    if options is None:
+        return {}
+    if not isinstance(options, dict):
+        raise InputError(f'options is {options!r}: give names and values, such as {{"duration": 2}}')
+    return options
+
+
+def _files(sounds: object) -> list[Path]:
+    """The sounds that a program sent; InputError if there is none, or something else."""
+    if not isinstance(sounds, list) or not sounds:
+        raise InputError(f"sounds is {sounds!r}: give a list of files, each by handle_file")
+    return [_path("sounds", sound) for sound in sounds]
+
+
+def _path(name: str, sound: object) -> Path:
+    """Where a file lies that a program sent; InputError if it sent something else."""
+    if not isinstance(sound, dict) or not isinstance(sound.get("path"), str):
+        raise InputError(f"{name} has {sound!r}: give a file by handle_file")
+    return Path(sound["path"])
 
 
 def _file(path: Path) -> dict[str, Any]:
