@@ -159,12 +159,16 @@ def test_ctrl_c_keeps_what_is_judged(run: Callable[..., Result], monkeypatch: py
     result = run("out", "--references", "catalogue", "--json", "--csv", "n.csv", "--report", "r.html")
     assert result.exit_code == 130
     assert "interrupted; what was finished is saved" in result.stderr
-    assert [Path(file["path"]).name for file in json.loads(result.stdout)["files"]] == [
-        "noise.wav",
-        "replay.flac",
+    files = json.loads(result.stdout)["files"]
+    assert [(Path(file["path"]).name, file["reason"]) for file in files] == [
+        ("noise.wav", None),
+        ("replay.flac", None),
+        ("silent.wav", "the audit was interrupted before it"),
+        ("torn.wav", "the audit was interrupted before it"),
     ]
-    assert Path("n.csv").exists()
-    assert Path("r.html").exists()
+    assert files[-1]["verdict"] == "not judged"
+    for written in ("n.csv", "r.html"):
+        assert "interrupted before it" in Path(written).read_text()
 
 
 def test_a_reference_that_cannot_be_read_is_said(run: Callable[..., Result]) -> None:

@@ -82,7 +82,9 @@ def test_ctrl_c_keeps_the_rates(
     assert found["prompts"][0]["verdicts"] == ["copy", "copy"]
     if during == "generating":
         assert (found["replayed"], found["judged"]) == (2, 3)
-        assert [each["seeds"] for each in found["prompts"]] == [[0, 1], [0]]
+        assert [each["seeds"] for each in found["prompts"]] == [[0, 1], [0, 1]]
+        assert found["prompts"][1]["verdicts"][1] == "not judged"
+        assert found["not_told"] == {"not judged": 1}
     else:
         assert (found["replayed"], found["judged"]) == (2, 4)
         assert [each["risk"] is None for each in found["prompts"]] == [False, True]

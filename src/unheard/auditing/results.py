@@ -23,7 +23,8 @@ MEANINGS = {
     "clear": "No altered, regenerated or layered copy of these references was found. "
     "It says nothing of others.",
     "too short to tell": "Even an exact copy could not be called one among so many references.",
-    "not judged": "Silent, audible for less than half a second, cut short, or unreadable. It is not clear.",
+    "not judged": "Silent, audible for less than half a second, cut short, or unreadable; or the audit was "
+    "interrupted before it. It is not clear.",
 }
 """What each verdict says, in a sentence for whoever gets a report."""
 

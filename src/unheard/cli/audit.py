@@ -6,7 +6,7 @@ import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 OF_GENERATION = ("seeds", "seed", "duration", "no_guidance", "batch", "output", "dtype")
 """Options that say how sounds are generated, and nothing without `--prompts`."""
 SEEDS = 4
+NOT_REACHED = "the audit was interrupted before it"
+"""Why a sound was not judged that was asked for."""
 LONGEST_TITLE = 120
 """Bytes of a prompt in the name of its sound: characters of some scripts take four each."""
 
@@ -258,15 +260,27 @@ class _Work:
     counted: Replication | None = None
     known: int = 0
 
+    @contextmanager
+    def all_named(self, names: Sequence[str]) -> Iterator[None]:
+        """An interrupt leaves the rest of the sounds named as not judged, not passed over in silence."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self.files:
+                left = names[len(self.files) :]
+                self.files += (FileAudit(name, "not judged", NOT_REACHED) for name in left)
+            raise
+
     def judge(self, paths: Sequence[Path]) -> None:
         """Judge files one after another."""
         from unheard.auditing.judgements import Judgements
 
         judgements = Judgements(self.auditor)
         with self.display.counting("sound", "judging") as progress:
-            for path in paths:
-                self.files.append(judgements.judge(path))
-                progress(len(self.files), len(paths))
+            with self.all_named([str(path) for path in paths]):
+                for path in paths:
+                    self.files.append(judgements.judge(path))
+                    progress(len(self.files), len(paths))
         self.known = judgements.known
 
     def judge_model(
@@ -290,7 +304,8 @@ class _Work:
             return judged
 
         try:
-            with self.display.generating() as progress:
+            names = [f"sound {number}" for number in range(1, len(request.prompts) + 1)]
+            with self.display.generating() as progress, self.all_named(names):
                 replication(
                     model,
                     request,
