@@ -19,6 +19,7 @@ from replaying import RECORDINGS
 from unheard.auditing import Match
 from unheard.auditing.auditor import Auditor
 from unheard.cli import main
+from unheard.errors import InputError
 
 
 @pytest.fixture
@@ -169,6 +170,21 @@ def test_ctrl_c_keeps_what_is_judged(run: Callable[..., Result], monkeypatch: py
     assert files[-1]["verdict"] == "not judged"
     for written in ("n.csv", "r.html"):
         assert "interrupted before it" in Path(written).read_text()
+
+
+@pytest.mark.parametrize("option", ["--csv", "--report"])
+def test_a_full_disk_does_not_cost_what_was_judged(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise InputError("cannot write there: No space left on device; choose another path")
+
+    monkeypatch.setattr("unheard.cli.audit.write_csv", full)
+    monkeypatch.setattr("unheard.auditing.report.report.write_report", full)
+    result = run("out/replay.flac", "--references", "catalogue", "--json", option, "r.html")
+    assert result.exit_code == 2
+    assert "No space left on device" in result.stderr
+    assert [file["verdict"] for file in json.loads(result.stdout)["files"]] == ["copy"]
 
 
 def test_a_reference_that_cannot_be_read_is_said(run: Callable[..., Result]) -> None:

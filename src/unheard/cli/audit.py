@@ -197,13 +197,17 @@ def audit(
                 raise
             interrupted = True
         result = auditor.audit(work.files)
-        if table is not None:
-            write_csv(Path(table), result)
-        page = None if report is None else _write_report(result, work, report, about)
-        if json_asked:
-            say_json(as_json(result, work.counted))
-        else:
-            output(result, work.counted, page, work.known)
+        page = None
+        try:
+            if table is not None:
+                write_csv(Path(table), result)
+            if report is not None:
+                page = _write_report(result, work, report, about)
+        finally:  # a full disk does not cost what was judged: it is printed all the same
+            if json_asked:
+                say_json(as_json(result, work.counted))
+            else:
+                output(result, work.counted, page, work.known)
     if interrupted:
         raise KeyboardInterrupt
     return 0 if fail_on is None else _gate(result.files, fail_on, accept_untold)
