@@ -129,9 +129,15 @@ def test_a_manifest_that_cannot_be_read_is_an_error(
 
 def test_captions_have_to_be_a_manifest(folder: Path) -> None:
     (folder / "captions.csv").write_text("prompt\nx\n")
+    (folder / "semicolons.csv").write_text("path;prompt\nb.wav;x\n")
+    (folder / "headless.csv").write_text("b.wav,x\n")
+    (folder / "empty.jsonl").write_text("")
     for name, message in [
         ("b.txt", "CSV, JSON Lines or Parquet"),
-        ("captions.csv", "row 1: it names no sound"),
+        ("captions.csv", r"row 1: it names no sound.*\(it has 'prompt'\)"),
+        ("semicolons.csv", r"\(it has 'path;prompt'\)"),
+        ("headless.csv", "there is no caption in .*headless.csv"),
+        ("empty.jsonl", "there is no caption in .*empty.jsonl"),
     ]:
         with pytest.raises(InputError, match=message):
             Sources(folder, folder / name)

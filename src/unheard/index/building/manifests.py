@@ -108,12 +108,19 @@ class CaptionTable:
                 self.rejects.append(Reject(f"{path}, row {row.number}", str(error)))
         if self.rejects and not self._notes.count:
             raise InputError(f"{self.rejects[0].source}: {self.rejects[0].reason}")
+        if not self._notes.count:
+            raise InputError(
+                f"there is no caption in {path}: give a row a sound, in CSV below the columns' names"
+            )
 
     def _note(self, row: Row) -> None:
         values, _ = _with_sound(row.values)
         described = describe(values, *row.wrong)
         if not (named := described.source or described.id):
-            raise InputError(f"it names no sound; name the column one of {', '.join(PATH_COLUMNS)}")
+            found = ", ".join(map(repr, values)) or "none"
+            raise InputError(
+                f"it names no sound; name the column one of {', '.join(PATH_COLUMNS)} (it has {found})"
+            )
         said = {name: value for name, value in values.items() if not isinstance(value, bytes)}
         self._notes.write(_one_name(named), json.dumps([said, row.wrong], default=str))
 
