@@ -26,7 +26,7 @@ from command_line import refused
         (("A bell", "--count", "0"), "count is 0"),
         (("A bell", "--output", "audio.mp3"), "ends in .wav"),
         (("A bell", "--output", "missing/audio.wav"), "missing: it does not exist; make it first"),
-        (("A bell", "--output", "blank.txt/audio.wav"), "blank.txt: it is not a folder"),
+        (("A bell", "--output", "blank.txt/audio.wav"), "blank.txt: it is not a folder; give another name"),
         (("A bell", "--output", "folder.wav"), "folder.wav: it is a folder"),
         (("A bell", "--output", "json.wav"), "json.json: it is a folder"),
         (("A bell", "--sampler", "ddim"), "'ddim' is not one of"),

@@ -280,11 +280,11 @@ class _Work:
         from unheard.auditing.judgements import Judgements
 
         judgements = Judgements(self.auditor)
-        with self.display.counting("sound", "judging") as progress:
-            with self.all_named([str(path) for path in paths]):
-                for path in paths:
-                    self.files.append(judgements.judge(path))
-                    progress(len(self.files), len(paths))
+        names = [str(path) for path in paths]
+        with self.display.counting("sound", "judging") as progress, self.all_named(names):
+            for path in paths:
+                self.files.append(judgements.judge(path))
+                progress(len(self.files), len(paths))
         self.known = judgements.known
 
     def judge_model(

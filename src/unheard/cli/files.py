@@ -55,8 +55,11 @@ def check_writable(paths: Iterable[Path]) -> None:
             raise InputError(f"cannot write {path}: it is a device or a pipe; give the name of a file")
     for folder in dict.fromkeys(_parent(path) for path in files):
         if not os.path.isdir(folder):
-            problem = "is not a folder" if os.path.exists(folder) else "does not exist"
-            raise InputError(f"cannot write to {folder}: it {problem}; make it first (mkdir -p {folder})")
+            if os.path.exists(folder):
+                raise InputError(f"cannot write to {folder}: it is not a folder; give another name")
+            raise InputError(
+                f"cannot write to {folder}: it does not exist; make it first (mkdir -p {folder})"
+            )
         _check_writable(folder, folder)
 
 
