@@ -54,6 +54,22 @@ def test_every_name_and_number_is_there(shown: str) -> None:
         assert part in words, part
 
 
+@pytest.mark.parametrize("columns", ["70", "140"])
+def test_a_line_end_in_a_name_begins_no_line(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", columns)
+    files = (
+        FileAudit("a\nreplays b", "copy", None, 6.7, (replace(MATCH, caption="c\nd"),)),
+        FileAudit("e", "not judged", "cannot read e\nf"),
+    )
+    output(replace(FOUND, files=files), None, None)
+    text = capsys.readouterr().out
+    for part in (r"a\nreplays b", r"c\nd", r"e\nf"):
+        assert part in text
+
+
 @pytest.mark.parametrize("shown", [70], indirect=True)
 def test_a_narrow_terminal_has_a_line_for_names(shown: str) -> None:
     lines = [line.strip() for line in shown.splitlines()]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from unheard.auditing import UNTOLD, VERDICTS, Audit, FileAudit, Match, as_bad_as
 from unheard.auditing.results import by_chance
+from unheard.cli.terminal import one_line
 from unheard.common.files import write_whole
 from unheard.common.texts import no_formula, plural
 
@@ -206,20 +207,21 @@ def _said(file: FileAudit) -> str:
 
 def _cells(file: FileAudit) -> tuple[str, str, str, str, str, str]:
     """A sound's row but for the verdict."""
+    path = one_line(file.path)
     if file.verdict in UNTOLD:
-        return file.path, "", "", "", file.reason or "", ""
+        return path, "", "", "", one_line(file.reason or ""), ""
     if file.verdict == "clear":
-        return file.path, f"{file.score:.1f}", "", "", "", ""
+        return path, f"{file.score:.1f}", "", "", "", ""
     match = file.matches[0]
     copied, named, where = _place(match)
     if file.verdict == "similar" and match.alike:  # what is alike has no place, and a chance of its own
-        return file.path, f"{file.score:.1f}", f"below {UNUSUAL:.0%} each", "", named, ""
+        return path, f"{file.score:.1f}", f"below {UNUSUAL:.0%} each", "", named, ""
     copied = f"{file.share:.0%}" if file.share else copied
-    return file.path, f"{file.score:.1f}", by_chance(match.expected_false_alarms), copied, named, where
+    return path, f"{file.score:.1f}", by_chance(match.expected_false_alarms), copied, named, where
 
 
 def _place(match: Match) -> tuple[str, str, str]:
     """How much of a sound is of one reference, which it is, and where both are alike."""
     named = f'{match.reference} "{match.caption}"' if match.caption else match.reference
     where = f"{match.start:.1f}-{match.end:.1f} s of {match.reference_start:.1f}-{match.reference_end:.1f} s"
-    return f"{match.share:.0%}", named, where
+    return f"{match.share:.0%}", one_line(named), where
