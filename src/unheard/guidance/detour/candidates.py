@@ -218,11 +218,8 @@ class Candidates:
 
     def _read(self, sample: int) -> dict[int, _Fit]:
         """Positions of captions to choose a fallback from, with how they fit, best first."""
-        index, own, prompt = (
-            self._trajectory.index,
-            self._of_same_caption(sample),
-            self._trajectory.prompts[sample],
-        )
+        index, prompt = self._trajectory.index, self._trajectory.prompts[sample]
+        own = self._of_same_caption(sample)
 
         def first(positions: Iterable[int]) -> Iterator[int]:
             usable = (each for each in positions if index.captions.alone(each) and each not in own)
