@@ -196,12 +196,13 @@ class Measuring:
         fingerprint = self._model.fingerprint
         if fingerprint is None:
             return None
+        encoded = self._model.encoded(self._training_set)
         decides = {
             "model": fingerprint,
             "index": index,
             "recordings": sorted(self._training_set.recordings),
-            "encoded": self._model.encoded(self._training_set),
-            "sounding_like": "latents" if self._model.encoded(self._training_set) else "embeddings",
+            "encoded": encoded,
+            "sounding_like": "latents" if encoded else "embeddings",
             "sampling": self._sampling.described(),
             "duration": self.duration,
             "dtype": str(self._model.backbone.dtype),

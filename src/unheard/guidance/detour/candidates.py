@@ -58,6 +58,7 @@ class Candidates:
     def __init__(self, trajectory: Trajectory, count: int) -> None:
         self._trajectory, self._count = trajectory, count
         self._unread: set[str] = set()
+        self._like: dict[str, list[int]] = {}
 
     @property
     def complete(self) -> bool:
@@ -112,6 +113,8 @@ class Candidates:
 
     def missing_around(self, position: int) -> list[int]:
         """One item of each caption most like an item's, `RECALLED` of those whose recordings are missing."""
+        if self._all_available:
+            return []
         index, recordings = self._trajectory.index, self._trajectory.recordings
         caption = index.captions.texts[position]
         missing: dict[str, int] = {}
@@ -123,11 +126,13 @@ class Candidates:
                 break
         return list(missing.values())
 
-    def _like_caption(self, caption: str) -> Iterator[int]:
+    def _like_caption(self, caption: str) -> list[int]:
         """Positions by turns by the words that they share with a caption, and as they are written like it."""
-        by_words = self._trajectory.index.captions.sharing(caption, READ)
-        written = self._as_written(caption, by_words)
-        return chain.from_iterable(zip(by_words, written, strict=True))
+        if caption not in self._like:
+            by_words = self._trajectory.index.captions.sharing(caption, READ)
+            written = self._as_written(caption, by_words)
+            self._like[caption] = list(chain.from_iterable(zip(by_words, written, strict=True)))
+        return self._like[caption]
 
     def nearest(self, denoised: Tensor, least: float = -1.0) -> Found:
         """Of all encoded recordings those that a prediction [features, frames] is most like, at a glance.

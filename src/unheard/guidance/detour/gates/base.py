@@ -78,6 +78,11 @@ class Answer(NamedTuple):
     def open(self) -> bool:
         return self.value > self.threshold
 
+    def unless(self, other: Answer) -> Answer:
+        """This one, unless another is open, or is more of the same measure."""
+        more = other.measure == self.measure and other.value > self.value
+        return other if other.open or more else self
+
 
 class Gate(Protocol):
     """Asked about each sample in each step."""

@@ -44,9 +44,7 @@ class EitherGate:
             self._prompted.show(question)
         if answer.open or self._latents_alone(question.sample):
             return answer
-        other = self._prompted.ask(question)
-        both_excess = other.measure == answer.measure
-        return other if other.open or (both_excess and other.value > answer.value) else answer
+        return answer.unless(self._prompted.ask(question))
 
     def _latents_alone(self, sample: int) -> bool:
         """Whether no recording is missing that a sample could copy."""

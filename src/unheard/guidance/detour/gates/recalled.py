@@ -58,9 +58,7 @@ class RecalledGate:
         if answer.open or tried is None or (shown := self._shown_around(tried, question)) is None:
             return answer
         views = [self._of_duration(view) for view in question.views(self._guidance_scale)]
-        excess = Answer(shown.excess(views), EXCESS, self._threshold)
-        both_excess = answer.measure == excess.measure
-        return excess if excess.open or (both_excess and excess.value > answer.value) else answer
+        return answer.unless(Answer(shown.excess(views), EXCESS, self._threshold))
 
     def _shown_around(self, position: int, question: Question) -> Shown | None:
         """Recordings that the model shows under captions like an item's; None where it shows none."""
