@@ -5,14 +5,17 @@ are distributed, for each kind of evidence and for all joined, and the weights b
 `--components` it also makes the fingerprints' components anew.
 
 The material: rendered families (`audit_material`, its world "calibration"; the benchmark has a world of its
-own), the calibration's side of real recordings (`python -m lab.real_sound`), and what the bundled model makes
-of ordinary captions, against training recordings of the same instrument (`--corpus`, from `lab.corpus`). Real
-recordings of the sources that the network of moments was trained on are left out: it knows them. Each
-query, half of the time altered or made anew, half of the time cut to half a second or more, meets relatives
-(other phrases of its family, other sounds of its pack) and strangers: those are no copies. And it meets its
-own recording after another alteration, under or inside other music one time in three: those are.
+own), four sides of real recordings (`python -m lab.real_sound`), and what the bundled model makes of ordinary
+captions, against training recordings of the same instrument (`--corpus`, from `lab.corpus`). Real recordings
+of the sources that the network of moments was trained on are left out: it knows them.
 
-Recordings that repeat one another, such as two takes of one piece, are never counted as no copies.
+Queries are of each of these as often. Each, half of the time altered or made anew, half of the time cut to
+half a second or more, meets relatives (other phrases of its family, other sounds of its pack) and strangers:
+those are no copies. And it meets its own recording after another alteration, under or inside other music one
+time in three: those are.
+
+Recordings that repeat one another, such as two takes of one piece, are never counted as no copies, nor are
+those of one pack that share a second of waveform (`lab.same_recording`).
 """
 
 from __future__ import annotations
@@ -23,9 +26,9 @@ import json
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +37,14 @@ import torch
 from safetensors.torch import save_file
 from scipy.optimize import minimize
 
-from lab.alterations import ALTERATIONS, SAMPLE_RATE, Alteration, insert, passage, under
+from lab.alterations import ALTERATIONS, SAMPLE_RATE, Alteration, at_rate, insert, passage, under
 from lab.audit_material import Specimen, as_signal, family
 from lab.corpus_files import Corpus, as_float
 from lab.moments.making import SOURCES as TRAINED_ON
 from lab.real_sound import specimens as real_specimens
+from lab.real_sources import Side
 from lab.resyntheses import CALIBRATION
+from lab.same_recording import RATE, SAME, highest_correlation
 from unheard import audio
 from unheard.auditing import calibration, envelopes, fingerprint, landmarks, moments
 from unheard.auditing.alignment import Alignment, align
@@ -48,6 +53,12 @@ from unheard.auditing.evidence import AlteredCopies, CopiedMoments, LayeredCopie
 from unheard.auditing.evidence.base import Finding, agreeing
 from unheard.common.pareto_tail import ParetoTail
 
+SIDES: tuple[Side, ...] = ("calibration", "benchmark", "confirmation", "report")
+"""Of real recordings: what measured the audit before is known by now, and measures it no more."""
+SORTS = {"rendered": "rendered", "generated": "generated", "recording": "generated"}
+"""What specimens of a kind are; all others are real."""
+SHARED = 1.0
+"""Seconds of waveform by which two recordings of a pack repeat one another."""
 TAIL = 0.95
 """Share of the pairs below the threshold from which the tail is fitted."""
 ASSUMED_RELATIVES = 5
@@ -106,11 +117,27 @@ def material(real: Path | None, corpus: Path | None, families: int, workers: int
     drawn += [(f"calibration short {number}", 3, 4.0) for number in range(families // 3)]
     found = list(chain(*spread(_family, drawn, workers)))
     if real is not None:
-        recorded = real_specimens(real, "calibration")
-        found += [some for some in recorded if some.name.split("/")[0] not in TRAINED_ON]
+        recorded = chain(*(real_specimens(real, side) for side in SIDES))
+        found += in_pieces([some for some in recorded if some.name.split("/")[0] not in TRAINED_ON])
     if corpus is not None:
         found += generated(Corpus(corpus))
     return found
+
+
+def in_pieces(recorded: list[Specimen]) -> list[Specimen]:
+    """Real sounds, those of one pack that share `SHARED` seconds of waveform as one piece.
+
+    Versions of one track are cut of the same recordings, and have no long passage in common.
+    """
+    waveforms = {some.name: at_rate(some.sound, SAMPLE_RATE, RATE) for some in recorded}
+    first = {some.piece: some.piece for some in recorded}
+    for one, other in combinations(recorded, 2):
+        if one.family == other.family and first[one.piece] != first[other.piece]:
+            shorter, longer = sorted((waveforms[one.name], waveforms[other.name]), key=len)
+            if highest_correlation(shorter, longer, SHARED) >= SAME:
+                joined = first[other.piece]
+                first = {piece: first[one.piece] if its == joined else its for piece, its in first.items()}
+    return [replace(some, piece=first[some.piece]) for some in recorded]
 
 
 def generated(corpus: Corpus, captions: int = 40) -> Iterator[Specimen]:
@@ -199,7 +226,7 @@ def pairs(specimens: list[Specimen], sounds: list[Heard], queries: int, workers:
 def of_query(specimens: list[Specimen], sounds: list[Heard], number: int) -> list[Pair]:
     """Of one query: with strangers and relatives, and, altered anew, with its own recording."""
     rng = np.random.default_rng(number)
-    chosen = int(rng.integers(len(specimens)))
+    chosen = drawn(specimens, rng)
     own = specimens[chosen]
     found: list[Pair] = []
 
@@ -228,6 +255,18 @@ def of_query(specimens: list[Specimen], sounds: list[Heard], number: int) -> lis
         name, copy = f"passage, {name}", passage(copy, rng, 3.0)
     found.append(compare("copy", own.name, own.name, name, heard(copy), sounds[chosen]))
     return found
+
+
+def drawn(specimens: list[Specimen], rng: np.random.Generator) -> int:
+    """The position of one. Real, rendered and generated sounds come up alike, however many there are.
+
+    Relatives of each sort are hard to tell in their own way, and rates are of all sorts.
+    """
+    groups: dict[str, list[int]] = {}
+    for position, some in enumerate(specimens):
+        groups.setdefault(SORTS.get(some.kind, "real"), []).append(position)
+    group = groups[sorted(groups)[rng.integers(len(groups))]]
+    return group[rng.integers(len(group))]
 
 
 def change(sound: np.ndarray, rng: np.random.Generator) -> tuple[str, np.ndarray]:
@@ -376,16 +415,6 @@ def calibrate(found: list[list[Pair]], specimens: list[Specimen], command: str) 
     scales = [round(float(np.quantile(column[sorts == "relative"], TAIL)), 4) for column in scores.T]
     together = np.array([pair.agreeing for pair in every])
     weights, nothing, places = join(scores, together, sorts, scales)
-    added = np.array([0.0, 0.0, *places])  # of none that find anything, of one, of two, ...
-    ratios = (
-        nothing
-        + added[together]
-        + sum(
-            np.array([some.added(score) for score in column])
-            for some, column in zip(weights, scores.T, strict=True)
-        )
-    )
-    kinds = {name: null(column, sorts) for name, column in zip(KINDS, scores.T, strict=True)}
     made_by = {
         "command": command,
         "date": datetime.date.today().isoformat(),
@@ -393,17 +422,23 @@ def calibrate(found: list[list[Pair]], specimens: list[Specimen], command: str) 
         "queries": len(found),
         **{f"{sort}_pairs": int((sorts == sort).sum()) for sort in ("unrelated", "relative", "copy")},
     }
-    return calibration.Calibration(
-        "real, rendered and generated sounds of 0.5 to 12 s",
-        kinds,
-        dict(zip(KINDS, weights, strict=True)),
-        nothing,
-        places,
-        null(ratios, sorts),
-        ASSUMED_RELATIVES,
-        grown,
-        made_by,
+    kinds = {name: null(column, sorts) for name, column in zip(KINDS, scores.T, strict=True)}
+    result = calibration.Calibration(
+        name="real, rendered and generated sounds of 0.5 to 12 s",
+        kinds=kinds,
+        weights=dict(zip(KINDS, weights, strict=True)),
+        nothing=nothing,
+        same_place=places,
+        joint=kinds[KINDS[0]],  # until the scores are known
+        assumed_relatives=ASSUMED_RELATIVES,
+        growth=grown,
+        made_by=made_by,
     )
+    joined = [
+        result.score(dict(zip(KINDS, row, strict=True)), max(1, number))
+        for row, number in zip(scores.tolist(), together.tolist(), strict=True)
+    ]
+    return replace(result, joint=null(np.array(joined), sorts))
 
 
 def main() -> None:

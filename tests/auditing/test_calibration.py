@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unheard.auditing import calibration
 from unheard.auditing.evidence import EVIDENCES
@@ -38,6 +40,21 @@ def test_every_kind_adds_to_the_likelihood_ratio_and_none_takes_away() -> None:
     alone = [bounds.likelihood_ratio({kind: 20.0}) - bounds.nothing for kind in bounds.weights]
     together = bounds.likelihood_ratio(dict.fromkeys(bounds.weights, 20.0)) - bounds.nothing
     assert together == pytest.approx(sum(alone))
+
+
+@given(st.lists(st.floats(0, 1e3), min_size=4, max_size=4), st.integers(1, 4))
+def test_a_kind_may_stand_alone(scores: list[float], together: int) -> None:
+    bounds = calibration.default()
+    said = dict(zip(bounds.kinds, scores, strict=True))
+    rarity = {kind: -np.log10(bounds.kinds[kind].false_alarm_rate(score)) for kind, score in said.items()}
+    expected = max(bounds.likelihood_ratio(said, together), max(rarity.values()) - calibration.ALONE)
+    assert bounds.score(said, together) == pytest.approx(expected)
+    for kind in said:
+        assert bounds.score(said | {kind: said[kind] + 1.0}, together) >= bounds.score(said, together)
+
+
+def test_nothing_found_speaks_against_a_copy() -> None:
+    assert calibration.default().score({}) == pytest.approx(-2, abs=0.3)
 
 
 def test_kinds_that_find_one_place_add_and_the_more_the_more() -> None:

@@ -66,6 +66,37 @@ def test_a_held_note_says_little_of_another_like_it() -> None:
     assert alike is None or alike.strength < itself.strength / 10
 
 
+def shared(*groups: tuple[int, int, int]) -> tuple[landmarks.Landmarks, landmarks.Landmarks]:
+    """Two sounds of 400 columns that share landmarks, as (how many, column, lag), and nothing else."""
+    keys = np.arange(sum(count for count, _, _ in groups)) * 1_000
+    columns = np.concatenate([np.full(count, column) for count, column, _ in groups])
+    lags = np.concatenate([np.full(count, lag) for count, _, lag in groups])
+    return landmarks.Landmarks(keys, columns, 400), landmarks.Landmarks(keys, columns + lags, 400)
+
+
+def test_many_moments_say_more_than_one_note_that_brings_as_many_landmarks() -> None:
+    note = landmarks.compare(*shared((96, 40, 0)))
+    passage = landmarks.compare(*shared(*((8, column, 0) for column in range(40, 232, 16))))
+    assert note is not None
+    assert passage is not None
+    assert passage.count == 96
+    assert note.count == landmarks.OF_A_CELL
+    assert passage.strength > 8 * note.strength
+
+
+def test_what_is_shared_at_another_lag_as_well_says_less() -> None:
+    once = [(8, column, 0) for column in range(40, 200, 16)]
+    alone = landmarks.compare(*shared(*once))
+    again = landmarks.compare(*shared(*once, *((7, column, 90) for _, column, _ in once)))
+    beside = landmarks.compare(*shared(*once, *((7, column, landmarks.ELSEWHERE) for _, column, _ in once)))
+    assert alone is not None
+    assert again is not None
+    assert beside is not None
+    assert again.lag == beside.lag == alone.lag == 0
+    assert again.strength < 0.55 * alone.strength
+    assert beside.strength > 0.7 * alone.strength
+
+
 def test_peaks_are_as_many_as_the_crowd_and_frames_as_the_features() -> None:
     signal = Signal(melody(4), RATE)
     found = landmarks.peaks(signal.mono)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -18,9 +19,9 @@ pytest.importorskip("tinysoundfont", reason="pip install --no-deps tinysoundfont
 
 from lab import alterations, real_sound, score
 from lab.audit_material import Specimen, pieces, written_alike
-from lab.calibrate_audit import NOTHING, compare, growth, heard, material, tail
+from lab.calibrate_audit import NOTHING, compare, drawn, growth, heard, in_pieces, material, tail
 from lab.moments.making import SOURCES as TRAINED_ON
-from lab.real_sources import SOURCES
+from lab.real_sources import SOURCES, Side
 from unheard.auditing import calibration
 from unheard.auditing.evidence import EVIDENCES
 from unheard.auditing.evidence.joint import Joint
@@ -109,19 +110,50 @@ def test_the_growth_of_strengths_that_grow_by_a_known_power(power: float) -> Non
 
 
 def test_recordings_that_the_network_of_moments_knows_are_left_out(tmp_path: Path, sound: np.ndarray) -> None:
-    own = {source.name.replace(" ", "_") for source in SOURCES if source.side == "calibration"}
-    assert own > set(TRAINED_ON)
+    of_side = {
+        side: {source.name.replace(" ", "_") for source in SOURCES if source.side == side}
+        for side in get_args(Side)
+    }
+    assert of_side["calibration"] > set(TRAINED_ON)
     rows = []
-    for source in sorted(own):
-        file = f"calibration/{source}/a.flac"
-        (tmp_path / file).parent.mkdir(parents=True)
-        soundfile.write(tmp_path / file, sound, alterations.SAMPLE_RATE)
-        where = {"package": source, "path": "a.wav", "pack": source, "piece": source, "kind": "sound"}
-        last = {"licence": "CC0-1.0", "artist": None, "start": 0.0, "seconds": 1.0}
-        rows.append({"file": file, "side": "calibration", "source": source, **where, **last})
+    for side, sources in of_side.items():
+        for source in sorted(sources):
+            file = f"{side}/{source}/a.flac"
+            (tmp_path / file).parent.mkdir(parents=True)
+            soundfile.write(tmp_path / file, sound, alterations.SAMPLE_RATE)
+            where = {"package": source, "path": "a.wav", "pack": source, "piece": source, "kind": "sound"}
+            last = {"licence": "CC0-1.0", "artist": None, "start": 0.0, "seconds": 1.0}
+            rows.append({"file": file, "side": side, "source": source, **where, **last})
     (tmp_path / real_sound.TABLE).write_text(json.dumps(rows))
-    names = [some.name for some in material(tmp_path, None, families=0, workers=1)]
-    assert names == [f"{source}/a" for source in sorted(own - set(TRAINED_ON))]
+    names = {some.name for some in material(tmp_path, None, families=0, workers=1)}
+    heard = set().union(*of_side.values()) - of_side["proof"] - set(TRAINED_ON)
+    assert names == {f"{source}/a" for source in heard}
+
+
+def specimen(name: str, sound: np.ndarray, kind: str = "excerpt", family: str = "pack") -> Specimen:
+    return Specimen(name, family, sound, name, kind)
+
+
+def test_versions_of_one_track_are_one_piece() -> None:
+    rng = np.random.default_rng(0)
+    first, second, third = rng.standard_normal((3, 4 * alterations.SAMPLE_RATE)).astype(np.float32)
+    version, last = second.copy(), third.copy()
+    version[50_000:110_000] = first[20_000:80_000]  # 1.36 s
+    last[:30_000] = first[:30_000]  # .68 s
+    sounds = [specimen("a", first), specimen("b", version), specimen("c", last)]
+    elsewhere = specimen("d", first, family="another pack")
+    pieces = [some.piece for some in in_pieces([*sounds, elsewhere])]
+    assert pieces[0] == pieces[1]
+    assert len(set(pieces)) == 3
+
+
+def test_every_sort_of_sounds_is_drawn_as_often() -> None:
+    silence = np.zeros(1, np.float32)
+    kinds = ["rendered"] + 2 * ["generated", "recording"] + 40 * ["excerpt", "sound"]
+    specimens = [specimen(str(number), silence, kind) for number, kind in enumerate(kinds)]
+    rng = np.random.default_rng(0)
+    positions = np.array([drawn(specimens, rng) for _ in range(3_000)])
+    assert np.bincount(np.digitize(positions, [1, 5])) / 3_000 == pytest.approx(1 / 3, abs=0.03)
 
 
 @pytest.mark.parametrize("later", [9_000, 0, -9_000])

@@ -9,8 +9,10 @@ a shape above 0, so that a rate never falls to zero.
 
 Each kind hears copies that the others miss, so their scores are joined: a logistic regression of copies
 against pairs that are none gives the likelihood ratio (Brümmer and du Preez 2006, "Application-independent
-evaluation of speaker detection"), whose own null distribution gives the rates that verdicts stand on. It asks
-as well whether kinds agree where the copy lies: chance seldom leads them to one place.
+evaluation of speaker detection"). It asks as well whether kinds agree where the copy lies: chance seldom
+leads them to one place. But what only one kind can hear, such as another tempo, is little in that sum,
+however rare its score is. So a kind may stand alone: the score is the larger of the likelihood ratio and of
+what the rarest kind says by itself. Its own null distribution gives the rates that verdicts stand on.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ from unheard.common.pareto_tail import ParetoTail
 
 FILE = Path(__file__).with_suffix(".json")
 
+ALONE = 2.0
+"""Decades of its rarity that a kind which stands alone loses: one in a hundred comparisons says nothing."""
 USUAL = 10.0
 """Seconds of a pair whose alignment's strength is its score."""
 SHORT = 4.0
@@ -118,7 +122,7 @@ class Calibration:
         nothing: decades of the likelihood ratio where all scores are 0, below 0.
         same_place: decades that are added where two kinds, three, ... find the same passage at the same
             place; where more agree than it has numbers, the last.
-        joint: the null distribution of the likelihood ratio.
+        joint: the null distribution of `score`.
         assumed_relatives: how many references of a catalogue are taken for relatives of any sound.
         growth: power of the seconds with which the strengths of relatives' alignments grow.
         made_by: command, date and material.
@@ -152,23 +156,33 @@ class Calibration:
         """An alignment's strength, in frames of room for chance, as a score; higher is stronger evidence."""
         return strength / reached(room, self.growth)
 
-    def likelihood_ratio(self, scores: Mapping[str, float], agreeing: int = 1) -> float:
-        """How much likelier these scores are of a copy than of another sound, in decades (log10).
+    def score(self, scores: Mapping[str, float], agreeing: int = 1) -> float:
+        """How much speaks for a copy, in decades: all kinds together or one alone, whichever says more.
 
         Args:
             scores: by kind; one that is missing, or found nothing, counts as 0.
             agreeing: how many kinds find the same passage at the same place, 1 or more.
         """
+        rarest = min(
+            (self.kinds[kind].false_alarm_rate(score) for kind, score in scores.items()), default=1.0
+        )
+        return max(self.likelihood_ratio(scores, agreeing), -math.log10(rarest) - ALONE)
+
+    def likelihood_ratio(self, scores: Mapping[str, float], agreeing: int = 1) -> float:
+        """How much likelier these scores are of a copy than of another sound, in decades (log10).
+
+        Arguments are those of `score`.
+        """
         said = sum(weights.added(scores.get(kind, 0.0)) for kind, weights in self.weights.items())
         return self.nothing + said + sum(self.same_place[: agreeing - 1][-1:])
 
-    def false_alarm_rate(self, ratio: float) -> float:
-        """Share of comparisons with a relative that is no copy that reach this likelihood ratio, 0 to 1."""
-        return self.joint.false_alarm_rate(ratio)
+    def false_alarm_rate(self, score: float) -> float:
+        """Share of comparisons with a relative that is no copy that reach this `score`, 0 to 1."""
+        return self.joint.false_alarm_rate(score)
 
-    def expected_false_alarms(self, ratio: float, comparisons: int) -> float:
-        """How many of this many comparisons would reach the likelihood ratio by chance."""
-        return self.joint.expected_false_alarms(ratio, comparisons, self.assumed_relatives)
+    def expected_false_alarms(self, score: float, comparisons: int) -> float:
+        """How many of this many comparisons would reach the `score` by chance."""
+        return self.joint.expected_false_alarms(score, comparisons, self.assumed_relatives)
 
 
 def stored_null(stored: dict[str, dict[str, Any]]) -> Null:

@@ -5,7 +5,9 @@ industrial-strength audio search algorithm"). Peaks outlast what is added to a s
 hides some of them and moves none. Two sounds that share a passage share landmarks at one and the same lag.
 How many is that, of those that any two sounds of their kind share by chance? The votes for a lag are compared
 with those for the other lags, as a Poisson variable: so a held note, which agrees with itself at every lag,
-says little, and so do strokes of one drum, which agree wherever the beat does.
+says little, and so do strokes of one drum, which agree wherever the beat does. One note, played from the same
+sample, brings very many votes at once, so each moment has few. And it counts by how much the lag exceeds the
+best other one: two phrases have notes in common at many lags.
 """
 
 from __future__ import annotations
@@ -45,6 +47,10 @@ FEWEST = 0.1
 """Votes that chance gives a lag, at least: so few coincidences are not counted precisely."""
 USUAL = 0.99
 """Share of all lags that have no more votes than chance is taken to give; what is looped has a few more."""
+CELL, OF_A_CELL = 8, 8
+"""Columns of a moment, 0.1 s, and votes that it has for a lag, at most."""
+ELSEWHERE = 16
+"""Columns beyond which a lag is another one: 0.2 s."""
 NEAR = 40
 """Columns around a shared peak that count as shared: half a second."""
 
@@ -69,7 +75,8 @@ class Votes:
     """What two sounds share at one lag.
 
     Attributes:
-        strength: surprise at so many votes, in nats a partner, 0 or more.
+        strength: surprise at so many votes, of what chance gives and of what the best other lag has, in nats
+            a partner, 0 or more.
         count, chance: votes for the lag, and what the other lags lead one to expect.
         columns: [shared], of the first sound, rising: where the shared landmarks begin.
         lag: columns by which they lie later in the second sound.
@@ -160,7 +167,7 @@ def compare(first: Landmarks, second: Landmarks) -> Votes | None:
         return None
     lags = theirs - ours
     lowest = int(lags.min())
-    votes = np.convolve(np.bincount(lags - lowest), np.ones(len(SLACK)), mode="same")
+    votes = _spread_votes(lags - lowest, ours // CELL)
     best = int(votes.argmax())
     count = int(votes[best])
     all_lags = np.zeros(max(first.length + second.length, len(votes)))
@@ -168,9 +175,26 @@ def compare(first: Landmarks, second: Landmarks) -> Votes | None:
     chance = max(float(all_lags.mean()), float(np.quantile(all_lags, USUAL)), FEWEST)
     if count <= chance:
         return None
-    surprise = count * math.log(count / chance) - (count - chance)
+    elsewhere = max(float(votes[: max(0, best - ELSEWHERE)].max(initial=0.0)), chance)
+    elsewhere = max(float(votes[best + ELSEWHERE + 1 :].max(initial=0.0)), elsewhere)
+    strength = (_surprise(count, chance) + _surprise(count, elsewhere)) / PARTNERS
     at = np.abs(lags - lowest - best) <= max(SLACK)
-    return Votes(surprise / PARTNERS, count, chance, np.sort(ours[at]), best + lowest)
+    return Votes(strength, count, chance, np.sort(ours[at]), best + lowest)
+
+
+def _spread_votes(lags: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Votes for each lag, 0 to the last, within the slack; each cell of the sound has `OF_A_CELL` at most."""
+    width = int(cells.max()) + 1
+    table = np.bincount(lags * width + cells, minlength=(int(lags.max()) + 1) * width).reshape(-1, width)
+    padded = np.pad(table, ((1, 1), (0, 0)))
+    within_slack = padded[:-2] + padded[1:-1] + padded[2:]
+    votes: np.ndarray = np.minimum(within_slack, OF_A_CELL).sum(axis=1)
+    return votes
+
+
+def _surprise(count: float, chance: float) -> float:
+    """At so many votes where chance gives so many, as a Poisson variable, in nats; 0 for as many or fewer."""
+    return count * math.log(count / chance) - (count - chance) if count > chance else 0.0
 
 
 def covered(votes: Votes, frames: int) -> np.ndarray:
@@ -197,13 +221,10 @@ def members(begin: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def _shared(first: Landmarks, second: Landmarks) -> tuple[np.ndarray, np.ndarray]:
     """Columns of both sounds where a landmark of one is the other's, within the slack, [pairs] each."""
-    ours, theirs = [], []
-    for low in SLACK:
-        for high in SLACK:
-            for later in SLACK:
-                sought = first.keys + key(low, high, later)
-                begin, end = (np.searchsorted(second.keys, sought, side) for side in ("left", "right"))
-                each, at = members(begin, end - begin)
-                ours.append(first.columns[each])
-                theirs.append(second.columns[at])
-    return np.concatenate(ours), np.concatenate(theirs)
+    # the time between is the last of a key's parts, so all its slack is one range
+    off = np.array([int(key(low, high, SLACK[0])) for low in SLACK for high in SLACK])
+    sought = first.keys[:, None] + off
+    begin = np.searchsorted(second.keys, sought, side="left")
+    count = np.searchsorted(second.keys, sought + len(SLACK) - 1, side="right") - begin
+    each, at = members(begin.ravel(), count.ravel())
+    return np.repeat(first.columns, len(off))[each], second.columns[at]

@@ -58,8 +58,8 @@ class Match:
         reference_path: the file it was read from, if there is one.
         caption: what the catalogue says of it.
         verdict: what this match alone would make of the sound.
-        score: decades (log10) by which all evidence together is likelier of a copy than of another sound; of
-            a kind that was calibrated apart, its own score. Read it through the two rates below.
+        score: how much speaks for a copy, in decades (log10), by all evidence together or by one kind alone;
+            of a kind that was calibrated apart, its own score. Read it through the two rates below.
         score_needed: the score from which a match is a copy in this catalogue.
         score_possible: what the sound against itself would score, and the reference against itself, the lower
             of both: where that is below `score_needed`, a copy could not be told. None if that was not asked.

@@ -50,7 +50,7 @@ class Weighed:
 
     Attributes:
         group: whose score it is.
-        score: of the group: decades of the likelihood ratio, or the score of its only kind.
+        score: of the group: decades, see `Calibration.score`, or the score of its only kind.
         parts: what each kind says, the one that places the finding first.
         finding: of that kind.
         agreeing: how many kinds have each found the same passage at the same place, 1 where each has another.
@@ -136,7 +136,7 @@ class Joint:
     def nothing(self) -> float:
         """The score of the first group where no kind finds anything."""
         bounds = self.bounds.get(self.groups[0].positions)
-        return 0.0 if bounds is None else bounds.nothing
+        return 0.0 if bounds is None else bounds.score({})
 
     def _weighed(self, group: Group, findings: Sequence[Finding | None]) -> Weighed | None:
         said = [
@@ -153,7 +153,7 @@ class Joint:
         score = (
             said[0][0].score
             if bounds is None
-            else bounds.likelihood_ratio({part.kind: part.score for part, _ in said}, together)
+            else bounds.score({part.kind: part.score for part, _ in said}, together)
         )
         convinced = [
             finding
