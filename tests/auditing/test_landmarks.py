@@ -84,6 +84,15 @@ def test_many_moments_say_more_than_one_note_that_brings_as_many_landmarks() -> 
     assert passage.strength > 8 * note.strength
 
 
+@pytest.mark.parametrize("frames", [12, 40, 41, 200])
+def test_what_is_covered_is_of_all_frames_however_short_the_sound(frames: int) -> None:
+    shared = landmarks.Votes(1.0, 3, 0.1, np.array([4, 9, 20]), 0)
+    covered = landmarks.covered(shared, frames)
+    assert covered.shape == (frames,)
+    assert covered[:10].all()
+    assert not covered[40:].any()
+
+
 def test_what_is_shared_at_another_lag_as_well_says_less() -> None:
     once = [(8, column, 0) for column in range(40, 200, 16)]
     alone = landmarks.compare(*shared(*once))

@@ -200,7 +200,7 @@ def _surprise(count: float, chance: float) -> float:
 def covered(votes: Votes, frames: int) -> np.ndarray:
     """Which frames [frames] of the first sound lie near several shared landmarks."""
     marks = np.bincount(votes.columns, minlength=frames * PER_FRAME)[: frames * PER_FRAME]
-    around = np.convolve(marks, np.ones(2 * NEAR + 1), mode="same")
+    around = np.convolve(marks, np.ones(2 * NEAR + 1))[NEAR : NEAR + len(marks)]
     usual = np.median(around[marks > 0])
     near: np.ndarray = (around > usual / 4).reshape(frames, PER_FRAME).any(axis=1)
     return near
