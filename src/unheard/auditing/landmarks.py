@@ -175,8 +175,8 @@ def compare(first: Landmarks, second: Landmarks) -> Votes | None:
     chance = max(float(all_lags.mean()), float(np.quantile(all_lags, USUAL)), FEWEST)
     if count <= chance:
         return None
-    elsewhere = max(float(votes[: max(0, best - ELSEWHERE)].max(initial=0.0)), chance)
-    elsewhere = max(float(votes[best + ELSEWHERE + 1 :].max(initial=0.0)), elsewhere)
+    far = np.abs(np.arange(len(votes)) - best) > ELSEWHERE
+    elsewhere = max(chance, float(votes[far].max(initial=0)))
     strength = (_surprise(count, chance) + _surprise(count, elsewhere)) / PARTNERS
     at = np.abs(lags - lowest - best) <= max(SLACK)
     return Votes(strength, count, chance, np.sort(ours[at]), best + lowest)
