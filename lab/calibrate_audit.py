@@ -44,7 +44,7 @@ from lab.moments.making import SOURCES as TRAINED_ON
 from lab.real_sound import specimens as real_specimens
 from lab.real_sources import Side
 from lab.resyntheses import CALIBRATION
-from lab.same_recording import RATE, SAME, highest_correlation
+from lab.same_recording import RATE, SAME, highest_correlation, joined
 from unheard import audio
 from unheard.auditing import calibration, envelopes, fingerprint, landmarks, moments
 from unheard.auditing.alignment import Alignment, align
@@ -130,14 +130,13 @@ def in_pieces(recorded: list[Specimen]) -> list[Specimen]:
     Versions of one track are cut of the same recordings, and have no long passage in common.
     """
     waveforms = {some.name: at_rate(some.sound, SAMPLE_RATE, RATE) for some in recorded}
-    first = {some.piece: some.piece for some in recorded}
+    pieces = {some.piece: some.piece for some in recorded}
     for one, other in combinations(recorded, 2):
-        if one.family == other.family and first[one.piece] != first[other.piece]:
+        if one.family == other.family and pieces[one.piece] != pieces[other.piece]:
             shorter, longer = sorted((waveforms[one.name], waveforms[other.name]), key=len)
             if highest_correlation(shorter, longer, SHARED) >= SAME:
-                joined = first[other.piece]
-                first = {piece: first[one.piece] if its == joined else its for piece, its in first.items()}
-    return [replace(some, piece=first[some.piece]) for some in recorded]
+                pieces = joined(pieces, one.piece, other.piece)
+    return [replace(some, piece=pieces[some.piece]) for some in recorded]
 
 
 def generated(corpus: Corpus, captions: int = 40) -> Iterator[Specimen]:
@@ -434,11 +433,11 @@ def calibrate(found: list[list[Pair]], specimens: list[Specimen], command: str) 
         growth=grown,
         made_by=made_by,
     )
-    joined = [
+    said = [
         result.score(dict(zip(KINDS, row, strict=True)), max(1, number))
         for row, number in zip(scores.tolist(), together.tolist(), strict=True)
     ]
-    return replace(result, joint=null(np.array(joined), sorts))
+    return replace(result, joint=null(np.array(said), sorts))
 
 
 def main() -> None:

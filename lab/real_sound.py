@@ -40,7 +40,7 @@ import soundfile
 from lab.alterations import SAMPLE_RATE, at_rate, peak_one
 from lab.audit_material import Specimen
 from lab.real_sources import SOURCES, Side, Source
-from lab.same_recording import shared_passages
+from lab.same_recording import joined, shared_passages
 
 ENDINGS = (".wav", ".ogg", ".oga", ".opus", ".mp3", ".flac", ".aiff")
 COPYRIGHT = ("copyright", "LICENSE", "License.txt", "PROVENANCE.md")
@@ -247,8 +247,7 @@ def deduplicated(rows: list[Recording], heads: list[np.ndarray]) -> list[Recordi
     for one, other in sorted(shared_passages([heads[firsts[piece]] for piece in pieces], SAMPLE_RATE)):
         pair = [rows[firsts[pieces[one]]], rows[firsts[pieces[other]]]]
         if pair[0].source == pair[1].source:
-            joined, kept = same[pieces[other]], same[pieces[one]]
-            same = {piece: kept if of == joined else of for piece, of in same.items()}
+            same = joined(same, pieces[one], pieces[other])
         elif not {row.piece for row in pair} & left_out:
             worse = max(pair, key=lambda row: (YIELDS.index(row.side), order[row.source]))
             left_out.add(worse.piece)

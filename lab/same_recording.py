@@ -90,6 +90,12 @@ def highest_correlation(one: np.ndarray, other: np.ndarray, seconds: float) -> f
     return float((np.abs(cross) / norm / np.sqrt(powers)[:, None]).max())
 
 
+def joined(pieces: dict[str, str], one: str, other: str) -> dict[str, str]:
+    """Which piece each belongs to, where two of them and all that belonged to either are one now."""
+    kept, lost = pieces[one], pieces[other]
+    return {piece: kept if belongs_to == lost else belongs_to for piece, belongs_to in pieces.items()}
+
+
 def _log_mel(sound: np.ndarray) -> torch.Tensor:
     """[bands, frames]"""
     whole = likeness.log_mel(torch.from_numpy(sound)[None], range_db=60.0)

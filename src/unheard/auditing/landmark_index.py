@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from unheard.auditing.landmarks import FEWEST, SLACK, Landmarks, key, landmarks, members, peaks
+from unheard.auditing.landmarks import FEWEST, SLACK, Landmarks, key, landmarks, members, peaks, surprise
 
 CROWD, PARTNERS = 8, 2
 """Of a reference: peaks in half a second, and landmarks that begin at one peak, at most: 30 a second."""
@@ -78,8 +78,7 @@ class LandmarkIndex:
             lags, self.begins - sound.length
         )
         chance = np.maximum(len(SLACK) * all_hits[owner] / room, FEWEST)
-        surprise = votes * np.log(votes / chance) - (votes - chance)
-        surest = np.argsort(np.where(votes > chance, -surprise, 0.0), kind="stable")
+        surest = np.argsort(-surprise(votes, chance), kind="stable")
         found: dict[int, int] = {}
         for one in surest:
             if votes[one] <= chance[one] or len(found) == count:

@@ -177,7 +177,7 @@ def compare(first: Landmarks, second: Landmarks) -> Votes | None:
         return None
     far = np.abs(np.arange(len(votes)) - best) > ELSEWHERE
     elsewhere = max(chance, float(votes[far].max(initial=0)))
-    strength = (_surprise(count, chance) + _surprise(count, elsewhere)) / PARTNERS
+    strength = float(surprise(count, chance) + surprise(count, elsewhere)) / PARTNERS
     at = np.abs(lags - lowest - best) <= max(SLACK)
     return Votes(strength, count, chance, np.sort(ours[at]), best + lowest)
 
@@ -192,9 +192,10 @@ def _spread_votes(lags: np.ndarray, cells: np.ndarray) -> np.ndarray:
     return votes
 
 
-def _surprise(count: float, chance: float) -> float:
+def surprise(count: np.ndarray | float, chance: np.ndarray | float) -> np.ndarray:
     """At so many votes where chance gives so many, as a Poisson variable, in nats; 0 for as many or fewer."""
-    return count * math.log(count / chance) - (count - chance) if count > chance else 0.0
+    nats: np.ndarray = count * np.log(count / chance) - (count - chance)
+    return np.where(count > chance, nats, 0.0)
 
 
 def covered(votes: Votes, frames: int) -> np.ndarray:
