@@ -21,9 +21,9 @@ SOURCES = (
     "diffusion",
     "embedders",
     "generation/batches.py",
-    "generation/collapse.py",
     "generation/init_audio.py",
     "generation/model.py",
+    "generation/next_way.py",
     "guidance",
 )
 """Files and folders of the package that make a sound."""

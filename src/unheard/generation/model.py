@@ -34,11 +34,11 @@ from unheard.generation import request as checks
 from unheard.generation.batches import BatchMaker, Progress
 from unheard.generation.calibration import advice
 from unheard.generation.calibration.record import Calibration, find, is_any_for
-from unheard.generation.collapse import without_collapse
 from unheard.generation.defaults import AUTO, Defaults, read_defaults
 from unheard.generation.gate_heads import kept
 from unheard.generation.gate_heads.kept import Kept
 from unheard.generation.init_audio import InitAudio
+from unheard.generation.next_way import on_the_next_way
 from unheard.generation.out_of_memory import PRECISION, explaining_out_of_memory
 from unheard.generation.rejection import Refused, passing, raise_if_any
 from unheard.generation.request import DEFAULT_RETRIES, Batch, Request
@@ -494,7 +494,7 @@ class Model:
             begin=None if init_audio is None else cache(partial(init_audio.latents, self.backbone)),
             progress=progress,
         )
-        return _logged(_stream(request, auditor, without_collapse(make, training_set)))
+        return _logged(_stream(request, auditor, on_the_next_way(make, training_set)))
 
     def _calibrated(self, request: Request, training_set: TrainingSet) -> Request:
         """A request whose guidance was asked for by its name, with the thresholds of a calibration."""

@@ -170,9 +170,8 @@ class Sound:
             )
         if (left := self.fallback) is not None:
             instead = f'as "{left.caption}"' if left.caption else "without a caption"
-            again = (
-                "; a blend with the prompt ended in near silence" if "collapsed" in self.provenance else ""
-            )
+            collapsed = self.provenance.get("collapsed")
+            again = f'; as "{collapsed[-1]["caption"]}" it ended in near silence' if collapsed else ""
             part = f"{left.prompt_weight:.0%}" if left.prompt_weight else "nothing"
             if all(step.value is None for step in self.trace):  # of a kind that asks nothing
                 return f"made {instead}, with {part} of the prompt"

@@ -25,6 +25,7 @@ def detour(
     recordings: dict[str, torch.Tensor],
     fallbacks: int = 1,
     blend_threshold: float = 0.5,
+    way: int = 0,
 ) -> DetourDenoiser:
     return DetourDenoiser(
         WORLD.denoise,
@@ -36,6 +37,7 @@ def detour(
         gate=LatentGate(threshold, WORLD.trim, Nearby([recordings[prompt] for prompt in prompts])),
         fallbacks=lambda _: list(range(1, 1 + fallbacks)),
         encode_captions=WORLD.encode_neighbours,
+        way=way,
     )
 
 
@@ -227,3 +229,38 @@ def test_where_no_caption_may_be_tried_it_goes_on_without_any_at_once() -> None:
     assert predicted == [2, 1]  # both predictions, and the one without a caption
     denoiser(x, sigma / 2)
     assert predicted == [2, 1, 2]  # it is not tried again
+
+
+def test_a_way_that_is_asked_for_begins_at_once_and_passes_over_those_before() -> None:
+    x = torch.randn(2, 2, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    sigma = torch.full((2,), 0.9, dtype=torch.float64)
+    prediction = WORLD.denoise(x, sigma, WORLD.conditioning(*PROMPTS))[..., : WORLD.trim]
+    recordings = {"prompt0": prediction[0], "prompt1": -prediction[1].flip(-1)}  # the second copies nothing
+    plain = {
+        way: ClassifierFreeGuidance(WORLD.denoise, conditioning, WORLD.unconditional(2), guidance_scale=3.0)
+        for way, conditioning in {
+            1: WORLD.conditioning("train1", "train1"),
+            2: WORLD.conditioning("train2", "train2"),
+            3: WORLD.unconditional(2),
+            4: WORLD.unconditional(2),
+        }.items()
+    }
+    for way, expected in plain.items():
+        denoiser = detour(0.999, 0.0, PROMPTS, recordings, fallbacks=2, blend_threshold=1.0, way=way)
+        torch.testing.assert_close(denoiser(x, sigma), expected(x, sigma))
+        torch.testing.assert_close(denoiser(x, sigma / 2), expected(x, sigma / 2))
+        assert denoiser.trace[0].acted == [True, True]
+        assert denoiser.trace[0].fallback == [way if way < 3 else None] * 2
+        assert denoiser.trace[0].no_way == [way > 2] * 2
+
+
+def test_a_caption_that_leads_to_a_recording_is_no_way() -> None:
+    x = torch.randn(1, 2, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    sigma = torch.full((1,), 0.9, dtype=torch.float64)
+    first = WORLD.denoise(x, sigma, WORLD.conditioning("train1"))[0, :, : WORLD.trim]
+    for way, fallback in ((1, 2), (2, None)):  # the first caption leads to the recording
+        denoiser = detour(
+            0.999, 0.0, ("prompt0",), {"prompt0": first}, fallbacks=2, blend_threshold=1.0, way=way
+        )
+        denoiser(x, sigma)
+        assert denoiser.trace[0].fallback == [fallback]

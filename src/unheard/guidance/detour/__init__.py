@@ -80,4 +80,5 @@ def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:
         fallbacks=candidates.fitting,
         encode_captions=trajectory.encode_captions,
         if_no_way=settings.if_no_way,
+        way=settings.way,
     )

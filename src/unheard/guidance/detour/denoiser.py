@@ -49,6 +49,8 @@ class DetourDenoiser:
         encode_captions: positions to the conditioning of these items' captions, with the timing asked for.
         if_no_way: whether a sample for which no caption shuts the gate goes on under its prompt, "unguided",
             or without any caption, as all others.
+        way: number of the caption, of those that shut the gate, that all samples begin under; 0 for the
+            prompt.
 
     Attributes:
         trace: a `Step` for each call; `value` is what the gate said before anything was left, `neighbour` the
@@ -71,6 +73,7 @@ class DetourDenoiser:
         blend_threshold: float = 0.5,
         prompt_guidance: PromptGuidance = CLASSIFIER_FREE,
         if_no_way: IfNoWay = UNCONDITIONAL,
+        way: int = 0,
     ) -> None:
         self.denoise = denoise
         self.guidance_scale = guidance_scale
@@ -88,6 +91,8 @@ class DetourDenoiser:
         self._encoded: dict[int, Conditioning] = {}
         self._if_no_way = if_no_way
         self._without_way: set[int] = set()
+        self._begins_elsewhere = way > 0
+        self._to_pass_over = [max(way - 1, 0)] * len(conditional)
 
     @torch.no_grad()
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
@@ -115,7 +120,12 @@ class DetourDenoiser:
             )
             answers.append(self.gate.ask(Question(sample, *told, finish, first)))
         given_up = self._without_way if self._if_no_way == UNGUIDED else ()
-        open_for = [sample for sample, answer in enumerate(answers) if answer.open and sample not in given_up]
+        leaves = first and self._begins_elsewhere
+        open_for = [
+            sample
+            for sample, answer in enumerate(answers)
+            if (answer.open or leaves) and sample not in given_up
+        ]
         self._leave(open_for, x, sigma, unconditional, conditional)
         self._give_up(open_for, x, sigma, conditional)
         self.trace.append(
@@ -162,7 +172,7 @@ class DetourDenoiser:
         while tried := {
             sample: fallback
             for sample, answer in still_open.items()
-            if (fallback := self._searches[sample].send(answer)) is not None
+            if (fallback := self._next(sample, answer, shut)) is not None
         }:
             captions = {
                 sample: self._prompt[sample].blended(self._conditioning_of(item, sample), weight)
@@ -187,6 +197,19 @@ class DetourDenoiser:
                     continue
                 self._caption[sample], self._left_for[sample] = captions[sample], tried[sample]
                 conditional[sample] = prediction
+
+    def _next(self, sample: int, answer: bool | None, shut: set[int]) -> Fallback | None:
+        """What a sample tries next; None where it goes on as it is.
+
+        Ways that are to be passed over are taken out of what is `shut`, as if the gate had opened again.
+        """
+        search = self._searches[sample]
+        tried = search.send(answer)
+        if tried is None and sample in shut and self._to_pass_over[sample]:
+            self._to_pass_over[sample] -= 1
+            shut.remove(sample)
+            tried = search.send(None)
+        return tried
 
     def _give_up(self, open_for: list[int], x: Tensor, sigma: Tensor, conditional: Tensor) -> None:
         """Note the samples for which every caption has failed; put them under their prompts if so wanted."""

@@ -47,6 +47,8 @@ class Detour:
             for neither, see `unheard.guidance.detour.gates.doubted`.
         if_no_way: what becomes of a sound where no caption shuts the gate: "unconditional" goes on without
             any caption, "unguided" under the prompt after all, "refuse" is not handed out.
+        way: number of the caption, of those that shut the gate, that the sound begins under, whatever its
+            prompt does; 0 keeps the prompt until the gate opens.
 
     Raises:
         InputError: a value outside these ranges.
@@ -67,6 +69,7 @@ class Detour:
     settled_pull: float = 0.0
     sure_threshold: float = 0.0
     if_no_way: IfNoWay = UNCONDITIONAL
+    way: int = 0
 
     def __post_init__(self) -> None:
         require_between("threshold", self.threshold, 0.0, 1.0)
@@ -78,6 +81,7 @@ class Detour:
         require_at_least_zero("settled_pull", self.settled_pull)
         require_between("sure_threshold", self.sure_threshold, 0.0, 1.0)
         require_one_of("if_no_way", self.if_no_way, WAYS_OUT)
+        require_whole("way", self.way, 0)
 
     def stronger(self, attempt: int) -> Detour:
         """All thresholds less `THRESHOLD_STEP * attempt`, 0 at the least, and nothing kept of the prompt.
