@@ -33,7 +33,7 @@ class Nearby:
         self.asked.append(position)
         return Found([*self.others], [*self.others.values()])
 
-    def missing_around(self, position: int) -> list[int]:
+    def missing_around(self, sample: int, position: int | None) -> list[int]:
         return self.missing
 
     def nearest(self, denoised: torch.Tensor, least: float = -1.0) -> Found:

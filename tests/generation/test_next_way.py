@@ -81,15 +81,16 @@ def test_only_what_collapsed_is_made_again_on_the_next_way(training_set: Trainin
     assert maker.asked == [(0, 0.0, (0, 1, 2)), (2, 0.0, (1, 2))]
     assert all(torch.equal(sound.waveform, LIVELY) for sound in sounds)
     assert [sound.number for sound in sounds] == [0, 1, 2]
-    left = [{"caption": CAPTIONS[0], "prompt_weight": 0.0}]
-    assert [sound.provenance for sound in sounds] == [{}, {"collapsed": left}, {"collapsed": left}]
+    left = {"instead_of": [{"caption": CAPTIONS[0], "prompt_weight": 0.0, "recalled": None}]}
+    assert [sound.provenance for sound in sounds] == [{}, left, left]
 
 
 def test_under_a_blend_the_same_caption_is_taken_alone_first(training_set: TrainingSet) -> None:
     maker = Maker({0: LIVELY}, {0: LIFELESS, 1: LIFELESS, 2: LIVELY}, blend=0.4)
     sounds = on_the_next_way(maker, training_set)(*request(Detour(prompt_weight=0.5), 2), 0)
     assert maker.asked == [(0, 0.5, (0, 1)), (1, 0.0, (1,)), (2, 0.0, (1,))]
-    assert sounds[1].provenance == {"collapsed": [{"caption": CAPTIONS[0], "prompt_weight": 0.4}]}
+    (former,) = sounds[1].provenance["instead_of"]
+    assert former == {"caption": CAPTIONS[0], "prompt_weight": 0.4, "recalled": None}
     assert torch.equal(sounds[1].waveform, LIVELY)
 
 
@@ -113,7 +114,7 @@ def test_the_liveliest_is_taken_of_what_collapses_on_every_way(training_set: Tra
     assert [way for way, *_ in maker.asked] == [0, 2, 3]
     assert len(maker.asked) == 1 + WAYS
     assert all(torch.equal(sound.waveform, DYING) for sound in sounds)
-    assert "collapsed" not in sounds[1].provenance
+    assert "instead_of" not in sounds[1].provenance
 
 
 def test_no_sound_is_given_up_for_one_without_a_caption(training_set: TrainingSet) -> None:

@@ -20,6 +20,8 @@ from unheard.generation.request import Batch, Request
 from unheard.generation.sound import Fallback, Nearest, Sound, TraceStep, trace_of_each
 from unheard.generation.training_set import TrainingSet
 from unheard.guidance import Denoiser, Detour, Step, denoiser_for
+from unheard.guidance.detour.denoiser import DetourDenoiser
+from unheard.guidance.detour.gates.base import Answer
 from unheard.guidance.trajectory import Trajectory
 from unheard.index import Index
 
@@ -92,6 +94,7 @@ class BatchMaker:
         clock.lap("conditioning")
 
         latents = self._sample(denoiser, request, batch, attempt)
+        replayed = denoiser.replayed(latents) if isinstance(denoiser, DetourDenoiser) else [None] * len(batch)
         clock.lap("sampling")
 
         waveforms = self._decode(latents, request.duration)
@@ -112,6 +115,7 @@ class BatchMaker:
                 provenance={
                     **self.record(request, batch, position, seconds=clock.seconds),
                     **_no_way(denoiser.trace[-1], position, request),
+                    **_recalled(replayed[position]),
                 },
                 number=batch.numbers[position],
                 fallback=_fallback(denoiser.trace, position, index),
@@ -202,6 +206,13 @@ def _no_way(last: Step, sample: int, request: Request) -> dict[str, str]:
     found_none = last.no_way is not None and last.no_way[sample]
     guidance = request.guidance
     return {"no_way": guidance.if_no_way} if found_none and isinstance(guidance, Detour) else {}
+
+
+def _recalled(replayed: Answer | None) -> dict[str, dict[str, float]]:
+    """How much a finished sound is what the model recalls; empty where it is not."""
+    if replayed is None or not replayed.open:
+        return {}
+    return {"recalled": {"excess": replayed.value, "threshold": replayed.threshold}}
 
 
 class _Clock:

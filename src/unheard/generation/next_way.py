@@ -1,4 +1,8 @@
-"""A detour's sound that is hardly there is made again on the next way, from the same noise.
+"""A detour's sound that is a copy after all, or hardly there, is made again on the next way.
+
+A prompt may lead to the recording of a caption like it, later than in full noise. If that recording is not at
+hand, nothing tells of it in time. The finished sound is like what the model recalls of that caption
+(`DetourDenoiser.replayed`), and is made again under the first caption that shuts the gate.
 
 Where a prompt is left, the sound may end in near silence: between two captions there may be nothing, and a
 caption may be of a sound that is hardly there itself. The gate cannot see that, since what is silent
@@ -7,7 +11,8 @@ compared with recordings of the kind that was asked for. One that is far less li
 nothing of the prompt: under the same caption where some of the prompt was kept, else under the next one that
 shuts the gate (`Detour.way`).
 
-A way that was asked for is not doubted. So a record, which names the way, makes that very sound again.
+All are made from the same noise. A way that was asked for is not doubted. So a record, which names the way,
+makes that very sound again.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
 from pathlib import Path
+from typing import Any
 
 from unheard.auditing.liveliness import Activity, activity, activity_in, liveliness
 from unheard.errors import InputError
@@ -34,30 +40,41 @@ LIFELESS = 0.43
 """Liveliness below which a sound has collapsed: 1 % of the bundled model's held-out recordings lie below."""
 WAYS = 2
 """How many further ways a sound is made on, at most."""
+COPY, WITHOUT_CAPTION = -2.0, -1.0
+"""What stands for their liveliness."""
 
 Make = Callable[[Request, Batch, int], list[Sound]]
 """Makes the sounds of a batch as a request says, at the attempt of that number, in order."""
 
 
 def on_the_next_way(make: Make, training_set: TrainingSet) -> Make:
-    """Makes what has collapsed under another caption again, on up to `WAYS` ways; the liveliest is taken."""
+    """Makes copies, and what has collapsed, again on up to `WAYS` further ways; the best is taken."""
     lively = _Liveliness(training_set)
+
+    def worth(sound: Sound) -> float:
+        """The liveliness, below that of a sound without any caption, below that of a copy."""
+        if sound.provenance.get("recalled"):
+            return COPY
+        return WITHOUT_CAPTION if sound.no_way else lively.of(sound)
 
     def made(request: Request, batch: Batch, attempt: int) -> list[Sound]:
         sounds = make(request, batch, attempt)
         if not isinstance(request.guidance, Detour) or request.guidance.way:
             return sounds
-        values = [lively.of(sound) for sound in sounds]
+        values = [worth(sound) for sound in sounds]
         ways = [_first_other_way(sound.trace) for sound in sounds]
         for _ in range(WAYS):
-            collapsed = [position for position, value in enumerate(values) if value < LIFELESS]
-            for way, positions in _by_way(ways, collapsed):
+            unfit = [
+                position
+                for position, value in enumerate(values)
+                if value < LIFELESS and not sounds[position].no_way
+            ]
+            for way, positions in _by_way(ways, unfit):
                 alone = replace(request, guidance=replace(request.guidance, way=way, prompt_weight=0.0))
                 again = make(alone, batch.select(positions), attempt)
                 for position, sound in zip(positions, again, strict=True):
                     ways[position] = way + 1
-                    value = 0.0 if sound.no_way else lively.of(sound)
-                    if value > values[position]:
+                    if (value := worth(sound)) > values[position]:
                         values[position] = value
                         sounds[position] = _in_the_place_of(sounds[position], sound)
         return sounds
@@ -86,11 +103,14 @@ def _blended(trace: Sequence[TraceStep]) -> float:
 
 
 def _in_the_place_of(former: Sound, sound: Sound) -> Sound:
-    """A sound whose provenance says what it was made in the place of."""
-    assert former.fallback is not None
-    told = {"caption": former.fallback.caption, "prompt_weight": _blended(former.trace)}
-    before = former.provenance.get("collapsed", [])
-    return replace(sound, provenance={**sound.provenance, "collapsed": [*before, told]})
+    """A sound whose provenance says what it was made in the place of, the first before the last."""
+    told: dict[str, Any] = {
+        "caption": None if former.fallback is None else former.fallback.caption,
+        "prompt_weight": None if former.fallback is None else _blended(former.trace),
+        "recalled": former.provenance.get("recalled"),
+    }
+    before = former.provenance.get("instead_of", [])
+    return replace(sound, provenance={**sound.provenance, "instead_of": [*before, told]})
 
 
 class _Liveliness:

@@ -170,19 +170,37 @@ class Sound:
             )
         if (left := self.fallback) is not None:
             instead = f'as "{left.caption}"' if left.caption else "without a caption"
-            collapsed = self.provenance.get("collapsed")
-            again = f'; as "{collapsed[-1]["caption"]}" it ended in near silence' if collapsed else ""
             part = f"{left.prompt_weight:.0%}" if left.prompt_weight else "nothing"
             if all(step.value is None for step in self.trace):  # of a kind that asks nothing
                 return f"made {instead}, with {part} of the prompt"
-            everything = "" if self.no_way is None else ", and so does every caption that was tried"
             return (
-                f"the prompt leads to a recording{everything}: went on {instead}, with {part} of the prompt, "
-                f"from step {left.step} of {len(self.trace)}{again}"
+                f"{self._why_left}: went on {instead}, with {part} of the prompt, from step {left.step} of "
+                f"{len(self.trace)}{self._in_whose_place}"
             )
         if not self.acted:
             return "kept the prompt"
         return f"steered away in {self.acted} of {self._steps}"
+
+    @property
+    def _why_left(self) -> str:
+        """Why the prompt was left, in words."""
+        asked = (self.provenance.get("guidance") or {}).get("way")
+        if asked and "instead_of" not in self.provenance:
+            nowhere = "" if self.no_way is None else ", and no caption is left"
+            return f"way {asked} was asked for{nowhere}"
+        everything = "" if self.no_way is None else ", and so does every caption that was tried"
+        return f"the prompt leads to a recording{everything}"
+
+    @property
+    def _in_whose_place(self) -> str:
+        """What was wrong with the sounds that it was made in the place of, in words."""
+        before = self.provenance.get("instead_of", [])
+        return "".join(
+            "; under the prompt it was like what the model recalls of another caption"
+            if former["recalled"]
+            else f'; as "{former["caption"]}" it ended in near silence'
+            for former in before
+        )
 
     @property
     def faults(self) -> list[str]:

@@ -85,12 +85,12 @@ def test_what_is_not_available_leaves_its_place_to_others_and_lowers_the_share(i
 
 
 def test_one_item_is_named_of_each_caption_like_anothers_whose_recording_is_missing(index: JSONIndex) -> None:
-    first, *others = candidates(index, {1}, 4).missing_around(0)
+    first, *others = candidates(index, {1}, 4).missing_around(0, 0)
     assert first == 2
     assert not {0, 1, len(CAPTIONS) - 1} & {*others}  # its own caption, and one whose recording is there
-    assert {*candidates(index, set(), 4).missing_around(0)[:2]} == {1, 2}
-    assert len({CAPTIONS[each] for each in candidates(index, set(), 4).missing_around(5)}) == RECALLED
-    assert candidates(index, set(range(len(CAPTIONS))), 4).missing_around(0) == []
+    assert {*candidates(index, set(), 4).missing_around(0, 0)[:2]} == {1, 2}
+    assert len({CAPTIONS[each] for each in candidates(index, set(), 4).missing_around(0, 5)}) == RECALLED
+    assert candidates(index, set(range(len(CAPTIONS))), 4).missing_around(0, 0) == []
 
 
 def test_of_words_that_no_other_caption_has_only_the_caption_itself_is_left() -> None:

@@ -13,6 +13,8 @@ from unheard.guidance.classifier_free import ClassifierFreeGuidance
 from unheard.guidance.detour.denoiser import DetourDenoiser
 from unheard.guidance.detour.gates.base import Answer, Question
 from unheard.guidance.detour.gates.latents import LatentGate
+from unheard.guidance.detour.gates.pull import PullGate
+from unheard.guidance.detour.gates.recalled import Recollections
 
 WORLD = ToyWorld()
 PROMPTS = ("prompt0", "prompt1")
@@ -26,6 +28,7 @@ def detour(
     fallbacks: int = 1,
     blend_threshold: float = 0.5,
     way: int = 0,
+    recollections: Recollections | None = None,
 ) -> DetourDenoiser:
     return DetourDenoiser(
         WORLD.denoise,
@@ -38,6 +41,7 @@ def detour(
         fallbacks=lambda _: list(range(1, 1 + fallbacks)),
         encode_captions=WORLD.encode_neighbours,
         way=way,
+        recollections=recollections,
     )
 
 
@@ -264,3 +268,31 @@ def test_a_caption_that_leads_to_a_recording_is_no_way() -> None:
         )
         denoiser(x, sigma)
         assert denoiser.trace[0].fallback == [fallback]
+
+
+def test_a_finished_sound_that_kept_its_prompt_is_compared_with_what_is_recalled() -> None:
+    x = torch.randn(3, 2, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    sigma = torch.full((3,), 0.9, dtype=torch.float64)
+    prompts = ("prompt0", "prompt0", "prompt1")
+    prediction = WORLD.denoise(x, sigma, WORLD.conditioning(*prompts))[..., : WORLD.trim]
+    nearby = Nearby([-prediction[0].flip(-1), -prediction[1].flip(-1), prediction[2]])  # the third is left
+    nearby.missing = [1]
+    hard = PullGate(0.0, lambda latents: latents, high_noise=0.5)
+    recollections = Recollections(nearby, hard, 0.3, WORLD.trim)
+    own = dict(zip(prompts, nearby.recordings, strict=True))
+    denoiser = detour(0.999, 0.0, prompts, own, recollections=recollections)
+    denoiser.gate = LatentGate(0.999, WORLD.trim, nearby)
+    assert denoiser.replayed(x) == [None] * 3  # it has not begun
+    denoiser(x, sigma)
+    assert denoiser.trace[0].acted == [False, False, True]
+    recalled = WORLD.denoise(x, sigma, WORLD.conditioning(*["train1"] * 3))
+    kept = [recalled[0], x[1], recalled[2]]
+    copy, other, left = denoiser.replayed(torch.stack(kept))
+    assert copy is not None
+    assert other is not None
+    assert copy.open
+    assert copy.value > other.value
+    assert left is None
+    without = detour(0.999, 0.0, prompts, own)
+    without(x, sigma)
+    assert without.replayed(x) == [None] * 3

@@ -14,7 +14,7 @@ from unheard.guidance.detour.gates.doubted import DoubtedGate
 from unheard.guidance.detour.gates.either import EitherGate
 from unheard.guidance.detour.gates.latents import UNLED, LatentGate
 from unheard.guidance.detour.gates.pull import PullGate
-from unheard.guidance.detour.gates.recalled import RecalledGate
+from unheard.guidance.detour.gates.recalled import RecalledGate, Recollections
 from unheard.guidance.detour.gates.settled_pull import SettledPullGate
 from unheard.guidance.detour.gates.shown import ShownGate
 from unheard.guidance.detour.settings import EXCESS, HIGH_NOISE, PULL, SETTLED_PULL
@@ -25,6 +25,10 @@ def pull_above(threshold: float) -> PullGate:
 
 
 OPEN_FOR_NOTHING = pull_above(1e9)
+
+
+def recollections(nearby: Nearby) -> Recollections:
+    return Recollections(nearby, pull_above(0.5), 0.3, 60)
 
 
 @pytest.mark.parametrize("lengths", [(40, 40, 25), (7, 90)])
@@ -473,7 +477,7 @@ def test_what_a_caption_leads_to_later_is_told_by_what_the_model_recalls_of_capt
         return torch.stack([by_heart, 0.2 * usual])
 
     high = 2 * HIGH_NOISE
-    gate = RecalledGate(ShownGate(OPEN_FOR_NOTHING, 0.3, 60), nearby, pull_above(0.5), 0.3, 60)
+    gate = RecalledGate(ShownGate(OPEN_FOR_NOTHING, 0.3, 60), recollections(nearby))
     nothing = torch.zeros_like(sound)
     copied, like_usual, other = (
         Question(0, each, nothing, high, recall=recall) for each in (by_heart, usual, sound)
@@ -496,7 +500,7 @@ def test_in_little_noise_a_prediction_shows_no_recording() -> None:
     by_heart, sound = torch.randn(2, 8, 60, generator=torch.Generator().manual_seed(0))
     nearby = Nearby([sound])
     nearby.missing = [7]
-    gate = RecalledGate(ShownGate(OPEN_FOR_NOTHING, 0.3, 60), nearby, pull_above(0.5), 0.3, 60)
+    gate = RecalledGate(ShownGate(OPEN_FOR_NOTHING, 0.3, 60), recollections(nearby))
     gate.watch(0, 4)
     low = Question(0, by_heart, torch.zeros_like(sound), HIGH_NOISE / 2, recall=lambda _: by_heart[None])
     assert not gate.ask(low).open
@@ -512,6 +516,6 @@ def test_what_the_model_recalls_is_not_asked_where_the_first_gate_is_open_or_not
     question = Question(0, sound, torch.zeros_like(sound), 2 * HIGH_NOISE, recall=recall)
     for first, missing in ((pull_above(0.1), [7]), (OPEN_FOR_NOTHING, [])):
         nearby.missing = missing
-        gate = RecalledGate(first, nearby, pull_above(0.5), 0.3, 60)
+        gate = RecalledGate(first, recollections(nearby))
         gate.watch(0, 4)
         assert gate.ask(question).measure == PULL

@@ -23,11 +23,17 @@ if TYPE_CHECKING:
     from unheard.guidance.detour.candidates import Candidates
     from unheard.guidance.detour.denoiser import DetourDenoiser
     from unheard.guidance.detour.gates.base import Gate
+    from unheard.guidance.detour.gates.recalled import Recollections
     from unheard.guidance.detour.settings import Detour
     from unheard.guidance.trajectory import Trajectory
 
 
-def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) -> Gate:
+def make_gate(
+    settings: Detour,
+    trajectory: Trajectory,
+    candidates: Candidates,
+    recollections: Recollections | None = None,
+) -> Gate:
     """What tells that a sound is a recording: those that are available, and else the prompt."""
     from unheard.guidance.detour.gates.doubted import DoubtedGate
     from unheard.guidance.detour.gates.either import EitherGate
@@ -48,9 +54,7 @@ def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) 
         return SettledPullGate(own, frames, by_frame, tried=settings.blend_threshold, hard=settings.pull)
 
     def recalled(gate: Gate) -> Gate:
-        if trajectory.memorised or not settings.settled_pull:
-            return gate
-        return RecalledGate(gate, candidates, pull, threshold, frames, by_frame, scale)
+        return gate if recollections is None else RecalledGate(gate, recollections, scale)
 
     shown = ShownGate(settled_pull() or pull, threshold, frames, by_frame, scale)
     if not trajectory.recordings:
@@ -62,12 +66,26 @@ def make_gate(settings: Detour, trajectory: Trajectory, candidates: Candidates) 
     return recalled(EitherGate(latents, shown, candidates, trajectory.memorised))
 
 
+def make_recollections(
+    settings: Detour, trajectory: Trajectory, candidates: Candidates
+) -> Recollections | None:
+    """What the model recalls; None where all that it has memorised is at hand, or nothing was calibrated."""
+    from unheard.guidance.detour.gates.pull import PullGate
+    from unheard.guidance.detour.gates.recalled import Recollections
+
+    if trajectory.memorised or not settings.settled_pull:
+        return None
+    hard = PullGate(settings.pull, trajectory.trim, settings.high_noise)
+    return Recollections(candidates, hard, settings.threshold, trajectory.frames, trajectory.by_frame)
+
+
 def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:
     """The denoiser of one trajectory."""
     from unheard.guidance.detour.candidates import Candidates
     from unheard.guidance.detour.denoiser import DetourDenoiser
 
     candidates = Candidates(trajectory, settings.candidates)
+    recollections = make_recollections(settings, trajectory, candidates)
     return DetourDenoiser(
         trajectory.backbone.denoise,
         trajectory.conditional,
@@ -76,7 +94,8 @@ def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:
         prompt_guidance=trajectory.backbone.prompt_guidance(),
         prompt_weight=settings.prompt_weight,
         blend_threshold=settings.blend_threshold,
-        gate=make_gate(settings, trajectory, candidates),
+        gate=make_gate(settings, trajectory, candidates, recollections),
+        recollections=recollections,
         fallbacks=candidates.fitting,
         encode_captions=trajectory.encode_captions,
         if_no_way=settings.if_no_way,

@@ -111,12 +111,15 @@ class Candidates:
         caption = captions.texts[position]
         return self.available(chain(captions.positions(caption), self._like_caption(caption)), self._count)
 
-    def missing_around(self, position: int) -> list[int]:
-        """One item of each caption most like an item's, `RECALLED` of those whose recordings are missing."""
+    def missing_around(self, sample: int, position: int | None) -> list[int]:
+        """One item of each caption most like another, `RECALLED` of those whose recordings are missing.
+
+        The other is that of an item or, without one, a sample's prompt.
+        """
         if self._all_available:
             return []
         index, recordings = self._trajectory.index, self._trajectory.recordings
-        caption = index.captions.texts[position]
+        caption = self._trajectory.prompts[sample] if position is None else index.captions.texts[position]
         missing: dict[str, int] = {}
         for each in self._like_caption(caption):
             text = index.captions.texts[each]

@@ -24,7 +24,8 @@ from unheard.diffusion.levels import level_of, levels_of
 from unheard.diffusion.prediction import Denoise, classifier_free, predict_both
 from unheard.diffusion.prompt_guidance import CLASSIFIER_FREE, PromptGuidance
 from unheard.guidance.base import Step
-from unheard.guidance.detour.gates.base import Gate, Question
+from unheard.guidance.detour.gates.base import Answer, Gate, Question
+from unheard.guidance.detour.gates.recalled import Recollections
 from unheard.guidance.detour.look_ahead import foreseen
 from unheard.guidance.detour.search import NOTHING, Fallback, search
 from unheard.guidance.detour.settings import UNCONDITIONAL, UNGUIDED, IfNoWay
@@ -51,6 +52,7 @@ class DetourDenoiser:
             or without any caption, as all others.
         way: number of the caption, of those that shut the gate, that all samples begin under; 0 for the
             prompt.
+        recollections: what the model recalls of captions like a prompt; None where that is not asked.
 
     Attributes:
         trace: a `Step` for each call; `value` is what the gate said before anything was left, `neighbour` the
@@ -74,6 +76,7 @@ class DetourDenoiser:
         prompt_guidance: PromptGuidance = CLASSIFIER_FREE,
         if_no_way: IfNoWay = UNCONDITIONAL,
         way: int = 0,
+        recollections: Recollections | None = None,
     ) -> None:
         self.denoise = denoise
         self.guidance_scale = guidance_scale
@@ -92,6 +95,8 @@ class DetourDenoiser:
         self._if_no_way = if_no_way
         self._without_way: set[int] = set()
         self._begins_elsewhere = way > 0
+        self._recollections = recollections
+        self._first: tuple[Tensor, Tensor, Tensor] | None = None
         self._to_pass_over = [max(way - 1, 0)] * len(conditional)
 
     @torch.no_grad()
@@ -110,6 +115,7 @@ class DetourDenoiser:
         conditioning = type(self._unconditional).cat([self._unconditional, *self._caption])
         unconditional, conditional = predict_both(self.denoise, x, sigma, conditioning)
         if not self.trace:
+            self._first = x, sigma, unconditional
             self.gate.begin(conditional)
         levels, first = levels_of(sigma), not self.trace
         answers = []
@@ -142,6 +148,25 @@ class DetourDenoiser:
             )
         )
         return unconditional, conditional
+
+    @torch.no_grad()
+    def replayed(self, finished: Tensor) -> list[Answer | None]:
+        """Of finished latents [batch, *latent_shape], how much they are what the model recalls; at the end.
+
+        None of samples that have left their prompts, which were compared with that on their way, and where
+        the model recalls nothing. It takes some predictions from the noise of the first step.
+        """
+        if self._recollections is None or self._first is None:
+            return [None] * len(finished)
+        x, sigma, unconditional = self._first
+        answers: list[Answer | None] = []
+        for sample, (left, ended) in enumerate(zip(self._left_for, finished, strict=True)):
+            recall = partial(self._recalled, sample, x, sigma)
+            begun = Question(
+                sample, ended, unconditional[sample], levels_of(sigma)[sample], first=True, recall=recall
+            )
+            answers.append(None if left else self._recollections.ask(begun, None, [ended]))
+        return answers
 
     def _finished(self, sample: int, caption: Conditioning, x: Tensor, sigma: float) -> Tensor:
         """The finished latents [*latent_shape] of a sample of `x` under a caption, as they are foreseen."""

@@ -128,8 +128,11 @@ class Neighbourhood(Protocol):
         """All that a sound under an item's caption may turn into."""
         ...
 
-    def missing_around(self, position: int) -> list[int]:
-        """One item of each caption that is most like an item's, of those whose recordings are missing."""
+    def missing_around(self, sample: int, position: int | None) -> list[int]:
+        """One item of each caption most like an item's, or a sample's prompt, whose recordings are missing.
+
+        None for the prompt.
+        """
         ...
 
     def nearest(self, denoised: Tensor, least: float = -1.0) -> Found:
