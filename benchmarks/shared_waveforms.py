@@ -85,7 +85,7 @@ def main() -> None:
     chosen = pairs_of(rows, arguments.others)
     found: dict[Pair, list[float]] = {}
     for pair in chosen:
-        one, other = sorted((sounds[name] for name in pair), key=len)  # the shorter has fewer passages
+        one, other = (sounds[name] for name in pair)
         found[pair] = [highest_correlation(one, other, seconds) for seconds in SECONDS]
     if arguments.output is not None:
         told = [{"pair": pair, "relation": chosen[pair], "correlations": found[pair]} for pair in found]

@@ -132,10 +132,9 @@ def in_pieces(recorded: list[Specimen]) -> list[Specimen]:
     waveforms = {some.name: at_rate(some.sound, SAMPLE_RATE, RATE) for some in recorded}
     pieces = {some.piece: some.piece for some in recorded}
     for one, other in combinations(recorded, 2):
-        if one.family == other.family and pieces[one.piece] != pieces[other.piece]:
-            shorter, longer = sorted((waveforms[one.name], waveforms[other.name]), key=len)
-            if highest_correlation(shorter, longer, SHARED) >= SAME:
-                pieces = joined(pieces, one.piece, other.piece)
+        asked = one.family == other.family and pieces[one.piece] != pieces[other.piece]
+        if asked and highest_correlation(waveforms[one.name], waveforms[other.name], SHARED) >= SAME:
+            pieces = joined(pieces, one.piece, other.piece)
     return [replace(some, piece=pieces[some.piece]) for some in recorded]
 
 

@@ -64,28 +64,30 @@ def correlation(passage: np.ndarray, around: np.ndarray) -> float:
 def highest_correlation(one: np.ndarray, other: np.ndarray, seconds: float) -> float:
     """That of any passage of so many seconds of one sound with one of the other, of either sign, 0 to 1.
 
-    Nothing proposes where: passages begin every half of their length in the first sound, and everywhere in
-    the second. Quiet ones are left out (`QUIET`).
+    Nothing proposes where: passages begin every half of their length in the shorter sound, which has fewer,
+    and everywhere in the longer one; of two as long as each other, the first counts as the shorter. Quiet
+    ones are left out (`QUIET`).
 
     Args:
         one, other: waveforms [time] at `RATE`.
         seconds: of the passages; where either sound is shorter, nothing is shared.
     """
     length = round(seconds * RATE)
-    if min(len(one), len(other)) < length:
+    shorter, longer = sorted((one, other), key=len)
+    if len(shorter) < length:
         return 0.0
-    starts = np.arange(0, len(one) - length + 1, length // 2)
-    passages = np.stack([one[start : start + length] for start in starts]).astype(np.float32)
+    starts = np.arange(0, len(shorter) - length + 1, length // 2)
+    passages = np.stack([shorter[start : start + length] for start in starts]).astype(np.float32)
     powers = np.square(passages).sum(axis=1)
     heard = powers > max(QUIET * float(powers.max()), 1e-9)
     passages, powers = passages[heard], powers[heard]
     if not len(passages):
         return 0.0
-    sums = np.concatenate([[0.0], np.square(other.astype(np.float64)).cumsum()])
+    sums = np.concatenate([[0.0], np.square(longer.astype(np.float64)).cumsum()])
     energy = sums[length:] - sums[:-length]
     norm = np.sqrt(np.maximum(energy, max(QUIET * float(energy.max()), 1e-9))).astype(np.float32)
-    size = next_fast_len(len(other), real=True)  # what wraps around lies beyond the last place
-    spectra = rfft(passages, size).conj() * rfft(other.astype(np.float32), size)
+    size = next_fast_len(len(longer), real=True)  # what wraps around lies beyond the last place
+    spectra = rfft(passages, size).conj() * rfft(longer.astype(np.float32), size)
     cross = irfft(spectra, size)[:, : len(norm)]
     return float((np.abs(cross) / norm / np.sqrt(powers)[:, None]).max())
 

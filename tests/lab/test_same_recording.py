@@ -54,3 +54,10 @@ def test_a_passage_of_a_second_is_shared_wherever_it_lies() -> None:
     together[3_456 : 3_456 + 3 * RATE // 2] = -0.2 * one[6_000 : 6_000 + 3 * RATE // 2]
     assert highest_correlation(one, other, 1.0) < SAME <= highest_correlation(one, together, 1.0)
     assert highest_correlation(one[: RATE // 2], one, 1.0) == 0.0 < highest_correlation(one[:RATE], one, 1.0)
+
+
+def test_the_shorter_sound_is_the_one_whose_passages_are_sought() -> None:
+    longer, shorter = (strokes(*drawn)[:: SAMPLE_RATE // RATE] for drawn in ((7, 3.0), (8, 1.3)))
+    # A passage that begins where none of the longer sound does.
+    longer[1_234 : 1_234 + RATE] = shorter[:RATE]
+    assert highest_correlation(longer, shorter, 1.0) == highest_correlation(shorter, longer, 1.0) > 0.99
