@@ -154,7 +154,9 @@ def setting_inputs() -> list[Any]:
 
 
 def setting_input(name: str, kind: Any, **about: Any) -> Any:
-    """The widget of a setting: numbers from 0, or a choice of words, without "refuse": see `with_detour`."""
+    """The widget of a setting: a number from 0, a text, or a choice but for "refuse", see `with_detour`."""
+    if kind is str:
+        return io.String.Input(name, multiline=True, **about)
     if get_origin(kind) is Literal:
         return io.Combo.Input(name, options=[word for word in get_args(kind) if word != REFUSE], **about)
     widget, step = NUMBERS[kind]

@@ -6,7 +6,7 @@ import asyncio
 import json
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_origin, get_type_hints
 
 import comfy_stub as comfy
 import pytest
@@ -17,7 +17,7 @@ from tiny_world import CAPTIONS, build_index
 from unheard import Detour, IndexFileError, InputError, audio
 from unheard.backbones.hub import ASSETS
 
-OF_DEFAULTS = {int: "INT", float: "FLOAT", str: "COMBO"}
+OF_DEFAULTS = {int: "INT", float: "FLOAT", str: "STRING"}
 MEMORISED = ASSETS / "tiny" / "memorised"
 
 
@@ -48,7 +48,8 @@ def test_the_nodes_are_named_and_every_setting_of_the_detour_is_an_input(by_id: 
         about = inputs[field.name].about
         assert about["default"] == field.default
         assert len(about["tooltip"]) > 20
-        assert inputs[field.name].io_type == OF_DEFAULTS[type(field.default)]
+        chosen = get_origin(get_type_hints(Detour)[field.name]) is Literal
+        assert inputs[field.name].io_type == ("COMBO" if chosen else OF_DEFAULTS[type(field.default)])
 
 
 def test_no_choice_is_offered_that_comfyui_cannot_carry_out(by_id: dict[str, Any]) -> None:

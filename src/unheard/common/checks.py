@@ -54,6 +54,9 @@ def require_text(name: str, value: object) -> None:
     """Text, which may be empty."""
     if not isinstance(value, str):
         raise InputError(f"{name} is {value!r}: give text")
+    # Bytes that are not UTF-8 come from the command line as lone surrogates.
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise InputError(f"{name} is not text ({value!a}): give it in UTF-8")
 
 
 def require_one_of(name: str, value: object, choices: tuple[str, ...]) -> None:

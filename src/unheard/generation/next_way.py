@@ -87,7 +87,7 @@ def _first_other_way(trace: Sequence[TraceStep]) -> int:
 
     The last of these, if the sound was under a blend with the prompt, else the one after it.
     """
-    captions = [caption for caption, _ in groupby(step.fallback for step in trace if step.acted)]
+    captions = [*groupby((step.fallback, step.caption) for step in trace if step.acted)]
     return len(captions) if _blended(trace) else len(captions) + 1
 
 

@@ -39,6 +39,7 @@ class TraceStep:
         s1, s2: scales of despecification and deduplication at this similarity, applied where `acted`.
         fallback: id of the training item whose caption took the place of the prompt's.
         prompt_weight: what is left of the prompt in the conditioning, 0 to 1.
+        caption: the text that took the place of the prompt's, where it is no item's caption.
     """
 
     sigma: float
@@ -51,6 +52,7 @@ class TraceStep:
     s2: float | None = None
     fallback: str | None = None
     prompt_weight: float | None = None
+    caption: str | None = None
 
 
 def trace_of_each(step: Step, sounds: int, ids: Sequence[str] | None) -> list[TraceStep]:
@@ -64,7 +66,7 @@ def trace_of_each(step: Step, sounds: int, ids: Sequence[str] | None) -> list[Tr
 
     known = (
         step.value, step.measure, step.threshold, named(step.neighbour), step.acted, step.s1, step.s2,
-        named(step.fallback), step.prompt_weight,
+        named(step.fallback), step.prompt_weight, step.caption,
     )  # fmt: skip
     columns: Any = [unknown if column is None else column for column in known]
     return [TraceStep(step.sigma, *of_one) for of_one in zip(*columns, strict=True)]

@@ -89,7 +89,7 @@ FORMER_NAMES = {"detour": {"prompt_share": "prompt_weight"}}
 """Settings by the names that files written before provenance format 2 have them under."""
 LATER_NAMES = {
     "amg": ("ask_every", "ask_margin", "window", "checkpoint", "gate_head"),
-    "detour": ("high_noise", "if_no_way", "settled_pull", "sure_threshold", "way"),
+    "detour": ("high_noise", "if_no_way", "settled_pull", "sure_threshold", "way", "wordings"),
 }
 """Settings that kinds did not have at first."""
 

@@ -19,7 +19,7 @@ NEAREST = "cosine to the nearest training item"
 
 
 class Guidance(Protocol):
-    """The settings of one kind, a frozen dataclass of numbers, flags and words.
+    """The settings of one kind, a frozen dataclass of numbers, flags and texts.
 
     Attributes:
         kind: its name in files and on the command line.

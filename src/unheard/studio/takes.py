@@ -172,8 +172,8 @@ def _fallback(trace: list[TraceStep], captions: Mapping[str, str]) -> Fallback |
     if not trace or trace[-1].prompt_weight is None:
         return None
     first = next(number for number, step in enumerate(trace, 1) if step.prompt_weight is not None)
-    item = trace[-1].fallback
-    return Fallback(item, "" if item is None else captions.get(item, item), trace[-1].prompt_weight, first)
+    item, text = trace[-1].fallback, trace[-1].caption or ""
+    return Fallback(item, text if item is None else captions.get(item, item), trace[-1].prompt_weight, first)
 
 
 def _number(path: Path) -> re.Match[str] | None:

@@ -49,6 +49,7 @@ def candidates(
     prompt: str = "anything",
     embedder: Any = None,
     coarse: CoarseLatents | None = None,
+    wordings: Sequence[str] = (),
 ) -> Candidates:
     """Those of a trajectory that is asked for recordings alone: each is as long as its number."""
     recordings = {f"item{n}": Path(str(n)) for n in available}
@@ -66,7 +67,7 @@ def candidates(
         recordings=recordings,
         find_coarse_latents=lambda: coarse,
     )
-    return Candidates(trajectory, count)
+    return Candidates(trajectory, count, wordings)
 
 
 def test_what_shares_the_words_of_a_caption_or_is_written_like_it_comes_after_its_own(
@@ -91,6 +92,24 @@ def test_one_item_is_named_of_each_caption_like_anothers_whose_recording_is_miss
     assert {*candidates(index, set(), 4).missing_around(0, 0)[:2]} == {1, 2}
     assert len({CAPTIONS[each] for each in candidates(index, set(), 4).missing_around(0, 5)}) == RECALLED
     assert candidates(index, set(range(len(CAPTIONS))), 4).missing_around(0, 0) == []
+
+
+def test_of_a_prompt_its_own_caption_is_named_as_well(index: JSONIndex) -> None:
+    prompt = "jazz drummer; rock patterns"  # spelt otherwise, it may be kept and lead to the recording
+    assert candidates(index, set(), 4, prompt).missing_around(0, None)[0] == 2
+    assert 2 not in candidates(index, set(), 4, prompt).missing_around(0, 2)
+
+
+def test_what_another_wording_may_lead_to_is_found_as_around_a_caption(index: JSONIndex) -> None:
+    wordings = ["A jazz drum pattern in latin style", "Jazz drummers' rock pattern"]
+    every = set(range(len(CAPTIONS)))
+    found = candidates(index, every, 4, wordings=wordings)
+    first, second = len(index), len(index) + 1
+    assert [found.wording(each) for each in (first - 1, first, second)] == [None, *wordings]
+    assert found.around_caption(first).positions == found.around_caption(0).positions
+    assert 2 in found.around_caption(second).positions
+    missing = candidates(index, {1}, 4, wordings=wordings)
+    assert missing.missing_around(0, first) == missing.missing_around(0, 0)
 
 
 def test_of_words_that_no_other_caption_has_only_the_caption_itself_is_left() -> None:

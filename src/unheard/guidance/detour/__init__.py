@@ -84,7 +84,7 @@ def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:
     from unheard.guidance.detour.candidates import Candidates
     from unheard.guidance.detour.denoiser import DetourDenoiser
 
-    candidates = Candidates(trajectory, settings.candidates)
+    candidates = Candidates(trajectory, settings.candidates, settings.other_wordings)
     recollections = make_recollections(settings, trajectory, candidates)
     return DetourDenoiser(
         trajectory.backbone.denoise,
@@ -97,7 +97,8 @@ def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:
         gate=make_gate(settings, trajectory, candidates, recollections),
         recollections=recollections,
         fallbacks=candidates.fitting,
-        encode_captions=trajectory.encode_captions,
+        encode_captions=candidates.encode,
+        wording=candidates.wording,
         if_no_way=settings.if_no_way,
         way=settings.way,
     )

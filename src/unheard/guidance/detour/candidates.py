@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -50,13 +50,16 @@ class _Fit(NamedTuple):
 class Candidates:
     """The training items around each prompt of a trajectory.
 
+    Other wordings of a prompt have positions as well, from `len(index)` on.
+
     Args:
         trajectory: the sounds on their way.
         count: recordings that each sound is compared with.
+        wordings: other wordings of each prompt.
     """
 
-    def __init__(self, trajectory: Trajectory, count: int) -> None:
-        self._trajectory, self._count = trajectory, count
+    def __init__(self, trajectory: Trajectory, count: int, wordings: Sequence[str] = ()) -> None:
+        self._trajectory, self._count, self._wordings = trajectory, count, wordings
         self._unread: set[str] = set()
         self._like: dict[str, list[int]] = {}
 
@@ -68,6 +71,19 @@ class Candidates:
     @cached_property
     def _all_available(self) -> bool:
         return len(self._trajectory.recordings) == len(set(self._trajectory.index.ids))
+
+    def wording(self, position: int) -> str | None:
+        """The other wording at a position; None where that is an item's."""
+        number = position - len(self._trajectory.index)
+        return None if number < 0 else self._wordings[number]
+
+    def encode(self, positions: Sequence[int]) -> Any:
+        """The conditioning of the captions at positions, with the timing of what is made here."""
+        return self._trajectory.encode_texts([self._text(position) for position in positions])
+
+    def _text(self, position: int) -> str:
+        wording = self.wording(position)
+        return self._trajectory.index.prompts[position] if wording is None else wording
 
     def of_caption(self, sample: int) -> Found:
         """All items of a sample's very caption."""
@@ -107,23 +123,24 @@ class Candidates:
         nor by what the guide's embedder makes of it: a model that has learned another caption by heart
         answers to its words.
         """
-        captions = self._trajectory.index.captions
-        caption = captions.texts[position]
-        return self.available(chain(captions.positions(caption), self._like_caption(caption)), self._count)
+        caption = self._text(position)
+        own = self._trajectory.index.captions.positions(caption)
+        return self.available(chain(own, self._like_caption(caption)), self._count)
 
     def missing_around(self, sample: int, position: int | None) -> list[int]:
         """One item of each caption most like another, `RECALLED` of those whose recordings are missing.
 
-        The other is that of an item or, without one, a sample's prompt.
+        The other is that at a position, which is none of them, or a prompt, whose own caption may be one.
         """
         if self._all_available:
             return []
         index, recordings = self._trajectory.index, self._trajectory.recordings
-        caption = self._trajectory.prompts[sample] if position is None else index.captions.texts[position]
+        caption = self._trajectory.prompts[sample] if position is None else self._text(position)
+        own = None if position is None else normalised(caption)
         missing: dict[str, int] = {}
         for each in self._like_caption(caption):
             text = index.captions.texts[each]
-            if index.ids[each] not in recordings and text != caption:
+            if index.ids[each] not in recordings and text != own:
                 missing.setdefault(text, each)
             if len(missing) == RECALLED:
                 break
@@ -189,18 +206,23 @@ class Candidates:
         return Found(found, latents, there / max(there + lacking, 1))
 
     def fitting(self, sample: int) -> list[int]:
-        """The fallbacks of a sample, or none, with a warning, where the nearest has little to do with it."""
+        """What a sample may go on under: other wordings of its prompt, then captions that fit it.
+
+        None of these, with a warning, where the nearest has little to do with the prompt.
+        """
+        prompt, first = self._trajectory.prompts[sample], len(self._trajectory.index)
+        wordings = [first + number for number, text in enumerate(self._wordings) if text != prompt]
         read = self._read(sample)
         least = least_fit(self._trajectory.index, self._trajectory.embedder)
         if read and max(fit.value for fit in read.values()) >= least:
-            return self._by_sound(sample, read)
-        prompt = self._trajectory.prompts[sample]
+            return [*wordings, *self._by_sound(sample, read)]
+        but = " but the wordings that were given" if wordings else ""
         warnings.warn(
-            f"the training set has no caption that is like {prompt!r}: there is nothing to fall back on",
+            f"the training set has no caption that is like {prompt!r}: there is nothing to fall back on{but}",
             GuidanceWarning,
             stacklevel=2,
         )
-        return []
+        return wordings
 
     def fallbacks(self, sample: int) -> list[int]:
         """Positions of the items whose captions a sample may go on under, the nearest first.

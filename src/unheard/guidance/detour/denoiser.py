@@ -52,6 +52,7 @@ class DetourDenoiser:
             or without any caption, as all others.
         way: number of the caption, of those that shut the gate, that all samples begin under; 0 for the
             prompt.
+        wording: a position to the other wording of the prompt that stands there; None for an item's.
         recollections: what the model recalls of captions like a prompt; None where that is not asked.
 
     Attributes:
@@ -76,6 +77,7 @@ class DetourDenoiser:
         prompt_guidance: PromptGuidance = CLASSIFIER_FREE,
         if_no_way: IfNoWay = UNCONDITIONAL,
         way: int = 0,
+        wording: Callable[[int], str | None] = lambda _: None,
         recollections: Recollections | None = None,
     ) -> None:
         self.denoise = denoise
@@ -95,7 +97,7 @@ class DetourDenoiser:
         self._if_no_way = if_no_way
         self._without_way: set[int] = set()
         self._begins_elsewhere = way > 0
-        self._recollections = recollections
+        self._wording, self._recollections = wording, recollections
         self._first: tuple[Tensor, Tensor, Tensor] | None = None
         self._to_pass_over = [max(way - 1, 0)] * len(conditional)
 
@@ -142,12 +144,21 @@ class DetourDenoiser:
                 threshold=[answer.threshold for answer in answers],
                 neighbour=[answer.position for answer in answers],
                 acted=[left is not None for left in self._left_for],
-                fallback=[None if left is None else left[0] for left in self._left_for],
+                fallback=[self._item_of(left) for left in self._left_for],
                 prompt_weight=[None if left is None else left[1] for left in self._left_for],
+                caption=[self._wording_of(left) for left in self._left_for],
                 no_way=[sample in self._without_way for sample in range(len(x))],
             )
         )
         return unconditional, conditional
+
+    def _wording_of(self, left: Fallback | None) -> str | None:
+        """The other wording of its prompt that a sample goes on under, if it does."""
+        return None if left is None or left[0] is None else self._wording(left[0])
+
+    def _item_of(self, left: Fallback | None) -> int | None:
+        """The item whose caption a sample goes on under, if it does."""
+        return None if left is None or self._wording_of(left) is not None else left[0]
 
     @torch.no_grad()
     def replayed(self, finished: Tensor) -> list[Answer | None]:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
-from unheard.common.checks import require_at_least_zero, require_between, require_one_of, require_whole
+from unheard.common.checks import (
+    require_at_least_zero,
+    require_between,
+    require_one_of,
+    require_text,
+    require_whole,
+)
 from unheard.guidance.base import THRESHOLD_STEP
 
 EXCESS = "excess correlation with one recording"
@@ -47,6 +54,8 @@ class Detour:
             for neither, see `unheard.guidance.detour.gates.doubted`.
         if_no_way: what becomes of a sound where no caption shuts the gate: "unconditional" goes on without
             any caption, "unguided" under the prompt after all, "refuse" is not handed out.
+        wordings: other wordings of the prompt, separated by "|" or one a line; those that shut the gate come
+            before captions of the training set.
         way: number of the caption, of those that shut the gate, that the sound begins under, whatever its
             prompt does; 0 keeps the prompt until the gate opens.
 
@@ -69,6 +78,7 @@ class Detour:
     settled_pull: float = 0.0
     sure_threshold: float = 0.0
     if_no_way: IfNoWay = UNCONDITIONAL
+    wordings: str = ""
     way: int = 0
 
     def __post_init__(self) -> None:
@@ -81,7 +91,14 @@ class Detour:
         require_at_least_zero("settled_pull", self.settled_pull)
         require_between("sure_threshold", self.sure_threshold, 0.0, 1.0)
         require_one_of("if_no_way", self.if_no_way, WAYS_OUT)
+        require_text("wordings", self.wordings)
         require_whole("way", self.way, 0)
+
+    @property
+    def other_wordings(self) -> list[str]:
+        """Each of `wordings`, in order."""
+        said = (part.strip() for part in re.split(r"[|\n]", self.wordings))
+        return [*dict.fromkeys(filter(None, said))]
 
     def stronger(self, attempt: int) -> Detour:
         """All thresholds less `THRESHOLD_STEP * attempt`, 0 at the least, and nothing kept of the prompt.
