@@ -57,7 +57,7 @@ def test_the_sound_is_made_again_under_another_caption(model: Model, tmp_path: P
     assert late.outcome.endswith("; under the prompt it was like what the model recalls of another caption")
     (former,) = late.provenance["instead_of"]
     assert former["caption"] is None
-    assert former["recalled"]["excess"] > former["recalled"]["threshold"] == GUIDANCE.threshold
+    assert former["recalled"]["value"] > former["recalled"]["threshold"] == GUIDANCE.settled_pull
     assert ordinary.outcome == "kept the prompt"
     assert "instead_of" not in ordinary.provenance
     assert memorised.acted

@@ -209,10 +209,10 @@ def _no_way(last: Step, sample: int, request: Request) -> dict[str, str]:
 
 
 def _recalled(replayed: Answer | None) -> dict[str, dict[str, float]]:
-    """How much a finished sound is what the model recalls; empty where it is not."""
+    """How far a finished sound is what the model recalls; empty where it is not."""
     if replayed is None or not replayed.open:
         return {}
-    return {"recalled": {"excess": replayed.value, "threshold": replayed.threshold}}
+    return {"recalled": {"value": replayed.value, "threshold": replayed.threshold}}
 
 
 class _Clock:

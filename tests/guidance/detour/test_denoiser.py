@@ -277,8 +277,8 @@ def test_a_finished_sound_that_kept_its_prompt_is_compared_with_what_is_recalled
     prediction = WORLD.denoise(x, sigma, WORLD.conditioning(*prompts))[..., : WORLD.trim]
     nearby = Nearby([-prediction[0].flip(-1), -prediction[1].flip(-1), prediction[2]])  # the third is left
     nearby.missing = [1]
-    hard = PullGate(0.0, lambda latents: latents, high_noise=0.5)
-    recollections = Recollections(nearby, hard, 0.3, WORLD.trim)
+    hard, settled_pull = (PullGate(pull, lambda latents: latents, 0.5) for pull in (9.0, 0.1))
+    recollections = Recollections(nearby, hard, settled_pull, 0.3, WORLD.trim)
     own = dict(zip(prompts, nearby.recordings, strict=True))
     denoiser = detour(0.999, 0.0, prompts, own, recollections=recollections)
     denoiser.gate = LatentGate(0.999, WORLD.trim, nearby)

@@ -28,7 +28,7 @@ OPEN_FOR_NOTHING = pull_above(1e9)
 
 
 def recollections(nearby: Nearby) -> Recollections:
-    return Recollections(nearby, pull_above(0.5), 0.3, 60)
+    return Recollections(nearby, pull_above(0.5), pull_above(0.2), 0.3, 60)
 
 
 @pytest.mark.parametrize("lengths", [(40, 40, 25), (7, 90)])

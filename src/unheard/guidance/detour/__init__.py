@@ -75,8 +75,12 @@ def make_recollections(
 
     if trajectory.memorised or not settings.settled_pull:
         return None
-    hard = PullGate(settings.pull, trajectory.trim, settings.high_noise)
-    return Recollections(candidates, hard, settings.threshold, trajectory.frames, trajectory.by_frame)
+    hard, settled_pull = (
+        PullGate(threshold, trajectory.trim, settings.high_noise)
+        for threshold in (settings.pull, settings.settled_pull)
+    )
+    frames, by_frame = trajectory.frames, trajectory.by_frame
+    return Recollections(candidates, hard, settled_pull, settings.threshold, frames, by_frame)
 
 
 def make_denoiser(settings: Detour, trajectory: Trajectory) -> DetourDenoiser:

@@ -162,21 +162,20 @@ class DetourDenoiser:
 
     @torch.no_grad()
     def replayed(self, finished: Tensor) -> list[Answer | None]:
-        """Of finished latents [batch, *latent_shape], how much they are what the model recalls; at the end.
+        """Of finished latents [batch, *latent_shape], how far they are what the model recalls; at the end.
 
-        None of samples that have left their prompts, which were compared with that on their way, and where
-        the model recalls nothing. It takes some predictions from the noise of the first step.
+        None of samples that have left their prompts, which were compared with that on their way. It takes
+        some predictions from the noise of the first step.
         """
         if self._recollections is None or self._first is None:
             return [None] * len(finished)
         x, sigma, unconditional = self._first
         answers: list[Answer | None] = []
-        for sample, (left, ended) in enumerate(zip(self._left_for, finished, strict=True)):
+        for sample, left in enumerate(self._left_for):
             recall = partial(self._recalled, sample, x, sigma)
-            begun = Question(
-                sample, ended, unconditional[sample], levels_of(sigma)[sample], first=True, recall=recall
-            )
-            answers.append(None if left else self._recollections.ask(begun, None, [ended]))
+            told = finished[sample], unconditional[sample], levels_of(sigma)[sample]
+            begun = Question(sample, *told, first=True, recall=recall)
+            answers.append(None if left else self._recollections.ask_finished(begun))
         return answers
 
     def _finished(self, sample: int, caption: Conditioning, x: Tensor, sigma: float) -> Tensor:

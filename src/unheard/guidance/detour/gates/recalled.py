@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from torch import Tensor
 
 from unheard.guidance.detour.gates.base import Answer, Gate, Neighbourhood, Question
 from unheard.guidance.detour.gates.pull import PullGate
+from unheard.guidance.detour.gates.settled_pull import settled
 from unheard.guidance.detour.gates.shown import Shown
-from unheard.guidance.detour.settings import EXCESS
+from unheard.guidance.detour.settings import EXCESS, SETTLED_PULL
 
 
 class Recollections:
@@ -17,11 +18,12 @@ class Recollections:
 
     A caption may lead to the recording of another that shares its words, and it may do so later than in full
     noise, where nothing tells of it (docs/log.md). The model shows that recording under its own caption, in
-    full noise. A prediction there that pulls harder than most is taken for one.
+    full noise.
 
     Args:
         nearby: names the captions.
         hard: the pull from which on a prediction is taken for a recording, and the noise that it takes.
+        settled_pull: how far a caption may settle a finished sound.
         threshold, frames, by_frame: see `LatentGate`.
     """
 
@@ -29,46 +31,64 @@ class Recollections:
         self,
         nearby: Neighbourhood,
         hard: PullGate,
+        settled_pull: PullGate,
         threshold: float,
         frames: int,
         by_frame: Callable[[Tensor], Tensor] = lambda latents: latents,
     ) -> None:
-        self._nearby, self._hard = nearby, hard
+        self._nearby, self._hard, self._settled_pull = nearby, hard, settled_pull
         self._threshold, self._frames, self._by_frame = threshold, frames, by_frame
-        self._by_heart: dict[tuple[int, int | None], Shown | None] = {}
+        self._by_heart: dict[tuple[int, int], Shown | None] = {}
 
-    def ask(self, question: Question, position: int | None, views: Sequence[Tensor]) -> Answer | None:
-        """How much more views [*latent_shape] of a sample correlate with what is recalled than is usual.
+    def ask(self, question: Question, position: int, guidance_scale: float) -> Answer | None:
+        """How much more a sample's views correlate with what is recalled of captions like one than is usual.
 
-        It is recalled from the first question about a sample and an item, which has to recall.
+        A prediction that pulls harder than most is taken for a recording. It is recalled from the first
+        question about a sample and a caption.
 
         Args:
-            question: of which the sample and its prediction without a caption count.
-            position: of the item whose caption others are like; None for the sample's prompt.
-            views: of what may be a recording.
+            question: about the sample under a caption.
+            position: of that caption.
+            guidance_scale: see `Question.views`.
 
         Returns:
             None where the model recalls nothing.
         """
         place = question.sample, position
         if place not in self._by_heart:
-            self._by_heart[place] = self._shown(question, position)
+            hard = [each for each in self._recalled(question, position) if self._hard.ask(each).open]
+            pairs = [
+                (self._of_duration(each.conditional), self._of_duration(each.unconditional)) for each in hard
+            ]
+            self._by_heart[place] = Shown(pairs, self._frames) if pairs else None
         if (shown := self._by_heart[place]) is None:
             return None
-        return Answer(shown.excess([self._of_duration(view) for view in views]), EXCESS, self._threshold)
+        views = [self._of_duration(view) for view in question.views(guidance_scale)]
+        return Answer(shown.excess(views), EXCESS, self._threshold)
 
-    def _shown(self, question: Question, position: int | None) -> Shown | None:
-        """What the model knows by heart of captions like an item's; None where it shows none."""
+    def ask_finished(self, question: Question) -> Answer:
+        """How far captions like a sample's prompt settle the sound that it has become, 0 if none does.
+
+        As a prompt does by its settled pull, see `SettledPullGate`: their pull in full noise, times the
+        correlation of that prediction with the finished sound.
+
+        Args:
+            question: in full noise, with the finished latents as the prediction under the prompt.
+        """
+        finished, threshold = self._of_duration(question.conditional), self._settled_pull.threshold
+        values = [0.0]
+        for each in self._recalled(question, None):
+            pull = self._settled_pull.ask(each)
+            if pull.open:  # a correlation is 1 at most
+                values.append(pull.value * settled(self._of_duration(each.conditional), finished))
+        return Answer(max(values), SETTLED_PULL, threshold)
+
+    def _recalled(self, question: Question, position: int | None) -> list[Question]:
+        """The question with the prediction under each caption like another in the place of its own."""
         missing = [] if question.recall is None else self._nearby.missing_around(question.sample, position)
         if question.recall is None or not missing:
-            return None
-        recalled = [question._replace(conditional=each) for each in question.recall(missing)]
-        pairs = [
-            (self._of_duration(each.conditional), self._of_duration(each.unconditional))
-            for each in recalled
-            if self._hard.ask(each).open
-        ]
-        return Shown(pairs, self._frames) if pairs else None
+            return []
+        return [question._replace(conditional=each) for each in question.recall(missing)]
 
     def _of_duration(self, prediction: Tensor) -> Tensor:
         return self._by_frame(prediction)[:, : self._frames]
@@ -103,7 +123,7 @@ class RecalledGate:
         tried = self._tried.get(question.sample)
         if answer.open or tried is None:
             return answer
-        recalled = self._recollections.ask(question, tried, question.views(self._guidance_scale))
+        recalled = self._recollections.ask(question, tried, self._guidance_scale)
         return answer if recalled is None else answer.unless(recalled)
 
     def may_try(self, question: Question) -> bool:
