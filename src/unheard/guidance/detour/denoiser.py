@@ -45,9 +45,9 @@ class DetourDenoiser:
             cannot tell what a blend copies.
         gate: what tells that a sample is a recording.
         blend_threshold: share of the gate's threshold that what is tried has to stay below.
-        fallbacks: a sample to the positions of the items whose captions are tried, in this order; asked of
-            samples for which the gate opens.
-        encode_captions: positions to the conditioning of these items' captions, with the timing asked for.
+        fallbacks: a sample to the positions of the captions that are tried, in this order; asked of samples
+            for which the gate opens.
+        encode_captions: positions to the conditioning of these captions, with the timing asked for.
         if_no_way: whether a sample for which no caption shuts the gate goes on under its prompt, "unguided",
             or without any caption, as all others.
         way: number of the caption, of those that shut the gate, that all samples begin under; 0 for the
@@ -58,8 +58,8 @@ class DetourDenoiser:
     Attributes:
         trace: a `Step` for each call; `value` is what the gate said before anything was left, `neighbour` the
             recording that it named, `acted` whether the sample has left its prompt, `fallback` the item whose
-            caption it goes on under, `prompt_weight` what is left of the prompt, and `no_way` whether no
-            caption shut the gate.
+            caption it goes on under, `caption` the other wording that it goes on under, `prompt_weight` what
+            is left of the prompt, and `no_way` whether no caption shut the gate.
     """
 
     def __init__(

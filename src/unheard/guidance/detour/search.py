@@ -8,7 +8,7 @@ BLENDED = 4
 """How many captions are tried with some of the prompt before any is tried alone."""
 
 Fallback = tuple[int | None, float]
-"""The item whose caption takes the place of the prompt's, None for no caption, and the prompt's weight."""
+"""Position of the caption that takes the prompt's place, None for no caption, and the prompt's weight."""
 NOTHING: Fallback = (None, 0.0)
 """The last that is tried, when every caption has left the gate open."""
 
@@ -21,8 +21,8 @@ def search(fallbacks: Callable[[], Sequence[int]], most: int) -> Generator[Fallb
     leaves the gate open where a smaller one does.
 
     Args:
-        fallbacks: the items whose captions are tried, in this order, before no caption; asked once something
-            is to be tried.
+        fallbacks: positions of the captions that are tried, in this order, before no caption; asked once
+            something is to be tried.
         most: largest weight of the prompt, in tenths.
     """
     items = [*fallbacks()]
