@@ -59,6 +59,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def counts() -> list[tuple[str, click.Option]]:
+    """Those of whole numbers; a batch as large as anyone likes is of all that there is."""
+    return [
+        (name, option)
+        for name, option in numbers()
+        if option.type is not click.FLOAT and option.name != "batch"
+    ]
+
+
 @pytest.mark.parametrize(("name", "option"), numbers(), ids=lambda each: getattr(each, "name", each))
 def test_a_number_that_cannot_be_used_names_its_option(
     run: Callable[..., Result],
@@ -69,7 +78,52 @@ def test_a_number_that_cannot_be_used_names_its_option(
     option: click.Option,
 ) -> None:
     monkeypatch.setenv("UNHEARD_MODEL", str(tiny_model_folder))
-    wrong = "nan" if option.type is click.FLOAT else "-1"
+    refuses(run, folder, name, option, "nan" if option.type is click.FLOAT else "-1")
+
+
+@pytest.mark.parametrize(("name", "option"), counts(), ids=lambda each: getattr(each, "name", each))
+def test_a_number_far_too_large_names_its_option(
+    run: Callable[..., Result],
+    folder: Path,
+    tiny_model_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    option: click.Option,
+) -> None:
+    monkeypatch.setenv("UNHEARD_MODEL", str(tiny_model_folder))
+    refuses(run, folder, name, option, str(10**30))
+
+
+def test_a_noise_level_beyond_float32_is_refused(run: Callable[..., Result], tiny_model_folder: Path) -> None:
+    result = run("generate", "A bell", "--model", tiny_model_folder, "--sigma-max", 1e308)
+    refused(result, "sigma_max is 1e[+]308: give a noise level of at most 1e[+]08")
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "most"),
+    [
+        ("unheard generate", "--count", 1_000_000),
+        ("unheard generate", "--num-inference-steps", 10_000),
+        ("unheard audit", "--seeds", 50_000),  # of each of 20 prompts
+        ("unheard index build", "--workers", 1_024),
+    ],
+)
+def test_what_would_take_all_memory_is_refused(
+    run: Callable[..., Result],
+    folder: Path,
+    tiny_model_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    option: str,
+    most: int,
+) -> None:
+    monkeypatch.setenv("UNHEARD_MODEL", str(tiny_model_folder))
+    result = run(*name.split()[1:], *WORK[name], option, most + 1)
+    refused(result, f"is {most + 1}: give a whole number of at most {most:,}$")
+
+
+def refuses(run: Callable[..., Result], folder: Path, name: str, option: click.Option, wrong: str) -> None:
+    """One line names the option and the value, and says what to give; nothing is left in the folder."""
     spelt = max(option.opts, key=len)
     before = sorted(folder.rglob("*"))
     result = run(*name.split()[1:], *WORK[name], spelt, wrong)

@@ -48,6 +48,7 @@ def test_a_pace_counts_from_what_was_there() -> None:
         (25, 2, ", 12 a second, 1:19:58 left"),
         (3, 2, ", 1.5 a second, 11:06:38 left"),
         (1, 30, ", 0.033 a second, 20 days, 19:59:30 left"),
+        (1, 3_000, ", 0.00033 a second, more than a year left"),
     ],
 )
 def test_a_pace_of_any_size(done: int, seconds: float, said: str) -> None:

@@ -45,6 +45,8 @@ def test_amg_refuses(values, message):
         ({"num_inference_steps": 0}, "num_inference_steps is 0"),
         ({"num_inference_steps": 2.5}, "num_inference_steps is 2.5"),
         ({"num_inference_steps": True}, "num_inference_steps is True"),
+        ({"num_inference_steps": 10_001}, "num_inference_steps is 10001: .* at most 10,000"),
+        ({"sigma_max": 1e39}, "sigma_max is 1e[+]39: .* at most 1e[+]08"),
         ({"sigma_min": 0}, "sigma_min is 0"),
         ({"sigma_max": 0.3}, r"sigma_max \(0.3\) is not above sigma_min \(0.3\)"),
         ({"sigma_max": math.nan}, "sigma_max is nan"),

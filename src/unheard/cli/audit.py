@@ -30,14 +30,13 @@ from unheard.cli.options import (
     under,
 )
 from unheard.cli.progress import Display
-from unheard.cli.prompts import read_prompts
+from unheard.cli.prompts import read_prompts, repeated
 from unheard.cli.targets import Target, check_targets, inputs, sound_targets
 from unheard.cli.terminal import say, say_json
 from unheard.common.files import sha256, shortened
 from unheard.common.imports import importing
 from unheard.common.left_out import LeftOut
 from unheard.common.texts import plural
-from unheard.errors import InputError
 from unheard.generation.defaults import AUTO
 from unheard.generation.request import check_prompts
 
@@ -404,10 +403,8 @@ def _request(
 ) -> Request:
     """Every prompt once for each of its seeds, under the guidance that is calibrated for a training set."""
     seeds = SEEDS if generation["seeds"] is None else generation["seeds"]
-    if seeds < 1:
-        raise InputError(f"seeds is {seeds}: give at least 1")
     request = model.request(
-        [prompt for prompt in dict.fromkeys(prompts) for _ in range(seeds)],
+        repeated([*dict.fromkeys(prompts)], "seeds", seeds),
         duration=generation["duration"],
         seed=generation["seed"] or 0,
         batch=generation["batch"],

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from unheard.generation.batches import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
+YEAR = 365 * 24 * 3600
+"""Seconds of work left beyond which nobody counts them."""
 SHORTEST_PACE = 0.5
 """Seconds of work that a pace is told from; of less it is chance, such as what comes from a cache."""
 QUIET = "unheard.quiet"
@@ -56,7 +58,8 @@ class Pace:
         rate = (self._done - self._before) / seconds
         speed = f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.2g} a second"
         left = 0 if self._total is None else round((self._total - self._done) / rate)
-        return f", {speed}, {timedelta(seconds=left)} left" if left else f", {speed}"
+        said = timedelta(seconds=left) if left <= YEAR else "more than a year"
+        return f", {speed}, {said} left" if left else f", {speed}"
 
 
 @dataclass(frozen=True)

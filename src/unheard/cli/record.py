@@ -11,8 +11,8 @@ from typing import Any, Self
 import click
 
 from unheard.cli.guidance import given_settings
+from unheard.cli.prompts import repeated
 from unheard.cli.terminal import say
-from unheard.errors import InputError
 from unheard.generation import provenance
 from unheard.generation.request import check_prompts
 
@@ -63,9 +63,7 @@ class Asked:
                 given |= {"seed": batch["seeds"], "batch": len(texts)}
         if not texts:
             raise click.UsageError("no prompt: give one, or --prompts-file FILE, or --from JSON")
-        if count is not None and count < 1:
-            raise InputError(f"count is {count}: give at least 1")
-        prompts = [text for text in check_prompts(texts) for _ in range(count or 1)]
+        prompts = repeated(check_prompts(texts), "count", 1 if count is None else count)
         return cls(prompts, given, bool(as_float), recorded, again)
 
     @property

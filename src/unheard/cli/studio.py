@@ -29,6 +29,7 @@ from unheard.cli.options import (
     under,
 )
 from unheard.cli.progress import Display
+from unheard.cli.prompts import repeated
 from unheard.cli.published.names import BY_NAME
 from unheard.cli.record import filled_in
 from unheard.cli.terminal import say
@@ -210,13 +211,10 @@ def _request(
     given = {**started, **values}
     if given["guidance"] is not None:
         given["no_guidance"] = None
-    count = given["count"] or 1
     try:
-        if count < 1:
-            raise InputError(f"count is {count}: give at least 1")
         if given["format"] == "flac" and given["as_float"]:
             raise InputError("as_float is on, and FLAC holds no floats: choose wav")
-        asked = [text for text in check_prompts(prompts) for _ in range(count)]
+        asked = repeated(check_prompts(prompts), "count", 1 if given["count"] is None else given["count"])
         preset = read_given_preset(given)
         guidance = chosen_guidance(given, preset, None, model.defaults.guidance_named)
         request = request_for(model, asked, given, preset, guidance)

@@ -12,6 +12,7 @@ from unheard.cli.options import overwrite_option, quiet_option
 from unheard.cli.progress import Display, Pace
 from unheard.cli.targets import check_targets, results_targets
 from unheard.cli.terminal import say
+from unheard.common.checks import require_whole
 from unheard.common.texts import plural
 from unheard.errors import InputError
 
@@ -43,8 +44,7 @@ def tune(experiment: str, out: str, trials: int, overwrite: bool) -> None:
       unheard tune experiments/tune.toml --trials 60 --out results/tune
       unheard generate "A slow piano" --preset results/tune/presets/trial-12.json
     """
-    if trials < 1:
-        raise InputError(f"trials is {trials}: give at least 1")
+    require_whole("trials", trials, 1)
     from unheard.evaluation.experiment import Experiment
 
     asked = Experiment.read(experiment)

@@ -12,6 +12,9 @@ from numbers import Integral, Real
 
 from unheard.errors import InputError
 
+LARGEST = 2**63 - 1
+"""Whole number that the libraries take that count in C; Python's own know no bound."""
+
 
 def require_number(name: str, value: object) -> None:
     """A finite number."""
@@ -44,10 +47,12 @@ def require_between(name: str, value: float, low: float, high: float) -> None:
         raise InputError(f"{name} is {value}: give a number from {low:g} to {high:g}")
 
 
-def require_whole(name: str, value: object, low: int) -> None:
-    """A whole number of `low` or more."""
+def require_whole(name: str, value: object, low: int, high: int = LARGEST) -> None:
+    """A whole number from `low` to `high`."""
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < low:
         raise InputError(f"{name} is {value!r}: give a whole number of at least {low}")
+    if int(value) > high:
+        raise InputError(f"{name} is {value!r}: give a whole number of at most {high:,}")
 
 
 def require_text(name: str, value: object) -> None:

@@ -10,6 +10,7 @@ from unheard.errors import InputError
 
 SamplerName = Literal["dpmpp_3m_sde", "dpmpp_2m_sde", "dpmpp_2m", "euler", "pingpong"]
 SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
+MOST_STEPS = 10_000
 PURE_NOISE = 1e8
 """The noise level that stands for a flow's t = 1, where sigma is infinite: t is exactly 1 in float32."""
 
@@ -40,9 +41,9 @@ class Sampling:
     Attributes:
         sampler: solver of the denoising equation, a stochastic one (`sde`, `pingpong`) or another; `pingpong`
             is for distilled models.
-        num_inference_steps: denoising steps, at least 1.
+        num_inference_steps: denoising steps, 1 to 10,000.
         sigma_min: last noise level of the polyexponential schedule before 0; above 0.
-        sigma_max: its first noise level; above `sigma_min`.
+        sigma_max: its first noise level; above `sigma_min`, to 1e8.
         guidance_scale: how closely to follow the prompt: scale of classifier-free guidance, at least 0; 1 is
             the conditional prediction itself.
         schedule: how the noise levels are spaced: `polyexponential`, evenly in their logarithm, or `model`,
@@ -65,7 +66,7 @@ class Sampling:
         if isinstance(self.sampler, str):  # files may have it in another spelling
             object.__setattr__(self, "sampler", sampler_named(self.sampler))
         require_one_of("sampler", self.sampler, SAMPLERS)
-        require_whole("num_inference_steps", self.num_inference_steps, 1)
+        require_whole("num_inference_steps", self.num_inference_steps, 1, MOST_STEPS)
         require_number("sigma_min", self.sigma_min)
         require_number("sigma_max", self.sigma_max)
         if self.sigma_min <= 0:
@@ -75,6 +76,8 @@ class Sampling:
                 f"sigma_max ({self.sigma_max}) is not above sigma_min ({self.sigma_min}): "
                 "raise it or lower sigma_min"
             )
+        if self.sigma_max > PURE_NOISE:
+            raise InputError(f"sigma_max is {self.sigma_max}: give a noise level of at most {PURE_NOISE:g}")
         require_at_least_zero("guidance_scale", self.guidance_scale)
         require_one_of("schedule", self.schedule, SCHEDULES)
         require_one_of("noise", self.noise, NOISES)

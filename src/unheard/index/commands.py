@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from unheard.common.checks import require_whole
 from unheard.common.files import locked
 from unheard.common.progress import Report
 from unheard.errors import IndexFileError, InputError
@@ -203,16 +204,18 @@ def search(
         uri: an index on disk, a JSON file, or an `Index`.
         audio: a sound file; or
         text: what to look for, in words.
-        k: how many items.
+        k: how many items, at least 1.
         embedder: must be the one that made the index.
         device: where the embedder runs.
 
     Raises:
-        InputError: not one of `audio` and `text`, an empty text, or a sound that cannot be read.
+        InputError: not one of `audio` and `text`, an empty text, a `k` below 1, or a sound that cannot
+            be read.
         IndexFileError: the index cannot be read, or was made by another embedder.
     """
     from unheard.audio import read
 
+    require_whole("k", k, 1)
     if (audio is None) == (text is None):
         raise InputError("search by a sound or by a text, one of the two")
     if text is not None and not text.strip():

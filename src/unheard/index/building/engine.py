@@ -18,6 +18,9 @@ from unheard.index.building.recording import Recording, Reject
 from unheard.index.building.workers import decode_all
 from unheard.index.store.table import Store
 
+MOST_WORKERS = 1_024
+"""Processes that decode: more than one machine has cores, and each takes memory of its own."""
+
 
 class Recordings(Protocol):
     """What is built from, as `Sources` is."""
@@ -55,7 +58,7 @@ def local_engine(embedder: Embedder, workers: int | None = None) -> Engine:
 
     Args:
         embedder: embeds what was decoded.
-        workers: processes that decode; None for one a core, 0 for none beside this one.
+        workers: processes that decode, up to `MOST_WORKERS`; None for one a core, 0 for none beside this one.
 
     Raises:
         InputError: `workers` is no such number.
@@ -110,5 +113,5 @@ def to_decode(
 def _workers(given: int | None) -> int:
     if given is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    require_whole("workers", given, 0)
+    require_whole("workers", given, 0, MOST_WORKERS)
     return given
