@@ -77,6 +77,19 @@ def test_a_name_that_is_given_is_replaced_by_the_same_request_alone(
     assert provenance.read("s.json")["prompt"] == "a pad"
 
 
+def test_a_sound_in_the_place_of_others_is_of_the_request_of_the_first() -> None:
+    asked = {"prompt": "a bell", "seed": 0, "guidance": {"kind": "detour"}, "batch": {"position": 1}}
+    made = {**asked, "guidance": {"kind": "detour", "way": 2}, "batch": {"position": 0}}
+    former = [{"guidance": asked["guidance"]}, {"guidance": {"kind": "detour", "way": 1}}]
+    assert provenance.is_same_request({**made, "instead_of": former}, asked)
+    assert not provenance.is_same_request({**made, "instead_of": former[1:]}, asked)
+    assert not provenance.is_same_request(made, asked)
+    rejected = {"rejected": [{"seed": 1, "guidance": None}]}
+    assert provenance.is_same_request(
+        {**made, "instead_of": former, "audit": rejected}, {**asked, "seed": 1, "guidance": None}
+    )
+
+
 def test_a_sound_after_rejected_attempts_is_of_the_request_of_the_first() -> None:
     asked = {"prompt": "a bell", "seed": 0, "guidance": None, "batch": {"seeds": [0, 1]}}
     again = {"prompt": "a bell", "seed": 1_000_003, "guidance": None, "batch": {"seeds": [1_000_003]}}

@@ -108,6 +108,7 @@ def _in_the_place_of(former: Sound, sound: Sound) -> Sound:
         "caption": None if former.fallback is None else former.fallback.caption,
         "prompt_weight": None if former.fallback is None else _blended(former.trace),
         "recalled": former.provenance.get("recalled"),
+        "guidance": former.provenance.get("guidance"),
     }
     before = former.provenance.get("instead_of", [])
     return replace(sound, provenance={**sound.provenance, "instead_of": [*before, told]})

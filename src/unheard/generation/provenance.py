@@ -139,18 +139,18 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 def is_same_request(record: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
     """Whether a record says that a sound was made from what another does, on such a device.
 
-    A sound that came after rejected attempts was asked for with the seed and the guidance of the first, which
-    may have been in another batch.
+    A sound that came after rejected attempts, or that was made in the place of others, was asked for with the
+    seed and the guidance of the first, which may have been in another batch.
 
     Args:
         record: as `read` gives it.
         expected: as `record` gives it, not yet written.
     """
     told = json.loads(_as_json(expected))
-    rejected = _part(record, "audit").get("rejected")
-    if isinstance(rejected, list) and rejected and isinstance(rejected[0], Mapping):
-        asked = {name: rejected[0].get(name) for name in ("seed", "guidance")}
-        record = {**record, **asked, "batch": told["batch"]}
+    for before in (record.get("instead_of"), _part(record, "audit").get("rejected")):
+        if isinstance(before, list) and before and isinstance(before[0], Mapping):
+            asked = {name: before[0].get(name, record.get(name)) for name in ("seed", "guidance")}
+            record = {**record, **asked, "batch": told["batch"]}
     machines = [[_part(each, "machine").get(key) for key in ("device", "dtype")] for each in (record, told)]
     of_request = told.keys() - {"unheard", "machine", "seconds"}
     optional = {"lyrics", "init_audio"}
