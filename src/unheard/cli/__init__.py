@@ -13,6 +13,7 @@
     targets       what is written, compared with what is read
     terminal      what is printed, with control characters escaped; `console` for tables and bars
     progress      progress on standard error
+    interruption  what Ctrl-C leaves of a command's work
     output        what came out of `generate`, in words
     audit_output  what an audit found: table, CSV, JSON; `audit_compare` compares two
     exits         the exit codes
@@ -48,6 +49,7 @@ from unheard.cli import (
     tune,
 )
 from unheard.cli.completion import complete
+from unheard.cli.interruption import left_of
 from unheard.cli.options import Commands
 from unheard.cli.published.names import answer
 from unheard.cli.terminal import give_up_output, say, take_any_text
@@ -83,13 +85,20 @@ class Program(Commands):
             _fail(str(error), exits.FOUND)
         except UnheardError as error:
             _fail(str(error))
-        except (click.Abort, KeyboardInterrupt):
-            say("unheard: interrupted; what was finished is saved", err=True)
+        except (click.Abort, KeyboardInterrupt) as error:
+            # Below the ^C that a terminal shows; of what no command had begun on, nothing is said.
+            say("", f"unheard: interrupted; {str(error) or 'nothing was saved'}", err=True)
             sys.exit(exits.INTERRUPTED)
         except OSError as error:  # what the system refuses, such as a full disk behind standard output
             give_up_output()
             _fail(f"{error.filename or 'the output'} fails: {error.strerror or error}")
         sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt as error:
+            raise click.Abort(left_of(context)) from error
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})

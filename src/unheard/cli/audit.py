@@ -19,6 +19,7 @@ from unheard.cli import exits
 from unheard.cli.audit_compare import AuditCommand
 from unheard.cli.audit_output import as_json, by_prompt, counts, output, write_csv
 from unheard.cli.files import make_folder, matching
+from unheard.cli.interruption import saves_what_is_finished
 from unheard.cli.options import (
     DTYPES,
     OF_MODEL,
@@ -175,6 +176,8 @@ def audit(
     with ExitStack() as until_the_end:
         work = _Work(auditor, display)
         interrupted = False
+        if files or any(path is not None for path in (generation["output"], report, table)):
+            saves_what_is_finished()  # judgements of files lie in a cache
         try:
             if files:
                 work.judge(files)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from unheard.cli.interruption import saves_what_is_finished
 from unheard.cli.options import (
     OF_MODEL,
     environment,
@@ -137,6 +138,7 @@ def calibrate(
         changed: dict[str, Any] = {"lora": lora, "text_encoder": text_encoder}
         changed = {name: value for name, value in changed.items() if value is not None}
         loaded = load(model, device=device, dtype=dtype, embedder=embedder, **changed)
+    saves_what_is_finished()
     with display.counting("caption") as progress:
         found = calibrating.calibrate(
             loaded,

@@ -11,6 +11,7 @@ import click
 
 from unheard.cli import exits
 from unheard.cli.evaluation_output import output
+from unheard.cli.interruption import saves_what_is_finished
 from unheard.cli.options import engine_options, overwrite_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Input, check_targets, inputs, results_targets
@@ -71,6 +72,7 @@ def evaluate(
     if Path(out).is_dir():
         written = results_targets(Path(out), WRITTEN, goes_on=run.goes_on(asked, Path(out)))
         check_targets(written, experiment_inputs(experiment, asked), overwrite=overwrite)
+    saves_what_is_finished()
     with ExitStack() as until_the_end:
         on_ray = None
         if engine == "ray":

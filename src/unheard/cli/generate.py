@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from unheard.auditing import BOUNDS
 from unheard.cli import record
 from unheard.cli.guidance import chosen_guidance
+from unheard.cli.interruption import saves_what_is_finished
 from unheard.cli.lora import read_loras
 from unheard.cli.options import (
     DTYPES,
@@ -223,6 +224,7 @@ def generate(
     with display.loading("the recordings"):
         auditor = _auditor(model, request, training_set, audit, quiet)
     written = _Written()
+    saves_what_is_finished()
     try:
         with display.generating() as progress:
             sounds = model.stream(request, training_set, progress, init_audio=begin)

@@ -16,6 +16,7 @@ import click
 from unheard.cli.files import check_folder
 from unheard.cli.generate import calibrated, generate, read_given_preset, request_for
 from unheard.cli.guidance import chosen_guidance
+from unheard.cli.interruption import saves_what_is_finished
 from unheard.cli.lora import read_loras
 from unheard.cli.options import (
     DTYPES,
@@ -140,6 +141,7 @@ def studio(output: str, host: str, port: int | None, **given: Any) -> None:
     check_folder(Path(output))
     with display.loading(given["model"]):
         workshop = open_workshop(given, Path(output))
+    saves_what_is_finished()
     page, url = serve(workshop, host, port)
     say(f"unheard studio: {url}")
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from unheard.cli.evaluate import experiment_inputs
+from unheard.cli.interruption import saves_what_is_finished
 from unheard.cli.options import overwrite_option, quiet_option
 from unheard.cli.progress import Display, Pace
 from unheard.cli.targets import check_targets, results_targets
@@ -63,6 +64,7 @@ def tune(experiment: str, out: str, trials: int, overwrite: bool) -> None:
         pace.update(len(so_far), trials)
         say(f"trial {len(so_far):,} of {trials:,}: {_values(last)}{pace}", err=True)
 
+    saves_what_is_finished()
     with Display().counting("sound") as progress:
         finished = tuning.tune(asked, trials, folder, write, progress)
     presets = pareto.write(finished, defaults, folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from unheard.cli.interruption import saves_what_is_finished
 from unheard.cli.options import overwrite_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, inputs
@@ -30,6 +31,7 @@ def import_(file: str, uri: str, name: str | None, ann: bool, as_json: bool) -> 
     """
     from unheard import index
 
+    saves_what_is_finished()
     with Display(quiet=as_json).counting("byte", "reading") as progress:
         imported = index.import_json(file, uri, embedder_name=name, progress=progress)
     if ann:

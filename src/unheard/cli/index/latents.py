@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from unheard.cli.interruption import saves_what_is_finished
 from unheard.cli.options import device_option, limit_options, model_option, quiet_option
 from unheard.cli.progress import Display
 from unheard.cli.terminal import say, say_json
@@ -40,6 +41,7 @@ def latents(uri: str, model: str, device: str, references: tuple[str, ...], as_j
     from unheard.generation.model import load
 
     loaded = load(model, device=device)
+    saves_what_is_finished()
     with Display(quiet=as_json).counting("recording", "encoding") as progress:
         encoded = loaded.encode_recordings(uri, references=references or None, progress=progress)
     for line in LeftOut.of(encoded.left_out).lines():

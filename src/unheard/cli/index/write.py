@@ -10,6 +10,7 @@ import click
 
 from unheard.cli import exits
 from unheard.cli.index.output import counts, failed
+from unheard.cli.interruption import saves_what_is_finished
 from unheard.cli.options import (
     device_option,
     embedder_options,
@@ -73,6 +74,7 @@ def build(
     listed = Target(Path(rejects_path(uri)), shows(rb'\{"source": '))
     if listed.path.parent.is_dir():
         check_targets([listed], inputs([captions, *sources], "a source"), overwrite=None)
+    saves_what_is_finished()
     with Display(quiet=as_json).counting("recording", "embedding") as progress:
         built = index.build(
             sources,
@@ -131,6 +133,7 @@ def add(
     name = read_defaults(fetch(model)).embedder if embedder is None else embedder
     loaded = load_embedder(name, device=resolve_device(device))
     if is_store(uri):
+        saves_what_is_finished()
         with Display(quiet=as_json).counting("recording", "embedding") as progress:
             built = index.add(uri, sounds, caption=caption, embedder=loaded, progress=progress)
         return _tell(built, as_json)
@@ -160,6 +163,7 @@ def remove(uri: str, ids: tuple[str, ...]) -> int:
     from unheard import index
 
     missing = index.unknown_ids(uri, ids)
+    saves_what_is_finished()
     removed = index.remove(uri, ids)
     say(f"{uri}: {removed:,} of {len(set(ids)):,} removed")
     for identifier in missing:
