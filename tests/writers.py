@@ -138,6 +138,7 @@ def take(folder: Path) -> None:
 
 def results(folder: Path) -> None:
     out = ResultsFolder(folder / "results")
+    out.make()
     table = pa.table({"x": [1, 2, 3]})
     write_table(out.part("batch"), table, {columns.ORIGIN: {"made": "here"}})
     write_table(out.judgement("batch-judges"), table)

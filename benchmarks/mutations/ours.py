@@ -145,6 +145,7 @@ def read_results(path: Path) -> None:
     from unheard.evaluation.traces import mean_traces
 
     folder = ResultsFolder(path.parent)
+    folder.make()
     for name, content in results().items():
         lies = path.parent / ("parts/part.parquet" if name == "part.parquet" else name)
         lies.write_bytes(path.read_bytes() if name == path.name else content)

@@ -46,5 +46,5 @@ def test_a_folder_of_takes_that_cannot_be_is_one_line(
     file.write_text("not a folder", encoding="utf-8")
     result = run("studio", "--output", file / below)
     assert result.exit_code == 2
-    expected = f"unheard: cannot write to {file / below}: {file} is not a folder; give another name\n"
+    expected = f"unheard: cannot write to {file / below}: {file} is not a folder; choose another folder\n"
     assert result.stderr == expected

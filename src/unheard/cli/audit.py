@@ -34,7 +34,7 @@ from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts, repeated
 from unheard.cli.targets import Target, check_targets, inputs, sound_targets
 from unheard.cli.terminal import say, say_json
-from unheard.common.files import sha256, shortened
+from unheard.common.files import check_folder, sha256, shortened
 from unheard.common.imports import importing
 from unheard.common.left_out import LeftOut
 from unheard.common.texts import plural
@@ -183,13 +183,15 @@ def audit(
                 work.judge(files)
             else:
                 folder = _sounds_folder(generation["output"], report, until_the_end)
+                if folder is not None:
+                    check_folder(folder)
                 with display.loading(model):
                     from unheard.generation.model import load
 
                     loaded = load(model, device=device, dtype=generation["dtype"], embedder=embedder)
                     stay_away_from = loaded.training_set("auto" if index is None else training_set.index)
                     request = _request(loaded, prompts, generation, stay_away_from)
-                if folder is not None:
+                if folder is not None and folder.is_dir():
                     targets = _sounds(folder, loaded, request, stay_away_from)
                     check_targets(list(targets), read, overwrite=overwrite)
                 bound = fail_on if fail_on in BOUNDS else "copy"
@@ -303,7 +305,7 @@ class _Work:
 
         def take(sound: Sound, judged: FileAudit) -> FileAudit:
             if folder is not None:
-                path = folder / _sound_name(sound.number, sound.prompt, sound.seed)
+                path = make_folder(folder) / _sound_name(sound.number, sound.prompt, sound.seed)
                 sound.save(path, overwrite=overwrite)
                 judged = replace(judged, path=str(path), sha256=sha256(path))
             self.files.append(judged)
@@ -339,7 +341,8 @@ def _targets(table: str | None, report: str | None) -> list[Target]:
         from unheard.auditing.report.report import check_path
 
         page, findings = check_path(report)
-        targets.append(Target(page))
+        if page.parent.is_dir():
+            targets.append(Target(page))
         if findings is not None and findings.is_dir():
             targets += map(Target, findings.glob("*.js"))
     return targets
@@ -420,14 +423,17 @@ def _request(
 
 
 def _sounds_folder(output: str | None, report: str | None, until_the_end: ExitStack) -> Path | None:
-    """Where generated sounds lie while they are needed: as asked, beside the report, or for the moment."""
+    """Where generated sounds lie while they are needed: as asked, beside the report, or for the moment.
+
+    The folder is made for the first of them.
+    """
     if output is not None:
-        return make_folder(Path(output))
+        return Path(output)
     if report is None:
         return None
     if Path(report).suffix.lower() in (".html", ".htm"):
         return Path(until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="unheard-")))
-    return make_folder(Path(report) / "sounds")
+    return Path(report) / "sounds"
 
 
 def _write_report(result: Audit, work: _Work, path: str, about: Mapping[str, str | None]) -> Path:

@@ -21,7 +21,7 @@ from unheard.cli.progress import Display
 from unheard.cli.prompts import read_prompts
 from unheard.cli.targets import Target, check_targets, inputs, inputs_of_model
 from unheard.cli.terminal import say
-from unheard.common.files import make_data_folder
+from unheard.common.files import check_data_folder
 from unheard.common.imports import importing
 from unheard.common.texts import plural
 from unheard.generation.calibration.record import (
@@ -129,7 +129,7 @@ def calibrate(
         ]
         check_targets([Target(Path(output))], read, overwrite=overwrite)
     else:
-        make_data_folder(KEPT_IN, "a calibration")
+        check_data_folder(KEPT_IN, "a calibration")
     display = Display()
     with display.loading(model):
         with importing():

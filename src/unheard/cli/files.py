@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import glob
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from unheard.common.files import check_name
+from unheard.common.files import check_folder, check_name
 from unheard.errors import InputError
 
 
@@ -60,33 +59,12 @@ def check_writable(paths: Iterable[Path]) -> None:
             raise InputError(
                 f"cannot write to {folder}: it does not exist; make it first (mkdir -p {folder})"
             )
-        _check_writable(folder, folder)
-
-
-def _check_writable(folder: Path, named: Path) -> None:
-    """Whether a folder that is there can be written in; the error names what was asked for."""
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(f"cannot write to {named}: {error.strerror}; choose another folder") from error
+        check_folder(folder)
 
 
 def _parent(path: Path) -> Path:
     """The folder in which a file is written: of a link, that of the file it points to."""
     return Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
-
-
-def check_folder(path: Path) -> None:
-    """A folder that is made later, when the first file is written into it.
-
-    Raises:
-        InputError: it, or the nearest one above it that is there, is a file, or cannot be written in.
-    """
-    there = next(each for each in (path, *path.absolute().parents) if os.path.lexists(each))
-    if not os.path.isdir(there):
-        raise InputError(f"cannot write to {path}: {there} is not a folder; give another name")
-    _check_writable(there, path)
 
 
 def make_folder(path: Path) -> Path:

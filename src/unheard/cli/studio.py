@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unheard.cli.files import check_folder
 from unheard.cli.generate import calibrated, generate, read_given_preset, request_for
 from unheard.cli.guidance import chosen_guidance
 from unheard.cli.interruption import saves_what_is_finished
@@ -35,6 +34,7 @@ from unheard.cli.published.names import BY_NAME
 from unheard.cli.record import filled_in
 from unheard.cli.terminal import say
 from unheard.common.checks import instead
+from unheard.common.files import check_folder
 from unheard.common.imports import importing
 from unheard.common.sound_endings import WRITTEN
 from unheard.errors import InputError

@@ -19,7 +19,7 @@ from unheard.cli.options import (
 from unheard.cli.progress import Display
 from unheard.cli.targets import Target, check_targets, inputs_of_model
 from unheard.cli.terminal import say
-from unheard.common.files import make_data_folder
+from unheard.common.files import check_data_folder, make_data_folder
 from unheard.common.imports import importing
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def train_gate(
             from unheard.generation.model import load
             from unheard.guidance.amg import gate_head
         if output is None:
-            make_data_folder(kept.KEPT_IN, "a gate head")
+            check_data_folder(kept.KEPT_IN, "a gate head")
         changed: dict[str, Any] = {"lora": lora, "text_encoder": text_encoder}
         changed = {name: value for name, value in changed.items() if value is not None}
         loaded = load(model, device=device, dtype=dtype, embedder=embedder, **changed)
@@ -90,7 +90,11 @@ def train_gate(
             seed=seed,
             progress=progress,
         )
-    path = kept.own_path(fit.fingerprint, fit.embedder, fit.duration) if output is None else Path(output)
+    if output is None:
+        make_data_folder(kept.KEPT_IN, "a gate head")
+        path = kept.own_path(fit.fingerprint, fit.embedder, fit.duration)
+    else:
+        path = Path(output)
     gate_head.write(path, head, fit)
     say(*_lines(fit), f"{path}: gate head for {fit.duration:g} s")
 

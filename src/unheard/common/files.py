@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
 import secrets
+import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -187,8 +187,19 @@ def data_folder(name: str) -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "unheard" / name
 
 
+def check_data_folder(name: str, holds: str) -> None:
+    """Look, before the work whose result it `holds`, whether `data_folder` can be made and written in.
+
+    Raises:
+        InputError: it cannot.
+    """
+    folder = data_folder(name)
+    if (reason := _obstacle(folder)) is not None:
+        raise _not_kept(holds, folder, reason)
+
+
 def make_data_folder(name: str, holds: str) -> Path:
-    """`data_folder`, made if it is not there; asked for before the work whose result it `holds`.
+    """`data_folder`, made if it is not there, for the result that it `holds`.
 
     Raises:
         InputError: nothing can be written there.
@@ -196,12 +207,36 @@ def make_data_folder(name: str, holds: str) -> Path:
     folder = data_folder(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        reason = None if os.access(folder, os.W_OK) else os.strerror(errno.EACCES)
     except OSError as error:
-        reason = error.strerror
-    if reason is not None:
-        raise InputError(
-            f"cannot keep {holds} in {folder}: {reason}: name a file with --output, or another folder for "
-            "data with XDG_DATA_HOME"
-        )
+        raise _not_kept(holds, folder, error.strerror) from error
+    check_data_folder(name, holds)
     return folder
+
+
+def _not_kept(holds: str, folder: Path, reason: str | None) -> InputError:
+    return InputError(
+        f"cannot keep {holds} in {folder}: {reason}: name a file with --output, or another folder for data "
+        "with XDG_DATA_HOME"
+    )
+
+
+def check_folder(path: Path) -> None:
+    """A folder that is there, or is made later, when the first file is written into it.
+
+    Raises:
+        InputError: it, or the nearest one above it that is there, is a file, or cannot be written in.
+    """
+    if (reason := _obstacle(path)) is not None:
+        raise InputError(f"cannot write to {path}: {reason}; choose another folder")
+
+
+def _obstacle(path: Path) -> str | None:
+    """Why nothing can be written into a folder, there or to be made; None where it can."""
+    there = next(each for each in (path, *path.absolute().parents) if os.path.lexists(each))
+    if not os.path.isdir(there):
+        return f"{there} is not a folder"
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return None
+    except OSError as error:
+        return error.strerror or str(error)

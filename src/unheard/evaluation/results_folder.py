@@ -30,18 +30,26 @@ DAMAGED = (OSError, ValueError, LookupError, RecursionError, pa.ArrowException)
 class ResultsFolder:
     """Every file in it is written wholly or not at all.
 
-    Raises:
-        InputError: it cannot be made.
+    Args:
+        out: the folder, which is there, or is made later (`make`).
     """
 
     def __init__(self, out: Path) -> None:
         self.path = out
         self.parts, self.judgements = out / "parts", out / "judgements"
+
+    def make(self) -> None:
+        """Make it where it is not there, once it is known that there will be something in it.
+
+        Raises:
+            InputError: it cannot be made.
+        """
         try:
-            for folder in (self.parts, self.judgements, out / "sounds"):
+            for folder in (self.parts, self.judgements, self.path / "sounds"):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"cannot write to {out}: {error.strerror}; choose another folder") from error
+            reason = error.strerror
+            raise InputError(f"cannot write to {self.path}: {reason}; choose another folder") from error
 
     def part(self, batch_id: str) -> Path:
         return self.parts / f"{batch_id}.parquet"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from unheard.common.files import write_whole
+from unheard.common.files import check_folder, write_whole
 from unheard.common.progress import Report
 from unheard.common.structured_files import read_json
 from unheard.common.texts import json_bytes
@@ -54,10 +54,12 @@ def evaluate(
         engine: what generates and judges the batches; None for this process.
 
     Raises:
-        InputError: the experiment has no settings, or something it names cannot be used.
+        InputError: the experiment has no settings, something it names cannot be used, or nothing can be
+            written to the folder.
     """
     if not experiment.settings:
         raise InputError("the experiment has nothing to compare: give [settings.NAME], or use unheard tune")
+    check_folder(out)
     local = LocalEngine(experiment, progress)
     local.warn_of_left_out()
     folder = ResultsFolder(out)
@@ -113,6 +115,7 @@ def run_settings(
     different = _different(batches)
     judgements = {batch.id: local.judges(batch.setting).judgement_id(batch) for batch in batches}
     working = engine or local
+    folder.make()
 
     def is_judged(batch: Batch) -> bool:
         return folder.is_judged(judgements[batch.id])

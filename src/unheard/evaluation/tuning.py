@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
+from unheard.common.files import check_folder
 from unheard.common.progress import Report
 from unheard.common.texts import plural
 from unheard.errors import InputError
@@ -95,15 +96,20 @@ def _search(
     finished: Callable[[list[Trial], Trial], None] | None,
     progress: Report | None,
 ) -> list[Trial]:
-    study = _study(experiment, out)
+    _check_searchable(experiment)
     import optuna
 
-    local, folder = LocalEngine(experiment, progress), ResultsFolder(out)
+    check_folder(out)
+    folder = ResultsFolder(out)
+    if (out / DATABASE).exists():
+        _study(experiment, folder)  # trials of another experiment are told of before the models are loaded
+    local = LocalEngine(experiment, progress)
     if local.judge_embedder is None:
         raise InputError("tuning weighs adherence, and there is no judge: name one (judge = FOLDER)")
     if local.unaudited is not None:
         raise InputError(f"tuning counts copies, and without recordings none is found: {local.unaudited}")
     local.warn_of_left_out()
+    study = _study(experiment, folder)
     _take_up_interrupted(study)
     passed_over = 0
     while len(_finished(study)) < trials:
@@ -152,25 +158,31 @@ def finished_trials(study: optuna.Study) -> list[Trial]:
     ]
 
 
-def _study(experiment: Experiment, out: Path) -> optuna.Study:
-    """The search of a folder, found there or begun."""
+def _check_searchable(experiment: Experiment) -> None:
+    """Raise InputError if there is nothing to search, or nothing to search with."""
     if not experiment.search:
         raise InputError("the experiment has nothing to search: give [search.NAME] with ranges")
     try:
-        import optuna
+        import optuna  # noqa: F401
     except ImportError as error:
         raise InputError('tuning needs optuna: pip install "unheard[evaluate]"') from error
+
+
+def _study(experiment: Experiment, folder: ResultsFolder) -> optuna.Study:
+    """The search of a folder, found there or begun."""
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    ResultsFolder(out)
+    folder.make()
     study = optuna.create_study(
-        storage=f"sqlite:///{out / DATABASE}",
+        storage=f"sqlite:///{folder.path / DATABASE}",
         study_name="tune",
         directions=[*OBJECTIVES.values()],
         load_if_exists=True,
     )
     asked = digest(asdict(experiment))
     if study.user_attrs.get("experiment", asked) != asked:
-        raise InputError(f"{out} holds the trials of another experiment: choose another folder")
+        raise InputError(f"{folder.path} holds the trials of another experiment: choose another folder")
     study.set_user_attr("experiment", asked)
     return study
 

@@ -24,7 +24,7 @@ from typing import Any
 from unheard import audio
 from unheard.auditing.report.pieces import FINE, SMALL, Fineness, Found, Pieces, Read, References, to_json
 from unheard.auditing.results import MEANINGS, UNTOLD, VERDICTS, Audit, FileAudit, Match, as_bad_as
-from unheard.common.files import replacing
+from unheard.common.files import check_folder, replacing
 from unheard.common.progress import Report
 from unheard.common.texts import plural
 from unheard.errors import InputError
@@ -119,14 +119,11 @@ def check_path(path: str | Path) -> tuple[Path, Path | None]:
         if not path.parent.is_dir():
             raise InputError(f"cannot write {path}: the folder {path.parent} does not exist; create it")
         return path, None
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
+    if path.is_file():
         raise InputError(
             f"cannot write a report to {path}: it is a file; give a folder, or a name that ends in .html"
-        ) from error
-    except OSError as error:
-        raise InputError(f"cannot write a report to {path}: {error.strerror or error}") from error
+        )
+    check_folder(path)
     return path / "index.html", path / "findings"
 
 

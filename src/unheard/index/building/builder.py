@@ -26,7 +26,7 @@ from unheard.index.building.decoding import Unchanged
 from unheard.index.building.embedded import Embedded, rows
 from unheard.index.building.engine import Engine, Outcome, Recordings, local_engine
 from unheard.index.building.ledger import Known, Ledger, described, further_json
-from unheard.index.building.recording import Recording, Reject
+from unheard.index.building.recording import Recording, Reject, Remark
 from unheard.index.building.rejects import Rejects, rejects_path
 from unheard.index.store.embedder_record import EmbedderRecord
 from unheard.index.store.repair import step_back
@@ -144,6 +144,8 @@ def build_store(
             read.
         IndexFileError: the store is damaged, or was made by another embedder.
     """
+    if not Store.exists(uri) and all(isinstance(found, Remark) for found in sources):
+        raise _nothing(uri)  # before anything is made
     store, ledger = _opened(uri, embedder)
     total = _Count(sources)
     commits = Commits(store, ledger)
@@ -170,7 +172,7 @@ def build_store(
     if strict and rejects.first is not None:
         raise InputError(f"{rejects.first.source}: {rejects.first.reason} (--strict; what was read is saved)")
     if not built.done:
-        raise InputError(f"there is no sound in the sources: nothing was built into {store.uri}; check them")
+        raise _nothing(uri)
     if prune:
         for ids in ledger.unseen():
             built.removed += store.remove(ids)
@@ -309,6 +311,10 @@ def _says_otherwise(recording: Recording, known: Known) -> bool:
     return described(recording.prompt, further_json(recording.further)) != known.described or any(
         new is not None and new != old for new, old in timing
     )
+
+
+def _nothing(uri: str | Path) -> InputError:
+    return InputError(f"there is no sound in the sources: nothing was built into {uri}; check them")
 
 
 def _opened(uri: str | Path, embedder: Embedder) -> tuple[Store, Ledger]:

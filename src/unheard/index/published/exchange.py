@@ -59,8 +59,11 @@ def import_json(
     """See `unheard.index.import_json`."""
     path = Path(path)
     entries = json_file.stream(_counted(path, progress), str(path))
-    batch = list(islice(entries, COMMIT))  # before anything is made: a wrong file leaves no trace
-    store = _destination(uri, batch, embedder_name, path)
+    batch = list(islice(entries, COMMIT))
+    embedder = _embedder_of(batch, embedder_name, path)
+    _check_alone(batch, embedder, str(path))  # before anything is made: a wrong file leaves no trace
+    store = Store.open_or_create(uri, embedder)
+    store.embedder.check(embedder, store.uri)
     in_file, in_store = _Hashes(), _Hashes()
     for stored in store.batches(["id"], 1 << 16):
         in_store.add(stored["id"].to_pylist())
@@ -103,17 +106,17 @@ def _counted(path: Path, progress: Report | None) -> Iterator[bytes]:
             progress(read, path.stat().st_size)
 
 
-def _destination(
-    uri: str | Path, batch: list[tuple[str, Entry]], embedder_name: str | None, path: Path
-) -> Store:
-    """The store to write to; made if need be, after the embedder that the entries name or that is given."""
+def _embedder_of(batch: list[tuple[str, Entry]], embedder_name: str | None, path: Path) -> EmbedderRecord:
+    """The embedder that the entries name or that is given."""
     written = next((entry["embedder"] for _, entry in batch if "embedder" in entry), None)
     if None not in (written, embedder_name) and written != embedder_name:
         raise IndexFileError(f"{path} was made by the embedder {written!r}, not by {embedder_name!r}")
-    embedder = EmbedderRecord(name=written or embedder_name, dimension=len(batch[0][1]["embedding"]))
-    store = Store.open_or_create(uri, embedder)
-    store.embedder.check(embedder, store.uri)
-    return store
+    return EmbedderRecord(name=written or embedder_name, dimension=len(batch[0][1]["embedding"]))
+
+
+def _check_alone(batch: list[tuple[str, Entry]], embedder: EmbedderRecord, source: str) -> None:
+    """Raise IndexFileError for entries that no store takes, whatever it holds."""
+    _check_different(_rows(batch, embedder, source)["id"].to_pylist(), source)
 
 
 def _rows(batch: list[tuple[str, Entry]], embedder: EmbedderRecord, source: str) -> pa.Table:
@@ -181,13 +184,17 @@ def _further(identifier: str, entry: Entry) -> str | None:
     return json.dumps(further, default=np.ndarray.tolist) if further else None
 
 
-def _check_once(ids: Sequence[str], seen: _Hashes, store: Store, source: str) -> None:
-    """Raise IndexFileError if an id occurs twice in the batch, or has been in the file before it."""
+def _check_different(ids: Sequence[str], source: str) -> None:
     met: set[str] = set()
     for identifier in ids:
         if identifier in met:
             raise json_file.twice(identifier, source)
         met.add(identifier)
+
+
+def _check_once(ids: Sequence[str], seen: _Hashes, store: Store, source: str) -> None:
+    """Raise IndexFileError if an id occurs twice in the batch, or has been in the file before it."""
+    _check_different(ids, source)
     # By their hashes; of two ids with one hash, only one that was written is in the store.
     if again := [identifier for identifier in ids if identifier in seen]:
         for identifier in store.where(again, ["id"])["id"].to_pylist():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unheard.cli.files import check_folder
+from unheard.common.files import check_folder
 from unheard.errors import InputError
 
 
@@ -23,9 +23,8 @@ def test_a_file_is_no_folder_nor_in_the_way_of_one(tmp_path: Path) -> None:
         for folder in (there, there / "takes"):
             with pytest.raises(InputError) as caught:
                 check_folder(folder)
-            assert (
-                str(caught.value) == f"cannot write to {folder}: {there} is not a folder; give another name"
-            )
+            reason = f"{there} is not a folder; choose another folder"
+            assert str(caught.value) == f"cannot write to {folder}: {reason}"
 
 
 @pytest.mark.skipif(not Path("/proc/version").exists(), reason="needs a folder that nobody can write to")
