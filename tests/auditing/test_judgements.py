@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from full_disk import full_disk
 from melodies import RATE, melody
 
 from unheard import audio
@@ -61,6 +62,17 @@ def test_a_cache_that_cannot_be_written_is_told_of_once(
     with pytest.warns(UserWarning, match="the judgements are not cached") as told:
         assert judging.judge(sound) == judging.judge(sound)
     assert len(told) == 1
+
+
+def test_a_full_disk_names_the_cache_to_make_room_in(
+    auditor: Auditor, sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judging = Judgements(auditor, tmp_path / "judgements")
+    full_disk(monkeypatch)
+    with pytest.warns(
+        UserWarning, match="the judgements are not cached .*/judgements/.*; make room there, or"
+    ):
+        judging.judge(sound)
 
 
 def test_what_could_not_be_judged_is_tried_again(auditor: Auditor, tmp_path: Path, cache: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import soundfile
 from click.testing import Result
 from command_line import refused
+from full_disk import full_disk
 
 
 def test_add_to_an_index_and_generate_with_it(
@@ -35,6 +37,20 @@ def test_add_to_an_index_and_generate_with_it(
         "unreadable": {},
     }
     assert "Noise" in generate("A bell", "--index", "mine.json").stdout
+
+
+def test_latents_on_a_full_disk_name_the_cache_to_make_room_in(
+    run: Callable[..., Result], tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soundfile.write("a.wav", np.random.default_rng(0).uniform(-0.5, 0.5, 16_000), 16_000)
+    run("index", "add", "mine.json", "a.wav", "--caption", "Noise", "--model", tiny_model_folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    full_disk(monkeypatch)
+    result = run("index", "latents", "mine.json", "--references", ".", "--model", tiny_model_folder)
+    told = re.escape(f"cannot write to the cache {tmp_path}/cache/unheard/latents/")
+    assert re.search(
+        f"{told}.*: No space left on device; make room there, or set XDG_CACHE_HOME", result.stderr
+    )
 
 
 @pytest.mark.parametrize(

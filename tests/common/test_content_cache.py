@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from full_disk import full_disk
 
 from unheard.common.content_cache import ContentCache
 from unheard.errors import InputError
@@ -64,8 +65,24 @@ def test_a_cache_that_cannot_be_written_warns_once_and_goes_on(tmp_path: Path) -
         found = [cache.read_or_make(content, entry) for content in (CONTENT, OTHER)]
     assert all(np.array_equal(each["numbers"], entry()["numbers"]) for each in found)
     assert len(warned) == 1
-    with pytest.raises(InputError, match="cannot make the folder"):
+    with pytest.raises(
+        InputError, match=r"cannot write to the cache .*; set XDG_CACHE_HOME to a folder that"
+    ):
         cache.write(CONTENT, entry())
+
+
+def test_a_full_disk_is_told_with_the_cache_to_make_room_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = ContentCache("things", "maker", tmp_path)
+    full_disk(monkeypatch)
+    with pytest.raises(InputError) as caught:
+        cache.write(CONTENT, entry())
+    assert str(caught.value) == (
+        f"cannot write to the cache {cache.folder}: No space left on device; "
+        "make room there, or set XDG_CACHE_HOME to another folder"
+    )
+    assert list(cache.folder.iterdir()) == []
 
 
 def test_what_cannot_be_made_leaves_no_entry(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import time
 from pathlib import Path
 
 import pytest
+from full_disk import full_disk
 
 from unheard.cli.files import check_writable
 from unheard.common.files import LONGEST_NAME, files_in, locked, replacing, shortened, write_whole
@@ -125,3 +127,11 @@ def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
     assert found == ["own.wav", "b/deep/x.wav", "a/kick.wav"]
     assert broken == [str(lib / "gone")]
     assert len(list(files_in(lib, hidden=True))) == 4
+
+
+def test_a_full_disk_is_told_as_what_to_make_room_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full_disk(monkeypatch)
+    message = f"cannot write {tmp_path}/a: No space left on device; make room, or choose another path"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        write_whole(tmp_path / "a", b"new")
+    assert list(tmp_path.iterdir()) == []

@@ -19,7 +19,7 @@ from unheard.auditing.auditor import Auditor
 from unheard.auditing.evidence import Evidence
 from unheard.auditing.likeness import Likeness
 from unheard.auditing.results import FileAudit, Match, Part
-from unheard.common.files import cache_folder, sha256, write_whole
+from unheard.common.files import cache_folder, sha256, write_to_cache
 from unheard.errors import InputError
 
 DECIDE = ("audio.py", "auditing", "embedders")
@@ -66,9 +66,8 @@ class Judgements:
     def _write(self, entry: Path, judged: FileAudit) -> None:
         """Remember a judgement; warn, the first time, that this is not possible."""
         try:
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(entry, json.dumps(asdict(judged)).encode())
-        except (InputError, OSError) as error:
+            write_to_cache(entry, json.dumps(asdict(judged)).encode())
+        except InputError as error:
             self._folder = None
             warnings.warn(f"the judgements are not cached and made again each time: {error}", stacklevel=3)
 

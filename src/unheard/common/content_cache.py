@@ -15,7 +15,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from unheard.common.files import cache_folder, write_whole
+from unheard.common.files import cache_folder, write_to_cache
 from unheard.errors import InputError
 
 Arrays = Mapping[str, np.ndarray]
@@ -72,14 +72,7 @@ class ContentCache:
         Raises:
             InputError: nothing can be written there.
         """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"cannot make the folder {self.folder}: {error.strerror or error}; "
-                "set XDG_CACHE_HOME to one that can be written"
-            ) from error
-        write_whole(self._path(content), save(dict(arrays)))
+        write_to_cache(self._path(content), save(dict(arrays)))
 
     def try_to_write(self, content: str, arrays: Arrays) -> None:
         """Write an entry, or warn, the first time, that this is not possible."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -15,6 +16,9 @@ from typing import BinaryIO
 
 from unheard.common.shards import opened
 from unheard.errors import InputError
+
+FULL = errno.ENOSPC, errno.EDQUOT
+"""What the system says of a disk without room, and of one on which a user has no more."""
 
 
 @contextmanager
@@ -33,6 +37,16 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         itself = "a link that leads to itself" if os.path.islink(target) else "a device or a pipe"
         kind = "a folder" if os.path.isdir(target) else itself
         raise InputError(f"cannot write {path}: it is {kind}, not a file; choose another path")
+    try:
+        with _replacing(target) as file:
+            yield file
+    except OSError as error:
+        raise _unwritable(path, target, error) from error
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[BinaryIO]:
+    """The same with the system's own errors; `target` is no link."""
     # Its own short name: one made of the target's would be too long where the target's only just fits.
     temporary = target.with_name(f".{secrets.token_hex(6)}.part")
     try:
@@ -42,8 +56,6 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
-    except OSError as error:
-        raise _unwritable(path, target, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -59,7 +71,8 @@ def _unwritable(path: str | Path, target: Path, error: OSError) -> InputError:
     """Why `path`, which leads to `target`, cannot be written, in a line."""
     if not os.path.isdir(target.parent):
         return InputError(f"cannot write {path}: the folder {target.parent} does not exist; create it")
-    return InputError(f"cannot write {path}: {error.strerror or error}; choose another path")
+    room = "make room, or " if error.errno in FULL else ""
+    return InputError(f"cannot write {path}: {error.strerror or error}; {room}choose another path")
 
 
 @contextmanager
@@ -180,6 +193,28 @@ def files_in(
 def cache_folder(name: str) -> Path:
     """A folder of the user's cache, for what can be made again."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unheard" / name
+
+
+def write_to_cache(path: Path, content: bytes) -> None:
+    """Write a file of a cache wholly or not at all, in a folder that is made if it is not there.
+
+    Raises:
+        InputError: that cannot be done. It names the cache, of which whoever runs a command may not know.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _replacing(Path(os.path.realpath(path))) as file:
+            file.write(content)
+    except OSError as error:
+        raise InputError(not_cached(path.parent, error)) from error
+
+
+def not_cached(folder: Path, error: OSError) -> str:
+    """Why nothing can be written to a folder of the user's cache, and what to do."""
+    remedy = "set XDG_CACHE_HOME to a folder that can be written"
+    if error.errno in FULL:
+        remedy = "make room there, or set XDG_CACHE_HOME to another folder"
+    return f"cannot write to the cache {folder}: {error.strerror or error}; {remedy}"
 
 
 def data_folder(name: str) -> Path:

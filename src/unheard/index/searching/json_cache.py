@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unheard.common.files import cache_folder, write_whole
+from unheard.common.files import cache_folder, not_cached, write_whole
 from unheard.common.texts import whole_characters
 from unheard.errors import IndexFileError, InputError
 from unheard.index.published import json_file
@@ -135,8 +135,7 @@ class _Cache:
                     os.rename(folder, self._folder / content)
         except OSError as error:
             warnings.warn(
-                f"{self._path} is not cached and read anew each time: {error.strerror or error} "
-                f"({self._folder}); set XDG_CACHE_HOME to a folder that can be written",
+                f"{self._path} is read anew each time: {not_cached(self._folder, error)}",
                 stacklevel=4,
             )
             return read_entries(self._path)
