@@ -2,9 +2,9 @@
 
     python -m benchmarks.other_words --model MODEL --memorised FILE --references FOLDER --calibration FILE
 
-Each caption of the laboratory's `memorised.json` that repeats `BY_HEART` times and more is said in the ways of
-`VARIANTS`, at one seed; two seconds a sound. The model's folder brings no recordings, so that the detour has
-none at hand; the audit has all of them. A caption counts as copied if it is under any variant. Without a
+Each caption of the laboratory's `memorised.json` that repeats `BY_HEART` times and more is said in the ways
+of `VARIANTS`, at one seed; two seconds a sound. The model's folder brings no recordings, so that the detour
+has none at hand; the audit has all of them. A caption counts as copied if it is under any variant. Without a
 calibration there is no guidance.
 """
 
