@@ -12,7 +12,7 @@ attach            guidance inside a pipeline of diffusers
 sound             what comes out: a waveform with its trace and its nearest training items
 provenance        the JSON beside a WAV, and the way back from it
 recorded          what that JSON says happened, as values
-collapse          a detour that ends in near silence is made again
+next_way          a detour's sound that is a copy after all, or in near silence, is made again
 rejection         the closed loop: audit what was generated, and make copies again
 replication_rate  how often a model's sounds replay, with its interval
 out_of_memory     what to lower where a device's memory does not suffice

@@ -6,6 +6,6 @@ doubted       the same where it is hardly above the threshold: the prompt has to
 pull          where none are available: how far the prompt pulls the prediction in high noise
 settled_pull  the same, as far as it settles the sound
 shown         and the recording that the prompt's own prediction shows then
-recalled      and the recordings that the model shows under captions like the one tried
+recalled      and the recordings that the model shows under captions like the one tried, or the prompt
 either        where some are available and some are not
 """
