@@ -91,5 +91,5 @@ def test_latents_that_cannot_be_cached_are_used_all_the_same(
         found = [latents.of(recording) for recording in recordings]
     assert len(said) == 1
     torch.testing.assert_close(found[0], latents.encoded(recordings[0]), atol=2e-3, rtol=2e-3)
-    with pytest.raises(InputError, match="cannot make the folder"):
+    with pytest.raises(InputError, match="cannot write to the cache"):
         latents.made(recordings[0])
