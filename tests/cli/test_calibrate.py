@@ -51,7 +51,8 @@ def test_generate_takes_what_calibrate_found_and_says_so(
     assert record["calibration"]["sha256"] == calibration.digest
     assert calibration.digest[:8] in said[0]
     assert record["guidance"]["pull"] == calibration.durations[0].statistics["pull"].threshold.guards
-    assert record["guidance"]["prompt_weight"] == 0.3
+    first = record.get("instead_of", [record])[0]  # the sound of a random model may be made again
+    assert first["guidance"]["prompt_weight"] == 0.3
     said = generate("A bell", "--guidance", "detour", "--pull", 0.9, "--output", "by-hand.wav").stderr
     assert "calibrated" not in said
     assert "calibration" not in provenance.read("by-hand.json")

@@ -21,7 +21,7 @@ class PromptAdjustment:
         target: pull of the prompt that is left alone, above 0 and as large as ordinary prompts of the model
             have it, see `unheard.diffusion.prediction.pull`.
         rate: how far one update moves every number of the prompt's embedding, above 0.
-        updates: updates of the prompt's embedding at the most, at least 1.
+        updates: updates of the prompt's embedding at the most, 1 to 10,000.
 
     Raises:
         InputError: a value outside these ranges.
@@ -40,7 +40,7 @@ class PromptAdjustment:
     def __post_init__(self) -> None:
         require_above_zero("target", self.target)
         require_above_zero("rate", self.rate)
-        require_whole("updates", self.updates, 1)
+        require_whole("updates", self.updates, 1, 10_000)
 
     def stronger(self, attempt: int) -> PromptAdjustment:
         """The target by `WEIGHT_STEP ** attempt` lower."""

@@ -9,6 +9,8 @@ from unheard.common.checks import require_at_least_zero, require_whole
 from unheard.errors import InputError
 from unheard.guidance.base import WEIGHT_STEP
 
+MOST_WORDS = 1_000
+
 
 @dataclass(frozen=True)
 class PromptNoise:
@@ -17,7 +19,7 @@ class PromptNoise:
     Somepalli et al., NeurIPS 2023 (arXiv 2305.20086); see `unheard.guidance.prompt_noise.denoiser`.
 
     Attributes:
-        random_words: words that are put into the prompt at random places, at least 0; drawn from the
+        random_words: words that are put into the prompt at random places, 0 to 1,000; drawn from the
             captions of the training set.
         replace_words: whether they take the place of words of the prompt.
         embedding_noise: standard deviation of the noise on the states of the text encoder, in their own
@@ -37,7 +39,7 @@ class PromptNoise:
     embedding_noise: float = 0.0
 
     def __post_init__(self) -> None:
-        require_whole("random_words", self.random_words, 0)
+        require_whole("random_words", self.random_words, 0, MOST_WORDS)
         if not isinstance(self.replace_words, bool):
             raise InputError(f"replace_words is {self.replace_words!r}: give true or false")
         require_at_least_zero("embedding_noise", self.embedding_noise)
@@ -52,7 +54,7 @@ class PromptNoise:
         """One more word an attempt where there are any, and noise times `WEIGHT_STEP ** attempt`."""
         return replace(
             self,
-            random_words=self.random_words + attempt if self.random_words else 0,
+            random_words=min(self.random_words + attempt, MOST_WORDS) if self.random_words else 0,
             embedding_noise=self.embedding_noise * WEIGHT_STEP**attempt,
         )
 
