@@ -64,7 +64,8 @@ def test_its_gate_opens_on_memorised_prompts_and_hardly_on_other_ones(
     others = [caption for caption in ORDINARY if caption not in by_pull.ordinary]
     guidance = by_pull.detour(0.6, 0)
     sounds = toy.generate([*MEMORISED, *others], seed=50, guidance=guidance, batch=21)
-    opened = [sound.trace[0].acted for sound in sounds]
+    # What is made again at the end kept its prompt: of this toy, whose captions all share their words, half.
+    opened = [sound.trace[0].acted and "instead_of" not in sound.provenance for sound in sounds]
     assert all(opened[: len(MEMORISED)])
     assert sum(map(bool, opened[len(MEMORISED) :])) <= 0.2 * len(others)
 
