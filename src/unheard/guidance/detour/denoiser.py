@@ -98,7 +98,7 @@ class DetourDenoiser:
         self._without_way: set[int] = set()
         self._begins_elsewhere = way > 0
         self._wording, self._recollections = wording, recollections
-        self._first: tuple[Tensor, Tensor, Tensor] | None = None
+        self._begun: tuple[Tensor, Tensor, Tensor] | None = None
         self._to_pass_over = [max(way - 1, 0)] * len(conditional)
 
     @torch.no_grad()
@@ -117,7 +117,7 @@ class DetourDenoiser:
         conditioning = type(self._unconditional).cat([self._unconditional, *self._caption])
         unconditional, conditional = predict_both(self.denoise, x, sigma, conditioning)
         if not self.trace:
-            self._first = x, sigma, unconditional
+            self._begun = x, sigma, unconditional
             self.gate.begin(conditional)
         levels, first = levels_of(sigma), not self.trace
         answers = []
@@ -167,9 +167,9 @@ class DetourDenoiser:
         None of samples that have left their prompts, which were compared with that on their way. It takes
         some predictions from the noise of the first step.
         """
-        if self._recollections is None or self._first is None:
+        if self._recollections is None or self._begun is None:
             return [None] * len(finished)
-        x, sigma, unconditional = self._first
+        x, sigma, unconditional = self._begun
         answers: list[Answer | None] = []
         for sample, left in enumerate(self._left_for):
             recall = partial(self._recalled, sample, x, sigma)
