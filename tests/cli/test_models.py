@@ -77,3 +77,5 @@ def test_unknown_words_are_said_before_the_work(generate: Callable[..., Result],
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("unheard: warning")]
     assert 'does not know the words "Zxq", "Blorp", and spells them in letters' in line
     assert "does not know" not in generate(known, "--no-guidance").stderr
+    told = generate(known, "--guidance", "detour", "--wordings", f"{known} | Blorp {known}").stderr
+    assert 'does not know the word "Blorp"' in told

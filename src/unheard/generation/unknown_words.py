@@ -1,4 +1,4 @@
-"""What a model cannot read in a prompt, said before any work."""
+"""What a model cannot read in a prompt, or in another wording of it, said before any work."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from collections.abc import Iterable
 from unheard.backbones import hub
 from unheard.backbones.base import Backbone
 from unheard.generation.request import Request
+from unheard.guidance import Detour
 
 WORDS_NAMED = 5  # unknown words that a warning names
 
 
 def warn_of_unknown_words(backbone: Backbone, name: str, request: Request) -> None:
     """Warn in one line of what the model cannot read in the prompts; asked before any work."""
-    told = tell_unknown_words(backbone, name, [*request.prompts, request.negative_prompt or ""])
+    wordings = request.guidance.other_wordings if isinstance(request.guidance, Detour) else []
+    told = tell_unknown_words(backbone, name, [*request.prompts, request.negative_prompt or "", *wordings])
     if told is not None:
         warnings.warn(told, stacklevel=4)
 
