@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from numbers import Integral, Real
 
+from unheard.common.texts import is_text
 from unheard.errors import InputError
 
 LARGEST = 2**63 - 1
@@ -59,8 +60,7 @@ def require_text(name: str, value: object) -> None:
     """Text, which may be empty."""
     if not isinstance(value, str):
         raise InputError(f"{name} is {value!r}: give text")
-    # Bytes that are not UTF-8 come from the command line as lone surrogates.
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if not is_text(value):
         raise InputError(f"{name} is not text ({value!a}): give it in UTF-8")
 
 

@@ -19,6 +19,14 @@ BYTE_ORDER_MARKS = {
 """In this order: that of UTF-32 begins with that of UTF-16."""
 
 
+def is_text(text: str) -> bool:
+    """Whether text could be written as UTF-8, without NUL.
+
+    Bytes that are not UTF-8 come from the command line as lone surrogates.
+    """
+    return "\0" not in text and SURROGATES.search(text) is None
+
+
 def decoded(content: bytes) -> tuple[str, str | None]:
     """Bytes as text.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unheard.auditing.results import BOUNDS
-from unheard.common.texts import plural
+from unheard.common.texts import is_text, plural
 from unheard.diffusion.settings import PURE_NOISE, Sampling
 from unheard.errors import InputError
 from unheard.guidance.base import Guidance
@@ -133,8 +133,7 @@ def check_prompt(prompt: object, name: str = "prompt") -> str:
         raise InputError(f"{name} is empty: describe the sound in a few words")
     if len(prompt) > MAX_PROMPT_LENGTH:
         raise InputError(f"{name} has {len(prompt):,} characters: give at most {MAX_PROMPT_LENGTH:,}")
-    # Bytes that are not UTF-8 come from the command line as lone surrogates.
-    if "\0" in prompt or any("\ud800" <= character <= "\udfff" for character in prompt):
+    if not is_text(prompt):
         raise InputError(f"{name} is not text ({shown(ascii(prompt))}): give it in UTF-8")
     return prompt
 
