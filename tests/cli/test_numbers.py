@@ -59,16 +59,23 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def counts() -> list[tuple[str, click.Option]]:
-    """Those of whole numbers; a batch as large as anyone likes is of all that there is."""
-    return [
-        (name, option)
+def unusable() -> list[tuple[str, click.Option, str]]:
+    """Numbers that are none or too small, and whole ones far too large.
+
+    A batch as large as anyone likes is of all that there is.
+    """
+    too_small = [(*each, "nan" if each[1].type is click.FLOAT else "-1") for each in numbers()]
+    too_large = [
+        (name, option, str(10**30))
         for name, option in numbers()
         if option.type is not click.FLOAT and option.name != "batch"
     ]
+    return too_small + too_large
 
 
-@pytest.mark.parametrize(("name", "option"), numbers(), ids=lambda each: getattr(each, "name", each))
+@pytest.mark.parametrize(
+    ("name", "option", "value"), unusable(), ids=lambda each: getattr(each, "name", each)
+)
 def test_a_number_that_cannot_be_used_names_its_option(
     run: Callable[..., Result],
     folder: Path,
@@ -76,22 +83,10 @@ def test_a_number_that_cannot_be_used_names_its_option(
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     option: click.Option,
+    value: str,
 ) -> None:
     monkeypatch.setenv("UNHEARD_MODEL", str(tiny_model_folder))
-    refuses(run, folder, name, option, "nan" if option.type is click.FLOAT else "-1")
-
-
-@pytest.mark.parametrize(("name", "option"), counts(), ids=lambda each: getattr(each, "name", each))
-def test_a_number_far_too_large_names_its_option(
-    run: Callable[..., Result],
-    folder: Path,
-    tiny_model_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    option: click.Option,
-) -> None:
-    monkeypatch.setenv("UNHEARD_MODEL", str(tiny_model_folder))
-    refuses(run, folder, name, option, str(10**30))
+    refuses(run, folder, name, option, value)
 
 
 def test_a_noise_level_beyond_float32_is_refused(run: Callable[..., Result], tiny_model_folder: Path) -> None:

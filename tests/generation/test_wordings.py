@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from memorising_toy import MEMORISED, ORDINARY, memorising_toy, write_recordings
+from memorising_toy import MEMORISED, ORDINARY
 
 import unheard
 from unheard import Detour, InputError, Model
@@ -17,35 +17,25 @@ pytestmark = pytest.mark.filterwarnings("ignore::unheard.GuidanceWarning")
 PROMPT, ANOTHER = MEMORISED[-1], "a soft tune on bells"
 
 
-@pytest.fixture(scope="module")
-def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_recordings(tmp_path_factory.mktemp("recordings"))
-
-
-@pytest.fixture(scope="module")
-def model(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return memorising_toy(tmp_path_factory.mktemp("toy"), recordings)
-
-
-def made(model: Model, recordings: Path | None, wordings: str, prompt: str = PROMPT) -> unheard.Sound:
+def made(toy: Model, recordings: Path | None, wordings: str, prompt: str = PROMPT) -> unheard.Sound:
     settled = {} if recordings else {"settled_pull": 1.2, "pull": 1.3}
     guidance = Detour(wordings=wordings, **settled)
-    (sound,) = model.generate(prompt, seed=1, guidance=guidance, references=recordings)
+    (sound,) = toy.generate(prompt, seed=1, guidance=guidance, references=recordings)
     return sound
 
 
 @pytest.mark.parametrize("at_hand", [True, False])
 def test_the_first_that_leads_to_no_recording_takes_the_place_of_the_prompt(
-    at_hand: bool, model: Model, recordings: Path, tmp_path: Path
+    at_hand: bool, toy: Model, recordings: Path, tmp_path: Path
 ) -> None:
     known = recordings if at_hand else None
     wordings = f" {MEMORISED[0]} |{PROMPT}|\n{ANOTHER}| something else"
-    sound = made(model, known, wordings)
+    sound = made(toy, known, wordings)
     assert sound.fallback is not None
     assert (sound.fallback.id, sound.fallback.caption) == (None, ANOTHER)
     assert sound.outcome.startswith(f'the prompt leads to a recording: went on as "{ANOTHER}"')
     assert {(step.fallback, step.caption) for step in sound.trace} == {(None, ANOTHER)}
-    (plain,) = model.generate(ANOTHER, seed=1, guidance=None)
+    (plain,) = toy.generate(ANOTHER, seed=1, guidance=None)
     torch.testing.assert_close(sound.waveform, plain.waveform, atol=1e-5, rtol=1e-4)
     sound.save(tmp_path / "sound.wav")
     record = provenance.read(tmp_path / "sound.json")
@@ -55,11 +45,11 @@ def test_the_first_that_leads_to_no_recording_takes_the_place_of_the_prompt(
     assert record["trace"][0]["caption"] == ANOTHER
 
 
-def test_a_prompt_that_is_kept_and_a_caption_where_no_wording_will_do(model: Model, recordings: Path) -> None:
-    kept = made(model, None, ANOTHER, ORDINARY[3])
+def test_a_prompt_that_is_kept_and_a_caption_where_no_wording_will_do(toy: Model, recordings: Path) -> None:
+    kept = made(toy, None, ANOTHER, ORDINARY[3])
     assert kept.outcome == "kept the prompt"
-    without = made(model, recordings, "")
-    no_use = made(model, recordings, MEMORISED[0])
+    without = made(toy, recordings, "")
+    no_use = made(toy, recordings, MEMORISED[0])
     assert no_use.fallback == without.fallback
     assert torch.equal(no_use.waveform, without.waveform)
 

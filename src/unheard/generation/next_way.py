@@ -130,10 +130,8 @@ class _Liveliness:
         """At least 0."""
         if sound.fallback is None or not sound.fallback.caption:
             return 1.0
-        own, seconds = (
-            activity(sound.waveform, sound.sample_rate),
-            sound.waveform.shape[-1] / sound.sample_rate,
-        )
+        own = activity(sound.waveform, sound.sample_rate)
+        seconds = sound.waveform.shape[-1] / sound.sample_rate
         if own.seconds > ACTIVE * seconds:
             return 1.0
         kind = self._kind(sound.prompt, seconds) or self._kind(sound.fallback.caption, seconds)

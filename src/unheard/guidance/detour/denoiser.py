@@ -170,10 +170,11 @@ class DetourDenoiser:
         if self._recollections is None or self._begun is None:
             return [None] * len(finished)
         x, sigma, unconditional = self._begun
+        levels = levels_of(sigma)
         answers: list[Answer | None] = []
         for sample, left in enumerate(self._left_for):
             recall = partial(self._recalled, sample, x, sigma)
-            told = finished[sample], unconditional[sample], levels_of(sigma)[sample]
+            told = finished[sample], unconditional[sample], levels[sample]
             begun = Question(sample, *told, first=True, recall=recall)
             answers.append(None if left else self._recollections.ask_finished(begun))
         return answers
